@@ -1,0 +1,3 @@
+"""Neural architecture search studies for small image classifiers."""
+
+__version__ = "0.1.0"

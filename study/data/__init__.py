@@ -1,0 +1,1 @@
+"""Data sets as tensors: files, splits, checks and the locked test part."""

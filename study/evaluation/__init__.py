@@ -1,0 +1,1 @@
+"""From a search to a result that stands: confirm, test once, export."""

@@ -1,0 +1,1 @@
+"""From the description of an architecture to a ``torch.nn.Module``."""

@@ -1,0 +1,1 @@
+"""What a study found, as text, tables and pictures; pure until written."""

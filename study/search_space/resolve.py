@@ -1,0 +1,238 @@
+"""Candidate → the stack of layers it really has, their counts and a stable identity.
+
+Two descriptions that build the same network and train it the same way are one candidate. The
+plain CNN stops adding blocks once the map is two pixels wide, so depths 3, 4 and 5 of the seed's
+space on 28×28 images resolve to one stack (28 → 13 → 5 → 1).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+from study.search_space.candidate import Architecture, Candidate, ImageFormat, Recipe, Stage
+
+NARROWEST = 2
+"""A map this wide or narrower gets no further block."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One resolved block: convolution(s), normalisation, activation, pooling.
+
+    Args:
+        operation: ``conv``, ``separable``, ``residual`` or ``identity`` (pooling only).
+        kernel: Side of the kernel; 0 for ``identity``.
+        padding: Pixels added on each side.
+        in_channels: Channels that enter.
+        out_channels: Channels that leave.
+        norm: ``none`` or ``batch``.
+        activation: ``relu``, ``silu``, ``gelu`` or ``none``.
+        pool: ``max``, ``average`` or ``none``; 2×2, stride 2.
+        size_in: Width of the map that enters, in pixels.
+        size_conv: Width after the convolutions.
+        size_out: Width after pooling.
+    """
+
+    operation: str
+    kernel: int
+    padding: int
+    in_channels: int
+    out_channels: int
+    norm: str
+    activation: str
+    pool: str
+    size_in: int
+    size_conv: int
+    size_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What turns the last map into class scores.
+
+    Args:
+        kind: ``flatten`` or ``global_average``.
+        in_features: Length of the vector that enters.
+        hidden_units: Width of the hidden layer; 0 where there is none.
+        activation: Non-linearity after the hidden layer; ``none`` where there is none.
+        dropout: Share of features dropped before the last layer.
+        classes: Scores that leave.
+    """
+
+    kind: str
+    in_features: int
+    hidden_units: int
+    activation: str
+    dropout: float
+    classes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """The layers a candidate really has, from image to class scores."""
+
+    image: ImageFormat
+    blocks: tuple[Block, ...]
+    head: Head
+
+
+def resolve(architecture: Architecture, image: ImageFormat) -> Stack:
+    """Return the stack of layers that ``architecture`` has on images of this format."""
+    blocks: list[Block] = []
+    channels, size = image.channels, image.size
+    for stage in _stages(architecture):
+        block = _block(stage, architecture, channels, size)
+        if block is None:
+            continue
+        blocks.append(block)
+        channels, size = block.out_channels, block.size_out
+    return Stack(
+        image=image,
+        blocks=tuple(blocks),
+        head=_head(architecture, channels=channels, size=size, classes=image.classes),
+    )
+
+
+def _stages(architecture: Architecture) -> Iterator[Stage]:
+    if architecture.stages:
+        yield from architecture.stages
+        return
+    for _ in range(architecture.conv_layers):
+        yield Stage(
+            operation="conv",
+            kernel=architecture.kernel,
+            channels=architecture.channels,
+            pool=architecture.pool,
+        )
+
+
+def _block(stage: Stage, architecture: Architecture, in_channels: int, size: int) -> Block | None:
+    """Return the block of a stage, or None where the map has no room for it."""
+    if size <= NARROWEST:
+        return None
+    identity = stage.operation == "identity"
+    if identity and stage.pool == "none":
+        return None
+    same = architecture.padding == "same" or stage.operation == "residual"
+    if not identity and not same and size < stage.kernel:
+        return None
+    kernel = 0 if identity else stage.kernel
+    size_conv = size if identity or same else size - kernel + 1
+    pool = stage.pool if size_conv >= 2 else "none"  # nothing to pool on a single pixel
+    return Block(
+        operation=stage.operation,
+        kernel=kernel,
+        padding=kernel // 2 if same else 0,
+        in_channels=in_channels,
+        out_channels=in_channels if identity else stage.channels,
+        norm="none" if identity else architecture.norm,
+        activation="none" if identity else architecture.activation,
+        pool=pool,
+        size_in=size,
+        size_conv=size_conv,
+        size_out=size_conv if pool == "none" else size_conv // 2,
+    )
+
+
+def _head(architecture: Architecture, *, channels: int, size: int, classes: int) -> Head:
+    flatten = architecture.head == "flatten"
+    return Head(
+        kind=architecture.head,
+        in_features=channels * size * size if flatten else channels,
+        hidden_units=architecture.hidden_units if flatten else 0,
+        activation=architecture.activation if flatten else "none",
+        dropout=float(architecture.dropout),
+        classes=classes,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complexity:
+    """The size of a network.
+
+    Args:
+        parameters: Trainable numbers.
+        macs: Multiply-accumulates of the convolutions and linear layers for one image.
+        conv_macs: The part of ``macs`` in convolutions.
+    """
+
+    parameters: int
+    macs: int
+    conv_macs: int
+
+
+def complexity(stack: Stack) -> Complexity:
+    """Count parameters and multiply-accumulates without building the network."""
+    parameters = conv_macs = 0
+    for block in stack.blocks:
+        for weights, outputs, channels in _convolutions(block):
+            parameters += weights + (2 * channels if block.norm == "batch" else channels)
+            conv_macs += weights * outputs
+    head = stack.head
+    linear = _linear_shapes(head)
+    parameters += sum(i * o + o for i, o in linear)
+    macs = conv_macs + sum(i * o for i, o in linear)
+    return Complexity(parameters=parameters, macs=macs, conv_macs=conv_macs)
+
+
+def _convolutions(block: Block) -> Iterator[tuple[int, int, int]]:
+    """Yield (weights, output positions, output channels) of each normalised convolution."""
+    k2, positions = block.kernel**2, block.size_conv**2
+    c_in, c_out = block.in_channels, block.out_channels
+    if block.operation == "conv":
+        yield c_in * c_out * k2, positions, c_out
+    elif block.operation == "separable":
+        # depthwise and pointwise share one normalisation, after the second
+        yield c_in * k2 + c_in * c_out, positions, c_out
+    elif block.operation == "residual":
+        yield c_in * c_out * k2, positions, c_out
+        yield c_out * c_out * k2, positions, c_out
+        if c_in != c_out:
+            yield c_in * c_out, positions, c_out
+
+
+def _linear_shapes(head: Head) -> tuple[tuple[int, int], ...]:
+    if head.hidden_units:
+        return (head.in_features, head.hidden_units), (head.hidden_units, head.classes)
+    return ((head.in_features, head.classes),)
+
+
+def candidate_id(candidate: Candidate, image: ImageFormat) -> str:
+    """Return 16 hex digits that name the resolved network and its recipe, for ever.
+
+    SHA-256 over canonical JSON; independent of process, platform and field order.
+    """
+    described = {
+        "stack": _jsonable(resolve(candidate.architecture, image)),
+        "recipe": resolved_recipe(candidate.recipe),
+    }
+    text = json.dumps(described, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def architecture_id(architecture: Architecture, image: ImageFormat) -> str:
+    """Return 16 hex digits that name the resolved network alone."""
+    text = json.dumps(
+        _jsonable(resolve(architecture, image)), sort_keys=True, separators=(",", ":")
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _jsonable(stack: Stack) -> dict[str, object]:
+    return asdict(stack)
+
+
+def resolved_recipe(recipe: Recipe) -> dict[str, object]:
+    """Return the fields of a recipe that have an effect."""
+    fields: dict[str, object] = {
+        name: float(value) if name in _REAL else value for name, value in asdict(recipe).items()
+    }
+    if recipe.optimizer != "sgd":
+        del fields["momentum"]
+    return fields
+
+
+_REAL = frozenset({"learning_rate", "momentum", "weight_decay", "label_smoothing"})

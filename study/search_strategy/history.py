@@ -1,0 +1,149 @@
+"""What a search strategy may know, and what it has to answer.
+
+A strategy is a function of the history: the finished trials in number order, the candidates that
+are being trained, and the place it draws for. It keeps nothing between two calls that it could
+not work out again, so that a restart, a replay or another worker gets the same answer.
+"""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+
+from study.search_space.candidate import Value, Values
+from study.search_space.space import SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One finished trial as a strategy sees it. Trials lost to a crash are not among them.
+
+    Args:
+        number: The trial's number; for prior knowledge from another study, below 0.
+        values: What it chose; active parameters only.
+        outcome: ``complete`` (has a value), ``pruned`` (stopped at ``step``), ``failed`` (the
+            training itself failed, as by a non-finite loss).
+        scores: The objective(s), larger is better in every one (minimised ones are negated);
+            of a pruned trial the last reported value; empty where failed.
+        step: Last epoch reported.
+        candidate_id: Identity of the resolved candidate; equal ids are twins.
+        notes: What the strategy wrote down with the proposal.
+    """
+
+    number: int
+    values: Values
+    outcome: Literal["complete", "pruned", "failed"]
+    scores: tuple[float, ...] = ()
+    step: int | None = None
+    candidate_id: str = ""
+    notes: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Everything a proposal may depend on.
+
+    Args:
+        space: The search space.
+        observations: Finished trials in number order.
+        running: Values of the candidates that are being trained now.
+        place: Index of the draw in the study's one sequence of candidates, from 0. A repeat of a
+            lost trial keeps the lost one's place.
+        budget: Trials the study shall have, or None where that is not limited.
+        objectives: Number of objectives.
+    """
+
+    space: SearchSpace
+    observations: tuple[Observation, ...]
+    running: tuple[Values, ...] = ()
+    place: int = 0
+    budget: int | None = None
+    objectives: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What to try next.
+
+    Args:
+        values: One value for every active parameter.
+        notes: JSON-able facts stored with the trial, for the log and for the strategy itself.
+    """
+
+    values: dict[str, Value]
+    notes: Mapping[str, object] = field(default_factory=dict)
+
+
+class Strategy(Protocol):
+    """A search strategy: history in, proposal out."""
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal:
+        """Return what to try next.
+
+        Args:
+            history: What is known.
+            rng: Generator derived from the study's seed, the place and the attempt; the only
+                source of randomness.
+
+        Raises:
+            Exhausted: There is nothing left to try.
+        """
+
+
+class Exhausted(Exception):  # noqa: N818 - an outcome, not an error
+    """The strategy has nothing left to propose."""
+
+
+def generator(seed: int, *purpose: int | str) -> np.random.Generator:
+    """Return the generator for a named purpose under the study's seed."""
+    words = [
+        word if isinstance(word, int) else int.from_bytes(word.encode(), "little")
+        for word in purpose
+    ]
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *words])))
+
+
+def rank_rewards(observations: Sequence[Observation]) -> list[float]:
+    """Return each trial's reward: its rank quantile among the trials up to and including it.
+
+    Rewards lie in [0, 1], 1 for the best so far, and do not change under any increasing
+    transformation of the scores. Complete trials stand above pruned ones, which are ordered by
+    the step they reached and then by their score at it; failed ones are last. The first trial
+    gets 0.5.
+    """
+    order: list[tuple[float, ...]] = []
+    rewards = []
+    for observation in observations:
+        key = merit(observation)
+        low, high = bisect.bisect_left(order, key), bisect.bisect_right(order, key)
+        rewards.append((low + high) / (2 * len(order)) if order else 0.5)
+        order.insert(high, key)
+    return rewards
+
+
+def merit(observation: Observation) -> tuple[float, ...]:
+    """Return a sort key, larger is better, for trials of one objective."""
+    if observation.outcome == "failed" or not observation.scores:
+        return (0.0, 0.0, 0.0)
+    if observation.outcome == "pruned":
+        return (1.0, float(observation.step or 0), observation.scores[0])
+    return (2.0, 0.0, observation.scores[0])
+
+
+def best(observations: Sequence[Observation]) -> Observation | None:
+    """Return the best observation, the earliest among equals."""
+    return max(observations, key=lambda o: (merit(o), -o.number), default=None)
+
+
+def trailing_repeats(observations: Sequence[Observation]) -> int:
+    """Return how many of the last trials, without a gap, repeat an earlier candidate."""
+    first: dict[str, int] = {}
+    for index, observation in enumerate(observations):
+        first.setdefault(observation.candidate_id, index)
+    repeats = [first[o.candidate_id] != index for index, o in enumerate(observations)]
+    return len(list(itertools.takewhile(bool, reversed(repeats))))
