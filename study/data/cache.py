@@ -1,0 +1,98 @@
+"""Arrays as ``.npy`` files that every process maps, so that workers share one copy in memory.
+
+A ``.npz`` member is compressed and cannot be mapped. It is unpacked once, into a folder named
+after the source and its MD5, beside the source where that can be written and in the user's cache
+otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.errors import DataError
+
+_BESIDE = ".study_cache"
+
+
+def shared_array(
+    source: Path, digest: str, name: str, build: Callable[[], NDArray[Any]]
+) -> NDArray[Any]:
+    """Map the array ``name`` of a source, after building it if no process did so before.
+
+    Args:
+        source: File that the array comes from.
+        digest: Digest of its content; another content has another folder.
+        name: Name of the array within the source.
+        build: Makes the array.
+
+    Returns:
+        A copy-on-write map: its pages are shared between processes, and what a process writes to
+        them stays with that process.
+
+    Raises:
+        DataError: The unpacked copy can be written nowhere.
+    """
+    folders = _folders(source, digest)
+    for folder in folders:
+        if (array := _mapped(folder / f"{name}.npy")) is not None:
+            return array
+    content = np.ascontiguousarray(build())
+    problems = []
+    for folder in folders:
+        try:
+            _save(content, folder / f"{name}.npy")
+        except OSError as error:
+            problems.append(f"{folder}: {error.strerror or error}")
+            continue
+        array = _mapped(folder / f"{name}.npy")
+        if array is not None:
+            return array
+    raise DataError(
+        f"{source}: its unpacked copy ({content.nbytes / 1e6:.0f} MB) can be written nowhere "
+        f"({'; '.join(problems)}); make room or set XDG_CACHE_HOME to a folder that can be written"
+    )
+
+
+def _folders(source: Path, digest: str) -> tuple[Path, ...]:
+    source = source.resolve()
+    entry = f"{source.stem}-{digest[:16]}"
+    user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    elsewhere = user_cache / "study-nas" / entry
+    return (
+        (source.parent / _BESIDE / entry, elsewhere) if _writable(source.parent) else (elsewhere,)
+    )
+
+
+def _writable(folder: Path) -> bool:
+    """Tell whether a folder may be written; a read-only mode is respected by root, too."""
+    return os.access(folder, os.W_OK) and bool(stat.S_IMODE(folder.stat().st_mode) & 0o222)
+
+
+def _mapped(path: Path) -> NDArray[Any] | None:
+    """Map a ``.npy`` file; None when it is not there or not whole."""
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return array
+
+
+def _save(array: NDArray[Any], path: Path) -> None:
+    """Write ``path`` under a temporary name, flush it to the disk and move it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

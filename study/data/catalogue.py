@@ -1,0 +1,125 @@
+"""The data sets known by name: scikit-learn's digits and MedMNIST's single-label 2D sets.
+
+Everything about a MedMNIST set (address, MD5, classes, licence) is read from the medmnist package.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from study.errors import DataError
+from study.search_space.candidate import ImageFormat
+
+DIGITS = "digits"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MedMnistSet:
+    """One file of MedMNIST.
+
+    Args:
+        flag: MedMNIST's name of the set.
+        file_name: Name of the file in the data root, as the medmnist package names it.
+        url: Address of the file.
+        md5: MD5 of the file, in lower-case hexadecimal.
+        image: Channels, size and number of classes.
+        class_names: One name for each label, from 0.
+        licence: Licence of the images.
+    """
+
+    flag: str
+    file_name: str
+    url: str
+    md5: str
+    image: ImageFormat
+    class_names: tuple[str, ...]
+    licence: str
+
+
+@cache
+def _medmnist_info() -> ModuleType:
+    """Load ``medmnist/info.py`` alone: ``import medmnist.info`` would import torch as well."""
+    package = importlib.util.find_spec("medmnist")
+    if package is None or package.origin is None:
+        raise DataError("the package medmnist is missing; install it: pip install medmnist")
+    path = Path(package.origin).with_name("info.py")
+    spec = importlib.util.spec_from_file_location("medmnist_info", path)
+    if spec is None or spec.loader is None:
+        raise DataError(f"{path}: cannot be loaded; install medmnist again")
+    module = importlib.util.module_from_spec(spec)
+    with warnings.catch_warnings():  # it warns where the home folder cannot be written
+        warnings.simplefilter("ignore")
+        spec.loader.exec_module(module)
+    return module
+
+
+def default_data_root() -> Path:
+    """Return the folder in which the medmnist package keeps its files.
+
+    Raises:
+        DataError: The package could not make one.
+    """
+    root = _medmnist_info().DEFAULT_ROOT
+    if root is None:
+        raise DataError("~/.medmnist cannot be made; name a writable folder with --data-root")
+    return Path(root)
+
+
+def _refusal(flag: str, info: Mapping[str, Any]) -> str | None:
+    """Return why a MedMNIST set cannot be used, or None when it can."""
+    if flag.endswith("3d"):
+        return "its images are 3D volumes, and the networks built here are 2D"
+    if info["task"].startswith("multi-label"):
+        return "its images have several labels at once, and a candidate here predicts one class"
+    return None
+
+
+@cache
+def dataset_names() -> tuple[str, ...]:
+    """Return every name that ``--dataset`` takes, ``digits`` first."""
+    known = _medmnist_info().INFO
+    return (DIGITS, *(flag for flag, info in known.items() if _refusal(flag, info) is None))
+
+
+def medmnist_set(flag: str, size: int = 28) -> MedMnistSet:
+    """Look a MedMNIST set up.
+
+    Args:
+        flag: MedMNIST's name of the set, such as ``octmnist``.
+        size: Height and width in pixels; MedMNIST has 28, 64, 128 and 224.
+
+    Raises:
+        DataError: The name is unknown, the set cannot be used, or there is no such size.
+    """
+    info = _medmnist_info().INFO.get(flag)
+    if info is None:
+        raise DataError(_unknown(flag))
+    if reason := _refusal(flag, info):
+        raise DataError(f"data set '{flag}' cannot be used: {reason}; try 'octmnist'")
+    suffix = "" if size == 28 else f"_{size}"
+    if f"url{suffix}" not in info:
+        raise DataError(f"data set '{flag}' has no size {size}; it has 28, 64, 128 and 224")
+    names = tuple(info["label"][str(label)] for label in range(len(info["label"])))
+    return MedMnistSet(
+        flag=flag,
+        file_name=f"{flag}{suffix}.npz",
+        url=info[f"url{suffix}"],
+        md5=info[f"MD5{suffix}"],
+        image=ImageFormat(channels=info["n_channels"], size=size, classes=len(names)),
+        class_names=names,
+        licence=info["license"],
+    )
+
+
+def _unknown(name: str) -> str:
+    close = difflib.get_close_matches(name, dataset_names(), n=1)
+    hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(dataset_names())}"
+    return f"unknown data set '{name}'; {hint} (a file of your own is given as path/to/file.npz)"

@@ -1,0 +1,166 @@
+"""Fetch one file over HTTP: resumable, checked by MD5, never half a file under its final name."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from filelock import FileLock
+
+from study.errors import DataError
+
+Progress = Callable[[int, int], None]
+"""Called with the bytes that are here and the bytes of the whole file (0 while unknown)."""
+
+_CHUNK = 1 << 18
+_TIMEOUT_S = 30.0
+_ATTEMPTS = 3  # connections in a row that brought no new byte
+
+
+class _Restart(Exception):  # noqa: N818 - a signal between two functions of this file
+    """The part that is here does not belong to the server's file."""
+
+
+def file_md5(path: Path) -> str:
+    """Return the MD5 of a file in lower-case hexadecimal."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+    return digest.hexdigest()
+
+
+def download(*, url: str, destination: Path, md5: str, progress: Progress | None = None) -> None:
+    """Bring ``url`` to ``destination``, going on where an earlier call was cut off.
+
+    The bytes go to ``destination`` + ``.part``, which stays when the connection breaks or the
+    user interrupts, and is moved into place once its MD5 is right. Processes that want the same
+    file take turns: the first one fetches it.
+
+    Args:
+        url: Address of the file.
+        destination: Final name; its folder is made.
+        md5: Expected MD5 in lower-case hexadecimal.
+        progress: Told how far the download is.
+
+    Raises:
+        DataError: No connection, refused by the server, wrong MD5 or a folder that cannot be
+            written; the message gives the address, the folder and what to do instead.
+    """
+    part = destination.with_name(destination.name + ".part")
+    report = progress or (lambda _here, _total: None)
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(destination.with_name(destination.name + ".lock")):
+            if destination.exists():
+                return
+            _fetch_checked(url, part, md5, report)
+            part.replace(destination)
+    except urllib.error.HTTPError as error:
+        raise _failed(url, destination, part, f"HTTP {error.code} {error.reason}") from None
+    except (urllib.error.URLError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise _failed(url, destination, part, f"{reason}") from None
+    except OSError as error:
+        found = f"{error.filename or destination.parent}: {error.strerror or error}"
+        raise DataError(
+            f"{found}; {url} cannot be stored there: name another folder with --data-root"
+        ) from None
+
+
+def _failed(url: str, destination: Path, part: Path, reason: str) -> DataError:
+    here = part.stat().st_size if part.exists() else 0
+    kept = f" (the {here:,} bytes that came are kept, and the same command goes on)" * bool(here)
+    return DataError(
+        f"{destination.name}: download failed: {reason}{kept}; get {url} by other means, put it "
+        f"into {destination.parent}, or try without a download: --dataset digits"
+    )
+
+
+def _fetch_checked(url: str, part: Path, md5: str, report: Progress) -> None:
+    """Fill ``part`` and check it; a wrong MD5 after resuming earns one fresh start."""
+    resumed = part.exists() and part.stat().st_size > 0
+    _fetch(url, part, report)
+    found = file_md5(part)
+    if found != md5 and resumed:
+        part.unlink()
+        _fetch(url, part, report)
+        found = file_md5(part)
+    if found != md5:
+        part.unlink()
+        raise http.client.HTTPException(f"MD5 is {found} and should be {md5}")
+
+
+def _fetch(url: str, part: Path, report: Progress) -> None:
+    """Append to ``part`` until it is whole, through broken connections that still bring bytes."""
+    failures = 0
+    with part.open("ab") as file:
+        while failures < _ATTEMPTS:
+            before = file.tell()
+            try:
+                if _receive(url, file, report):
+                    return
+            except _Restart:
+                file.truncate(0)
+                before = -1
+            failures = 0 if file.tell() > before > 0 else failures + 1
+    raise http.client.HTTPException(f"the connection broke {_ATTEMPTS} times without a new byte")
+
+
+def _receive(url: str, file: BinaryIO, report: Progress) -> bool:
+    """Append one response to ``file``; return whether the file is whole."""
+    here = file.tell()
+    headers = {"User-Agent": "study-nas", "Accept-Encoding": "identity"}
+    if here:
+        headers["Range"] = f"bytes={here}-"
+    request = urllib.request.Request(url, headers=headers)
+    try:
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
+    except urllib.error.HTTPError as error:
+        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        if _whole_size(error.headers.get("Content-Range")) == here:
+            return True
+        raise _Restart from None
+    with response:
+        total = _expected_total(response, here)
+        if here and response.status != http.HTTPStatus.PARTIAL_CONTENT:
+            file.truncate(0)
+            here = 0
+        return _copy(response, file, here, total, report)
+
+
+def _whole_size(content_range: str | None) -> int | None:
+    """Return the size in ``bytes 10-99/100`` or ``bytes */100``."""
+    match = re.fullmatch(r"bytes\s+(?:\d+-\d+|\*)/(\d+)", content_range or "")
+    return int(match[1]) if match else None
+
+
+def _expected_total(response: http.client.HTTPResponse, here: int) -> int:
+    """Return the size of the whole file in bytes, 0 when the server does not tell."""
+    if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+        return int(response.headers.get("Content-Length") or 0)
+    content_range = response.headers.get("Content-Range") or ""
+    if not content_range.replace("bytes ", "").startswith(f"{here}-"):
+        raise _Restart
+    return _whole_size(content_range) or 0
+
+
+def _copy(
+    response: http.client.HTTPResponse, file: BinaryIO, here: int, total: int, report: Progress
+) -> bool:
+    report(here, total)
+    while True:
+        try:
+            chunk = response.read(_CHUNK)
+        except (http.client.IncompleteRead, TimeoutError, ConnectionError):
+            return False
+        if not chunk:
+            return here >= total
+        file.write(chunk)
+        here += len(chunk)
+        report(here, total)
