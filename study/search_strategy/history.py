@@ -147,3 +147,11 @@ def trailing_repeats(observations: Sequence[Observation]) -> int:
         first.setdefault(observation.candidate_id, index)
     repeats = [first[o.candidate_id] != index for index, o in enumerate(observations)]
     return len(list(itertools.takewhile(bool, reversed(repeats))))
+
+
+PointKey = tuple[tuple[str, bool, Value], ...]
+
+
+def point_key(values: Values) -> PointKey:
+    """Return what tells two points apart: names and values, ``True`` not being ``1``."""
+    return tuple((name, isinstance(values[name], bool), values[name]) for name in sorted(values))

@@ -1,0 +1,116 @@
+"""Search spaces with closed-form scores, and the loop that plays a strategy on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from study.search_space.candidate import Values
+from study.search_space.space import (
+    CategoricalParameter,
+    Condition,
+    FloatParameter,
+    IntParameter,
+    SearchSpace,
+)
+from study.search_strategy.history import (
+    History,
+    Observation,
+    Strategy,
+    generator,
+)
+
+Score = Callable[[Values, np.random.Generator], float | None]
+"""Values and noise → score, or None for a failed training."""
+
+FLAT = SearchSpace(
+    name="flat",
+    parameters=tuple(
+        CategoricalParameter(name=f"choice{i}", choices=("a", "b", "c", "d")) for i in range(6)
+    ),
+)
+
+CONDITIONAL = SearchSpace(
+    name="conditional",
+    parameters=(
+        CategoricalParameter(name="head", choices=("flatten", "global_average")),
+        IntParameter(
+            name="hidden_units",
+            low=16,
+            high=512,
+            log=True,
+            grid_points=3,
+            when=(Condition(parameter="head", values=("flatten",)),),
+        ),
+        CategoricalParameter(name="flip", choices=(True, False)),
+        IntParameter(name="conv_layers", low=1, high=5),
+        FloatParameter(name="learning_rate", low=1e-4, high=1e-1, log=True, grid_points=3),
+        FloatParameter(name="dropout", low=0.0, high=0.6, step=0.1),
+    ),
+)
+
+
+def separable(values: Values, noise: np.random.Generator) -> float:
+    """Return a sum of one gain a choice, plus noise of standard deviation 0.3."""
+    gains = {"a": 0.0, "b": 0.4, "c": 0.7, "d": 1.0}
+    return sum(gains[str(v)] for v in values.values()) + float(noise.normal(0.0, 0.3))
+
+
+def constant(_: Values, __: np.random.Generator) -> float:
+    """Return the same score for every point."""
+    return 1.0
+
+
+def mixed(values: Values, noise: np.random.Generator) -> float | None:
+    """Return a score of the conditional space; learning rates above 0.05 fail."""
+    rate = float(values["learning_rate"])
+    if rate > 0.05:
+        return None
+    hidden = float(values.get("hidden_units", 50))
+    return float(
+        -abs(np.log10(rate) + 2.5)
+        - 0.1 * abs(float(values["conv_layers"]) - 4)
+        + 0.2 * np.log(hidden) / 6
+        + noise.normal(0.0, 0.05)
+    )
+
+
+def play(
+    strategy: Strategy,
+    space: SearchSpace,
+    score: Score,
+    *,
+    trials: int,
+    seed: int,
+    known: Sequence[Observation] = (),
+) -> list[Observation]:
+    """Return the observations after so many trials, one after the other.
+
+    Args:
+        strategy: What is played.
+        space: Its space.
+        score: The landscape.
+        trials: Trials in all, those of ``known`` included.
+        seed: The study's seed.
+        known: Trials that were played before.
+    """
+    observations = list(known)
+    for place in range(len(observations), trials):
+        history = History(
+            space=space, observations=tuple(observations), place=place, budget=trials
+        )
+        proposal = strategy.propose(history, generator(seed, "propose", place, 0))
+        value = score(proposal.values, generator(seed, "noise", place))
+        observations.append(
+            Observation(
+                number=place,
+                values=proposal.values,
+                outcome="failed" if value is None else "complete",
+                scores=() if value is None else (value,),
+                step=3,
+                candidate_id=repr(sorted(proposal.values.items())),
+                notes=proposal.notes,
+            )
+        )
+    return observations

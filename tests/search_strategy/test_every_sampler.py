@@ -1,0 +1,176 @@
+"""What every sampler must do; a new entry of ``SAMPLERS`` is tested by being there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import optuna
+import pytest
+
+from study.search_space.candidate import Value
+from study.search_space.space import SearchSpace, grid_values
+from study.search_strategy.history import History, Observation, generator
+from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.samplers import SAMPLERS, make_strategy
+from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, mixed, play, separable
+
+NAMES = [
+    name if not variant else f"{name}:{variant}"
+    for name, spec in SAMPLERS.items()
+    for variant in (spec.variants or ("",))
+]
+EVERYWHERE = [name for name in NAMES if name != "cmaes"]
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    yield
+    optuna.logging.set_verbosity(verbosity)
+
+
+def assert_is_point(values: dict[str, Value], space: SearchSpace) -> None:
+    active: dict[str, Value] = {}
+    for parameter in space.parameters:
+        if space.is_active(parameter, active):
+            active[parameter.name] = values[parameter.name]
+    assert active == values
+    for name, value in values.items():
+        parameter = space.by_name[name]
+        choices = parameter.values()
+        if choices is None:
+            assert parameter.low <= value <= parameter.high  # type: ignore[union-attr, operator]
+        else:
+            assert any(type(value) is type(c) and value == c for c in choices), (name, value)
+    json.dumps(values)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_proposes_points_of_the_space_with_failures_and_conditions_about(name: str) -> None:
+    strategy = make_strategy(name, Setup(space=CONDITIONAL, budget=40, seed=3))
+    for observation in play(strategy, CONDITIONAL, mixed, trials=40, seed=3):
+        assert_is_point(dict(observation.values), CONDITIONAL)
+        json.dumps(dict(observation.notes))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rebuilt_strategy_goes_on_bit_for_bit(name: str) -> None:
+    setup = Setup(space=CONDITIONAL, budget=36, seed=5)
+    whole = play(make_strategy(name, setup), CONDITIONAL, mixed, trials=36, seed=5)
+    resumed = play(
+        make_strategy(name, setup), CONDITIONAL, mixed, trials=36, seed=5, known=whole[:21]
+    )
+    assert resumed == whole
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_arrives_late_is_folded_in_its_place(name: str) -> None:
+    setup = Setup(space=CONDITIONAL, budget=40, seed=7)
+    known = play(make_strategy(name, setup), CONDITIONAL, mixed, trials=30, seed=7)
+    late = make_strategy(name, setup)
+    without = History(
+        space=CONDITIONAL,
+        observations=tuple(o for o in known if o.number not in (12, 27)),
+        running=(known[12].values, known[27].values),
+        place=30,
+        budget=40,
+    )
+    late.propose(without, generator(7, "propose", 30, 0))
+    complete = History(space=CONDITIONAL, observations=tuple(known), place=31, budget=40)
+    expected = make_strategy(name, setup).propose(complete, generator(7, "propose", 31, 0))
+    assert late.propose(complete, generator(7, "propose", 31, 0)) == expected
+
+
+REPLAY = """
+import json, sys
+from tests.search_strategy.landscapes import CONDITIONAL, mixed, play
+from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.samplers import SAMPLERS, make_strategy
+import optuna
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+for name in sys.argv[1:]:
+    strategy = make_strategy(name, Setup(space=CONDITIONAL, budget=30, seed=11))
+    played = play(strategy, CONDITIONAL, mixed, trials=30, seed=11)
+    print(json.dumps([dict(o.values) for o in played]))
+"""
+
+
+def test_another_process_proposes_the_same_bits() -> None:
+    runs = [
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", REPLAY, *NAMES],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={"PYTHONHASHSEED": hash_seed, "PATH": "", "OMP_NUM_THREADS": "1"},
+        ).stdout.splitlines()
+        for hash_seed in ("1", "2")
+    ]
+    assert len(runs[0]) == len(NAMES)
+    for name, first, second in zip(NAMES, *runs, strict=True):
+        assert first == second, name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_another_seed_proposes_something_else(name: str) -> None:
+    first, second = (
+        play(
+            make_strategy(name, Setup(space=FLAT, budget=12, seed=seed)),
+            FLAT,
+            separable,
+            trials=12,
+            seed=seed,
+        )
+        for seed in (1, 2)
+    )
+    assert [o.values for o in first] != [o.values for o in second]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_proposes_with_nothing_but_failed_and_pruned_trials(name: str) -> None:
+    setup = Setup(space=CONDITIONAL, budget=40, seed=2)
+    rng = np.random.default_rng(0)
+    observations = tuple(
+        Observation(
+            number=number,
+            values=CONDITIONAL.sample(rng),
+            outcome="failed" if number % 2 else "pruned",
+            scores=() if number % 2 else (float(number),),
+            step=1,
+            candidate_id=str(number),
+        )
+        for number in range(24)
+    )
+    history = History(space=CONDITIONAL, observations=observations, place=24, budget=40)
+    proposal = make_strategy(name, setup).propose(history, generator(2, "propose", 24, 0))
+    assert_is_point(proposal.values, CONDITIONAL)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_budget_is_not_needed(name: str) -> None:
+    strategy = make_strategy(name, Setup(space=FLAT))
+    history = History(space=FLAT, observations=())
+    assert_is_point(strategy.propose(history, generator(0, "x")).values, FLAT)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_constant_scores_do_no_harm(name: str) -> None:
+    strategy = make_strategy(name, Setup(space=FLAT, budget=40))
+    assert len(play(strategy, FLAT, constant, trials=40, seed=0)) == 40
+
+
+def test_the_mapping_is_read_without_torch_and_optuna() -> None:
+    code = (
+        "import sys; from study.search_strategy.samplers import SAMPLERS; "
+        "print(len(SAMPLERS)); assert not {'torch', 'optuna', 'scipy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_the_conditional_space_has_a_grid() -> None:
+    assert all(grid_values(parameter) for parameter in CONDITIONAL.parameters)
