@@ -1,0 +1,104 @@
+"""What a pruner sees and what it answers: curves in, a decision with its reason out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """The scores of one candidate as its training went.
+
+    Args:
+        place: Index of the draw in the study's sequence of candidates. A repeat of a lost trial
+            has the lost one's place, and so falls into the same bracket.
+        scores: Score by step (epoch, from 1), finite, larger is better: the metric, negated
+            where it is minimised.
+        outcome: How the training ended, if it did.
+    """
+
+    place: int
+    scores: Mapping[int, float]
+    outcome: Literal["complete", "pruned", "running"] = "running"
+
+    @property
+    def step(self) -> int:
+        """Last step reported; 0 before the first."""
+        return max(self.scores, default=0)
+
+    @property
+    def last(self) -> float:
+        """Score at the last step."""
+        return self.scores[self.step]
+
+    def at(self, step: int) -> float | None:
+        """Return the score at the first reported step from ``step`` on, or None."""
+        reached = min((s for s in self.scores if s >= step), default=None)
+        return None if reached is None else self.scores[reached]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Whether to stop a training, and why.
+
+    Args:
+        stop: True to prune.
+        reason: In words, as ``pruned at epoch 2: .742, cut .781 of 9``.
+        facts: The numbers behind it, to be stored with the trial.
+    """
+
+    stop: bool
+    reason: str
+    facts: Mapping[str, float] = field(default_factory=dict)
+
+
+class Pruner(Protocol):
+    """Decides after a step whether a training goes on. A pure function of its arguments."""
+
+    def decide(
+        self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
+    ) -> Decision:
+        """Return the decision for ``own`` after its last step.
+
+        Args:
+            own: The training in question, with at least one score.
+            others: All other candidates, one curve for a place, in any order. Trials that
+                failed or were lost are not among them.
+            study_name: Name of the study; Hyperband's brackets depend on it.
+            epochs: Steps that ``own`` takes when nothing stops it. At the last one there is
+                nothing left to save and the decision is to keep.
+        """
+
+
+def keep(reason: str, **facts: float) -> Decision:
+    """Return the decision to go on."""
+    return Decision(stop=False, reason=reason, facts=facts)
+
+
+def against_cut(
+    *, stop: bool, step: int, score: float, cut: float, of: int, **more: float
+) -> Decision:
+    """Return a decision that compared a score with a cut.
+
+    Args:
+        stop: True to prune.
+        step: The step it was made at.
+        score: What was compared.
+        cut: What it was compared with.
+        of: Number of candidates that the cut comes from.
+        more: Further facts.
+    """
+    verdict = "pruned" if stop else "kept"
+    return Decision(
+        stop=stop,
+        reason=f"{verdict} at epoch {step}: {short(score)}, cut {short(cut)} of {of}",
+        facts={"epoch": step, "score": score, "cut": cut, "of": of, **more},
+    )
+
+
+def short(number: float) -> str:
+    """Return a number with three decimals and no leading zero: ``.742``."""
+    text = f"{number:.3f}"
+    return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text

@@ -1,0 +1,291 @@
+"""Tests of study/search_strategy/pruners.py and the pruners it names."""
+
+from __future__ import annotations
+
+import math
+import random
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import optuna
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from study.errors import SettingsError
+from study.search_strategy.curve import Curve, Decision, Pruner, short
+from study.search_strategy.pruners import PRUNERS, make_pruner, promotable
+
+EPOCHS = 9
+Outcome = Literal["complete", "pruned", "running"]
+OUTCOMES: tuple[Outcome, ...] = ("complete", "pruned", "running")
+OPTUNA: dict[str, Callable[[], optuna.pruners.BasePruner]] = {
+    "none": optuna.pruners.NopPruner,
+    "median": lambda: optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
+    "median,startup=1,first_epoch=3": lambda: optuna.pruners.MedianPruner(1, 3),
+    "asha": lambda: optuna.pruners.SuccessiveHalvingPruner(1, 3),
+    "asha,min_resource=2,reduction_factor=2": lambda: optuna.pruners.SuccessiveHalvingPruner(2, 2),
+    "hyperband": lambda: optuna.pruners.HyperbandPruner(1, EPOCHS, 3),
+    "hyperband,reduction_factor=2": lambda: optuna.pruners.HyperbandPruner(1, EPOCHS, 2),
+    "patient": lambda: optuna.pruners.PatientPruner(optuna.pruners.MedianPruner(), 2),
+    "patient,patience=1,min_delta=0.01,startup=2": lambda: optuna.pruners.PatientPruner(
+        optuna.pruners.MedianPruner(2), 1, 0.01
+    ),
+}
+
+scores = st.floats(0, 1).map(lambda x: round(x, 3))
+
+
+@st.composite
+def populations(draw: st.DrawFn) -> tuple[Curve, ...]:
+    """Curves of some candidates, the first of which is running."""
+    curves: list[Curve] = []
+    for place in draw(st.lists(st.integers(0, 60), min_size=1, max_size=14, unique=True)):
+        outcome: Outcome = draw(st.sampled_from(OUTCOMES)) if curves else "running"
+        steps = EPOCHS if outcome == "complete" else draw(st.integers(1, EPOCHS - 1))
+        values = draw(st.lists(scores, min_size=steps, max_size=steps))
+        curves.append(Curve(place=place, outcome=outcome, scores=dict(enumerate(values, start=1))))
+    return tuple(curves)
+
+
+def decide(pruner: Pruner, own: Curve, others: Sequence[Curve]) -> Decision:
+    return pruner.decide(own, others, study_name="octmnist", epochs=EPOCHS)
+
+
+def scaled(curve: Curve, transform: Callable[[float], float]) -> Curve:
+    return replace(curve, scores={step: transform(s) for step, s in curve.scores.items()})
+
+
+every_pruner = pytest.mark.parametrize("name", sorted(PRUNERS))
+unhurried = settings(deadline=None, max_examples=60)
+
+
+@every_pruner
+@unhurried
+@given(curves=populations())
+def test_a_decision_is_a_function_of_the_curves_and_not_of_their_order(
+    name: str, curves: tuple[Curve, ...]
+) -> None:
+    pruner = make_pruner(name, epochs=EPOCHS)
+    own, *others = curves
+    first = decide(pruner, own, others)
+    again = decide(pruner, own, others[::-1])
+    assert (first.stop, first.reason) == (again.stop, again.reason)
+    assert first.facts == pytest.approx(again.facts)
+
+
+@every_pruner
+@unhurried
+@given(curves=populations())
+def test_the_best_at_its_epoch_is_never_stopped(name: str, curves: tuple[Curve, ...]) -> None:
+    pruner = make_pruner(name, epochs=EPOCHS)
+    own, *others = curves
+    top = max(score for curve in curves for score in curve.scores.values())
+    best = replace(own, scores={**own.scores, own.step: top})
+    assert not decide(pruner, best, others).stop
+
+
+@every_pruner
+@unhurried
+@given(curves=populations())
+def test_nothing_is_stopped_at_the_last_epoch(name: str, curves: tuple[Curve, ...]) -> None:
+    pruner = make_pruner(name, epochs=EPOCHS)
+    own, *others = curves
+    whole = replace(own, scores={**own.scores, EPOCHS: 0.0})
+    assert not decide(pruner, whole, others).stop
+
+
+@every_pruner
+@unhurried
+@given(curves=populations())
+def test_every_decision_says_its_epoch_and_why(name: str, curves: tuple[Curve, ...]) -> None:
+    pruner = make_pruner(name, epochs=EPOCHS)
+    own, *others = curves
+    decision = decide(pruner, own, others)
+    verdict = "pruned" if decision.stop else "kept"
+    assert decision.reason.startswith(f"{verdict} at epoch {own.step}: ")
+    assert all(math.isfinite(fact) for fact in decision.facts.values())
+    assert decision.facts or not decision.stop
+
+
+@every_pruner
+@unhurried
+@given(curves=populations())
+def test_a_stopped_candidate_lies_below_the_cut_and_a_kept_one_does_not(
+    name: str, curves: tuple[Curve, ...]
+) -> None:
+    pruner = make_pruner(name, epochs=EPOCHS)
+    own, *others = curves
+    decision = decide(pruner, own, others)
+    if decision.stop and "cut" in decision.facts:
+        assert decision.facts["score"] < decision.facts["cut"]
+
+
+@pytest.mark.parametrize("name", ["asha", "hyperband", "one_epoch"])
+@unhurried
+@given(curves=populations())
+def test_ranks_alone_decide_where_nothing_is_averaged(
+    name: str, curves: tuple[Curve, ...]
+) -> None:
+    pruner = make_pruner(name, epochs=EPOCHS)
+    own, *others = curves
+    cubed = [scaled(curve, lambda s: 7 * s**3 - 4) for curve in curves]
+    assert decide(pruner, own, others).stop == decide(pruner, cubed[0], cubed[1:]).stop
+
+
+@pytest.mark.parametrize("name", ["median", "patient"])
+@unhurried
+@given(curves=populations())
+def test_a_change_of_unit_leaves_the_median_rule_alone(
+    name: str, curves: tuple[Curve, ...]
+) -> None:
+    pruner = make_pruner(name, epochs=EPOCHS)
+    own, *others = curves
+    moved = [scaled(curve, lambda s: 4 * s - 2) for curve in curves]
+    assert decide(pruner, own, others).stop == decide(pruner, moved[0], moved[1:]).stop
+
+
+@pytest.mark.parametrize("text", sorted(OPTUNA))
+@pytest.mark.parametrize("in_memory", [True, False], ids=["memory", "sqlite"])
+def test_decisions_are_those_of_optuna_in_a_real_study(
+    text: str, in_memory: bool, tmp_path: Path
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        reference = OPTUNA[text]()
+    storage = None if in_memory else f"sqlite:///{tmp_path / 'study.db'}"
+    study = optuna.create_study(
+        study_name="octmnist", direction="maximize", pruner=reference, storage=storage
+    )
+    disagreements, stops = _run_side_by_side(
+        study, make_pruner(text, epochs=EPOCHS), trials=60 if in_memory else 20
+    )
+    assert disagreements == []
+    assert stops > 0 or text == "none" or not in_memory
+
+
+def _run_side_by_side(
+    study: optuna.Study, pruner: Pruner, *, trials: int
+) -> tuple[list[str], int]:
+    """Run trials three at a time; both pruners see every report of all of them."""
+    rng = random.Random(3)
+    live: dict[int, tuple[optuna.Trial, float]] = {}
+    steps: dict[int, int] = {}
+    disagreements, stops = [], 0
+    while live or len(study.trials) < trials:
+        while len(live) < 3 and len(study.trials) < trials:
+            trial = study.ask()
+            live[trial.number], steps[trial.number] = (trial, rng.random()), 0
+        trial, quality = live[rng.choice(sorted(live))]
+        steps[trial.number] += 1
+        step = steps[trial.number]
+        trial.report(quality * (1 - step**-0.7 / 2) + 0.1 * rng.random(), step)
+        if step == EPOCHS:
+            study.tell(trial, quality)
+            del live[trial.number]
+            continue
+        ours, theirs = _decide_now(pruner, study, trial.number), trial.should_prune()
+        if ours.stop != theirs:
+            disagreements.append(f"trial {trial.number}: optuna {theirs}, {ours.reason}")
+        if theirs:
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            del live[trial.number]
+            stops += 1
+    return disagreements, stops
+
+
+def _decide_now(pruner: Pruner, study: optuna.Study, number: int) -> Decision:
+    curves = {
+        trial.number: Curve(
+            place=trial.number,
+            scores=trial.intermediate_values,
+            outcome=trial.state.name.lower(),  # type: ignore[arg-type]
+        )
+        for trial in study.get_trials(deepcopy=True)
+    }
+    own = curves.pop(number)
+    return decide(pruner, own, list(curves.values()))
+
+
+def test_a_repeated_trial_skips_no_comparison_and_competes_once() -> None:
+    asha = make_pruner("asha", epochs=EPOCHS)
+    others = [Curve(place=p, scores={1: 0.5 + p / 100}, outcome="pruned") for p in range(8)]
+    restored = Curve(place=8, scores={1: 0.4})
+    decision = decide(asha, restored, others)
+    assert decision.reason == "pruned at epoch 1: .400, cut .550 of 9"
+    assert decision.facts == {"epoch": 1, "score": 0.4, "cut": 0.55, "of": 9, "rung": 1}
+
+
+def test_one_epoch_keeps_the_best_share() -> None:
+    pruner = make_pruner("one_epoch,share=0.5", epochs=EPOCHS)
+    others = [Curve(place=p, scores={1: p / 10}) for p in range(1, 4)]
+    assert decide(pruner, Curve(place=9, scores={1: 0.19}), others).reason == (
+        "pruned at epoch 1: .190, cut .200 of 4"
+    )
+    assert not decide(pruner, Curve(place=9, scores={1: 0.2}), others).stop
+    assert not decide(pruner, Curve(place=9, scores={1: 0.2, 2: 0.0}), others).stop
+
+
+def test_the_place_and_the_name_alone_choose_the_bracket() -> None:
+    pruner = make_pruner("hyperband", epochs=EPOCHS)
+    brackets = [
+        decide(pruner, Curve(place=p, scores={1: 0.5}), []).facts["bracket"] for p in range(300)
+    ]
+    shares = [brackets.count(bracket) / 300 for bracket in (0, 1, 2)]
+    assert shares == pytest.approx([0.49, 0.32, 0.19], abs=0.06)
+
+
+def test_a_pruned_candidate_is_promotable_once_the_cut_has_moved() -> None:
+    asha = make_pruner("asha", epochs=EPOCHS)
+    curves = [
+        Curve(place=0, scores=dict.fromkeys(range(1, 10), 0.9), outcome="complete"),
+        Curve(place=1, scores={1: 0.8}, outcome="pruned"),
+        Curve(place=2, scores={1: 0.2}, outcome="pruned"),
+    ]
+    assert promotable(asha, curves, study_name="octmnist", epochs=EPOCHS) == ()
+    more = [Curve(place=p, scores={1: 0.1}, outcome="pruned") for p in range(3, 6)]
+    assert promotable(asha, curves + more, study_name="octmnist", epochs=EPOCHS) == (1,)
+
+
+@pytest.mark.parametrize(
+    ("text", "epochs", "message"),
+    [
+        ("asha,min_resource=3", 3, "pruner asha: first compares at epoch 3, but trainings end"),
+        ("learning_curve", 4, "pruner learning_curve: first compares at epoch 4"),
+        ("patient", 4, "pruner patient: first compares at epoch 4"),
+        ("one_epoch", 1, "pruner one_epoch: first compares at epoch 1"),
+        ("asha,reduction_factor=1", 9, "reduction_factor: 1 is outside 2 to 100"),
+        ("media", 9, "unknown pruner 'media'; did you mean 'median'?"),
+    ],
+)
+def test_a_pruner_that_cannot_work_is_refused(text: str, epochs: int, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        make_pruner(text, epochs=epochs)
+
+
+def test_no_pruner_is_needed_for_a_single_epoch() -> None:
+    assert not decide(make_pruner("none", epochs=1), Curve(place=0, scores={1: 0.1}), []).stop
+
+
+def test_the_registry_is_read_without_optuna_or_torch() -> None:
+    code = (
+        "import sys; from study.search_strategy.pruners import PRUNERS; "
+        "assert PRUNERS; print(sorted({'optuna', 'torch', 'scipy'} & set(sys.modules)))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.742, ".742"), (-0.31, "-.310"), (10.5, "10.500"), (0.0, ".000"), (1.0, "1.000")],
+)
+def test_numbers_are_written_short(number: float, text: str) -> None:
+    assert short(number) == text
