@@ -30,7 +30,7 @@ from study.search_strategy.history import (
     generator,
     point_key,
 )
-from study.search_strategy.sampler_spec import Identity, SamplerChoice, Setup
+from study.search_strategy.sampler_spec import Chosen, Identity, Setup
 
 GRID_LIMIT = 100_000
 PATIENCE = 10_000
@@ -92,7 +92,7 @@ def _add_key(tried: set[PointKey], observation: Observation) -> None:
         tried.add(point_key(observation.values))
 
 
-def grid(setup: Setup, _: SamplerChoice) -> FixedSequence:
+def grid(setup: Setup, _: Chosen) -> FixedSequence:
     """Return the strategy that visits every allowed point of the grid, in shuffled order."""
     return FixedSequence(_shuffled(setup), setup.naming())
 
@@ -121,7 +121,7 @@ def refuse_grid(setup: Setup) -> str | None:
     return None
 
 
-def quasi_random(setup: Setup, _: SamplerChoice) -> FixedSequence:
+def quasi_random(setup: Setup, _: Chosen) -> FixedSequence:
     """Return the strategy that follows a scrambled Sobol' sequence (Owen 1998).
 
     Optuna's ``QMCSampler`` draws from the same sequence, but counts the drawn points in the

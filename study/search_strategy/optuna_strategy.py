@@ -19,7 +19,7 @@ from study.search_space.candidate import Value
 from study.search_space.space import AnyParameter, FloatParameter
 from study.search_strategy.history import History, Proposal
 from study.search_strategy.mirror import STUDY_NAME, Mirror
-from study.search_strategy.sampler_spec import SamplerChoice, Setup
+from study.search_strategy.sampler_spec import Chosen, Setup
 
 BuildSampler = Callable[[int], BaseSampler]
 
@@ -83,9 +83,9 @@ def _on_step(parameter: AnyParameter, value: Value) -> Value:
     return number if values is None else min(values, key=lambda known: abs(known - number))
 
 
-def tpe(setup: Setup, choice: SamplerChoice) -> OptunaStrategy:
+def tpe(setup: Setup, chosen: Chosen) -> OptunaStrategy:
     """Return the tree-structured Parzen estimator (Bergstra et al. 2011; Watanabe, 2304.11127)."""
-    multivariate = choice.switch("multivariate")
+    multivariate = chosen["multivariate"] == "true"
 
     def build(seed: int) -> BaseSampler:
         with warnings.catch_warnings():
@@ -93,10 +93,10 @@ def tpe(setup: Setup, choice: SamplerChoice) -> OptunaStrategy:
             return TPESampler(
                 seed=seed,
                 multivariate=multivariate,
-                group=multivariate and choice.switch("group"),
-                constant_liar=choice.switch("constant_liar"),
-                n_startup_trials=choice.number("n_startup_trials"),
-                n_ei_candidates=choice.number("n_ei_candidates"),
+                group=multivariate and chosen["group"] == "true",
+                constant_liar=chosen["constant_liar"] == "true",
+                n_startup_trials=int(chosen["n_startup_trials"]),
+                n_ei_candidates=int(chosen["n_ei_candidates"]),
             )
 
     return OptunaStrategy(build, setup, failed_as_worst=setup.objectives > 1)

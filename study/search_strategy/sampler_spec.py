@@ -1,13 +1,11 @@
-"""What an entry of ``SAMPLERS`` is, and how ``NAME[:VARIANT][,option=value…]`` is read."""
+"""What an entry of ``SAMPLERS`` is, and what a sampler is built from."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
-from study.errors import SettingsError
+from study.options import Options, OptionValue
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.resolve import candidate_id
 from study.search_space.space import SearchSpace
@@ -15,55 +13,11 @@ from study.search_strategy.history import Strategy
 
 NO_PRUNER = "none"
 
-OptionValue = int | float | bool
+Chosen = Mapping[str, OptionValue]
+"""A value for every option of a sampler."""
+
 Identity = Callable[[Values], str]
 """Names the candidate of a point; equal names are twins."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """A number or switch that a sampler may be given.
-
-    Args:
-        kind: Type of the value.
-        default: Value where nothing is given.
-        meaning: One line for the help text, with the source of the default.
-        low: Smallest allowed number.
-        high: Largest allowed number.
-    """
-
-    kind: Literal["int", "float", "bool"]
-    default: OptionValue
-    meaning: str
-    low: float = 0.0
-    high: float = 1e9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SamplerChoice:
-    """A sampler's text, read and checked.
-
-    Args:
-        name: Key of ``SAMPLERS``.
-        variant: One of the spec's variants; empty where it has none.
-        options: A value for every option of the spec.
-    """
-
-    name: str
-    variant: str
-    options: Mapping[str, OptionValue]
-
-    def number(self, option: str) -> int:
-        """Return the value of a whole-number option."""
-        return int(self.options[option])
-
-    def real(self, option: str) -> float:
-        """Return the value of a real-number option."""
-        return float(self.options[option])
-
-    def switch(self, option: str) -> bool:
-        """Return the value of a switch."""
-        return bool(self.options[option])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +28,7 @@ class Setup:
         space: The search space.
         budget: Trials the study shall have; schedules are scaled to it. None where there is no
             limit.
-        pruner: Name of the pruner; ``none`` where nothing is stopped early.
+        pruner: The pruner as given, options and all; ``none`` where nothing is stopped early.
         objectives: Number of objectives.
         image: Format of the images, to check constraints and to tell twins; None where the
             points of the space are not networks.
@@ -101,83 +55,41 @@ class Setup:
             return self.identity
         return lambda values: candidate_id(space.candidate(values), image)
 
+    def prunes(self) -> bool:
+        """Tell whether trials may be stopped early."""
+        return self.pruner.partition(",")[0].strip() != NO_PRUNER
 
-Build = Callable[[Setup, SamplerChoice], Strategy]
+    def conditional(self) -> bool:
+        """Tell whether a parameter of the space depends on others."""
+        return any(parameter.when for parameter in self.space.parameters)
+
+
+Build = Callable[[Setup, Chosen], Strategy]
 Remark = Callable[[Setup], str | None]
 
 
-def _no_remark(_: Setup) -> str | None:
+def _nothing(_: Setup) -> str | None:
     return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplerSpec:
-    """One entry of ``SAMPLERS``.
+    """An entry of ``SAMPLERS``.
 
     Args:
-        summary: One line: what it does and when to take it.
+        meaning: One line for the help text: what it does, when to take it.
         build: Makes the strategy; imports what is heavy itself.
-        options: What may be set, by name.
-        variants: Texts allowed after the colon, the default first.
+        options: What may be given after the name.
         countable: Whether it needs a space of countably many points.
         multi_objective: Whether it can have more than one objective.
         refuse: Returns why this study cannot have this sampler, or None.
         warn: Returns what the user should know before the study starts, or None.
     """
 
-    summary: str
+    meaning: str
     build: Build
-    options: Mapping[str, Option] = field(default_factory=dict)
-    variants: tuple[str, ...] = ()
+    options: Options = field(default_factory=dict)
     countable: bool = False
     multi_objective: bool = False
-    refuse: Remark = _no_remark
-    warn: Remark = _no_remark
-
-
-def read_choice(text: str, specs: Mapping[str, SamplerSpec]) -> SamplerChoice:
-    """Read ``NAME[:VARIANT][,option=value…]``.
-
-    Raises:
-        SettingsError: Unknown name, variant or option, or a value out of range.
-    """
-    head, *assignments = (part.strip() for part in text.split(","))
-    name, colon, variant = head.partition(":")
-    if name not in specs:
-        raise SettingsError(_unknown("sampler", name, specs))
-    spec = specs[name]
-    if colon and variant not in spec.variants:
-        raise SettingsError(_unknown(f"variant of {name}", variant, spec.variants))
-    options = {key: option.default for key, option in spec.options.items()}
-    for assignment in assignments:
-        key, _, value = (part.strip() for part in assignment.partition("="))
-        if key not in spec.options:
-            raise SettingsError(_unknown(f"option of {name}", key, spec.options))
-        options[key] = _read_option(f"{name},{key}", value, spec.options[key])
-    default = spec.variants[0] if spec.variants else ""
-    return SamplerChoice(name=name, variant=variant or default, options=options)
-
-
-def _read_option(where: str, text: str, option: Option) -> OptionValue:
-    if option.kind == "bool":
-        if text.lower() not in ("true", "false"):
-            message = f"{where}: found {text!r}; write true or false"
-            raise SettingsError(message)
-        return text.lower() == "true"
-    try:
-        number: int | float = int(text) if option.kind == "int" else float(text)
-    except ValueError:
-        kind = "a whole number" if option.kind == "int" else "a number"
-        message = f"{where}: found {text!r}; write {kind}, as {option.default}"
-        raise SettingsError(message) from None
-    if not option.low <= number <= option.high:
-        message = f"{where}: found {text}; write a number from {option.low:g} to {option.high:g}"
-        raise SettingsError(message)
-    return number
-
-
-def _unknown(what: str, found: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    close = difflib.get_close_matches(found, names, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names) or 'none'}"
-    return f"unknown {what} {found!r}; {hint}"
+    refuse: Remark = _nothing
+    warn: Remark = _nothing

@@ -1,4 +1,4 @@
-"""Every sampler there is, by name."""
+"""``SAMPLERS``: what may be tried next. Readable without importing Optuna or torch."""
 
 from __future__ import annotations
 
@@ -6,95 +6,106 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from study.errors import SettingsError
+from study.options import Option, Options, parse_choice
 from study.search_strategy.fixed_sequence import grid, quasi_random, refuse_grid
 from study.search_strategy.history import Strategy
 from study.search_strategy.random_search import RandomSearch
-from study.search_strategy.sampler_spec import (
-    Option,
-    SamplerChoice,
-    SamplerSpec,
-    Setup,
-    read_choice,
-)
+from study.search_strategy.sampler_spec import Chosen, SamplerSpec, Setup
 
 
-def _random(_: Setup, __: SamplerChoice) -> Strategy:
+def _random(_: Setup, __: Chosen) -> Strategy:
     return RandomSearch()
 
 
-def _tpe(setup: Setup, choice: SamplerChoice) -> Strategy:
+def _tpe(setup: Setup, chosen: Chosen) -> Strategy:
     from study.search_strategy.optuna_strategy import tpe
 
-    return tpe(setup, choice)
+    return tpe(setup, chosen)
+
+
+def _options(**options: Option) -> Options:
+    return MappingProxyType(options)
+
+
+def _switch(default: str, meaning: str) -> Option:
+    return Option(default=default, choices=("true", "false"), meaning=meaning)
 
 
 SAMPLERS: Mapping[str, SamplerSpec] = MappingProxyType(
     {
         "random": SamplerSpec(
-            summary="every parameter at random; the baseline",
+            meaning="every parameter at random; the baseline",
             build=_random,
             multi_objective=True,
         ),
         "grid": SamplerSpec(
-            summary="every point of the grid once, in shuffled order",
+            meaning="every point of the grid once, in shuffled order",
             build=grid,
             countable=True,
             multi_objective=True,
             refuse=refuse_grid,
         ),
         "qmc": SamplerSpec(
-            summary="a scrambled Sobol' sequence: spread more evenly than random points",
+            meaning="a scrambled Sobol' sequence: spread more evenly than random points",
             build=quasi_random,
             multi_objective=True,
         ),
         "tpe": SamplerSpec(
-            summary="Optuna's tree-structured Parzen estimator; at home in every space",
+            meaning="Optuna's tree-structured Parzen estimator; at home in every space",
             build=_tpe,
             multi_objective=True,
-            options={
-                "n_startup_trials": Option(
-                    kind="int", default=10, low=1, meaning="random trials first (Optuna's 10)"
+            options=_options(
+                n_startup_trials=Option(
+                    default=10, low=1, meaning="random trials first (Optuna's default)"
                 ),
-                "n_ei_candidates": Option(
-                    kind="int", default=24, low=1, meaning="draws to choose from (Optuna's 24)"
+                n_ei_candidates=Option(
+                    default=24, low=1, meaning="draws to choose from (Optuna's default)"
                 ),
-                "multivariate": Option(
-                    kind="bool", default=True, meaning="model parameters together"
-                ),
-                "group": Option(
-                    kind="bool", default=True, meaning="model conditional parameters by group"
-                ),
-                "constant_liar": Option(
-                    kind="bool", default=True, meaning="keep away from running candidates"
-                ),
-            },
+                multivariate=_switch("true", "model parameters together"),
+                group=_switch("true", "model parameters that are active together by themselves"),
+                constant_liar=_switch("true", "keep away from candidates in training"),
+            ),
         ),
     }
 )
 
 
 def make_strategy(text: str, setup: Setup) -> Strategy:
-    """Return the strategy that ``NAME[:VARIANT][,option=value…]`` names, for a study.
+    """Return the strategy of a text such as ``tpe,n_startup_trials=20``, for a study.
+
+    Args:
+        text: A name of ``SAMPLERS`` and its options.
+        setup: The study it is for.
 
     Raises:
-        SettingsError: The text cannot be read, or the study cannot have this sampler.
+        SettingsError: An unknown name or option, or a study that cannot have this sampler.
     """
-    choice = read_choice(text, SAMPLERS)
-    spec = SAMPLERS[choice.name]
+    name, chosen = parse_sampler(text)
+    spec = SAMPLERS[name]
     if setup.objectives > 1 and not spec.multi_objective:
-        able = ", ".join(name for name, other in SAMPLERS.items() if other.multi_objective)
-        message = f"{choice.name} has one objective, not {setup.objectives}; take one of: {able}"
+        able = ", ".join(other for other in SAMPLERS if SAMPLERS[other].multi_objective)
+        message = f"{name} has one objective, not {setup.objectives}; choose from: {able}"
         raise SettingsError(message)
     if reason := spec.refuse(setup):
         raise SettingsError(reason)
-    return spec.build(setup, choice)
+    return spec.build(setup, chosen)
 
 
 def sampler_warnings(text: str, setup: Setup) -> tuple[str, ...]:
-    """Return what the user should know before such a study starts.
+    """Return what the user should know before a study with this sampler starts.
 
     Raises:
-        SettingsError: The text cannot be read.
+        SettingsError: An unknown name or option.
     """
-    warning = SAMPLERS[read_choice(text, SAMPLERS).name].warn(setup)
+    warning = SAMPLERS[parse_sampler(text)[0]].warn(setup)
     return () if warning is None else (warning,)
+
+
+def parse_sampler(text: str) -> tuple[str, Chosen]:
+    """Return the name and the value of every option of a sampler's text.
+
+    Raises:
+        SettingsError: An unknown name or option, or a value outside its bounds.
+    """
+    registry = {name: spec.options for name, spec in SAMPLERS.items()}
+    return parse_choice(text, registry, what="sampler")

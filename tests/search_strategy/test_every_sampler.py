@@ -18,12 +18,7 @@ from study.search_strategy.sampler_spec import Setup
 from study.search_strategy.samplers import SAMPLERS, make_strategy
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, mixed, play, separable
 
-NAMES = [
-    name if not variant else f"{name}:{variant}"
-    for name, spec in SAMPLERS.items()
-    for variant in (spec.variants or ("",))
-]
-EVERYWHERE = [name for name in NAMES if name != "cmaes"]
+NAMES = list(SAMPLERS)
 
 
 @pytest.fixture(autouse=True)
