@@ -1,0 +1,142 @@
+"""A resolved architecture as an SVG drawing: one line a layer, with shape and parameters.
+
+On the left the map that leaves the layer, to scale; on the right the layer's parameters, as a
+number and as a bar. The drawing carries its own light and dark colours and needs nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from study.report.formats import whole
+from study.report.palette import PALETTE
+from study.report.stacks import Layer, layers, stored_stack
+from study.report.words import architecture_sentence
+
+_WIDTH = 440
+_ROW = 62
+_TOP = 14
+_GLYPH = 44
+"""Side of the input image's square, in drawing units; smaller maps are drawn to scale."""
+_GLYPH_CENTRE = 34
+_TEXT = 76
+_BAR = 110
+_RIGHT = _WIDTH - 18
+
+
+def architecture_svg(architecture: Mapping[str, Any]) -> str:
+    """Return the drawing of a stored architecture; empty where nothing is stored."""
+    stack = stored_stack(architecture)
+    if stack is None:
+        return ""
+    drawn = layers(stack)
+    height = _TOP + _ROW * len(drawn) + 28
+    total = sum(layer.parameters for layer in drawn)
+    body = "".join(
+        _row(layer, index, largest=max(stack.image.size, 1), total=total)
+        for index, layer in enumerate(drawn)
+    )
+    title = f"Network of {whole(total)} parameters"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
+        f'class="network" role="img" aria-labelledby="network-title network-text">'
+        f'<title id="network-title">{escape(title)}</title>'
+        f'<desc id="network-text">{escape(_description(architecture, drawn))}</desc>'
+        f"<style>{_style()}</style>"
+        f'<rect class="net-paper" width="{_WIDTH}" height="{height}" rx="10"/>'
+        f"{_flow(len(drawn))}{body}{_total(height, total)}</svg>"
+    )
+
+
+def _row(layer: Layer, index: int, *, largest: int, total: int) -> str:
+    middle = _TOP + _ROW * index + _ROW / 2
+    detail = _text(_TEXT, middle + 14, layer.detail, "net-small") if layer.detail else ""
+    name_height = middle - 3 if layer.detail else middle + 5
+    return (
+        _glyph(layer, middle, largest)
+        + _text(_TEXT, name_height, layer.name, "net-name")
+        + detail
+        + _text(_RIGHT, middle - 3 if layer.parameters else middle + 5, layer.shape, "net-shape")
+        + _cost(layer, middle, total)
+    )
+
+
+def _glyph(layer: Layer, middle: float, largest: int) -> str:
+    """Draw what leaves a layer: a square to scale, or a slim upright bar for a vector."""
+    vector = "×" not in layer.shape
+    side = max(5.0, _GLYPH * layer.size / largest)
+    width, height = (7.0, 26.0) if vector else (side, side)
+    kind = "net-vector" if vector else "net-map"
+    return (
+        f'<rect class="{kind}" x="{_GLYPH_CENTRE - width / 2:.1f}" y="{middle - height / 2:.1f}" '
+        f'width="{width:.1f}" height="{height:.1f}" rx="2"/>'
+    )
+
+
+def _cost(layer: Layer, middle: float, total: int) -> str:
+    if not layer.parameters:
+        return ""
+    length = max(1.5, _BAR * layer.parameters / total)
+    y = middle + 18
+    return (
+        _text(_RIGHT, middle + 12, f"{whole(layer.parameters)} parameters", "net-count")
+        + f'<rect class="net-track" x="{_RIGHT - _BAR}" y="{y}" width="{_BAR}" height="3"/>'
+        + f'<rect class="net-bar" x="{_RIGHT - length:.1f}" y="{y}" width="{length:.1f}" '
+        'height="3"/>'
+    )
+
+
+def _flow(count: int) -> str:
+    """Draw the line that runs through all the maps."""
+    top, bottom = _TOP + _ROW / 2, _TOP + _ROW * (count - 0.5)
+    return (
+        f'<line class="net-flow" x1="{_GLYPH_CENTRE}" y1="{top}" x2="{_GLYPH_CENTRE}" '
+        f'y2="{bottom}"/>'
+    )
+
+
+def _total(height: float, total: int) -> str:
+    return _text(_RIGHT, height - 12, f"{whole(total)} parameters in all", "net-total")
+
+
+def _text(x: float, y: float, text: str, kind: str) -> str:
+    return f'<text class="{kind}" x="{x}" y="{y}">{escape(text)}</text>'
+
+
+def _description(architecture: Mapping[str, Any], drawn: list[Layer]) -> str:
+    lines = [
+        f"{layer.name}, {layer.shape}"
+        + (f", {whole(layer.parameters)} parameters" if layer.parameters else "")
+        for layer in drawn
+    ]
+    return f"{architecture_sentence(architecture)} Layers: {'; '.join(lines)}."
+
+
+_RULES = (
+    (".net-paper", "fill", "paper"),
+    (".net-map", "fill", "accent_soft"),
+    (".net-map", "stroke", "accent"),
+    (".net-vector", "fill", "accent"),
+    (".net-flow", "stroke", "line"),
+    (".net-track", "fill", "sunken"),
+    (".net-bar", "fill", "accent"),
+    (".net-name,.net-shape,.net-total", "fill", "ink"),
+    (".net-small,.net-count", "fill", "muted"),
+)
+
+
+def _style() -> str:
+    light = "".join(f"{which}{{{what}:{PALETTE[role].light}}}" for which, what, role in _RULES)
+    dark = "".join(f"{which}{{{what}:{PALETTE[role].dark}}}" for which, what, role in _RULES)
+    fixed = (
+        ".network text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}"
+        ".net-name{font-size:15px;font-weight:600}"
+        ".net-shape{font-size:15px;text-anchor:end;font-variant-numeric:tabular-nums}"
+        ".net-small{font-size:12.5px}"
+        ".net-count,.net-total{font-size:12.5px;text-anchor:end;"
+        "font-variant-numeric:tabular-nums}"
+        ".net-total{font-weight:600}.net-map{stroke-width:1.5}.net-flow{stroke-width:2}"
+    )
+    return f"{fixed}{light}@media (prefers-color-scheme:dark){{{dark}}}"

@@ -1,0 +1,1 @@
+"""Interactive figures, one kind a file; importing any of them loads plotly."""
