@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,9 +44,9 @@ class PairedTest:
     interval: Interval | None
     p_value: float
 
-    def finds_difference(self, level: float = LEVEL) -> bool:
-        """Tell whether chance alone is an unlikely explanation."""
-        return self.p_value < 1 - level
+    def favours_first(self, level: float = LEVEL) -> bool:
+        """Tell whether the first is better and chance alone an unlikely explanation."""
+        return self.difference > 0 and self.p_value < 1 - level
 
 
 def paired_t(
@@ -190,10 +191,11 @@ def seeds_to_resolve(
     """
     if sd == 0 or difference == 0:
         return None if difference == 0 else 2
-    for seeds in range(2, MOST_SEEDS + 1):
-        if _t_power(abs(difference) / sd, seeds, level) >= power:
-            return seeds
-    return None
+    effect = abs(difference) / sd
+    seeds = bisect.bisect_left(
+        range(2, MOST_SEEDS + 1), power, key=lambda n: _t_power(effect, n, level)
+    )
+    return seeds + 2 if seeds + 2 <= MOST_SEEDS else None
 
 
 def _t_power(effect: float, seeds: int, level: float) -> float:

@@ -118,7 +118,7 @@ def test_a_statistic_that_is_never_defined_has_no_interval() -> None:
     assert bootstrap(macro_auc(scores, labels), labels, seed=0, resamples=20) is None
 
 
-def _simulated(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _simulated(rng: np.random.Generator, n: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     labels = np.repeat(np.arange(3), n // 3)
     scores = rng.normal(size=(n, 3))
     scores[np.arange(n), labels] += 1.2
