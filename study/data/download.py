@@ -20,11 +20,15 @@ Progress = Callable[[int, int], None]
 
 _CHUNK = 1 << 18
 _TIMEOUT_S = 30.0
-_ATTEMPTS = 3  # connections in a row that brought no new byte
+_ATTEMPTS = 3  # connections in a row that may bring no new byte
 
 
-class _Restart(Exception):  # noqa: N818 - a signal between two functions of this file
-    """The part that is here does not belong to the server's file."""
+class _FetchError(Exception):
+    """The file cannot be had; says why."""
+
+
+class _StalePartError(Exception):
+    """The bytes that are here do not belong to the server's file."""
 
 
 def file_md5(path: Path) -> str:
@@ -61,10 +65,13 @@ def download(*, url: str, destination: Path, md5: str, progress: Progress | None
             _fetch_checked(url, part, md5, report)
             part.replace(destination)
     except urllib.error.HTTPError as error:
-        raise _failed(url, destination, part, f"HTTP {error.code} {error.reason}") from None
-    except (urllib.error.URLError, http.client.HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise _failed(url, destination, part, f"{reason}") from None
+        with error:  # it holds the connection
+            reason = f"HTTP {error.code} {error.reason}"
+        raise _failed(url, destination, part, reason) from None
+    except urllib.error.URLError as error:
+        raise _failed(url, destination, part, str(error.reason)) from None
+    except (_FetchError, http.client.HTTPException, ValueError) as error:
+        raise _failed(url, destination, part, str(error)) from None
     except OSError as error:
         found = f"{error.filename or destination.parent}: {error.strerror or error}"
         raise DataError(
@@ -92,7 +99,7 @@ def _fetch_checked(url: str, part: Path, md5: str, report: Progress) -> None:
         found = file_md5(part)
     if found != md5:
         part.unlink()
-        raise http.client.HTTPException(f"MD5 is {found} and should be {md5}")
+        raise _FetchError(f"MD5 is {found} and should be {md5}")
 
 
 def _fetch(url: str, part: Path, report: Progress) -> None:
@@ -104,11 +111,10 @@ def _fetch(url: str, part: Path, report: Progress) -> None:
             try:
                 if _receive(url, file, report):
                     return
-            except _Restart:
-                file.truncate(0)
-                before = -1
-            failures = 0 if file.tell() > before > 0 else failures + 1
-    raise http.client.HTTPException(f"the connection broke {_ATTEMPTS} times without a new byte")
+            except _StalePartError:
+                _empty(file)
+            failures = 0 if file.tell() > before else failures + 1
+    raise _FetchError(f"the connection broke {_ATTEMPTS} times without a new byte")
 
 
 def _receive(url: str, file: BinaryIO, report: Progress) -> bool:
@@ -120,18 +126,25 @@ def _receive(url: str, file: BinaryIO, report: Progress) -> bool:
     request = urllib.request.Request(url, headers=headers)
     try:
         response = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
+    except (TimeoutError, ConnectionError):  # while waiting for the answer; see also _copy
+        return False
     except urllib.error.HTTPError as error:
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
-        if _whole_size(error.headers.get("Content-Range")) == here:
-            return True
-        raise _Restart from None
+        with error:
+            if _whole_size(error.headers.get("Content-Range")) == here:
+                return True
+        raise _StalePartError from None
     with response:
         total = _expected_total(response, here)
         if here and response.status != http.HTTPStatus.PARTIAL_CONTENT:
-            file.truncate(0)
-            here = 0
-        return _copy(response, file, here, total, report)
+            _empty(file)
+        return _copy(response, file, total, report)
+
+
+def _empty(file: BinaryIO) -> None:
+    file.truncate(0)
+    file.seek(0)
 
 
 def _whole_size(content_range: str | None) -> int | None:
@@ -146,21 +159,20 @@ def _expected_total(response: http.client.HTTPResponse, here: int) -> int:
         return int(response.headers.get("Content-Length") or 0)
     content_range = response.headers.get("Content-Range") or ""
     if not content_range.replace("bytes ", "").startswith(f"{here}-"):
-        raise _Restart
+        raise _StalePartError
     return _whole_size(content_range) or 0
 
 
 def _copy(
-    response: http.client.HTTPResponse, file: BinaryIO, here: int, total: int, report: Progress
+    response: http.client.HTTPResponse, file: BinaryIO, total: int, report: Progress
 ) -> bool:
-    report(here, total)
+    """Append a response's body; return False when the connection broke before its end."""
     while True:
+        report(file.tell(), total)
         try:
             chunk = response.read(_CHUNK)
-        except (http.client.IncompleteRead, TimeoutError, ConnectionError):
+        except (OSError, http.client.HTTPException):
             return False
         if not chunk:
-            return here >= total
+            return file.tell() >= total
         file.write(chunk)
-        here += len(chunk)
-        report(here, total)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from study.data.catalogue import dataset_names, default_data_root, medmnist_set
+from study.errors import DataError
+from study.search_space.candidate import ImageFormat
+
+
+def test_octmnist_is_what_medmnist_says() -> None:
+    octmnist = medmnist_set("octmnist")
+    assert octmnist.image == ImageFormat(channels=1, size=28, classes=4)
+    assert octmnist.class_names[3] == "normal"
+    assert octmnist.file_name == "octmnist.npz"
+    assert octmnist.md5 == "c68d92d5b585d8d81f7112f81e2d0842"
+    assert octmnist.url.endswith("/octmnist.npz?download=1")
+    assert octmnist.licence == "CC BY 4.0"
+
+
+def test_a_larger_size_is_another_file() -> None:
+    pathmnist = medmnist_set("pathmnist", 64)
+    assert pathmnist.image == ImageFormat(channels=3, size=64, classes=9)
+    assert pathmnist.file_name == "pathmnist_64.npz"
+    assert pathmnist.md5 != medmnist_set("pathmnist").md5
+
+
+@pytest.mark.parametrize("name", [name for name in dataset_names() if name != "digits"])
+def test_every_listed_set_can_be_looked_up(name: str) -> None:
+    for size in (28, 64):
+        entry = medmnist_set(name, size)
+        assert entry.image.classes == len(entry.class_names) >= 2
+
+
+def test_digits_is_listed_first_and_refused_sets_are_not() -> None:
+    names = dataset_names()
+    assert names[0] == "digits"
+    assert len(names) == 12
+    assert "chestmnist" not in names
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("chestmnist", "several labels at once"),
+        ("organmnist3d", "3D volumes"),
+        ("synapsemnist3d", "3D volumes"),
+        ("octmnits", "did you mean 'octmnist'"),
+        ("imagenet-of-everything", "known: digits, pathmnist"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_with_the_reason(name: str, reason: str) -> None:
+    with pytest.raises(DataError, match=reason):
+        medmnist_set(name)
+
+
+def test_an_unknown_size_is_refused() -> None:
+    with pytest.raises(DataError, match="'octmnist' has no size 32; it has 28, 64"):
+        medmnist_set("octmnist", 32)
+
+
+def test_the_default_root_is_that_of_medmnist() -> None:
+    assert default_data_root().name == ".medmnist"
+
+
+def test_a_home_that_cannot_be_written_is_answered_with_the_flag() -> None:
+    program = (
+        "from study.data.catalogue import default_data_root, medmnist_set\n"
+        "from study.errors import DataError\n"
+        "medmnist_set('octmnist')\n"
+        "try:\n"
+        "    default_data_root()\n"
+        "except DataError as error:\n"
+        "    assert '--data-root' in str(error)\n"
+        "else:\n"
+        "    raise SystemExit('no error')\n"
+    )
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], check=True, env={"HOME": "/dev/null/no"}
+    )
+
+
+def test_the_format_of_a_set_is_known_without_torch() -> None:
+    program = (
+        "import sys\n"
+        "from study.data.dataset import image_format\n"
+        "assert image_format('octmnist').classes == 4\n"
+        "assert image_format('digits').classes == 10\n"
+        "loaded = {'torch', 'torchvision', 'sklearn', 'optuna'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

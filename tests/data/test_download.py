@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from study.data.download import download, file_md5
+from study.errors import DataError
+from tests.data.server import FileServer, serving
+
+CONTENT = bytes(range(256)) * 8192  # 2 MB, several chunks
+MD5 = hashlib.md5(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with serving(CONTENT) as running:
+        yield running
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "root" / "set.npz"
+
+
+def part_of(target: Path) -> Path:
+    return target.with_name("set.npz.part")
+
+
+def test_a_download_ends_under_its_final_name_and_tells_its_progress(
+    server: FileServer, target: Path
+) -> None:
+    seen: list[tuple[int, int]] = []
+    download(url=server.url, destination=target, md5=MD5, progress=lambda *now: seen.append(now))
+    assert target.read_bytes() == CONTENT
+    assert not part_of(target).exists()
+    assert seen[0] == (0, len(CONTENT))
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert seen == sorted(seen)
+
+
+def test_a_broken_connection_is_taken_up_where_it_broke(server: FileServer, target: Path) -> None:
+    server.cuts = [1_000_000, 500_000]
+    download(url=server.url, destination=target, md5=MD5)
+    assert target.read_bytes() == CONTENT
+    assert server.requested_ranges == [None, "bytes=1000000-", "bytes=1500000-"]
+
+
+def test_an_interrupted_download_is_resumed_by_the_next_call(
+    server: FileServer, target: Path
+) -> None:
+    def interrupt(here: int, _total: int) -> None:
+        if here > 1_000_000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        download(url=server.url, destination=target, md5=MD5, progress=interrupt)
+    kept = part_of(target).stat().st_size
+    assert kept > 1_000_000
+    assert not target.exists()
+    download(url=server.url, destination=target, md5=MD5)
+    assert target.read_bytes() == CONTENT
+    assert server.requested_ranges[-1] == f"bytes={kept}-"
+
+
+def test_a_server_without_ranges_starts_over(server: FileServer, target: Path) -> None:
+    server.knows_ranges = False
+    target.parent.mkdir()
+    part_of(target).write_bytes(CONTENT[:700_000])
+    download(url=server.url, destination=target, md5=MD5)
+    assert target.read_bytes() == CONTENT
+    assert server.requested_ranges == ["bytes=700000-"]
+
+
+def test_a_part_that_is_already_whole_is_only_checked(server: FileServer, target: Path) -> None:
+    target.parent.mkdir()
+    part_of(target).write_bytes(CONTENT)
+    download(url=server.url, destination=target, md5=MD5)
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_part_longer_than_the_file_is_thrown_away(server: FileServer, target: Path) -> None:
+    target.parent.mkdir()
+    part_of(target).write_bytes(CONTENT + b"more")
+    download(url=server.url, destination=target, md5=MD5)
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_part_of_another_file_is_thrown_away(server: FileServer, target: Path) -> None:
+    target.parent.mkdir()
+    part_of(target).write_bytes(b"x" * 5000)
+    download(url=server.url, destination=target, md5=MD5)
+    assert target.read_bytes() == CONTENT
+
+
+def test_a_server_that_hides_the_length_is_served_by_the_md5(
+    server: FileServer, target: Path
+) -> None:
+    server.tells_length = False
+    seen: list[tuple[int, int]] = []
+    download(url=server.url, destination=target, md5=MD5, progress=lambda *now: seen.append(now))
+    assert target.read_bytes() == CONTENT
+    assert seen[-1] == (len(CONTENT), 0)
+
+
+def test_a_wrong_md5_leaves_nothing_and_names_the_remedies(
+    server: FileServer, target: Path
+) -> None:
+    with pytest.raises(DataError) as caught:
+        download(url=server.url, destination=target, md5="0" * 32)
+    message = str(caught.value)
+    assert f"MD5 is {MD5} and should be {'0' * 32}" in message
+    assert server.url in message
+    assert f"put it into {target.parent}" in message
+    assert "--dataset digits" in message
+    assert "\n" not in message
+    assert not target.exists()
+    assert not part_of(target).exists()
+
+
+@pytest.mark.parametrize("status", [403, 404, 500, 503])
+def test_a_refusal_by_the_server_is_one_line(
+    server: FileServer, target: Path, status: int
+) -> None:
+    server.status = status
+    with pytest.raises(
+        DataError, match=rf"download failed: HTTP {status} .*put it into"
+    ) as caught:
+        download(url=server.url, destination=target, md5=MD5)
+    assert len(server.requested_ranges) == 1
+    assert "\n" not in str(caught.value)
+
+
+def test_a_connection_that_never_brings_a_byte_ends_after_three(
+    server: FileServer, target: Path
+) -> None:
+    server.cuts = [1_000_000, 0, 0, 0]
+    with pytest.raises(DataError, match=r"broke 3 times.*1,000,000 bytes that came are kept"):
+        download(url=server.url, destination=target, md5=MD5)
+    assert len(server.requested_ranges) == 4
+
+
+def test_no_server_at_all_is_one_line(target: Path) -> None:
+    with serving(b"") as gone:
+        url = gone.url
+    with pytest.raises(DataError, match=r"download failed: .*refused.*--dataset digits"):
+        download(url=url, destination=target, md5=MD5)
+
+
+def test_a_folder_that_cannot_be_made_names_the_flag(server: FileServer, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match="name another folder with --data-root"):
+        download(url=server.url, destination=tmp_path / "file" / "set.npz", md5=MD5)
+
+
+def _download_and_tell(url: str, target: Path) -> None:
+    download(url=url, destination=target, md5=MD5)
+    os._exit(0 if file_md5(target) == MD5 else 1)
+
+
+def test_processes_that_want_the_same_file_fetch_it_once(server: FileServer, target: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    workers = [
+        context.Process(target=_download_and_tell, args=(server.url, target)) for _ in range(3)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    assert server.requested_ranges == [None]

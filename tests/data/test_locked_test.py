@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import study
+from study.data.dataset import load_search_data
+from study.data.locked_test import LedgerReceipt, open_test_part
+from study.errors import DataError
+from tests.data.files import medmnist_arrays, write_npz
+
+PACKAGE = Path(study.__file__).parent
+LOCK = "study.data.locked_test"
+
+RECEIPT = LedgerReceipt(study="s", look=1, candidate_id="c", dataset="a", split="official")
+
+DOORS = {
+    "open_test_part": "study/evaluation/",
+    "LedgerReceipt": "study/evaluation/",
+    "pool_all_parts": "study/data/dataset.py",
+    "PooledParts": "study/data/dataset.py",
+}
+
+
+def test_a_receipt_opens_the_test_part(tmp_path: Path) -> None:
+    arrays = medmnist_arrays()
+    path = str(write_npz(tmp_path / "a.npz", arrays))
+    images, labels = open_test_part(path, receipt=RECEIPT)
+    assert images.shape == (9, 1, 8, 8)
+    assert np.array_equal(images[:, 0].numpy(), arrays["test_images"])
+    assert labels.tolist() == arrays["test_labels"][:, 0].tolist()
+
+
+def test_the_digits_test_part_is_not_in_what_a_search_sees() -> None:
+    receipt = dataclasses.replace(RECEIPT, dataset="digits")
+    images, labels = open_test_part("digits", receipt=receipt)
+    data = load_search_data("digits")
+    assert (len(images), len(labels)) == (359, 359)
+    seen = {
+        image.tobytes() for part in (data.train_images, data.val_images) for image in part.numpy()
+    }
+    assert not seen & {image.tobytes() for image in images.numpy()}
+
+
+def test_a_study_on_the_pooled_split_is_refused(tmp_path: Path) -> None:
+    path = str(write_npz(tmp_path / "a.npz", medmnist_arrays()))
+    receipt = dataclasses.replace(RECEIPT, split="pooled")
+    with pytest.raises(DataError, match=r"'s' searched on the pooled split.*--split official"):
+        open_test_part(path, receipt=receipt)
+
+
+def test_a_study_on_another_data_set_is_refused(tmp_path: Path) -> None:
+    path = str(write_npz(tmp_path / "b.npz", medmnist_arrays()))
+    with pytest.raises(DataError, match="searched on 'a'; its candidate cannot be tested on 'b'"):
+        open_test_part(path, receipt=RECEIPT)
+
+
+def test_a_look_without_a_number_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
+    path = str(write_npz(tmp_path / "a.npz", medmnist_arrays()))
+    with pytest.raises(ValueError, match="look=0"):
+        open_test_part(path, receipt=dataclasses.replace(RECEIPT, look=0))
+
+
+def test_labels_out_of_range_in_the_test_part_are_found_when_it_opens(tmp_path: Path) -> None:
+    arrays = medmnist_arrays()
+    arrays["test_labels"][4] = 9
+    path = str(write_npz(tmp_path / "a.npz", arrays))
+    load_search_data(path)
+    with pytest.raises(DataError, match="test_labels: label 9 of image 4 is out of range"):
+        open_test_part(path, receipt=RECEIPT)
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE.parent).as_posix()
+        yield name, ast.parse(path.read_text(), name)
+
+
+def test_only_the_named_callers_come_through_each_door() -> None:
+    intruders = []
+    for module, tree in modules():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                intruders += [module for alias in node.names if alias.name.startswith(LOCK)]
+            if isinstance(node, ast.ImportFrom):
+                intruders += [
+                    f"{module} imports {alias.name}"
+                    for alias in node.names
+                    if f"{node.module}.{alias.name}" == LOCK
+                    or (
+                        (node.module or "").endswith("locked_test")
+                        and not module.startswith(DOORS[alias.name])
+                    )
+                ]
+    assert not intruders
+
+
+def test_no_module_reaches_the_lock_without_an_import_statement() -> None:
+    intruders = [
+        module
+        for module, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and "locked_test" in node.value
+        and module != "study/data/locked_test.py"
+        and not _is_docstring(node, tree)
+    ]
+    assert not intruders
+
+
+def _is_docstring(node: ast.Constant, tree: ast.Module) -> bool:
+    return any(isinstance(other, ast.Expr) and other.value is node for other in ast.walk(tree))
+
+
+def test_a_part_is_made_nowhere_else() -> None:
+    makers = {
+        module
+        for module, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name | ast.Attribute)
+        and (node.func.id if isinstance(node.func, ast.Name) else node.func.attr) == "Part"
+    }
+    assert makers == {"study/data/parts.py", "study/data/locked_test.py"}
+
+
+def test_only_the_sources_open_npz_files_by_member() -> None:
+    readers = {
+        module
+        for module, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and node.module in ("study.data.npz", "study.data.sources")
+    }
+    allowed = {
+        "study/data/sources.py",
+        "study/data/dataset.py",
+        "study/data/locked_test.py",
+    }
+    assert readers <= allowed

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from study.data import catalogue
+from study.data.dataset import SearchData, image_format, load_search_data
+from study.errors import DataError
+from study.search_space.candidate import ImageFormat
+from tests.data.files import medmnist_arrays, write_npz
+from tests.data.server import FileServer, serving
+
+
+def test_the_format_of_a_file_is_read_from_it(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "a.npz", medmnist_arrays(size=12, channels=3))
+    assert image_format(str(path)) == ImageFormat(channels=3, size=12, classes=3)
+
+
+def test_the_name_of_a_file_is_its_stem_and_home_is_expanded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_npz(tmp_path / "mine.npz", medmnist_arrays())
+    monkeypatch.setenv("HOME", str(tmp_path))
+    data = load_search_data("~/mine.npz")
+    assert data.name == "mine"
+    assert data.class_names == ("0", "1", "2")
+
+
+def test_a_size_that_the_file_does_not_have_is_refused(tmp_path: Path) -> None:
+    path = str(write_npz(tmp_path / "a.npz", medmnist_arrays(size=12)))
+    assert load_search_data(path, size=12).image.size == 12
+    with pytest.raises(DataError, match="have 12 pixels a side, not 64"):
+        load_search_data(path, size=64)
+
+
+def test_a_path_without_its_ending_is_still_a_path(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no such file"):
+        image_format(str(tmp_path / "octmnist"))
+
+
+Published = Callable[[FileServer, bytes], None]
+
+
+@pytest.fixture
+def publish(monkeypatch: pytest.MonkeyPatch) -> Published:
+    """Make medmnist's catalogue say that octmnist is what a local server has."""
+
+    def change(server: FileServer, content: bytes) -> None:
+        info = catalogue._medmnist_info().INFO["octmnist"]
+        monkeypatch.setitem(info, "url", server.url)
+        monkeypatch.setitem(info, "MD5", hashlib.md5(content).hexdigest())
+
+    return change
+
+
+@pytest.fixture
+def content(tmp_path: Path) -> bytes:
+    arrays = medmnist_arrays(size=28)
+    return write_npz(tmp_path / "published.npz", arrays).read_bytes()
+
+
+def load(root: Path, **options: object) -> SearchData:
+    return load_search_data("octmnist", data_root=root, **options)  # type: ignore[arg-type]
+
+
+def test_a_medmnist_set_is_downloaded_once(
+    tmp_path: Path, content: bytes, publish: Published
+) -> None:
+    seen: list[tuple[int, int]] = []
+    with serving(content) as server:
+        publish(server, content)
+        data = load(tmp_path / "root", progress=lambda *now: seen.append(now))
+        load(tmp_path / "root")
+        assert len(server.requested_ranges) == 1
+    assert seen[-1] == (len(content), len(content))
+    assert data.image == image_format("octmnist")
+    assert data.class_names[1] == "diabetic macular edema"
+    assert data.notes == ("data: octmnist of MedMNIST v2 (Yang et al. 2023), CC BY 4.0.",)
+
+
+def test_a_file_that_is_there_is_checked_and_not_replaced(
+    tmp_path: Path, content: bytes, publish: Published
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    shutil.copy(tmp_path / "published.npz", root / "octmnist.npz")
+    with serving(content) as server:
+        publish(server, content + b"another")
+        with pytest.raises(DataError, match=r"MD5 is .*delete it .*--dataset .*octmnist.npz"):
+            load(root)
+        assert server.requested_ranges == []
+    assert (root / "octmnist.npz").read_bytes() == content
+
+
+def test_a_failed_download_names_address_folder_and_digits(
+    tmp_path: Path, content: bytes, publish: Published
+) -> None:
+    with serving(content) as server:
+        publish(server, content)
+        server.status = 404
+        with pytest.raises(DataError) as caught:
+            load(tmp_path / "root")
+    message = str(caught.value)
+    assert message == (
+        f"octmnist.npz: download failed: HTTP 404 Not Found; get {server.url} by other means, "
+        f"put it into {tmp_path / 'root'}, or try without a download: --dataset digits"
+    )
