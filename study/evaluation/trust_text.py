@@ -102,8 +102,8 @@ def _bounds(report: TrustReport) -> Iterator[str]:
         yield "The full trainings do not vary, so nothing can be ranked."
         return
     yield (
-        f"Two full trainings of the same candidates agree at τ {_figure(report.ceiling.tau)}: "
-        f"nothing can be expected to rank them better."
+        f"Two full trainings of the same candidates agree at τ {_figure(report.ceiling.tau)}; "
+        f"an estimator that agrees as well with a training ranks as well as one."
     )
     best = next(row for row in report.counts if row.name == report.best_count)
     if best.tau is not None:
