@@ -1,0 +1,73 @@
+"""Published results on official test parts, and what so many images can tell apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from study.evaluation.comparison import (
+    smallest_paired_difference,
+    smallest_unpaired_difference,
+)
+from study.evaluation.intervals import LEVEL
+from study.report.outcomes import Published
+
+_MEDMNIST = "Yang et al. 2023, Scientific Data 10:41"
+_MEDMNIST_PLUS = "Doerrich et al. 2025, arXiv 2404.15786"
+
+PUBLISHED: Mapping[tuple[str, int], tuple[Published, ...]] = MappingProxyType(
+    {
+        ("octmnist", 28): (
+            Published(name="ResNet-18", accuracy=0.743, auc=0.943, source=_MEDMNIST),
+            Published(name="ResNet-50", accuracy=0.762, auc=0.952, source=_MEDMNIST),
+            Published(name="auto-sklearn", accuracy=0.601, auc=0.887, source=_MEDMNIST),
+            Published(name="AutoKeras", accuracy=0.763, auc=0.955, source=_MEDMNIST),
+            Published(name="Google AutoML Vision", accuracy=0.771, auc=0.963, source=_MEDMNIST),
+            Published(name="VGG16", accuracy=0.775, auc=0.958, source=_MEDMNIST_PLUS),
+        )
+    }
+)
+"""By MedMNIST's name of the data set and the side of its images in pixels."""
+
+DISCORDANCES = (0.10, 0.20)
+"""Shares of images that one of two good networks gets right and the other wrong, as is usual."""
+
+Standing = Literal["above", "below", "not told apart"]
+
+
+def published_figures(dataset: str, size: int) -> tuple[Published, ...]:
+    """Return the published results on a data set's test part; none for most."""
+    return PUBLISHED.get((dataset, size), ())
+
+
+def standing(accuracy: float, published: float, images: int, *, level: float = LEVEL) -> Standing:
+    """Return where an accuracy stands against a published one on the same number of images.
+
+    A two-sided test of two shares, pooled. It takes the two results for independent: which images
+    the published network got right is not known. Both were measured on the same images, which
+    makes the true chance of an error smaller than stated.
+    """
+    from scipy.stats import norm  # heavy
+
+    pooled = (accuracy + published) / 2
+    error = math.sqrt(2 * pooled * (1 - pooled) / images)
+    if abs(accuracy - published) <= norm.ppf((1 + level) / 2) * error:
+        return "not told apart"
+    return "above" if accuracy > published else "below"
+
+
+def resolution_text(images: int, accuracy: float) -> str:
+    """Return in words which differences in accuracy so many images can resolve."""
+    low, high = (
+        100 * smallest_paired_difference(images, discordance=share) for share in DISCORDANCES
+    )
+    apart = 100 * smallest_unpaired_difference(images, accuracy=accuracy)
+    shares = " to ".join(f"{100 * share:.0f}" for share in DISCORDANCES)
+    return (
+        f"{images:,} images tell two networks apart (in 4 of 5 cases, at the 5 % level) that "
+        f"differ by {low:.1f} to {high:.1f} points of accuracy, if the predictions of both are at "
+        f"hand and {shares} % of the images are classified correctly by one of them alone; and by "
+        f"{apart:.1f} points against a published accuracy, of which the predictions are not known."
+    )
