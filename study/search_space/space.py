@@ -194,6 +194,7 @@ class SearchSpace:
         fixed: Candidate fields (and ``stage{i}.field``, ``stages.count``) with one value.
         constraints: Bounds on ``parameters`` and ``macs`` of the network.
         enqueue: Values to try first, complete and valid.
+        description: What the space is for, in its author's words.
     """
 
     name: str
@@ -201,6 +202,7 @@ class SearchSpace:
     fixed: Mapping[str, Value] = field(default_factory=dict)
     constraints: Mapping[str, Bound] = field(default_factory=dict)
     enqueue: tuple[Values, ...] = ()
+    description: str = ""
 
     @cached_property
     def by_name(self) -> Mapping[str, AnyParameter]:
