@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from decimal import Decimal
 
 from study.search_space.candidate import Field, Value
 from study.search_space.document import BROKEN, Entry, entries_of
-from study.search_space.problems import Problems, did_you_mean, listed, quoted
+from study.search_space.problems import Problems, did_you_mean, listed
 from study.search_space.reading import (
     number_text,
     read_flag,
@@ -31,6 +32,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "float": ("type", "low", "high", "step", "log", "grid_points", "when"),
     "categorical": ("type", "choices", "when"),
 }
+KEY_WORDS = tuple(dict.fromkeys(key for keys in KEYS.values() for key in keys))
 MOST_VALUES = 10_000
 """A stepped range of more values is a typing error, and would be slow to enumerate."""
 
@@ -103,11 +105,7 @@ def _kind(entry: Entry, entries: Mapping[str, Entry], problems: Problems) -> str
             message = f"unknown type, found {declared.described()}{guess}"
             problems.add(declared.line, declared.key, message)
         return None
-    known = sorted({key for keys in KEYS.values() for key in keys})
-    for name, item in entries.items():
-        if name not in known:
-            message = f"unknown key {quoted(name)}{did_you_mean(name, known)}"
-            problems.add(item.line, entry.key, message)
+    entries_of(entry, KEY_WORDS, problems)
     message = f"the key 'type' is missing; write 'type:' with one of {listed(KEYS)}"
     problems.add(entry.line, entry.key, message)
     return None
@@ -221,7 +219,10 @@ def _ends(
 def _required(
     entry: Entry, entries: Mapping[str, Entry], key: str, problems: Problems
 ) -> Entry | None:
-    if key not in entries:
+    misspelt = isinstance(entry.value, Mapping) and any(
+        key in difflib.get_close_matches(word, KEY_WORDS, n=1) for word in entry.value
+    )
+    if key not in entries and not misspelt:
         problems.add(entry.line, entry.key, f"the key {key!r} is missing; write '{key}: …'")
     return entries.get(key)
 
@@ -281,9 +282,9 @@ def _step_fault(low: Decimal, high: Decimal, step: Decimal) -> tuple[str, str] |
     if (high - low) % step == 0:
         return None
     below = high - (high - low) % step
-    values = [number_text(float(low + i * step)) for i in range(3) if low + i * step <= high]
-    last, following = number_text(float(below)), number_text(float(below + step))
+    values = [float(low + i * step) for i in range(int((below - low) / step) + 1)]
+    last, following = number_text(values[-1]), number_text(float(below + step))
     return "step", (
-        f"from {number_text(float(low))} it does not reach high {number_text(float(high))}: the "
-        f"values are {', '.join(values)}, … {last}; write high: {last} or high: {following}"
+        f"from {number_text(values[0])} it does not reach high {number_text(float(high))}: the "
+        f"values are {listed(values)}; write high: {last} or high: {following}"
     )

@@ -20,25 +20,34 @@ class Row:
     entry: Entry
 
 
-def read_rows(
-    entry: Entry, space: SearchSpace, fields: Mapping[str, Field], problems: Problems
-) -> tuple[Row, ...]:
-    """Return the rows of ``enqueue``; what does not fit the space is noted.
-
-    Args:
-        entry: The list.
-        space: The space, whose parameters the rows name.
-        fields: What the value of each parameter and fixed name may be.
-        problems: Where problems go.
-    """
+def row_entries(entry: Entry, problems: Problems) -> tuple[Entry, ...]:
+    """Return the rows of ``enqueue``, unread; what is no mapping is noted."""
     if entry.value is BROKEN:
         return ()
     if not isinstance(entry.value, tuple):
         message = f"expected a list of candidates, found {entry.described()}; start lines with '-'"
         problems.add(entry.line, entry.key, message)
         return ()
-    rows: list[Row] = []
     for item in entry.value:
+        if not isinstance(item.value, Mapping) and item.value is not BROKEN:
+            message = f"expected {{name: value, …}}, found {item.described()}; write a mapping"
+            problems.add(item.line, item.key, message)
+    return entry.value
+
+
+def read_rows(
+    entries: Sequence[Entry], space: SearchSpace, fields: Mapping[str, Field], problems: Problems
+) -> tuple[Row, ...]:
+    """Return the rows; what does not fit the space is noted.
+
+    Args:
+        entries: The rows, each a mapping.
+        space: The space, whose parameters the rows name.
+        fields: What the value of each parameter and fixed name may be.
+        problems: Where problems go.
+    """
+    rows: list[Row] = []
+    for item in entries:
         values = _read_row(item, space, fields, problems)
         if values is None:
             continue
@@ -63,9 +72,6 @@ def _read_row(
     entry: Entry, space: SearchSpace, fields: Mapping[str, Field], problems: Problems
 ) -> Values | None:
     if not isinstance(entry.value, Mapping):
-        if entry.value is not BROKEN:
-            message = f"expected a mapping of parameter names, found {entry.described()}"
-            problems.add(entry.line, entry.key, f"{message}; write {{name: value, …}}")
         return None
     given = {
         name: _read_cell(name, item, space, fields, problems) for name, item in entry.value.items()

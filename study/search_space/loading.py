@@ -10,7 +10,7 @@ from study.search_space.assembly import VALUE_FIELDS, assemble
 from study.search_space.candidate import OCTMNIST, ImageFormat
 from study.search_space.constraints import note_unsatisfiable
 from study.search_space.document import entries_of, read_document
-from study.search_space.enqueue import Row, note_disallowed, read_rows
+from study.search_space.enqueue import note_disallowed, read_rows, row_entries
 from study.search_space.problems import Problems, did_you_mean, quoted
 from study.search_space.space import SearchSpace
 
@@ -87,9 +87,9 @@ def space_from_text(
     document = read_document(text, problems)
     entries = entries_of(document, KEYS, problems)
     space = assemble(entries, document.line, problems)
-    rows: tuple[Row, ...] = ()
-    if "enqueue" in entries and not problems.found:  # rows of a wrong space would mislead
-        rows = read_rows(entries["enqueue"], space, VALUE_FIELDS, problems)
+    unread = row_entries(entries["enqueue"], problems) if "enqueue" in entries else ()
+    problems.raise_any()
+    rows = read_rows(unread, space, VALUE_FIELDS, problems)
     problems.raise_any()
     if space.constraints:
         note_unsatisfiable(space, image, entries["constraints"], problems)

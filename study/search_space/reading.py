@@ -41,7 +41,7 @@ def read_number(entry: Entry, problems: Problems) -> float | None:
             return float(value) + 0.0  # -0.0 becomes 0.0
         problems.add(entry.line, entry.key, f"found {entry.text}; write a number below 1.0e+15")
         return None
-    _expected("a number", entry, problems)
+    _note_no_number("a number", entry, problems)
     return None
 
 
@@ -56,7 +56,7 @@ def read_whole(entry: Entry, problems: Problems) -> int | None:
         message = f"expected a whole number, found {entry.text}{near}"
         problems.add(entry.line, entry.key, message)
         return None
-    _expected("a whole number", entry, problems)
+    _note_no_number("a whole number", entry, problems)
     return None
 
 
@@ -64,7 +64,9 @@ def read_flag(entry: Entry, problems: Problems) -> bool | None:
     """Return true or false, or None and a problem."""
     if isinstance(entry.value, bool):
         return entry.value
-    _expected("true or false, without quotes,", entry, problems)
+    if entry.value is not BROKEN:
+        message = f"expected true or false, found {entry.described()}; write it without quotes"
+        problems.add(entry.line, entry.key, message)
     return None
 
 
@@ -72,7 +74,9 @@ def read_text(entry: Entry, problems: Problems) -> str | None:
     """Return a text, or None and a problem."""
     if isinstance(entry.value, str) and entry.value.strip():
         return entry.value.strip()
-    _expected("a text, in quotes where it looks like something else,", entry, problems)
+    if entry.value is not BROKEN:
+        message = f"expected a text, found {entry.described()}; write a line of text in quotes"
+        problems.add(entry.line, entry.key, message)
     return None
 
 
@@ -80,10 +84,11 @@ def number_text(number: float) -> str:
     """Return a number as YAML 1.1 reads it back: ``1.0e-4``, for ``1e-4`` would be text."""
     if number == int(number) and abs(number) <= LARGEST:
         return str(int(number))
-    mantissa, letter, exponent = f"{number:.12g}".partition("e")
-    if not letter:
-        return mantissa
-    return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{int(exponent):+d}"
+    if abs(number) >= 1e-3:
+        return f"{number:.12g}"
+    mantissa, _, exponent = f"{number:.11e}".partition("e")
+    mantissa = mantissa.rstrip("0")
+    return f"{mantissa}0e{int(exponent)}" if mantissa.endswith(".") else f"{mantissa}e{exponent}"
 
 
 def _read_choice(entry: Entry, field: Field, problems: Problems) -> Value | None:
@@ -100,18 +105,15 @@ def _read_choice(entry: Entry, field: Field, problems: Problems) -> Value | None
     return None
 
 
-def _expected(what: str, entry: Entry, problems: Problems) -> None:
-    """Note that something else was found; text that means a number gets YAML's way to write it."""
+def _note_no_number(wanted: str, entry: Entry, problems: Problems) -> None:
+    """Note that no number was found; text that means one gets YAML's way to write it."""
     if entry.value is BROKEN:
         return
-    message = f"expected {what.rstrip(',')}, found {entry.described()}"
-    if isinstance(entry.value, str):
-        number = _as_number(entry.value)
-        if number is not None and "number" in what:
-            message += f"; write {number_text(number)} (YAML 1.1 reads {entry.value} as text)"
-            problems.add(entry.line, entry.key, message)
-            return
-    problems.add(entry.line, entry.key, f"{message}; write {what.rstrip(',')}")
+    message = f"expected {wanted}, found {entry.described()}"
+    number = _as_number(entry.value) if isinstance(entry.value, str) else None
+    remedy = f"write {wanted}" if number is None else f"write {number_text(number)}"
+    why = "" if number is None else f" (YAML 1.1 reads {entry.text} as text)"
+    problems.add(entry.line, entry.key, f"{message}; {remedy}{why}")
 
 
 def _as_number(text: str) -> float | None:

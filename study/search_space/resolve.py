@@ -9,10 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from types import MappingProxyType
 
-from study.search_space.candidate import Architecture, Candidate, ImageFormat, Recipe, Stage
+from study.search_space.candidate import (
+    RECIPE_FIELDS,
+    Architecture,
+    Candidate,
+    ImageFormat,
+    Recipe,
+    Stage,
+    Value,
+)
 
 NARROWEST = 2
 """A map this wide or narrower gets no further block."""
@@ -81,32 +91,33 @@ class Stack:
 
 def resolve(architecture: Architecture, image: ImageFormat) -> Stack:
     """Return the stack of layers that ``architecture`` has on images of this format."""
-    blocks: list[Block] = []
-    channels, size = image.channels, image.size
-    for stage in _stages(architecture):
-        block = _block(stage, architecture, channels, size)
-        if block is None:
-            continue
-        blocks.append(block)
-        channels, size = block.out_channels, block.size_out
+    # networks that differ in the head alone share their blocks, so these are kept
+    blocks = _blocks(replace(architecture, head="", hidden_units=0, dropout=0.0), image)
+    channels = blocks[-1].out_channels if blocks else image.channels
+    size = blocks[-1].size_out if blocks else image.size
     return Stack(
         image=image,
-        blocks=tuple(blocks),
+        blocks=blocks,
         head=_head(architecture, channels=channels, size=size, classes=image.classes),
     )
 
 
-def _stages(architecture: Architecture) -> Iterator[Stage]:
-    if architecture.stages:
-        yield from architecture.stages
-        return
-    for _ in range(architecture.conv_layers):
-        yield Stage(
-            operation="conv",
-            kernel=architecture.kernel,
-            channels=architecture.channels,
-            pool=architecture.pool,
-        )
+@lru_cache(maxsize=4096)
+def _blocks(body: Architecture, image: ImageFormat) -> tuple[Block, ...]:
+    blocks: list[Block] = []
+    channels, size = image.channels, image.size
+    for stage in body.stages or _equal_stages(body):
+        block = _block(stage, body, channels, size)
+        if block is None:
+            continue
+        blocks.append(block)
+        channels, size = block.out_channels, block.size_out
+    return tuple(blocks)
+
+
+def _equal_stages(body: Architecture) -> tuple[Stage, ...]:
+    stage = Stage(operation="conv", kernel=body.kernel, channels=body.channels, pool=body.pool)
+    return (stage,) * body.conv_layers
 
 
 def _block(stage: Stage, architecture: Architecture, in_channels: int, size: int) -> Block | None:
@@ -205,34 +216,56 @@ def candidate_id(candidate: Candidate, image: ImageFormat) -> str:
 
     SHA-256 over canonical JSON; independent of process, platform and field order.
     """
-    described = {
-        "stack": _jsonable(resolve(candidate.architecture, image)),
-        "recipe": resolved_recipe(candidate.recipe),
-    }
-    text = json.dumps(described, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    stack = _stack_text(resolve(candidate.architecture, image))
+    return _digest(f'{{"recipe":{_recipe_text(candidate.recipe)},"stack":{stack}}}')
 
 
 def architecture_id(architecture: Architecture, image: ImageFormat) -> str:
     """Return 16 hex digits that name the resolved network alone."""
-    text = json.dumps(
-        _jsonable(resolve(architecture, image)), sort_keys=True, separators=(",", ":")
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _jsonable(stack: Stack) -> dict[str, object]:
-    return asdict(stack)
+    return _digest(_stack_text(resolve(architecture, image)))
 
 
 def resolved_recipe(recipe: Recipe) -> dict[str, object]:
-    """Return the fields of a recipe that have an effect."""
-    fields: dict[str, object] = {
-        name: float(value) if name in _REAL else value for name, value in asdict(recipe).items()
-    }
+    """Return the fields of a recipe that have an effect, numbers in their field's type.
+
+    AdamW differs from Adam in how it decays weights; without decay they are one optimizer.
+    """
+    resolved = {name: _TYPES[f.kind](getattr(recipe, name)) for name, f in RECIPE_FIELDS.items()}
     if recipe.optimizer != "sgd":
-        del fields["momentum"]
-    return fields
+        del resolved["momentum"]
+    if recipe.optimizer == "adamw" and not recipe.weight_decay:
+        resolved["optimizer"] = "adam"
+    return resolved
 
 
-_REAL = frozenset({"learning_rate", "momentum", "weight_decay", "label_smoothing"})
+_TYPES: Mapping[str, Callable[[Value], object]] = MappingProxyType(
+    {"int": int, "float": float, "bool": bool, "choice": lambda value: value}
+)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _stack_text(stack: Stack) -> str:
+    """Return the canonical JSON of a stack, put together from pieces that come again."""
+    blocks = ",".join(_flat_text(block) for block in stack.blocks)
+    head, image = _json(_flat(stack.head)), _flat_text(stack.image)
+    return f'{{"blocks":[{blocks}],"head":{head},"image":{image}}}'
+
+
+@lru_cache(maxsize=4096)
+def _flat_text(part: Block | ImageFormat) -> str:
+    return _json(_flat(part))
+
+
+@lru_cache(maxsize=4096)
+def _recipe_text(recipe: Recipe) -> str:
+    return _json(resolved_recipe(recipe))
+
+
+def _flat(part: Block | Head | ImageFormat) -> dict[str, object]:
+    return {field.name: getattr(part, field.name) for field in fields(part)}
+
+
+_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

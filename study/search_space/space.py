@@ -1,8 +1,9 @@
-"""What may vary: parameters, their conditions, and the space they span. Frozen and pure."""
+"""What may vary, what is fixed, and what a network may cost. Frozen and pure."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,149 +23,36 @@ from study.search_space.candidate import (
     Value,
     Values,
 )
+from study.search_space.parameter import (
+    AnyParameter,
+    CategoricalParameter,
+    Condition,
+    FloatParameter,
+    IntParameter,
+    Parameter,
+    bins,
+    grid_values,
+    rounded,
+    same_value,
+)
 from study.search_space.resolve import complexity, resolve
 
-MAX_BINS = 8
+__all__ = [
+    "STAGE_COUNT",
+    "AnyParameter",
+    "Bound",
+    "CategoricalParameter",
+    "Condition",
+    "FloatParameter",
+    "IntParameter",
+    "Parameter",
+    "SearchSpace",
+    "bins",
+    "grid_values",
+    "same_value",
+]
+
 STAGE_COUNT = "stages.count"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """Holds where ``parameter`` is active and has one of ``values``."""
-
-    parameter: str
-    values: tuple[Value, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    """What every kind of parameter has: a name, and all the conditions that make it active."""
-
-    name: str
-    when: tuple[Condition, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IntParameter(Parameter):
-    """Whole numbers ``low, low + step, … high``, both ends included."""
-
-    low: int
-    high: int
-    step: int = 1
-    log: bool = False
-    grid_points: int | None = None
-
-    def values(self) -> Sequence[int]:
-        """Every value, in rising order."""
-        return range(self.low, self.high + 1, self.step)
-
-    def draw(self, rng: np.random.Generator) -> int:
-        """Return one value; uniform, or uniform in the logarithm."""
-        if self.log:
-            low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
-            return min(max(round(math.exp(rng.uniform(low, high))), self.low), self.high)
-        return int(self.values()[int(rng.integers(len(self.values())))])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FloatParameter(Parameter):
-    """Real numbers from ``low`` to ``high``, both included, every ``step`` where one is given."""
-
-    low: float
-    high: float
-    step: float | None = None
-    log: bool = False
-    grid_points: int | None = None
-
-    def values(self) -> Sequence[float] | None:
-        """Every value in rising order, or None where there is no step."""
-        if self.low == self.high:
-            return (self.low,)
-        if self.step is None:
-            return None
-        count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
-        return tuple(round(self.low + i * self.step, 12) for i in range(count))
-
-    def draw(self, rng: np.random.Generator) -> float:
-        """Return one value; uniform, or uniform in the logarithm."""
-        values = self.values()
-        if values is not None:
-            return float(values[int(rng.integers(len(values)))])
-        if self.log:
-            value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
-            return min(max(value, self.low), self.high)
-        return float(rng.uniform(self.low, self.high))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CategoricalParameter(Parameter):
-    """One of ``choices``, in no order."""
-
-    choices: tuple[Value, ...]
-
-    def values(self) -> Sequence[Value]:
-        """Every choice."""
-        return self.choices
-
-    def draw(self, rng: np.random.Generator) -> Value:
-        """Return one choice, uniformly."""
-        return self.choices[int(rng.integers(len(self.choices)))]
-
-
-AnyParameter = IntParameter | FloatParameter | CategoricalParameter
-
-
-def grid_values(parameter: AnyParameter) -> Sequence[Value] | None:
-    """Return the values a grid visits: ``grid_points`` of them, else all; None if uncountable."""
-    if isinstance(parameter, CategoricalParameter) or parameter.grid_points is None:
-        return parameter.values()
-    return _spread(parameter, parameter.grid_points)
-
-
-def bins(parameter: AnyParameter, limit: int = MAX_BINS) -> Sequence[Value]:
-    """Return at most ``limit`` values that stand for the whole range of a number.
-
-    Choices are never cut. A whole range of powers of two becomes these powers, where they are
-    few enough; a range of ten to one or more is cut geometrically, any other evenly.
-    """
-    values = parameter.values()
-    if isinstance(parameter, CategoricalParameter) or (values and len(values) <= limit):
-        return values or ()
-    if isinstance(parameter, IntParameter) and parameter.step == 1:
-        powers = _powers_of_two(parameter.low, parameter.high)
-        if 2 < len(powers) <= limit:
-            return powers
-    return _spread(parameter, limit)
-
-
-def _powers_of_two(low: int, high: int) -> tuple[int, ...]:
-    if low < 1 or (low & (low - 1)) or (high & (high - 1)) or high < 4 * low:
-        return ()
-    return tuple(2**i for i in range(low.bit_length() - 1, high.bit_length()))
-
-
-def _spread(parameter: IntParameter | FloatParameter, count: int) -> Sequence[Value]:
-    """Return up to ``count`` values from low to high, even or, for wide ranges, geometric."""
-    low, high = float(parameter.low), float(parameter.high)
-    if count == 1 or low == high:
-        return (parameter.low,)
-    if parameter.log or (parameter.grid_points is None and low > 0 and high / low >= 10):
-        points = np.geomspace(low, high, count)
-    else:
-        points = np.linspace(low, high, count)
-    points[0], points[-1] = low, high
-    return tuple(dict.fromkeys(_snap(parameter, float(point)) for point in points))
-
-
-def _snap(parameter: IntParameter | FloatParameter, point: float) -> Value:
-    """Return the value of the parameter nearest to ``point``."""
-    if isinstance(parameter, IntParameter):
-        steps = round((point - parameter.low) / parameter.step)
-        return min(parameter.low + steps * parameter.step, int(parameter.values()[-1]))
-    values = parameter.values()
-    if values is None:
-        return float(f"{point:.6g}") if parameter.low < point < parameter.high else point
-    return min(values, key=lambda value: abs(value - point))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,23 +171,43 @@ class SearchSpace:
         last_use: Mapping[str, int],
     ) -> dict[frozenset[tuple[str, Value]], int]:
         """Extend counts of the prefixes, told apart only by values that later conditions read."""
-        grid, needed = _grid(parameter), last_use.get(parameter.name, -1) > index
+        grid = self._told_apart(parameter)
         extended: dict[frozenset[tuple[str, Value]], int] = {}
         for known, count in counts.items():
             kept = frozenset(pair for pair in known if last_use[pair[0]] > index)
             if not self.is_active(parameter, dict(known)):
                 extended[kept] = extended.get(kept, 0) + count
-            elif needed:
-                for value in grid:
-                    key = kept | {(parameter.name, value)}
-                    extended[key] = extended.get(key, 0) + count
-            else:
-                extended[kept] = extended.get(kept, 0) + count * len(grid)
+                continue
+            for value, times in grid.items():
+                key = (
+                    kept
+                    if last_use.get(parameter.name, -1) <= index
+                    else kept | {(parameter.name, value)}
+                )
+                extended[key] = extended.get(key, 0) + count * times
         return extended
 
+    def _told_apart(self, parameter: AnyParameter) -> Counter[Value]:
+        """Count the values of the grid, those that no condition tells apart as the first of them.
+
+        A range that no condition asks for is one entry, so that counting stays fast.
+        """
+        asked = [
+            c.values for p in self.parameters for c in p.when if c.parameter == parameter.name
+        ]
+        first: dict[tuple[bool, ...], Value] = {}
+        counts: Counter[Value] = Counter()
+        for value in _grid(parameter):
+            answers = tuple(any(same_value(value, v) for v in values) for values in asked)
+            counts[first.setdefault(answers, value)] += 1
+        return counts
+
     def candidate(self, values: Values) -> Candidate:
-        """Return the candidate that these values describe."""
-        merged = {**self.fixed, **values}
+        """Return the candidate that these values describe, its numbers to 12 digits."""
+        merged = {
+            name: rounded(value) if isinstance(value, float) else value
+            for name, value in {**self.fixed, **values}.items()
+        }
         architecture = {name: merged[name] for name in ARCHITECTURE_FIELDS if name in merged}
         recipe = {name: merged[name] for name in RECIPE_FIELDS if name in merged}
         return Candidate(
@@ -323,11 +231,6 @@ class SearchSpace:
     def with_fixed(self, **fields: Value) -> SearchSpace:
         """Return the same space with these candidate fields fixed to other values."""
         return replace(self, fixed={**self.fixed, **fields})
-
-
-def same_value(a: Value, b: Value) -> bool:
-    """Tell whether two values are one choice: ``True`` is not ``1``, but ``0`` is ``0.0``."""
-    return a == b and isinstance(a, bool) == isinstance(b, bool)
 
 
 def _grid(parameter: AnyParameter) -> Sequence[Value]:

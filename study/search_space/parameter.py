@@ -1,0 +1,170 @@
+"""The kinds of parameters, the values they have, and when they are active. Frozen and pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from study.search_space.candidate import Value
+
+MAX_BINS = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Holds where ``parameter`` is active and has one of ``values``."""
+
+    parameter: str
+    values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """What every kind of parameter has: a name, and all the conditions that make it active."""
+
+    name: str
+    when: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntParameter(Parameter):
+    """Whole numbers ``low, low + step, … high``, both ends included."""
+
+    low: int
+    high: int
+    step: int = 1
+    log: bool = False
+    grid_points: int | None = None
+
+    def values(self) -> Sequence[int]:
+        """Every value, in rising order."""
+        return range(self.low, self.high + 1, self.step)
+
+    def draw(self, rng: np.random.Generator) -> int:
+        """Return one value; uniform, or uniform in the logarithm."""
+        if self.log:
+            low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
+            return min(max(round(math.exp(rng.uniform(low, high))), self.low), self.high)
+        return int(self.values()[int(rng.integers(len(self.values())))])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloatParameter(Parameter):
+    """Real numbers from ``low`` to ``high``, both included, every ``step`` where one is given."""
+
+    low: float
+    high: float
+    step: float | None = None
+    log: bool = False
+    grid_points: int | None = None
+
+    def values(self) -> Sequence[float] | None:
+        """Every value in rising order, or None where there is no step."""
+        if self.low == self.high:
+            return (self.low,)
+        return None if self.step is None else _stepped(self.low, self.high, self.step)
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """Return one value; uniform, or uniform in the logarithm."""
+        values = self.values()
+        if values is not None:
+            return float(values[int(rng.integers(len(values)))])
+        if self.log:
+            value = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+            return min(max(value, self.low), self.high)
+        return float(rng.uniform(self.low, self.high))
+
+
+@lru_cache(maxsize=256)
+def _stepped(low: float, high: float, step: float) -> tuple[float, ...]:
+    """Return ``low, low + step, … high``, without the noise of binary fractions."""
+    count = math.floor((high - low) / step + 1e-9) + 1
+    return tuple(rounded(low + i * step) for i in range(count))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoricalParameter(Parameter):
+    """One of ``choices``, in no order."""
+
+    choices: tuple[Value, ...]
+
+    def values(self) -> Sequence[Value]:
+        """Every choice."""
+        return self.choices
+
+    def draw(self, rng: np.random.Generator) -> Value:
+        """Return one choice, uniformly."""
+        return self.choices[int(rng.integers(len(self.choices)))]
+
+
+AnyParameter = IntParameter | FloatParameter | CategoricalParameter
+
+
+def grid_values(parameter: AnyParameter) -> Sequence[Value] | None:
+    """Return the values a grid visits: ``grid_points`` of them, else all; None if uncountable."""
+    if isinstance(parameter, CategoricalParameter) or parameter.grid_points is None:
+        return parameter.values()
+    return _spread(parameter, parameter.grid_points)
+
+
+def bins(parameter: AnyParameter, limit: int = MAX_BINS) -> Sequence[Value]:
+    """Return at most ``limit`` values that stand for the whole range of a number.
+
+    Choices are never cut. A whole range of powers of two becomes these powers, where they are
+    few enough; a range of ten to one or more is cut geometrically, any other evenly.
+    """
+    values = parameter.values()
+    if isinstance(parameter, CategoricalParameter) or (values and len(values) <= limit):
+        return values or ()
+    if isinstance(parameter, IntParameter) and parameter.step == 1:
+        powers = _powers_of_two(parameter.low, parameter.high)
+        if 2 < len(powers) <= limit:
+            return powers
+    return _spread(parameter, limit)
+
+
+def _powers_of_two(low: int, high: int) -> tuple[int, ...]:
+    if low < 1 or (low & (low - 1)) or (high & (high - 1)) or high < 4 * low:
+        return ()
+    return tuple(2**i for i in range(low.bit_length() - 1, high.bit_length()))
+
+
+def _spread(parameter: IntParameter | FloatParameter, count: int) -> Sequence[Value]:
+    """Return up to ``count`` values from low to high, even or, for wide ranges, geometric."""
+    low, high = float(parameter.low), float(parameter.high)
+    if count == 1 or low == high:
+        return (parameter.low,)
+    if parameter.log or (parameter.grid_points is None and low > 0 and high / low >= 10):
+        points = np.geomspace(low, high, count)
+    else:
+        points = np.linspace(low, high, count)
+    points[0], points[-1] = low, high
+    return tuple(dict.fromkeys(_snap(parameter, float(point)) for point in points))
+
+
+def _snap(parameter: IntParameter | FloatParameter, point: float) -> Value:
+    """Return the value of the parameter nearest to ``point``."""
+    if isinstance(parameter, IntParameter):
+        steps = round((point - parameter.low) / parameter.step)
+        return min(parameter.low + steps * parameter.step, int(parameter.values()[-1]))
+    values = parameter.values()
+    if values is None:
+        return min(max(float(f"{point:.6g}"), parameter.low), parameter.high)
+    return min(values, key=lambda value: abs(value - point))
+
+
+def same_value(a: Value, b: Value) -> bool:
+    """Tell whether two values are one choice: ``True`` is not ``1``, but ``0`` is ``0.0``."""
+    return a == b and isinstance(a, bool) == isinstance(b, bool)
+
+
+def rounded(number: float) -> float:
+    """Return a number without the noise of binary fractions: 0.1 + 0.2 becomes 0.3.
+
+    Optuna counts ``low + i * step`` in floats; 12 digits make its values and ours one.
+    """
+    return float(f"{number:.12g}")
