@@ -17,8 +17,8 @@ from types import MappingProxyType
 
 from study.options import Option, Options
 from study.performance_estimation.estimator import Estimate, EstimateFailed, Report, Step
-from study.search_space.candidate import OCTMNIST, Candidate, ImageFormat
-from study.search_space.resolve import candidate_id, complexity, resolve
+from study.search_space.candidate import OCTMNIST, Candidate, ImageFormat, Recipe
+from study.search_space.resolve import Stack, candidate_id, complexity, resolve
 
 OPTIONS: Options = MappingProxyType(
     {
@@ -55,12 +55,14 @@ class SyntheticEstimator:
             EstimateFailed: The candidate is one of the share that fails.
         """
         identity = candidate_id(candidate, self.image)
-        ceiling = self._ceiling(candidate, identity, seed)
+        stack = resolve(candidate.architecture, self.image)
+        ceiling = self._ceiling(stack, candidate.recipe, identity=identity, seed=seed)
         epochs = self.epochs or candidate.recipe.epochs
         for epoch in range(1, epochs + 1):
             if self.delay:
                 time.sleep(self.delay)
-            metrics = _metrics(self._rise(ceiling, epoch, candidate), self.image.classes)
+            accuracy = self._rise(ceiling, epoch, depth=len(stack.blocks))
+            metrics = _metrics(accuracy, self.image.classes)
             loss = metrics["val_loss"] + 0.1
             report(Step(number=epoch, metrics=metrics, train_loss=loss, seconds=self.delay))
             if _uniform("fail", identity) < self.fail:
@@ -72,31 +74,29 @@ class SyntheticEstimator:
             facts={"seed": seed},
         )
 
-    def _ceiling(self, candidate: Candidate, identity: str, seed: int) -> float:
+    def _ceiling(self, stack: Stack, recipe: Recipe, *, identity: str, seed: int) -> float:
         """Return the accuracy that the curve tends to, between chance and one."""
         chance = 1 / self.image.classes
         draw = _uniform("noise", identity, seed)
-        score = _merit(candidate, self.image)
+        score = _merit(stack, recipe)
         noisy = chance + (0.97 - chance) * score + self.noise * NormalDist().inv_cdf(draw)
         return min(max(noisy, chance), 0.999)
 
-    def _rise(self, ceiling: float, epoch: int, candidate: Candidate) -> float:
+    def _rise(self, ceiling: float, epoch: int, *, depth: int) -> float:
         """Return the accuracy after ``epoch``; deeper networks rise more slowly."""
         chance = 1 / self.image.classes
-        depth = len(candidate.architecture.stages) or candidate.architecture.conv_layers
         missing = 0.6 * math.exp(-epoch * 1.5 / (1 + 0.2 * depth))
         return chance + (ceiling - chance) * (1 - missing)
 
 
-def _merit(candidate: Candidate, image: ImageFormat) -> float:
+def _merit(stack: Stack, recipe: Recipe) -> float:
     """Return how good a candidate is, in (0, 1]; the best one has about 1e5 parameters."""
-    counts = complexity(resolve(candidate.architecture, image))
-    recipe = candidate.recipe
+    counts = complexity(stack)
     misfits = (
         0.25 * (math.log10(counts.parameters) - 5.0),
         0.20 * (math.log10(1 + counts.conv_macs) - 6.5),
         0.30 * (math.log10(recipe.learning_rate) + 2.5),
-        0.40 * (candidate.architecture.dropout - 0.3),
+        0.40 * (stack.head.dropout - 0.3),
         0.05 * (math.log2(recipe.batch_size) - 7.0),
         0.20 if recipe.optimizer == "sgd" else 0.0,
     )
