@@ -231,9 +231,7 @@ def _ask(
     passed = [rung for rung in rungs if (step := _first_step(own, rung)) and step < own.step]
     trial = _trial(own, passed)
     trials = [*(_trial(curve, rungs) for curve in others), trial]
-    storage = _Curves(trials)
-    storage.create_new_study([StudyDirection.MAXIMIZE], study_name)
-    study = Study(study_name, storage, sampler=RandomSampler(), pruner=pruner)
+    study = Study(study_name, _Curves(trials), sampler=RandomSampler(), pruner=pruner)
     return pruner.prune(study, trial)
 
 
@@ -261,6 +259,14 @@ class _Curves(InMemoryStorage):
     def __init__(self, trials: Sequence[FrozenTrial]) -> None:
         super().__init__()
         self._given = trials
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        """Return the one study's."""
+        return 0
+
+    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
+        """Return that scores are larger where they are better."""
+        return [StudyDirection.MAXIMIZE]
 
     def get_all_trials(
         self,

@@ -272,6 +272,13 @@ def test_no_pruner_is_needed_for_a_single_epoch() -> None:
     assert not decide(make_pruner("none", epochs=1), Curve(place=0, scores={1: 0.1}), []).stop
 
 
+@pytest.mark.parametrize("name", sorted(PRUNERS))
+def test_a_decision_writes_nothing(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    others = [Curve(place=p, scores={1: p / 10}) for p in range(9)]
+    decide(make_pruner(name, epochs=EPOCHS), Curve(place=9, scores={1: 0.1}), others)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_the_registry_is_read_without_optuna_or_torch() -> None:
     code = (
         "import sys; from study.search_strategy.pruners import PRUNERS; "
