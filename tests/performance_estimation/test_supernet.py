@@ -39,7 +39,9 @@ from study.performance_estimation.supernet_paths import (
     uniform,
 )
 from study.performance_estimation.supernet_scores import path_metrics
-from study.search_space.candidate import ImageFormat, Values
+from study.search_space.candidate import OCTMNIST, ImageFormat, Values
+from study.search_space.loading import load_space
+from study.search_space.projection import architecture_space
 from study.search_space.resolve import Stack, resolve
 from study.search_space.space import (
     Bound,
@@ -251,6 +253,28 @@ def test_depths_share_their_first_convolutions_and_not_their_heads() -> None:
 
 
 # paths
+
+
+@settings(deadline=None, max_examples=15)
+@given(seed=seeds)
+def test_every_network_of_the_shipped_stages_has_a_path(seed: int) -> None:
+    space = architecture_space(load_space("stages"))
+    check_space(space)
+    shared = SharedWeights(widest(space, OCTMNIST), seed=0, device=CPU)
+    values = space.sample(np.random.default_rng(seed))
+    stack = resolve(space.candidate(values).architecture, OCTMNIST)
+    shared.make(stack)
+    shapes = {name: weight.shape for name, weight in shared.weights(stack).items()}
+    assert shapes == {name: p.shape for name, p in layers(stack).named_parameters()}
+
+
+def test_the_shipped_seed_space_is_held() -> None:
+    check_space(load_space("seed"))
+
+
+def test_a_shipped_space_with_a_varying_recipe_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"small: .* cannot score values of learning_rate;"):
+        check_space(load_space("small"))
 
 
 def test_a_space_whose_recipe_varies_is_refused_with_all_names() -> None:
