@@ -10,8 +10,8 @@ from study.search_space.resolve import candidate_id, complexity, resolve
 from study.search_space.space import SearchSpace
 
 SMALLEST_SAMPLE = 30
-"""The standard error of τ was .07 to .11 with 30 candidates on tabulated benchmarks, and .10 to
-.14 with 20; differences between estimators take about 50."""
+"""Drawn 400 times from NAS-Bench-Macro, samples of 30 networks gave MACs and parameters a τ with a
+standard deviation of .09 to .12; .12 to .15 with 20, .07 to .09 with 50."""
 
 _POOL = 20
 _ATTEMPTS = 400
