@@ -19,6 +19,7 @@ from study.evaluation.stratified_sample import stratified_sample
 from study.evaluation.trust import TrustReport, judge, paired_trainings, scored
 from study.evaluation.trust_rows import Scored, Trained, TrustRow
 from study.evaluation.trust_text import reading, trust_text
+from study.performance_estimation.synthetic import SyntheticEstimator
 from study.records import TrialRecord
 from study.search_space.candidate import OCTMNIST
 from study.search_space.resolve import candidate_id, complexity, resolve
@@ -319,3 +320,27 @@ def test_a_space_too_small_to_be_sampled_is_refused() -> None:
     )
     with pytest.raises(EvaluationError, match="tiny: only 5 different candidates found"):
         stratified_sample(tiny, OCTMNIST, size=30, seed=0)
+
+
+def test_from_a_sample_of_a_space_to_the_text() -> None:
+    sample = stratified_sample(SEED_SPACE, OCTMNIST, size=30, seed=0)
+    candidates = {
+        candidate_id(candidate, OCTMNIST): candidate
+        for candidate in (SEED_SPACE.candidate(values) for values in sample)
+    }
+
+    def study(estimator: SyntheticEstimator, seed: int) -> list[TrialRecord]:
+        return [
+            record(
+                number,
+                name,
+                estimator.estimate(one, seed=seed, report=lambda _: None).metrics["val_accuracy"],
+            )
+            for number, (name, one) in enumerate(candidates.items())
+        ]
+
+    full = paired_trainings([study(SyntheticEstimator(), seed) for seed in (1, 2)], maximise=True)
+    quick = scored("one epoch", study(SyntheticEstimator(epochs=1), 3), maximise=True)
+    report = judge(full, [quick], seed=0)
+    assert tau_of(row_of(report, "one epoch")) > 0.3
+    assert "| one epoch | 30 |" in trust_text(report, space="seed", metric="val_accuracy")
