@@ -15,6 +15,7 @@ from study.evaluation.final_test_text import final_test_text
 from study.evaluation.intervals import wilson
 from study.evaluation.network_result import ACCURACY, AUC, BALANCED, CALIBRATION
 from study.evaluation.stored_form import from_stored, to_stored
+from study.report.outcome_account import final_test_tables, final_test_words
 from study.report.outcomes import read_final_test
 
 Scores = dict[int, NDArray[np.floating]]
@@ -134,6 +135,8 @@ def test_a_final_test_comes_back_from_json_and_the_report_reads_it(result: Final
     assert shown is not None
     assert shown.over_seeds[ACCURACY] == result.over_seeds[ACCURACY]
     assert shown.classes[0].name == "CNV"
+    assert "this was look 1 at the test part" in " ".join(final_test_words(shown))
+    assert final_test_tables(shown)
 
 
 def test_scores_that_are_not_finite_are_refused_with_the_seed() -> None:
