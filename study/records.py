@@ -28,7 +28,8 @@ ARCHITECTURE = "architecture"
 PARAMETERS, MACS, CONV_MACS = "parameters", "macs", "conv_macs"
 METRICS = "metrics"
 CURVE = "curve"
-EPOCHS, SECONDS = "epochs", "seconds"
+EPOCHS, RESTORED, SECONDS = "epochs", "restored_epochs", "seconds"
+DECISION = "pruner"
 FACTS = "facts"
 REUSED_FROM = "reused_from"
 FAILURE = "failure"
@@ -96,7 +97,8 @@ class TrialRecord:
         metrics: Final measures, named with their split.
         curve: Measures after each epoch, in order; with ``train_loss``.
         intermediate: Objective value by epoch.
-        epochs: Epochs trained in this trial.
+        epochs: Epochs the candidate was trained for; 0 for a twin.
+        restored: How many of these a lost trial before this one had trained.
         seconds: Seconds of training and validation in this trial.
         reused_from: Number of the trial (or ``study/number``) whose result this twin reuses.
         failure: Why it failed.
@@ -121,6 +123,7 @@ class TrialRecord:
     curve: tuple[Mapping[str, float], ...] = ()
     intermediate: Mapping[int, float] = field(default_factory=dict)
     epochs: float = 0.0
+    restored: float = 0.0
     seconds: float = 0.0
     reused_from: int | str | None = None
     failure: Failure | None = None
@@ -169,6 +172,7 @@ def read_trial(trial: FrozenTrial) -> TrialRecord:
         curve=tuple(attrs.get(CURVE, ())),
         intermediate=dict(trial.intermediate_values),
         epochs=attrs.get(EPOCHS, 0.0),
+        restored=attrs.get(RESTORED, 0.0),
         seconds=attrs.get(SECONDS, 0.0),
         reused_from=attrs.get(REUSED_FROM),
         failure=None if failure is None else Failure(**failure),

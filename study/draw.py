@@ -1,0 +1,258 @@
+"""Which candidate comes next: a function of the stored trials and the study's seed.
+
+A study has one sequence of candidates. Each draw has a place in it and a generator of its own,
+derived from the seed and the place, so that neither restarts nor lost trials shift what follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from study.lifecycle import Standing
+from study.objectives import Measure
+from study.records import Draw, TrialRecord, ranges, unranges
+from study.search_space.candidate import Value, Values
+from study.search_space.space import CategoricalParameter, SearchSpace
+from study.search_strategy.history import (
+    Exhausted,
+    History,
+    Observation,
+    Proposal,
+    Strategy,
+    generator,
+    trailing_repeats,
+)
+from study.search_strategy.sampler_spec import Identity
+
+MAX_REPEATS = 20
+"""So many twins in a row, and the next unvisited candidate is drawn at random."""
+MAX_REDRAWS = 100
+MAX_TRIES = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """A candidate to try.
+
+    Args:
+        values: What the trial's parameters are.
+        draw: How it came about; stored with the trial.
+        candidate_id: Identity of the resolved candidate.
+        twin: The finished trial of the same candidate, whose result is reused.
+        twin_study: Name of the study the twin is in, where that is another one.
+    """
+
+    values: dict[str, Value]
+    draw: Draw
+    candidate_id: str
+    twin: TrialRecord | None = None
+    twin_study: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateSource:
+    """Draws the candidates of a study.
+
+    Args:
+        space: The search space.
+        identify: Names the candidate of a point.
+        allows: Tells whether the constraints admit a point.
+        strategy: Proposes what to try.
+        seed: The study's seed.
+        budget: Trials the study shall have.
+        measures: What is optimised.
+        known: Trained candidates of other studies, by id: study name and trial.
+        prior: Results of another study that the strategy starts from.
+        distinct: Every distinct candidate, by id, or None where they cannot be counted.
+    """
+
+    space: SearchSpace
+    identify: Identity
+    allows: Callable[[Values], bool]
+    strategy: Strategy
+    seed: int
+    budget: int | None
+    measures: tuple[Measure, ...]
+    known: Mapping[str, tuple[str, TrialRecord]] = field(default_factory=dict)
+    prior: tuple[Observation, ...] = ()
+    distinct: Callable[[], Mapping[str, Values] | None] = lambda: None
+
+    def next(self, state: Standing) -> Drawn | None:
+        """Return what to try next, or None where that depends on a trial still running.
+
+        Raises:
+            Exhausted: Every candidate has been tried.
+        """
+        if state.to_repeat:
+            return self._repeat(state.latest[state.to_repeat[0]])
+        if state.next_place < len(self.space.enqueue):
+            return self._enqueued(state)
+        history = self.history(state)
+        self._refuse_when_all_done(state, history)
+        try:
+            return self._fresh(state, history)
+        except Exhausted:
+            if state.running:
+                return None
+            raise
+
+    def history(self, state: Standing, *, seen: Sequence[int] | None = None) -> History:
+        """Return what the strategy knows; ``seen`` limits it to these finished places."""
+        places = sorted((*state.finished, *state.twins)) if seen is None else seen
+        return History(
+            space=self.space,
+            observations=(*self.prior, *(self._observe(state.latest[place]) for place in places)),
+            running=tuple(state.latest[place].params for place in state.running),
+            place=state.next_place,
+            budget=self.budget,
+            objectives=len(self.measures),
+        )
+
+    def propose(self, history: History, *, attempt: int) -> Proposal:
+        """Return the strategy's proposal at the history's place."""
+        rng = generator(self.seed, "draw", history.place, attempt)
+        return self.strategy.propose(history, rng)
+
+    def _observe(self, record: TrialRecord) -> Observation:
+        signs = [1.0 if measure.maximise else -1.0 for measure in self.measures]
+        outcome = record.state if record.state in ("complete", "pruned") else "failed"
+        return Observation(
+            number=record.place or 0,
+            values=record.params,
+            outcome=outcome,
+            scores=tuple(s * v for s, v in zip(signs, record.objectives, strict=False)),
+            step=max(record.intermediate, default=None),
+            candidate_id=record.candidate_id,
+            notes=record.draw.notes if record.draw else {},
+        )
+
+    def _repeat(self, lost: TrialRecord) -> Drawn:
+        assert lost.draw is not None
+        return Drawn(
+            values=dict(lost.params),
+            draw=replace(lost.draw, retry_of=lost.number),
+            candidate_id=lost.candidate_id,
+        )
+
+    def _enqueued(self, state: Standing) -> Drawn | None:
+        values = dict(self.space.enqueue[state.next_place])
+        proposal = Proposal(values=values)
+        return self._draw(state, self.history(state), proposal, attempt=0, source="enqueued")
+
+    def _fresh(self, state: Standing, history: History) -> Drawn | None:
+        observations = history.observations[len(self.prior) :]
+        if trailing_repeats(observations) >= MAX_REPEATS:
+            return self._unvisited(state, history)
+        twins_in_training = 0
+        for attempt in range(MAX_REDRAWS):
+            proposal = self.propose(history, attempt=attempt)
+            if not self.allows(proposal.values):
+                continue
+            drawn = self._draw(state, history, proposal, attempt=attempt, source="strategy")
+            if drawn is not None:
+                return drawn
+            twins_in_training += 1
+            if twins_in_training == MAX_REPEATS:
+                break
+        return self._unvisited(state, history)
+
+    def _unvisited(self, state: Standing, history: History) -> Drawn | None:
+        """Return a random candidate that was not tried yet."""
+        taken = {record.candidate_id for record in state.latest.values()}
+        rng = generator(self.seed, "unvisited", history.place)
+        distinct = self.distinct()
+        if distinct is not None:
+            left = sorted(distinct.keys() - taken)
+            if not left:
+                raise Exhausted(_all_done(len(distinct)))
+            values = dict(distinct[left[int(rng.integers(len(left)))]])
+            return self._draw(
+                state, history, Proposal(values=values), attempt=0, source="unvisited"
+            )
+        for _ in range(MAX_TRIES):
+            values = self.space.sample(rng)
+            if self.allows(values) and self.identify(values) not in taken:
+                return self._draw(
+                    state, history, Proposal(values=values), attempt=0, source="unvisited"
+                )
+        raise Exhausted(f"{MAX_TRIES} random draws gave no candidate that was not tried yet")
+
+    def _draw(
+        self,
+        state: Standing,
+        history: History,
+        proposal: Proposal,
+        *,
+        attempt: int,
+        source: str,
+    ) -> Drawn | None:
+        """Return the draw of a proposal, or None where its twin is being trained."""
+        identity = self.identify(proposal.values)
+        if any(state.latest[place].candidate_id == identity for place in state.running):
+            return None
+        draw = Draw(
+            place=state.next_place,
+            attempt=attempt,
+            seen=ranges((*state.finished, *state.twins)),
+            running=ranges(state.running),
+            budget=self.budget,
+            source=source,
+            notes=proposal.notes,
+        )
+        twin, twin_study = self._twin(state, identity)
+        return Drawn(
+            values=dict(proposal.values),
+            draw=draw,
+            candidate_id=identity,
+            twin=twin,
+            twin_study=twin_study,
+        )
+
+    def _twin(self, state: Standing, identity: str) -> tuple[TrialRecord | None, str | None]:
+        for place in state.finished:
+            if state.latest[place].candidate_id == identity:
+                return state.latest[place], None
+        for place in state.twins:  # reused from another study
+            if state.latest[place].candidate_id == identity:
+                return state.latest[place], None
+        study, record = self.known.get(identity, (None, None))
+        return record, study
+
+    def _refuse_when_all_done(self, state: Standing, history: History) -> None:
+        """End the study once a twin came up and no candidate is left.
+
+        Raises:
+            Exhausted: All distinct candidates have an outcome.
+        """
+        if not trailing_repeats(history.observations[len(self.prior) :]):
+            return
+        distinct = self.distinct()
+        done = {state.latest[place].candidate_id for place in (*state.finished, *state.twins)}
+        if distinct is not None and distinct.keys() <= done:
+            raise Exhausted(_all_done(len(distinct)))
+
+
+def _all_done(count: int) -> str:
+    return f"all {count} distinct candidates of the space have been tried"
+
+
+def full_range(space: SearchSpace) -> SearchSpace:
+    """Return the space without ``grid_points``, as every sampler but the grid sees it."""
+    return replace(
+        space,
+        parameters=tuple(
+            p if isinstance(p, CategoricalParameter) else replace(p, grid_points=None)
+            for p in space.parameters
+        ),
+    )
+
+
+def as_seen(history: History, draw: Draw, latest: Mapping[int, TrialRecord]) -> History:
+    """Return the history as it stood when ``draw`` was made."""
+    return replace(
+        history,
+        running=tuple(latest[place].params for place in unranges(draw.running)),
+        place=draw.place,
+        budget=draw.budget,
+    )

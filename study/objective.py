@@ -1,0 +1,243 @@
+"""One trial, start to end. Read this first.
+
+    suggest → candidate → twin? → estimate, reporting every epoch → store
+
+A trial that was drawn but not finished, for whatever reason, leaves behind what is needed to run
+it again at its place in the sequence of candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import optuna
+
+from study import records
+from study.draw import Drawn
+from study.objectives import Measure
+from study.performance_estimation.estimator import (
+    Estimate,
+    EstimateFailed,
+    Estimator,
+    Step,
+)
+from study.performance_estimation.failures import Interrupted
+from study.records import Failure, TrialRecord
+from study.search_space.candidate import Candidate, Values
+from study.search_space.suggest import suggest
+from study.search_strategy.curve import Curve, Pruner
+from study.search_strategy.history import generator
+
+
+class TrialCrashed(Exception):  # noqa: N818 - an outcome: the trial is run again
+    """Something unforeseen broke a trial; its text is stored with it."""
+
+
+class Description(Protocol):
+    """What is known of a candidate before it is scored."""
+
+    def __call__(self, values: Values) -> Mapping[str, Any]:
+        """Return attributes to store: the resolved architecture, parameters, MACs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialSetup:
+    """What every trial of a worker shares.
+
+    Args:
+        study_name: Name of the study.
+        seed: The study's seed.
+        candidate: Values → candidate.
+        identify: Values → the candidate's id.
+        describe: Values → attributes to store beside the parameters.
+        space: What is suggested.
+        estimator: Scores a candidate.
+        measures: What is optimised, first the one that pruners look at.
+        pruner: Stops trainings early.
+        epochs: Epochs of the longest training of the space.
+        curves: Returns the curves of all other candidates.
+        worker: Identity of the process, stored with the trial.
+        facts: Versions and hardware, stored with the trial.
+        alive: Called after every step.
+    """
+
+    study_name: str
+    seed: int
+    space: Any
+    candidate: Callable[[Values], Candidate]
+    identify: Callable[[Values], str]
+    describe: Description
+    estimator: Estimator
+    measures: tuple[Measure, ...]
+    pruner: Pruner
+    epochs: int
+    curves: Callable[[int], Sequence[Curve]]
+    worker: Mapping[str, Any]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    alive: Callable[[], None] = lambda: None
+
+
+def run_trial(
+    trial: optuna.Trial, drawn: Drawn, setup: TrialSetup, *, release: Callable[[], None]
+) -> tuple[float, ...]:
+    """Score the drawn candidate and return its objective values.
+
+    Args:
+        trial: Optuna's trial, just created.
+        drawn: The candidate.
+        setup: What every trial shares.
+        release: Gives the study's lock back; called once the trial can be told from all others.
+
+    Raises:
+        TrialPruned: The pruner stopped it.
+        EstimateFailed: It cannot be scored; the reason is stored.
+        Interrupted: The study was asked to stop; the trial goes on from its last epoch.
+        TrialCrashed: Anything else went wrong; the trial is run again.
+    """
+    values = suggest(setup.space, trial)
+    _store_candidate(trial, values, drawn, setup)
+    release()
+    if drawn.twin is not None and drawn.twin.state != "pruned":
+        return _reuse(trial, drawn)
+    reporter = _Reporter(trial, drawn, setup)
+    try:
+        estimate = setup.estimator.estimate(
+            setup.candidate(values),
+            seed=training_seed(setup.seed, drawn.candidate_id),
+            report=reporter,
+        )
+    except optuna.TrialPruned:
+        reporter.store_as_twin_if_nothing_was_trained()
+        raise
+    except EstimateFailed as failure:
+        _store_failure(trial, failure.kind, str(failure))
+        raise
+    except Interrupted:
+        _store_failure(trial, "parked", "the study was asked to stop; goes on when resumed")
+        raise
+    except Exception as error:
+        _store_failure(trial, "crash", f"{type(error).__name__}: {error}")
+        raise TrialCrashed(str(error)) from error
+    finally:
+        reporter.store()
+    return _store_estimate(trial, estimate, setup)
+
+
+def training_seed(seed: int, candidate_id: str) -> int:
+    """Return the seed of a candidate's training: of the study's seed and its id alone."""
+    return int(generator(seed, "training", candidate_id).integers(2**62))
+
+
+def _store_candidate(trial: optuna.Trial, values: Values, drawn: Drawn, setup: TrialSetup) -> None:
+    """Store what the trial is. The draw comes last: a trial that has it can be repeated."""
+    for key, value in setup.describe(values).items():
+        trial.set_user_attr(key, value)
+    trial.set_user_attr(records.WORKER, dict(setup.worker))
+    trial.set_user_attr(records.CANDIDATE_ID, setup.identify(values))
+    trial.set_user_attr(records.DRAW, asdict(drawn.draw))
+
+
+def _reuse(trial: optuna.Trial, drawn: Drawn) -> tuple[float, ...]:
+    """Take the result of the twin over.
+
+    Raises:
+        EstimateFailed: The twin failed; so does this trial.
+    """
+    twin = drawn.twin
+    assert twin is not None
+    origin = _origin(twin, drawn.twin_study)
+    trial.set_user_attr(records.REUSED_FROM, origin)
+    trial.set_user_attr(records.REASON, f"the same network and recipe as trial {origin}")
+    trial.set_user_attr(records.METRICS, dict(twin.metrics))
+    trial.set_user_attr(records.CURVE, [dict(step) for step in twin.curve])
+    if len(twin.objectives) == 1:
+        for step, value in twin.intermediate.items():
+            trial.report(value, step)
+    if twin.state == "failed":
+        failure = twin.failure or Failure(kind="crash", text="")
+        _store_failure(trial, failure.kind, failure.text)
+        raise EstimateFailed(failure.kind, failure.text)
+    return twin.objectives
+
+
+def _origin(twin: TrialRecord, study: str | None) -> int | str:
+    if study is not None:
+        return f"{study}/{twin.number}"
+    return twin.number if twin.reused_from is None else twin.reused_from
+
+
+def _store_estimate(
+    trial: optuna.Trial, estimate: Estimate, setup: TrialSetup
+) -> tuple[float, ...]:
+    costs = {
+        key: trial.user_attrs[key]
+        for key in (records.PARAMETERS, records.MACS)
+        if key in trial.user_attrs
+    }
+    known = {**costs, **estimate.metrics}
+    trial.set_user_attr(records.METRICS, dict(estimate.metrics))
+    trial.set_user_attr(records.FACTS, {**setup.facts, **estimate.facts})
+    return tuple(float(known[measure.key]) for measure in setup.measures)
+
+
+def _store_failure(trial: optuna.Trial, kind: str, text: str) -> None:
+    trial.set_user_attr(records.FAILURE, {"kind": kind, "text": text[:1000]})
+
+
+class _Reporter:
+    """Receives every step of an estimate: stores it, and asks the pruner."""
+
+    def __init__(self, trial: optuna.Trial, drawn: Drawn, setup: TrialSetup) -> None:
+        self._trial, self._drawn, self._setup = trial, drawn, setup
+        self._curve: list[dict[str, float]] = []
+        self._scores: dict[int, float] = {}
+        self._trained = 0
+        self._seconds = 0.0
+
+    def __call__(self, step: Step) -> None:
+        """Store a step.
+
+        Raises:
+            TrialPruned: The pruner stopped the trial.
+        """
+        if step.seconds is not None:
+            self._trained += 1
+            self._seconds += step.seconds
+        loss = {} if step.train_loss is None else {"train_loss": step.train_loss}
+        self._curve.append({**loss, **step.metrics})
+        self._trial.set_user_attr(records.EPOCHS, len(self._curve))
+        self._trial.set_user_attr(records.RESTORED, len(self._curve) - self._trained)
+        self._setup.alive()
+        if len(self._setup.measures) == 1:
+            self._report(step)
+
+    def _report(self, step: Step) -> None:
+        measure = self._setup.measures[0]
+        value = step.metrics[measure.key]
+        self._trial.report(value, step.number)
+        self._scores[step.number] = value if measure.maximise else -value
+        place = self._drawn.draw.place
+        decision = self._setup.pruner.decide(
+            Curve(place=place, scores=self._scores),
+            self._setup.curves(place),
+            study_name=self._setup.study_name,
+            epochs=self._setup.epochs,
+        )
+        if decision.facts:
+            self._trial.set_user_attr(records.DECISION, dict(decision.facts))
+        if decision.stop:
+            self._trial.set_user_attr(records.REASON, decision.reason)
+            raise optuna.TrialPruned(decision.reason)
+
+    def store(self) -> None:
+        """Store the curve and the time, however the trial ends."""
+        self._trial.set_user_attr(records.CURVE, self._curve)
+        self._trial.set_user_attr(records.SECONDS, round(self._seconds, 4))
+
+    def store_as_twin_if_nothing_was_trained(self) -> None:
+        """Mark a repeat that was pruned again before it trained anything."""
+        twin = self._drawn.twin
+        if twin is not None and self._trained == 0:
+            self._trial.set_user_attr(records.REUSED_FROM, _origin(twin, self._drawn.twin_study))

@@ -1,0 +1,126 @@
+"""``--estimator train``: train a candidate at a fidelity and validate it after every epoch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.performance_estimation.checkpoint import Checkpoint
+from study.performance_estimation.estimator import (
+    Estimate,
+    EstimateFailed,
+    Report,
+    Step,
+)
+from study.performance_estimation.failures import NonFiniteLoss, OutOfMemory
+from study.performance_estimation.training import (
+    EpochResult,
+    TrainingData,
+    TrainingSettings,
+    Watch,
+    train,
+)
+from study.search_space.candidate import Candidate
+from study.search_space.resolve import candidate_id, resolve
+
+if TYPE_CHECKING:
+    from study.performance_estimation.estimators import EstimatorSetup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainEstimator:
+    """Trains candidates on one set of images.
+
+    Args:
+        setup: The study and the process.
+        data: The images at the study's fidelity, on its device.
+    """
+
+    setup: EstimatorSetup
+    data: TrainingData
+
+    @classmethod
+    def for_study(cls, setup: EstimatorSetup) -> TrainEstimator:
+        """Return the estimator, its images cut to the fidelity and moved to the device."""
+        return cls(setup=setup, data=training_data(setup))
+
+    def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
+        """See ``Estimator``.
+
+        Raises:
+            EstimateFailed: Non-finite loss, or no memory even for the smallest micro-batch.
+            Interrupted: The study asked for it; the last epoch's checkpoint is on disk.
+        """
+        recipe, fidelity = candidate.recipe, self.setup.fidelity
+        settings = TrainingSettings(
+            seed=seed, epochs=fidelity.epochs or recipe.epochs, precision=self.setup.precision
+        )
+        watch = Watch(
+            report=lambda result: report(_step(result)), interrupted=self.setup.interrupted
+        )
+        path = self.checkpoint_path(candidate)
+        try:
+            training = train(
+                resolve(candidate.architecture, self.setup.image),
+                recipe,
+                self.data,
+                settings=settings,
+                watch=watch,
+                checkpoint=None if path is None else Checkpoint(path=path),
+            )
+        except NonFiniteLoss as failure:
+            raise EstimateFailed("non-finite", str(failure)) from failure
+        except OutOfMemory as failure:
+            raise EstimateFailed("out of memory", str(failure)) from failure
+        return Estimate(
+            metrics=training.metrics,
+            epochs=float(training.epochs_trained),
+            seconds=training.seconds,
+            facts={
+                "seed": seed,
+                "precision": self.setup.precision,
+                "device": str(self.data.device),
+                "micro_batch": training.micro_batch,
+            },
+        )
+
+    def checkpoint_path(self, candidate: Candidate) -> Path | None:
+        """Return where the training of a candidate is kept between its epochs."""
+        folder = self.setup.folder
+        if folder is None:
+            return None
+        return folder / f"{candidate_id(candidate, self.setup.image)}.pt"
+
+
+def training_data(setup: EstimatorSetup) -> TrainingData:
+    """Return the images of a study at its fidelity, on its device."""
+    data, fidelity = setup.data, setup.fidelity
+    assert data is not None
+    images, labels = data.train_images, data.train_labels
+    if fidelity.fraction < 1.0:
+        from study.data.stratified import stratified_subset
+
+        chosen = stratified_subset(labels, fidelity.fraction, seed=setup.seed)
+        images, labels = images[chosen], labels[chosen]
+    val_images = data.val_images
+    if setup.image.size != data.image.size:
+        from study.data.resize import resize
+
+        images, val_images = (resize(part, setup.image.size) for part in (images, val_images))
+    device = setup.device
+    return TrainingData(
+        train_images=images.to(device),
+        train_labels=labels.to(device),
+        val_images=val_images.to(device),
+        val_labels=data.val_labels.to(device),
+    )
+
+
+def _step(result: EpochResult) -> Step:
+    return Step(
+        number=result.epoch,
+        metrics=result.metrics,
+        train_loss=result.train_loss,
+        seconds=None if result.restored else result.seconds,
+    )

@@ -1,0 +1,132 @@
+"""A study from its settings to its end: create or resume, guard, work.
+
+``run_study`` is what the command line calls, and what a notebook may call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from study.assembly import longest_training, make_worker, sampler_setup
+from study.config import StudySettings
+from study.errors import SettingsError
+from study.lifecycle import Standing, standing
+from study.locks import FileLock, Holding, study_lock
+from study.objectives import COSTS
+from study.performance_estimation.estimators import estimator_spec
+from study.records import TrialRecord, read_trials
+from study.search_space.candidate import ImageFormat
+from study.search_space.space import SearchSpace
+from study.search_strategy.pruners import make_pruner
+from study.search_strategy.samplers import make_strategy, sampler_warnings
+from study.stopping import Stop
+from study.storage import open_storage, sqlite_path
+from study.stored_study import StoredStudy, create_or_load, open_study
+from study.surroundings import Place, load_data, machine_facts
+from study.worker import WorkResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyResult:
+    """What a run came to.
+
+    Args:
+        stored: The study.
+        work: Why the run ended.
+        trials: All its trials.
+        notes: What the user should know: warnings, differences that do not matter.
+    """
+
+    stored: StoredStudy
+    work: WorkResult
+    trials: tuple[TrialRecord, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def standing(self) -> Standing:
+        """Where the study stands."""
+        return standing(self.trials, retries=self.stored.settings.retries)
+
+
+def run_study(settings: StudySettings, place: Place, *, stop: Stop | None = None) -> StudyResult:
+    """Run a study in this process until it is done; resume it where it is stored already.
+
+    Raises:
+        StudyError: The space, the settings, the data or the storage cannot be used.
+    """
+    stored, notes = prepare(settings, place)
+    work = work_on(stored, place, stop=stop or Stop())
+    return StudyResult(
+        stored=stored,
+        work=work,
+        trials=tuple(read_trials(stored.study.get_trials(deepcopy=False))),
+        notes=notes,
+    )
+
+
+def prepare(settings: StudySettings, place: Place) -> tuple[StoredStudy, tuple[str, ...]]:
+    """Check everything that can be checked, then create the study or load it.
+
+    Returns:
+        The study, and notes for the user.
+
+    Raises:
+        StudyError: Something does not fit; nothing has been written then.
+    """
+    data, described = load_data(settings, place)
+    image = ImageFormat(**described["image"])
+    space = settings.space(image)
+    notes = list(described["notes"]) + list(check(settings, space, image))
+    storage = open_or_create_storage(place.url)
+    lock = study_lock(storage, place.url, settings.study)
+    with Holding(lock, interrupted=lambda: False):
+        stored, remarks = create_or_load(
+            settings, place.url, data=described, environment=machine_facts(settings, place, data)
+        )
+    return stored, (*notes, *remarks)
+
+
+def open_or_create_storage(url: str) -> Any:
+    """Open a storage, its tables made by one process at a time."""
+    path = sqlite_path(url)
+    if path is None or not path.parent.is_dir():
+        return open_storage(url, create=True)
+    with Holding(FileLock(path.with_name(f"{path.name}.lock")), interrupted=lambda: False):
+        return open_storage(url, create=True)
+
+
+def check(settings: StudySettings, space: SearchSpace, image: ImageFormat) -> tuple[str, ...]:
+    """Refuse settings that cannot work together; return warnings about the rest.
+
+    Raises:
+        SettingsError: Sampler, pruner, estimator, objectives and space do not fit.
+    """
+    spec = estimator_spec(settings.estimator)
+    spec.check(space)
+    setup = sampler_setup(settings, space, image)
+    make_strategy(settings.sampler, setup)
+    make_pruner(settings.pruner, epochs=longest_training(space))
+    for name in settings.objectives:
+        if spec.metric is not None and name not in (spec.metric, *COSTS):
+            raise SettingsError(
+                f"--metric {name}: the estimator '{settings.estimator}' does not measure it;"
+                f" write --metric {spec.metric}"
+            )
+    return sampler_warnings(settings.sampler, setup)
+
+
+def work_on(stored: StoredStudy, place: Place, *, stop: Stop) -> WorkResult:
+    """Work on a stored study in this process until it is done.
+
+    Raises:
+        StudyError: Data, space or storage cannot be used.
+    """
+    worker = make_worker(stored, place, stop=stop)
+    return worker.run()
+
+
+def load_trials(name: str, url: str) -> tuple[StoredStudy, tuple[TrialRecord, ...]]:
+    """Return a stored study and its trials, for looking only."""
+    stored = open_study(name, url, read_only=True)
+    return stored, tuple(read_trials(stored.study.get_trials(deepcopy=False)))

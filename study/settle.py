@@ -1,0 +1,70 @@
+"""Trials that a dead worker left behind: found, and marked with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from study import records
+from study.processes import lives, same_process
+from study.storage import silent_trial_ids
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import FrozenTrial
+
+
+def settle(study: optuna.Study, *, me: Mapping[str, Any]) -> list[int]:
+    """Mark as failed what no live worker is running; call it with the study's lock in hand.
+
+    A trial names its worker before the lock is given back, so that one without a worker was
+    being created by a process that is gone. A worker of this machine is looked up; one of another
+    machine counts as dead when its heartbeat has stopped for the storage's grace period.
+
+    Args:
+        study: The study.
+        me: The calling process, which is between two trials: what it is said to run is lost.
+
+    Returns:
+        Numbers of the trials that were marked.
+    """
+    import optuna
+
+    running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
+    if not running:
+        return []
+    silent = silent_trial_ids(study)
+    settled = []
+    for trial in running:
+        text = _cause(trial, me, silent=trial._trial_id in silent)
+        if text is not None and _mark(study, trial, text):
+            settled.append(trial.number)
+    return settled
+
+
+def _cause(trial: FrozenTrial, me: Mapping[str, Any], *, silent: bool) -> str | None:
+    """Return why a running trial is lost, or None where it may be alive."""
+    worker = trial.user_attrs.get(records.WORKER)
+    if worker is None:
+        return "its worker died while it was being drawn"
+    name = f"worker {worker.get('pid')} on {str(worker.get('host')).partition('/')[0]}"
+    if same_process(worker, me):
+        return f"{name} lost hold of it"
+    alive = lives(worker)
+    if alive is None and silent:
+        return f"{name} has sent no heartbeat for too long"
+    return f"{name} died" if alive is False else None
+
+
+def _mark(study: optuna.Study, trial: FrozenTrial, text: str) -> bool:
+    import optuna
+
+    storage = study._storage
+    try:
+        if records.FAILURE not in trial.user_attrs:
+            storage.set_trial_user_attr(
+                trial._trial_id, records.FAILURE, {"kind": "killed", "text": text}
+            )
+        return storage.set_trial_state_values(trial._trial_id, state=optuna.trial.TrialState.FAIL)
+    except optuna.exceptions.UpdateFinishedTrialError:
+        return False  # it ended by itself at this very moment

@@ -1,0 +1,110 @@
+"""Where a study runs: storage, data on disk, device. None of it changes what results mean."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from study.config import StudySettings
+from study.errors import SettingsError
+from study.performance_estimation.estimators import estimator_spec
+from study.search_space.candidate import ImageFormat
+
+if TYPE_CHECKING:
+    import torch
+
+    from study.data.dataset import SearchData
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a study runs; nothing here changes what its results mean.
+
+    Args:
+        url: The storage.
+        data_root: Folder of downloaded data sets; None for medmnist's own.
+        artifacts: Folder of checkpoints and artifacts; None for one beside the storage.
+        device: ``cpu``, ``cuda``, ``cuda:1``, …; None for the best there is.
+        label: What this process is called, as ``worker 2``.
+    """
+
+    url: str
+    data_root: Path | None = None
+    artifacts: Path | None = None
+    device: str | None = None
+    label: str = "worker"
+
+
+def load_data(settings: StudySettings, place: Place) -> tuple[SearchData | None, dict[str, Any]]:
+    """Return the training and validation images, and what is stored of them.
+
+    The images are None where the estimator looks at none.
+    """
+    from study.data.dataset import image_format, load_search_data
+
+    if not estimator_spec(settings.estimator).needs_data:
+        image = _resized(settings, image_format(settings.dataset, settings.size, place.data_root))
+        described = {"name": settings.dataset, "image": asdict(image), "sha256": "", "notes": []}
+        return None, described
+    data = load_search_data(
+        settings.dataset,
+        data_root=place.data_root,
+        size=settings.size,
+        split=settings.split,
+        seed=settings.seed,
+    )
+    return data, {
+        "name": data.name,
+        "split": data.split,
+        "image": asdict(_resized(settings, data.image)),
+        "sha256": data.sha256,
+        "classes": list(data.class_names),
+        "train": len(data.train_labels),
+        "validation": len(data.val_labels),
+        "notes": list(data.notes),
+    }
+
+
+def _resized(settings: StudySettings, image: ImageFormat) -> ImageFormat:
+    if settings.image_size is None:
+        return image
+    return ImageFormat(channels=image.channels, size=settings.image_size, classes=image.classes)
+
+
+def choose_device(name: str | None) -> torch.device:
+    """Return the device of this name, or the best there is.
+
+    Raises:
+        SettingsError: There is no such device.
+    """
+    import torch
+
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(f"--device {name}: {reason}; write cpu, cuda or cuda:N") from error
+    return device
+
+
+def machine_facts(
+    settings: StudySettings, place: Place, data: SearchData | None
+) -> dict[str, Any]:
+    """Return what is stored of the machine; the precision is measured once, when asked for."""
+    facts: dict[str, Any] = {"machine": platform.machine(), "system": platform.system()}
+    if data is None:
+        return facts
+    device = choose_device(place.device)
+    facts["device"] = str(device)
+    if settings.precision != "auto":
+        return {**facts, "precision": settings.precision}
+    from study.performance_estimation.precision import probe_precision
+
+    probe = probe_precision(device)
+    seconds = {name: round(value, 6) for name, value in probe.seconds.items()}
+    return {**facts, "precision": probe.precision, "precision_seconds": seconds}

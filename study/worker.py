@@ -1,0 +1,255 @@
+"""One worker: takes the lock, settles, draws, trains; until the study is done.
+
+Any number of workers, on any number of machines, run this same loop on one study. "Count, then
+create" happens under the study's lock, so the number of trials is exact; the lock is given back
+as soon as the trial exists and can be told from all others.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import optuna
+
+from study import records
+from study.draw import CandidateSource, Drawn
+from study.errors import StorageError
+from study.ledger import LedgerEntry, read_entries, spent
+from study.lifecycle import Standing, same_failures, standing
+from study.locks import Holding, StudyLock
+from study.objective import TrialCrashed, TrialSetup, run_trial
+from study.performance_estimation.estimator import EstimateFailed
+from study.performance_estimation.failures import Interrupted
+from study.records import TrialRecord, read_trial
+from study.search_strategy.budget import Budget, has_room, used_up
+from study.search_strategy.curve import Curve
+from study.search_strategy.history import Exhausted
+from study.settle import settle
+from study.stopping import Stop
+from study.storage import storage_errors
+
+WAIT_SECONDS = 0.25
+RECONNECT_SECONDS = 60.0
+
+Ending = Literal["done", "exhausted", "interrupted", "failing"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkResult:
+    """Why a worker left.
+
+    Args:
+        ending: ``done`` (a limit is reached), ``exhausted`` (nothing left to try),
+            ``interrupted``, or ``failing`` (candidate after candidate failed).
+        text: The reason in words.
+    """
+
+    ending: Ending
+    text: str
+
+
+class Trials:
+    """The stored trials of a study; finished ones are read once."""
+
+    def __init__(self, study: optuna.Study) -> None:
+        self._study = study
+        self._finished: dict[int, TrialRecord] = {}
+
+    def read(self) -> list[TrialRecord]:
+        """Return all trials as they are now, in number order."""
+        found = []
+        for trial in self._study.get_trials(deepcopy=False):
+            record = self._finished.get(trial.number)
+            if record is None:
+                record = read_trial(trial)
+                if trial.state.is_finished():
+                    self._finished[trial.number] = record
+            found.append(record)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """The loop of one process.
+
+    Args:
+        study: The study, opened by this process.
+        url: Its storage.
+        lock: The study's lock.
+        source: Draws candidates.
+        setup: What every trial shares.
+        trials: Reads the stored trials.
+        budget: The study's limits.
+        retries: How often a lost candidate is run again.
+        ledger: This process's entry.
+        stop: The wish to stop.
+        tidy: Called under the lock with the trials, to remove what is no longer needed.
+    """
+
+    study: optuna.Study
+    url: str
+    lock: StudyLock
+    source: CandidateSource
+    setup: TrialSetup
+    trials: Trials
+    budget: Budget
+    retries: int
+    ledger: LedgerEntry
+    stop: Stop
+    tidy: Callable[[Standing], None] = lambda _: None
+
+    def run(self) -> WorkResult:
+        """Work until the study is done or a stop is asked for.
+
+        Raises:
+            StorageError: The storage is gone, and did not come back in a minute.
+        """
+        lost_since: float | None = None
+        while True:
+            try:
+                result = self._turn()
+            except StorageError as error:
+                lost_since = lost_since or time.monotonic()
+                if not self._may_come_back(error, lost_since):
+                    raise
+                continue
+            lost_since = None
+            if result is not None:
+                return result
+
+    def _may_come_back(self, error: StorageError, since: float) -> bool:
+        """Wait for a server that went away; a file that cannot be written will not heal."""
+        if "sqlite" in self.url or time.monotonic() - since > RECONNECT_SECONDS:
+            return False
+        self.study._storage.remove_session()
+        return not self.stop.wait(1.0)
+
+    def _turn(self) -> WorkResult | None:
+        """Run one trial, or find out that there is nothing to do now or any more."""
+        if self.stop():
+            return _interrupted()
+        try:
+            with storage_errors(self.url), Holding(self.lock, interrupted=self.stop) as held:
+                self.ledger.tick()
+                settle(self.study, me=self.setup.worker)
+                trials = self.trials.read()
+                state = standing(trials, retries=self.retries)
+                if self.tidy is not None:
+                    self.tidy(state)
+                if (ending := self._ending(trials, state)) is not None:
+                    self.ledger.write()
+                    return ending
+                drawn = self.source.next(state) if self._room(trials, state) else None
+                if drawn is not None:
+                    self._try(drawn, held)
+                    return None
+        except Exhausted as reason:
+            return WorkResult(ending="exhausted", text=str(reason))
+        except (Interrupted, InterruptedError):
+            self.ledger.write()
+            return _interrupted()
+        self.stop.wait(WAIT_SECONDS)
+        return None
+
+    def _ending(self, trials: Sequence[TrialRecord], state: Standing) -> WorkResult | None:
+        if (cause := same_failures(state)) is not None:
+            return WorkResult(ending="failing", text=cause)
+        reached = used_up(self.budget, self._spent(trials, state))
+        return None if reached is None else WorkResult(ending="done", text=reached)
+
+    def _spent(self, trials: Sequence[TrialRecord], state: Standing) -> Any:
+        entries = read_entries(self.study.user_attrs)
+        return spent(trials, len(state.finished), entries)
+
+    def _room(self, trials: Sequence[TrialRecord], state: Standing) -> bool:
+        epochs = self.setup.epochs
+        started = sum(state.latest[place].epochs for place in state.running)
+        return has_room(
+            self.budget,
+            self._spent(trials, state),
+            running=len(state.running),
+            running_epochs=epochs * (len(state.running) + 1) - started,
+        )
+
+    def _try(self, drawn: Drawn, held: Holding) -> None:
+        """Run one trial; the lock is given back when it has begun.
+
+        Raises:
+            Interrupted: A stop was asked for.
+        """
+        begun: list[optuna.Trial] = []
+
+        def objective(trial: optuna.Trial) -> float | Sequence[float]:
+            begun.append(trial)
+            values = run_trial(trial, drawn, self.setup, release=held.release)
+            return values if len(values) > 1 else values[0]
+
+        self.study.sampler = HandOver(drawn.values)
+        try:
+            self.study.optimize(objective, n_trials=1, catch=(EstimateFailed, TrialCrashed))
+        except (optuna.exceptions.UpdateFinishedTrialError, ValueError, AssertionError):
+            if not begun or not self._was_taken_away(begun[0]):
+                raise
+        self.ledger.tick()
+
+    def _was_taken_away(self, trial: optuna.Trial) -> bool:
+        """Tell whether another process took this trial for lost; it is run again at its place."""
+        failure = self.study._storage.get_trial(trial._trial_id).user_attrs.get(records.FAILURE)
+        return failure is not None and failure["kind"] == "killed"
+
+
+def _interrupted() -> WorkResult:
+    return WorkResult(ending="interrupted", text="stopped as asked")
+
+
+class HandOver(optuna.samplers.BaseSampler):
+    """Gives Optuna the values that were drawn; a study without strategy of its own."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: optuna.trial.FrozenTrial
+    ) -> dict[str, optuna.distributions.BaseDistribution]:
+        return {}
+
+    def sample_relative(
+        self,
+        study: optuna.Study,
+        trial: optuna.trial.FrozenTrial,
+        search_space: dict[str, optuna.distributions.BaseDistribution],
+    ) -> dict[str, Any]:
+        return {}
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: optuna.trial.FrozenTrial,
+        param_name: str,
+        param_distribution: optuna.distributions.BaseDistribution,
+    ) -> Any:
+        return self._values[param_name]
+
+
+def curves_of_others(trials: Trials, *, sign: float, retries: int) -> Any:
+    """Return a function of a place: the curves of all candidates but the one at that place."""
+
+    def others(place: int) -> list[Curve]:
+        state = standing(trials.read(), retries=retries)
+        return [
+            Curve(
+                place=other,
+                scores={step: sign * value for step, value in record.intermediate.items()},
+                outcome=record.state,  # type: ignore[arg-type]
+            )
+            for other, record in state.latest.items()
+            if other != place
+            and record.intermediate
+            and record.reused_from is None
+            and record.state in ("complete", "pruned", "running")
+        ]
+
+    return others
