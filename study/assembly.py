@@ -161,4 +161,4 @@ def longest_training(space: SearchSpace) -> int:
     if parameter is None:
         return space.candidate({}).recipe.epochs
     values = parameter.values()
-    return int(max(values)) if values else 1  # type: ignore[type-var]
+    return int(max(values)) if values else 1

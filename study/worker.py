@@ -243,7 +243,7 @@ def curves_of_others(trials: Trials, *, sign: float, retries: int) -> Any:
             Curve(
                 place=other,
                 scores={step: sign * value for step, value in record.intermediate.items()},
-                outcome=record.state,  # type: ignore[arg-type]
+                outcome=record.state,
             )
             for other, record in state.latest.items()
             if other != place

@@ -1,0 +1,237 @@
+"""The layers networks are made of.
+
+Every layer computes in the type of its input: weights are kept in float32 and cast on the way
+in, so a network given bfloat16 images trains in bfloat16 with float32 master weights. Images
+are (n, c, h, w), channels last in memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from study.search_space.resolve import Block, Head
+
+ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = MappingProxyType(
+    {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU, "none": nn.Identity}
+)
+
+POOLS: Mapping[str, Callable[[], nn.Module]] = MappingProxyType(
+    {"max": lambda: nn.MaxPool2d(2), "average": lambda: nn.AvgPool2d(2), "none": nn.Identity}
+)
+
+
+class Convolution(nn.Conv2d):
+    """A convolution with stride 1 that computes in the type of its input."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (n, out_channels, h', w')."""
+        bias = None if self.bias is None else self.bias.to(images.dtype)
+        weight = self.weight.to(images.dtype)
+        return self._conv_forward(images, weight, bias)  # type: ignore[no-any-return]
+
+
+class Linear(nn.Linear):
+    """A linear layer that computes in the type of its input."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return (n, out_features)."""
+        return F.linear(features, self.weight.to(features.dtype), self.bias.to(features.dtype))
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation that a batch of a single value passes by its running statistics.
+
+    PyTorch refuses such a batch, which a last batch of one image makes of a map of one pixel.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return normalised images of the same shape and type."""
+        if self.training and images.numel() == self.num_features:
+            return F.batch_norm(
+                images, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(images)
+
+
+class Dropout(nn.Module):
+    """Dropout that takes its random numbers from a generator of its own.
+
+    Args:
+        share: Probability that a feature is set to zero in training.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+        self.generator: Generator | None = None
+
+    def reseed(self, seed: int, device: torch.device) -> None:
+        """Make the draws that follow, on ``device``, a function of ``seed`` alone."""
+        if self.generator is None or self.generator.device != device:
+            self.generator = Generator(device)
+        self.generator.manual_seed(seed)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return features of the same shape; those that stay are scaled by 1 / (1 - share)."""
+        if not self.training or self.share == 0.0:
+            return features
+        # uniform numbers are drawn one after another, so a batch cut in two gets the same mask
+        draws = torch.rand(features.shape, generator=self.generator, device=features.device)
+        return features * (draws >= self.share).to(features.dtype).div_(1 - self.share)
+
+
+class Flatten(nn.Module):
+    """(n, c, h, w) → (n, h·w·c): a view, as channels are last in memory."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the features of each image, channels varying fastest."""
+        return images.permute(0, 2, 3, 1).flatten(1)
+
+
+class GlobalAverage(nn.Module):
+    """(n, c, h, w) → (n, c): the mean over all positions."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return one feature for each channel."""
+        return images.mean(dim=(2, 3))
+
+
+class ConvBlock(nn.Module):
+    """Convolution (plain or separable), normalisation, activation, pooling; see ``Block``."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__()
+        self.convolution = _convolution(block)
+        self.norm = _norm(block)
+        self.end = _activation_and_pool(block)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (n, block.out_channels, block.size_out, block.size_out)."""
+        return self.end(self.norm(self.convolution(images)))  # type: ignore[no-any-return]
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions beside a shortcut (He et al., arXiv 1512.03385, figure 2)."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__()
+        self.first = _conv2d(block, block.in_channels)
+        self.first_norm = _norm(block)
+        self.activation = ACTIVATIONS[block.activation]()
+        self.second = _conv2d(block, block.out_channels)
+        self.second_norm = _norm(block)
+        self.shortcut = _shortcut(block)
+        self.end = _activation_and_pool(block)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (n, block.out_channels, block.size_out, block.size_out)."""
+        inside = self.activation(self.first_norm(self.first(images)))
+        inside = self.second_norm(self.second(inside))
+        return self.end(inside + self.shortcut(images))  # type: ignore[no-any-return]
+
+
+def _identity(block: Block) -> nn.Module:
+    return POOLS[block.pool]()
+
+
+BLOCKS: Mapping[str, Callable[[Block], nn.Module]] = MappingProxyType(
+    {
+        "conv": ConvBlock,
+        "separable": ConvBlock,
+        "residual": ResidualBlock,
+        "identity": _identity,
+    }
+)
+
+
+def head(description: Head) -> nn.Sequential:
+    """Return the layers that turn the last map into class scores."""
+    to_vector = Flatten() if description.kind == "flatten" else GlobalAverage()
+    layers: list[nn.Module] = [to_vector]
+    width = description.in_features
+    if description.hidden_units:
+        layers += [
+            Linear(width, description.hidden_units),
+            ACTIVATIONS[description.activation](),
+        ]
+        width = description.hidden_units
+    layers += [Dropout(description.dropout), Linear(width, description.classes)]
+    return nn.Sequential(*layers)
+
+
+def _convolution(block: Block) -> nn.Module:
+    if block.operation == "conv":
+        return _conv2d(block, block.in_channels)
+    depthwise = Convolution(
+        block.in_channels,
+        block.in_channels,
+        block.kernel,
+        padding=block.padding,
+        groups=block.in_channels,
+        bias=False,
+    )
+    return nn.Sequential(depthwise, _pointwise(block))
+
+
+def _conv2d(block: Block, in_channels: int) -> Convolution:
+    return Convolution(
+        in_channels,
+        block.out_channels,
+        block.kernel,
+        padding=block.padding,
+        bias=block.norm == "none",
+    )
+
+
+def _pointwise(block: Block) -> Convolution:
+    return Convolution(block.in_channels, block.out_channels, 1, bias=block.norm == "none")
+
+
+def _norm(block: Block) -> nn.Module:
+    return nn.Identity() if block.norm == "none" else BatchNorm(block.out_channels)
+
+
+def _shortcut(block: Block) -> nn.Module:
+    if block.in_channels == block.out_channels:
+        return nn.Identity()
+    return nn.Sequential(_pointwise(block), _norm(block))
+
+
+def _activation_and_pool(block: Block) -> nn.Sequential:
+    """Return activation and pooling, in the cheaper order where both orders are one function.
+
+    Max pooling commutes with a function that never falls, such as ReLU, not with SiLU or GELU.
+    """
+    activation, pool = ACTIVATIONS[block.activation](), POOLS[block.pool]()
+    if block.pool == "max" and block.activation == "relu":
+        return nn.Sequential(pool, activation)
+    return nn.Sequential(activation, pool)
+
+
+def initialise(network: nn.Module, generator: Generator) -> None:
+    """Draw all weights from PyTorch's usual distributions, layer by layer from ``generator``.
+
+    Uniform in ±1/√fan_in for convolutions and linear layers, their biases included: what
+    ``reset_parameters`` of ``nn.Conv2d`` and ``nn.Linear`` does with the global generator.
+    """
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            bound = 1 / math.sqrt(layer.weight[0].numel())
+            nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
+            if layer.bias is not None:
+                nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()
+
+
+def reseed_dropout(network: nn.Module, seed: int, device: torch.device) -> None:
+    """Make the dropout of the next batches, on ``device``, a function of ``seed`` alone."""
+    for layer in network.modules():
+        if isinstance(layer, Dropout):
+            layer.reseed(seed, device)
