@@ -1,8 +1,9 @@
-"""The part of a space that decides which network is built."""
+"""The parts of a space: what decides which network is built, and how it is trained."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from study.search_space.candidate import RECIPE_FIELDS
 from study.search_space.space import CategoricalParameter, SearchSpace
@@ -13,12 +14,16 @@ def architecture_space(space: SearchSpace) -> SearchSpace:
 
     A parameter of the recipe stays where a condition of the architecture asks for it.
     """
-    needed: set[str] = set()
-    for parameter in reversed(space.parameters):
-        if parameter.name in needed or parameter.name not in RECIPE_FIELDS:
-            needed |= {parameter.name, *(c.parameter for c in parameter.when)}
-    kept = tuple(p for p in space.parameters if p.name in needed)
-    return ungridded(dataclasses.replace(space, parameters=kept, enqueue=()))
+    return _projected(space, lambda name: name not in RECIPE_FIELDS)
+
+
+def recipe_space(space: SearchSpace) -> SearchSpace:
+    """Return the space of the recipe alone, without constraints, which are on the network.
+
+    A parameter of the architecture stays where a condition of the recipe asks for it.
+    """
+    recipes = _projected(space, lambda name: name in RECIPE_FIELDS)
+    return dataclasses.replace(recipes, constraints={})
 
 
 def ungridded(space: SearchSpace) -> SearchSpace:
@@ -28,3 +33,13 @@ def ungridded(space: SearchSpace) -> SearchSpace:
         for p in space.parameters
     )
     return dataclasses.replace(space, parameters=parameters)
+
+
+def _projected(space: SearchSpace, wanted: Callable[[str], bool]) -> SearchSpace:
+    """Return the space of the wanted parameters and of those that their conditions ask for."""
+    needed: set[str] = set()
+    for parameter in reversed(space.parameters):  # a condition looks back only
+        if parameter.name in needed or wanted(parameter.name):
+            needed |= {parameter.name, *(c.parameter for c in parameter.when)}
+    kept = tuple(p for p in space.parameters if p.name in needed)
+    return ungridded(dataclasses.replace(space, parameters=kept, enqueue=()))

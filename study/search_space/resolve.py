@@ -225,6 +225,11 @@ def architecture_id(architecture: Architecture, image: ImageFormat) -> str:
     return _digest(_stack_text(resolve(architecture, image)))
 
 
+def recipe_id(recipe: Recipe) -> str:
+    """Return 16 hex digits that name what a recipe does."""
+    return _digest(_recipe_text(recipe))
+
+
 def resolved_recipe(recipe: Recipe) -> dict[str, object]:
     """Return the fields of a recipe that have an effect, numbers in their field's type.
 

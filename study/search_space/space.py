@@ -217,9 +217,13 @@ class SearchSpace:
 
     def excess(self, values: Values, image: ImageFormat) -> float:
         """Return how far the network lies outside its constraints; 0 where it satisfies them."""
+        return self.excess_of(self.candidate(values), image) if self.constraints else 0.0
+
+    def excess_of(self, candidate: Candidate, image: ImageFormat) -> float:
+        """Return how far the candidate's network lies outside; 0 where it satisfies all bounds."""
         if not self.constraints:
             return 0.0
-        counts = complexity(resolve(self.candidate(values).architecture, image))
+        counts = complexity(resolve(candidate.architecture, image))
         return sum(
             bound.excess(getattr(counts, measure)) for measure, bound in self.constraints.items()
         )
