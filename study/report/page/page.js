@@ -1,0 +1,34 @@
+"use strict";
+(() => {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const coarse = matchMedia("(pointer: coarse)").matches;
+  const partners = JSON.parse(document.getElementById("partners").textContent);
+  const plots = [...document.querySelectorAll(".plot")].map((holder) => {
+    const source = holder.querySelector(".plot-data");
+    const canvas = holder.appendChild(document.createElement("div"));
+    return { canvas, text: source.textContent };
+  });
+  const config = {
+    responsive: true,
+    displaylogo: false,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    displayModeBar: coarse ? false : "hover",
+  };
+
+  // The plots are drawn in the light palette; on dark paper each colour gives way to its partner.
+  const themed = (text) =>
+    dark.matches ? text.replace(/#[0-9a-f]{6}/g, (light) => partners[light] ?? light) : text;
+
+  const draw = ({ canvas, text }) => {
+    const { data, layout } = JSON.parse(themed(text));
+    // On a touch screen a finger that crosses a plot scrolls the page.
+    if (coarse) layout.dragmode = false;
+    return Plotly.react(canvas, data, layout, config);
+  };
+
+  const drawAll = () => Promise.all(plots.map(draw));
+  dark.addEventListener("change", drawAll);
+  drawAll().then(() => {
+    document.documentElement.dataset.plots = String(plots.length);
+  });
+})();
