@@ -26,7 +26,7 @@ def study_folder(artifacts: Path | None, url: str, name: str) -> Path:
     """
     path = sqlite_path(url)
     base = artifacts or (path.parent if path else Path()) / "artifacts"
-    return base / re.sub(r"[^\\w.-]+", "_", name)
+    return base / re.sub(r"[^\w.-]+", "_", name)
 
 
 def needed(

@@ -15,16 +15,18 @@ from study.lifecycle import Standing, standing
 from study.locks import FileLock, Holding, study_lock
 from study.objectives import COSTS
 from study.performance_estimation.estimators import estimator_spec
+from study.progress import choose_progress, watching
 from study.records import TrialRecord, read_trials
 from study.search_space.candidate import ImageFormat
 from study.search_space.space import SearchSpace
 from study.search_strategy.pruners import make_pruner
 from study.search_strategy.samplers import make_strategy, sampler_warnings
 from study.stopping import Stop
-from study.storage import open_storage, sqlite_path
-from study.stored_study import StoredStudy, create_or_load, open_study
+from study.storage import open_storage, quiet_optuna, sqlite_path, storage_errors
+from study.stored_study import StoredStudy, create_or_load
 from study.surroundings import Place, load_data, machine_facts
 from study.worker import WorkResult
+from study.workers import run_workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,20 +51,58 @@ class StudyResult:
         return standing(self.trials, retries=self.stored.settings.retries)
 
 
-def run_study(settings: StudySettings, place: Place, *, stop: Stop | None = None) -> StudyResult:
-    """Run a study in this process until it is done; resume it where it is stored already.
+def run_study(
+    settings: StudySettings,
+    place: Place,
+    *,
+    workers: int = 1,
+    stop: Stop | None = None,
+    quiet: bool = True,
+) -> StudyResult:
+    """Run a study until it is done; resume it where it is stored already.
+
+    Args:
+        settings: What the study is.
+        place: Where it runs.
+        workers: Processes that work on it; one works in this process.
+        stop: The wish to stop, if anybody may have it.
+        quiet: Whether to show no progress.
 
     Raises:
         StudyError: The space, the settings, the data or the storage cannot be used.
     """
     stored, notes = prepare(settings, place)
-    work = work_on(stored, place, stop=stop or Stop())
-    return StudyResult(
-        stored=stored,
-        work=work,
-        trials=tuple(read_trials(stored.study.get_trials(deepcopy=False))),
-        notes=notes,
+    return continue_study(
+        stored, place, workers=workers, stop=stop or Stop(), quiet=quiet, notes=notes
     )
+
+
+def continue_study(
+    stored: StoredStudy,
+    place: Place,
+    *,
+    workers: int,
+    stop: Stop,
+    quiet: bool,
+    notes: tuple[str, ...] = (),
+) -> StudyResult:
+    """Work on a stored study until it is done.
+
+    Raises:
+        StudyError: Data, space or storage cannot be used.
+    """
+    space = stored.settings.space(stored.image)
+    progress = choose_progress(
+        stored.settings, tuple(space.by_name), epochs=longest_training(space), quiet=quiet
+    )
+    with watching(stored.study, stored.settings, progress):
+        if workers == 1:
+            work = work_on(stored, place, stop=stop)
+        else:
+            work = run_workers(stored.settings.study, place, workers=workers, stop=stop)
+    with storage_errors(place.url):
+        trials = tuple(read_trials(stored.study.get_trials(deepcopy=False)))
+    return StudyResult(stored=stored, work=work, trials=trials, notes=notes)
 
 
 def prepare(settings: StudySettings, place: Place) -> tuple[StoredStudy, tuple[str, ...]]:
@@ -74,6 +114,7 @@ def prepare(settings: StudySettings, place: Place) -> tuple[StoredStudy, tuple[s
     Raises:
         StudyError: Something does not fit; nothing has been written then.
     """
+    quiet_optuna()
     data, described = load_data(settings, place)
     image = ImageFormat(**described["image"])
     space = settings.space(image)
@@ -124,9 +165,3 @@ def work_on(stored: StoredStudy, place: Place, *, stop: Stop) -> WorkResult:
     """
     worker = make_worker(stored, place, stop=stop)
     return worker.run()
-
-
-def load_trials(name: str, url: str) -> tuple[StoredStudy, tuple[TrialRecord, ...]]:
-    """Return a stored study and its trials, for looking only."""
-    stored = open_study(name, url, read_only=True)
-    return stored, tuple(read_trials(stored.study.get_trials(deepcopy=False)))

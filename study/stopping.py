@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,24 +11,29 @@ from types import FrameType
 
 
 class Stop:
-    """Set once, asked often, from any thread."""
+    """Set once, asked often, from any thread.
 
-    def __init__(self) -> None:
+    Args:
+        parent: Number of the process without which there is nothing to work for; None for none.
+    """
+
+    def __init__(self, *, parent: int | None = None) -> None:
         self._event = threading.Event()
-        self.signal: int | None = None
+        self._parent = parent
 
-    def request(self, number: int | None = None) -> None:
+    def request(self) -> None:
         """Ask for the end."""
-        self.signal = self.signal or number
         self._event.set()
 
     def __call__(self) -> bool:
         """Tell whether the end was asked for."""
+        if self._parent is not None and os.getppid() != self._parent:
+            self._event.set()
         return self._event.is_set()
 
     def wait(self, seconds: float) -> bool:
         """Sleep, but wake when the end is asked for; True if it was."""
-        return self._event.wait(seconds)
+        return self._event.wait(seconds) or self()
 
 
 @contextmanager
@@ -44,8 +49,8 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
 
     def handle(number: int, _: FrameType | None) -> None:
         if stop():
-            sys.exit(128 + number)
-        stop.request(number)
+            os._exit(128 + number)
+        stop.request()
 
     before = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:

@@ -56,10 +56,17 @@ def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> 
         import optuna
         from optuna.storages._cached_storage import _CachedStorage
 
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        quiet_optuna()
         if not url.startswith(("sqlite", "postgresql", "mysql")):
             return optuna.storages.get_storage(url)
         return _CachedStorage(_open_rdb(url, create=create, read_only=read_only))
+
+
+def quiet_optuna() -> None:
+    """Let Optuna log errors only: what a trial came to is told by the study itself."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
 
 
 def _check_url(url: str, *, create: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,9 @@ def create_or_load(
             return _resume(_read(study, url), settings, data, environment)
         if study.get_trials(deepcopy=False):
             return _read(study, url), ()
-        study.set_metric_names(list(settings.objectives))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # metric names are marked experimental
+            study.set_metric_names(list(settings.objectives))
         study.set_user_attr(DATA, dict(data))
         study.set_user_attr(ENVIRONMENT, {**_versions(), **environment})
         study.set_user_attr(SETTINGS, settings.model_dump_json())

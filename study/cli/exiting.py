@@ -1,0 +1,37 @@
+"""How a command ends: its exit code, or one clear message in place of a traceback."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+
+import typer
+
+from study.errors import StudyError
+
+INTERRUPTED = 130
+
+
+def add(app: typer.Typer, name: str, command: Callable[..., int]) -> None:
+    """Add a command that returns its exit code, and whose ``StudyError``s are messages."""
+
+    @functools.wraps(command)
+    def ending(*arguments: object, **options: object) -> None:
+        raise typer.Exit(_code(command, *arguments, **options))
+
+    app.command(name)(ending)
+
+
+def _code(command: Callable[..., int], *arguments: object, **options: object) -> int:
+    try:
+        return command(*arguments, **options)
+    except StudyError as error:
+        typer.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read us has left; nothing to complain about
+        return 0

@@ -1,0 +1,42 @@
+"""Flags that several commands share, and the names they may take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.storage import DEFAULT_URL
+
+Storage = Annotated[
+    str,
+    typer.Option(
+        "--storage", envvar="OPTUNA_STORAGE", help="Optuna storage URL.", show_default=DEFAULT_URL
+    ),
+]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", help="Folder of data sets; medmnist's own by default."),
+]
+Artifacts = Annotated[
+    Path | None,
+    typer.Option("--artifacts", help="Folder of checkpoints; 'artifacts' beside the storage."),
+]
+Device = Annotated[
+    str | None, typer.Option("--device", help="cpu, cuda or cuda:N; the best there is by default.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, max=512, help="Processes; one a core up to 4, or one a GPU."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Trials = Annotated[
+    int | None, typer.Option("--trials", min=1, help="Trials the study shall have in all.")
+]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", help="Seconds it may take, over all its runs.")
+]
+EpochsBudget = Annotated[
+    float | None, typer.Option("--epochs-budget", help="Epochs it may train, over all its runs.")
+]

@@ -1,0 +1,242 @@
+"""Commands that train: run, resume, worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from study.cli.options import (
+    Artifacts,
+    DataRoot,
+    Device,
+    EpochsBudget,
+    Quiet,
+    Storage,
+    Timeout,
+    Trials,
+    Workers,
+)
+from study.errors import SettingsError, StudyError
+from study.objectives import MEASURES
+from study.storage import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from study.runner import StudyResult
+    from study.stopping import Stop
+    from study.surroundings import Place
+
+DEFAULT_TRIALS = 15
+
+
+def run(
+    space: Annotated[str, typer.Argument(help="A shipped space (seed, small, stages) or a file.")],
+    study: Annotated[str | None, typer.Option(help="Name; the space's by default.")] = None,
+    dataset: Annotated[
+        str, typer.Option(help="A MedMNIST flag, 'digits', or a .npz in MedMNIST's layout.")
+    ] = "octmnist",
+    split: Annotated[str, typer.Option(help="official, or pooled (the seed's 70/30).")] = (
+        "official"
+    ),
+    size: Annotated[int, typer.Option(help="Size of MedMNIST's file, in pixels.")] = 28,
+    metric: Annotated[str, typer.Option(help=f"One of {', '.join(MEASURES)}.")] = "accuracy",
+    objectives: Annotated[
+        str | None, typer.Option(help="Several, as accuracy,macs; in place of --metric.")
+    ] = None,
+    sampler: Annotated[str, typer.Option(help="What to try next; see docs/strategies.md.")] = (
+        "tpe"
+    ),
+    estimator: Annotated[str, typer.Option(help="How to score; see docs/estimators.md.")] = (
+        "train"
+    ),
+    pruner: Annotated[str, typer.Option(help="What to stop early; see docs/estimators.md.")] = (
+        "none"
+    ),
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of a full training; the space's by default.")
+    ] = None,
+    fraction: Annotated[float, typer.Option(help="Stratified share of training images.")] = 1.0,
+    image_size: Annotated[
+        int | None, typer.Option(help="Resize images to so many pixels.")
+    ] = None,
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 0,
+    retries: Annotated[int, typer.Option(min=0, help="Times a lost candidate is run again.")] = 3,
+    keep: Annotated[str, typer.Option(help="Checkpoints to keep: best, all or none.")] = "best",
+    trials: Trials = None,
+    timeout: Timeout = None,
+    epochs_budget: EpochsBudget = None,
+    storage: Storage = DEFAULT_URL,
+    data_root: DataRoot = None,
+    artifacts: Artifacts = None,
+    device: Device = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> int:
+    """Run a study, or complete one: the same command again adds what is missing."""
+    from study.search_space.loading import read_space_text
+
+    source, text = read_space_text(space)
+    values = {
+        "study": study or Path(space).stem,
+        "space_name": source,
+        "space_text": text,
+        "dataset": dataset,
+        "split": split,
+        "size": size,
+        "objectives": _names(objectives) if objectives else (metric,),
+        "sampler": sampler,
+        "estimator": estimator,
+        "pruner": pruner,
+        "epochs": epochs,
+        "fraction": fraction,
+        "image_size": image_size,
+        "precision": precision,
+        "seed": seed,
+        "retries": retries,
+        "keep": keep,
+        "trials": trials if trials or timeout or epochs_budget else DEFAULT_TRIALS,
+        "timeout": timeout,
+        "epochs_budget": epochs_budget,
+    }
+    return _with_stop(
+        lambda stop: _run(
+            values, _place(storage, data_root, artifacts, device), workers, quiet, stop
+        )
+    )
+
+
+def resume(
+    study: Annotated[str, typer.Argument(help="Name of the study.")],
+    trials: Trials = None,
+    timeout: Timeout = None,
+    epochs_budget: EpochsBudget = None,
+    storage: Storage = DEFAULT_URL,
+    data_root: DataRoot = None,
+    artifacts: Artifacts = None,
+    device: Device = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> int:
+    """Go on with a study where it stopped; its settings are stored with it."""
+    limits = {"trials": trials, "timeout": timeout, "epochs_budget": epochs_budget}
+
+    def go_on(stop: Stop) -> int:
+        from study.runner import run_study
+        from study.stored_study import open_study, resume_settings
+
+        place = _place(storage, data_root, artifacts, device)
+        settings = resume_settings(open_study(study, storage), **limits)
+        result = run_study(
+            settings, place, workers=_workers(workers, device), stop=stop, quiet=quiet
+        )
+        return _tell(result)
+
+    return _with_stop(go_on)
+
+
+def worker(
+    study: Annotated[str, typer.Argument(help="Name of the study.")],
+    storage: Storage = DEFAULT_URL,
+    data_root: DataRoot = None,
+    artifacts: Artifacts = None,
+    device: Device = None,
+    quiet: Quiet = False,
+) -> int:
+    """Join a study from anywhere as one more worker; leave when it is done."""
+
+    def join(stop: Stop) -> int:
+        from study.runner import continue_study
+        from study.stored_study import open_study
+
+        place = _place(storage, data_root, artifacts, device)
+        stored = open_study(study, storage)
+        return _tell(continue_study(stored, place, workers=1, stop=stop, quiet=quiet))
+
+    return _with_stop(join)
+
+
+def _with_stop(work: Callable[[Stop], int]) -> int:
+    """Do the work with Ctrl-C and SIGTERM heard from the first moment on."""
+    from study.stopping import Stop, stop_on_signals
+
+    stop = Stop()
+    with stop_on_signals(stop):
+        return work(stop)
+
+
+def _run(
+    values: dict[str, Any], place: Place, workers: int | None, quiet: bool, stop: Stop
+) -> int:
+    from study.config import make_settings
+    from study.runner import run_study
+
+    settings = make_settings(**values)
+    result = run_study(
+        settings, place, workers=_workers(workers, place.device), stop=stop, quiet=quiet
+    )
+    return _tell(result)
+
+
+def _place(
+    storage: str, data_root: Path | None, artifacts: Path | None, device: str | None
+) -> Place:
+    from study.surroundings import Place
+
+    return Place(url=storage, data_root=data_root, artifacts=artifacts, device=device)
+
+
+def _workers(asked: int | None, device: str | None) -> int:
+    from study.workers import default_gpu_workers, default_workers
+
+    if asked is not None:
+        return asked
+    if device != "cpu" and (gpus := default_gpu_workers()):
+        return gpus
+    return default_workers()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise SettingsError(f"--objectives {text}: a name is missing; write accuracy,macs")
+    return names
+
+
+def _tell(result: StudyResult) -> int:
+    """Print what the run came to and return the exit code."""
+    from study.overview import summarise_study
+    from study.report.listing import best_text
+    from study.report.table import as_text, leaderboard
+
+    for note in result.notes:
+        typer.echo(f"note: {note}", err=True)
+    name = result.stored.settings.study
+    if result.work.ending == "interrupted":
+        typer.echo(
+            f"interrupted; {len(result.standing.finished)} trials are done and kept."
+            f" Go on with: run_study.py resume {name}{_storage_flag(result.stored.url)}",
+            err=True,
+        )
+        return 130
+    summary = summarise_study(result.stored, result.trials)
+    typer.echo(as_text(leaderboard(result.trials, summary)))
+    typer.echo(best_text(result.trials, summary))
+    typer.echo(f"{name}: {result.work.text}", err=True)
+    if result.work.ending == "failing":
+        raise StudyError(f"study '{name}' was ended: {result.work.text}")
+    return 0
+
+
+def _storage_flag(url: str) -> str:
+    from study.storage import redacted
+
+    return "" if url == DEFAULT_URL else f" --storage '{redacted(url)}'"
+
+
+COMMANDS: Mapping[str, Callable[..., int]] = MappingProxyType(
+    {"run": run, "resume": resume, "worker": worker}
+)

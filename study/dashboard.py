@@ -1,0 +1,89 @@
+"""optuna-dashboard on the study's storage, bound to this machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from study.checkpoints import study_folder
+from study.errors import StorageError
+from study.storage import open_storage, redacted
+
+HOST = "127.0.0.1"
+LOOKING = ("GET", "HEAD", "OPTIONS")
+
+Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+def serve(url: str, *, port: int, read_only: bool, artifacts: Path | None) -> int:
+    """Serve the dashboard until Ctrl-C.
+
+    The dashboard has no login: it listens on the loopback address alone.
+
+    Args:
+        url: The storage.
+        port: Port to listen on.
+        read_only: Refuse every request that could change something.
+        artifacts: Folder of the studies' files.
+
+    Raises:
+        StorageError: The storage or the port cannot be used.
+    """
+    application = dashboard_application(url, read_only=read_only, artifacts=artifacts)
+    try:
+        server = make_server(HOST, port, application, server_class=_Server, handler_class=_Silent)
+    except OSError as error:
+        raise StorageError(f"port {port}: {error.strerror}; choose another with --port") from error
+    mode = " (read-only)" if read_only else ""
+    print(f"dashboard of {redacted(url)}{mode}: http://{HOST}:{port}", file=sys.stderr, flush=True)  # noqa: T201
+    with server:
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return 130
+    return 0
+
+
+def dashboard_application(url: str, *, read_only: bool, artifacts: Path | None) -> Application:
+    """Return the dashboard as a WSGI application.
+
+    Raises:
+        StorageError: The storage cannot be opened.
+    """
+    import optuna_dashboard
+    from optuna.artifacts import FileSystemArtifactStore
+
+    storage = open_storage(url, read_only=read_only)
+    folder = study_folder(artifacts, url, "artifacts")
+    if not read_only:
+        folder.mkdir(parents=True, exist_ok=True)
+    application = optuna_dashboard.wsgi(storage, artifact_store=FileSystemArtifactStore(folder))
+    return looking_only(application) if read_only else application
+
+
+def looking_only(application: Application) -> Application:
+    """Return an application that refuses every request but those that look."""
+
+    def filtered(environment: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if environment["REQUEST_METHOD"] in LOOKING:
+            return application(environment, start)
+        start("403 Forbidden", [("Content-Type", "application/json")])
+        return [b'{"reason": "this dashboard is read-only"}']
+
+    return filtered
+
+
+class _Server(WSGIServer):
+    """Lets a restart take the port at once."""
+
+    allow_reuse_address = True
+
+
+class _Silent(WSGIRequestHandler):
+    """Logs no requests."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Write nothing."""

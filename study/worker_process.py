@@ -1,0 +1,35 @@
+"""``python -m study.worker_process``: one worker of a parent on the same machine.
+
+What came of it is told to the parent as one line of JSON on stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from study.errors import StudyError
+from study.stopping import Stop, stop_on_signals
+
+
+def main() -> int:
+    """Work until the study is done, a stop is asked for, or the parent is gone."""
+    stop = Stop(parent=os.getppid())
+    with stop_on_signals(stop):
+        from study.runner import work_on
+        from study.stored_study import open_study
+        from study.workers import read_orders
+
+        name, place = read_orders()
+        try:
+            result = work_on(open_study(name, place.url), place, stop=stop)
+        except StudyError as error:
+            print(json.dumps({"error": str(error)}))  # noqa: T201
+            return error.exit_code
+    print(json.dumps({"ending": result.ending, "text": result.text}))  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Many worker processes on one study, and the parent that starts, restarts and ends them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+from study.errors import StudyError
+from study.stopping import Stop
+from study.surroundings import Place
+from study.worker import WorkResult
+
+MAX_WORKERS = 4
+PATIENCE_SECONDS = 1.4
+"""A worker asked to stop has so long to park its trial; then it is killed, which loses less than
+an epoch. The whole command has to end within two seconds."""
+QUICK_DEATHS = 5
+"""A worker that dies so often without a finished trial between is not started again."""
+
+ORDERS = "STUDY_WORKER"
+
+
+def default_workers() -> int:
+    """Return one worker for each processor core, four at most."""
+    return max(1, min(MAX_WORKERS, len(os.sched_getaffinity(0))))
+
+
+def default_gpu_workers() -> int:
+    """Return one worker for each GPU; 0 where there is none."""
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+@dataclass(slots=True)
+class _Process:
+    """A running worker."""
+
+    index: int
+    process: subprocess.Popen[str]
+    log: IO[str]
+    deaths: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+
+def run_workers(name: str, place: Place, *, workers: int, stop: Stop) -> WorkResult:
+    """Run that many worker processes on a stored study until it is done.
+
+    A worker that dies is started again; the trial it had is run again by whoever comes first.
+
+    Raises:
+        StudyError: A worker met something that no restart mends; its message.
+    """
+    running = [_start(name, place, index, workers) for index in range(workers)]
+    results: list[WorkResult] = []
+    try:
+        while running:
+            if stop.wait(0.1):
+                return _end(running)
+            for worker in list(running):
+                if worker.process.poll() is None:
+                    continue
+                running.remove(worker)
+                result = _result(worker)
+                if result is None:
+                    running.append(_restart(name, place, worker, workers))
+                else:
+                    results.append(result)
+        return results[-1]
+    finally:
+        _kill(running)
+
+
+def _start(name: str, place: Place, index: int, workers: int) -> _Process:
+    orders = {
+        "study": name,
+        "place": {
+            key: None if value is None else str(value)
+            for key, value in asdict(
+                replace(place, label=f"worker {index + 1}", device=_device(place, index))
+            ).items()
+        },
+    }
+    environment = {**os.environ, ORDERS: json.dumps(orders)}
+    if workers > 1:
+        environment.setdefault("OMP_NUM_THREADS", "1")
+    log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+    process = subprocess.Popen(
+        [sys.executable, "-m", "study.worker_process"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        cwd=None,
+    )
+    return _Process(index=index, process=process, log=log)
+
+
+def _device(place: Place, index: int) -> str | None:
+    """Spread workers over the GPUs where none is named."""
+    if place.device is not None:
+        return place.device
+    gpus = default_gpu_workers() if "torch" in sys.modules else 0
+    return f"cuda:{index % gpus}" if gpus else None
+
+
+def _restart(name: str, place: Place, dead: _Process, workers: int) -> _Process:
+    """Start a worker anew.
+
+    Raises:
+        StudyError: It dies again and again.
+    """
+    lived = time.monotonic() - dead.started
+    deaths = dead.deaths + 1 if lived < 10 else 1
+    if deaths >= QUICK_DEATHS:
+        raise StudyError(
+            f"worker {dead.index + 1} died {deaths} times within seconds (exit code"
+            f" {dead.process.returncode}); its last words:\n{_last_words(dead)}"
+        )
+    worker = _start(name, place, dead.index, workers)
+    worker.deaths = deaths
+    return worker
+
+
+def _result(worker: _Process) -> WorkResult | None:
+    """Return why a worker left, or None where it died.
+
+    Raises:
+        StudyError: It ended with a clear error.
+    """
+    assert worker.process.stdout is not None
+    lines = worker.process.stdout.read().splitlines()
+    told: dict[str, Any] = {}
+    if lines:
+        try:
+            told = json.loads(lines[-1])
+        except json.JSONDecodeError:
+            told = {}
+    if "error" in told:
+        raise StudyError(told["error"])
+    if worker.process.returncode != 0 or "ending" not in told:
+        return None
+    return WorkResult(ending=told["ending"], text=told["text"])
+
+
+def _last_words(worker: _Process) -> str:
+    worker.log.seek(0)
+    return "\n".join(worker.log.read().splitlines()[-8:])
+
+
+def _end(running: list[_Process]) -> WorkResult:
+    """Ask every worker to park its trial, and wait for that a moment."""
+    for worker in running:
+        worker.process.terminate()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    for worker in running:
+        try:
+            worker.process.wait(max(deadline - time.monotonic(), 0.01))
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
+    return WorkResult(ending="interrupted", text="stopped as asked")
+
+
+def _kill(running: list[_Process]) -> None:
+    for worker in running:
+        if worker.process.poll() is None:
+            worker.process.kill()
+        worker.process.wait()
+        worker.log.close()
+        if worker.process.stdout is not None:
+            worker.process.stdout.close()
+
+
+def read_orders() -> tuple[str, Place]:
+    """Return the study and the place that the parent wrote down for this process."""
+    orders = json.loads(os.environ.pop(ORDERS))
+    place = orders["place"]
+    for key in ("data_root", "artifacts"):
+        place[key] = None if place[key] is None else Path(place[key])
+    return orders["study"], Place(**place)
