@@ -80,6 +80,7 @@ class TrainingFacts:
         seed: Its seed.
         epochs: Passes over the images.
         precision: A name of ``precision.DTYPES``.
+        micro_batch: Largest number of images at a time; None for whole batches.
         fit_on: ``train`` or ``train+val``.
         study: Name of the study.
         number: The search's trial that found the candidate.
@@ -88,6 +89,7 @@ class TrainingFacts:
     seed: int
     epochs: int
     precision: str = "float32"
+    micro_batch: int | None = None
     fit_on: str = "train"
     study: str = ""
     number: int | None = None

@@ -19,6 +19,7 @@ from study.evaluation.bundle import Bundle
 from study.evaluation.classifier import Classifier
 from study.evaluation.export import weights_of
 from study.evaluation.intervals import Interval
+from study.performance_estimation.training import TrainingData, TrainingSettings, train
 from study.report.formats import metric_words
 
 Verdict = Literal["identical", "within", "outside", "not judged"]
@@ -37,6 +38,25 @@ class Retrained:
     network: nn.Module
     metrics: Mapping[str, float]
     versions: Mapping[str, str]
+
+
+def retrain(bundle: Bundle, data: TrainingData, *, versions: Mapping[str, str]) -> Retrained:
+    """Train a bundle's network again, as its ``training`` says.
+
+    Args:
+        bundle: The description.
+        data: The images and labels it was trained on.
+        versions: Of the code and the libraries; hardware; under the bundle's names.
+    """
+    facts = bundle.training
+    settings = TrainingSettings(
+        seed=facts.seed,
+        epochs=facts.epochs,
+        precision=facts.precision,
+        micro_batch=facts.micro_batch,
+    )
+    training = train(bundle.stack, bundle.candidate.recipe, data, settings=settings)
+    return Retrained(network=training.network, metrics=training.metrics, versions=versions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +110,7 @@ def reproduce(
 
     Args:
         classifier: From ``load``.
-        retrain: Trains the bundle's candidate as its ``training`` says.
+        retrain: Trains the bundle's network again, as the function of this name does.
         data_sha256: Digest of the images and labels that ``retrain`` uses.
 
     Raises:
