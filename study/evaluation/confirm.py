@@ -80,7 +80,8 @@ class Confirmation(outcomes.Confirmation):
 
     Args:
         maximise: Whether larger values are better.
-        tests: First against second: over common seeds, and over images where they are kept.
+        tests: First against second: over common seeds, and over images where they are kept; a
+            positive difference is for the first, whether large or small values are better.
         seeds_needed: Common seeds that would tell them apart, were difference and spread as
             they were seen; None where they are told apart, or no number would.
         left_out: Why a candidate is missing, one line each.
