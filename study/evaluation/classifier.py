@@ -10,7 +10,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from study.errors import EvaluationError
-from study.evaluation.bundle import WEIGHTS, Bundle, Preprocessing, read_bundle
+from study.evaluation.bundle import WEIGHTS, Bundle, Preprocessing
+from study.evaluation.bundle_reading import read_bundle
 from study.evaluation.class_scores import class_scores
 from study.network.build import build
 from study.search_space.candidate import ImageFormat

@@ -28,10 +28,10 @@ from study.evaluation.bundle import (
     Bundle,
     FileFacts,
     description_text,
-    read_bundle,
     sealed,
     with_digest,
 )
+from study.evaluation.bundle_reading import read_bundle
 from study.evaluation.class_scores import LARGEST_BATCH, batch_size
 from study.evaluation.classifier import load
 from study.evaluation.export import export, weights_of
