@@ -1,17 +1,18 @@
-"""Arrays as ``.npy`` files that every process maps, so that workers share one copy in memory.
+"""What is worked out once from a file and kept, in a folder named after the file and its MD5.
 
-A ``.npz`` member is compressed and cannot be mapped. It is unpacked once, into a folder named
-after the source and its MD5, beside the source where that can be written and in the user's cache
-otherwise.
+Arrays become ``.npy`` files that every process maps, so that workers share one copy in memory: a
+member of a ``.npz`` file is compressed and cannot be mapped itself. The folder is beside the file
+where that can be written, and in the user's cache otherwise.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ def shared_array(
     problems = []
     for folder in folders:
         try:
-            _save(content, folder / f"{name}.npy")
+            _write(folder / f"{name}.npy", lambda file: np.save(file, content))
         except OSError as error:
             problems.append(f"{folder}: {error.strerror or error}")
             continue
@@ -58,6 +59,29 @@ def shared_array(
         f"{source}: its unpacked copy ({content.nbytes / 1e6:.0f} MB) can be written nowhere "
         f"({'; '.join(problems)}); make room or set XDG_CACHE_HOME to a folder that can be written"
     )
+
+
+def kept_text(source: Path, digest: str, name: str, build: Callable[[], str]) -> str:
+    """Return the text ``name`` of a source, after building it if no process did so before.
+
+    Where nothing can be written, it is built every time.
+
+    Args:
+        source: File that the text is about.
+        digest: Digest of its content.
+        name: Name of the file that keeps it.
+        build: Makes the text.
+    """
+    folders = _folders(source, digest)
+    for folder in folders:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            return (folder / name).read_text("utf-8")
+    text = build()
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            _write(folder / name, lambda file: file.write(text.encode()))
+            break
+    return text
 
 
 def _folders(source: Path, digest: str) -> tuple[Path, ...]:
@@ -84,13 +108,13 @@ def _mapped(path: Path) -> NDArray[Any] | None:
     return array
 
 
-def _save(array: NDArray[Any], path: Path) -> None:
+def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write ``path`` under a temporary name, flush it to the disk and move it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            np.save(file, array, allow_pickle=False)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -1,8 +1,12 @@
-"""The only code that can read the test part. It has two doors, each for one caller.
+"""The only code that can read the test part. It has three doors, each for one caller.
 
 - ``open_test_part`` is for ``study/evaluation/``, which shows a receipt that its ledger wrote.
 - ``pool_all_parts`` is for ``study/data/dataset.py``: the pooled split is, by definition, cut from
   all three parts, and a study on it is refused at the first door.
+- ``compare_with_test_part`` is for ``study/data/audit.py``. Counts come out, and which training
+  and validation images have a twin in the test part; test images and their labels do not. What a
+  search can do with that is to leave such training images out, which makes a later test stricter
+  and not easier.
 
 ``tests/data/test_locked_test.py`` parses every import of the project and proves that nobody else
 comes through, and that no other module makes a ``Part`` besides train and val. The lock guards
@@ -19,9 +23,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from study.data.download import Progress
+from study.data.overlap import Overlap, PartSummary, compare, print_part, summarize
 from study.data.parts import TRAIN, VAL, Images, Labels, Part
 from study.data.sources import Source, open_source
 from study.data.splits import POOLED, PooledCut, pooled_cut
+from study.data.twins import PartPrints
 from study.errors import DataError
 
 if TYPE_CHECKING:
@@ -113,6 +119,28 @@ def _check(receipt: LedgerReceipt, source: Source) -> None:
         )
     if receipt.look < 1:
         raise ValueError(f"looks are numbered from 1, but got {receipt.look=}")
+
+
+def compare_with_test_part(
+    source: Source, *, train: PartPrints, val: PartPrints
+) -> tuple[PartSummary, tuple[Overlap, Overlap]]:
+    """Count what the test part has in common with training and validation.
+
+    Args:
+        source: The data set.
+        train: Its training part.
+        val: Its validation part.
+
+    Returns:
+        The test part in numbers, and its overlap with ``train`` and with ``val``.
+
+    Raises:
+        DataError: The test part is damaged.
+    """
+    test = print_part(source.images(_TEST), source.labels(_TEST))
+    summary = summarize(_TEST.name, test, source.image.classes)
+    with_train = compare((TRAIN.name, _TEST.name), train, test)
+    return summary, (with_train, compare((VAL.name, _TEST.name), val, test))
 
 
 def pool_all_parts(source: Source, seed: int) -> PooledParts:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from study.data.cache import shared_array
+from study.data.cache import kept_text, shared_array
 from study.data.catalogue import DIGITS, MedMnistSet, default_data_root, medmnist_set
 from study.data.digits import DigitsSource
 from study.data.download import Progress, download, file_md5
@@ -45,6 +45,9 @@ class Source(Protocol):
 
     def shared(self, name: str, build: Callable[[], Images]) -> Images:
         """Return what ``build`` makes, shared between processes where that pays."""
+
+    def kept(self, name: str, build: Callable[[], str]) -> str:
+        """Return what ``build`` makes, kept for the next process where that pays."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,10 @@ class NpzSource:
         """
         array = shared_array(self.file.path, self.digest, name, lambda: channels_last(build()))
         return channels_first(array)
+
+    def kept(self, name: str, build: Callable[[], str]) -> str:
+        """Read the text ``name`` about this file's content; see ``kept_text``."""
+        return kept_text(self.file.path, self.digest, name, build)
 
 
 def read_labels(file: NpzFile, part: Part, classes: int) -> Labels:

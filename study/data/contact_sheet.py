@@ -1,0 +1,78 @@
+"""A picture of what a data set looks like: examples of every class, in rows."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from study.data.dataset import SearchData
+from study.data.parts import channels_last
+from study.data.stratified import shuffled_classes
+from study.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_COLUMNS = 12
+_TILE = 64  # pixels a side at least, unless the images are larger
+_GAP = 4
+_TEXT = 18  # height of a line above each row
+
+
+def contact_sheet(data: SearchData, path: Path) -> None:
+    """Write a PNG with up to twelve training images of every class under the class's name.
+
+    The choice is the same on every call. The file is complete when it gets its name.
+
+    Args:
+        data: What a search sees; test images are not in it.
+        path: Where to write; its folder is made.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    sheet = _draw(data)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(temporary, format="PNG")
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(
+            f"{path}: {error.strerror or error}; name a file that can be written"
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):  # there is none where the folder cannot be made
+            temporary.unlink()
+
+
+def _draw(data: SearchData) -> Image:
+    from PIL import Image, ImageDraw
+
+    tile = max(1, _TILE // data.image.size) * data.image.size
+    row_height = _TEXT + tile + _GAP
+    width = _GAP + _COLUMNS * (tile + _GAP)
+    sheet = Image.new("RGB", (width, data.image.classes * row_height + _GAP), "white")
+    pen = ImageDraw.Draw(sheet)
+    labels = data.train_labels.numpy()
+    groups = {int(labels[group[0]]): group for group in shuffled_classes(labels, seed=0)}
+    for label, name in enumerate(data.class_names):
+        top = label * row_height + _GAP
+        group = groups.get(label, np.array([], dtype=np.int64))
+        pen.text((_GAP, top), f"{name}  ({len(group):,} in train)", fill="black")
+        for column, index in enumerate(group[:_COLUMNS]):
+            corner = (_GAP + column * (tile + _GAP), top + _TEXT)
+            sheet.paste(_tile(data, int(index), tile), corner)
+    return sheet
+
+
+def _tile(data: SearchData, index: int, size: int) -> Image:
+    from PIL import Image
+
+    pixels = channels_last(data.train_images[index : index + 1].numpy())[0]
+    rgb = np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+    return Image.fromarray(rgb).resize((size, size), Image.Resampling.NEAREST)

@@ -1,0 +1,232 @@
+"""Find images that are in two parts: the same bytes, or nearly the same picture.
+
+Near means all of these, each cheaper than the next:
+
+1. The mean brightnesses are at most ``NEAR_DIFFERENCE`` apart. Loses nothing, for a mean absolute
+   difference is never smaller than the difference of the means.
+2. The perceptual hashes are at most ``NEAR_BITS`` bits apart. The hash holds the signs of the 64
+   lowest frequencies of the discrete cosine transform except the constant one (after Zauner 2010,
+   "Implementation and Benchmarking of Perceptual Image Hash Functions", section 3.2), so
+   brightness and contrast do not enter.
+3. The mean absolute difference is at most ``NEAR_DIFFERENCE`` grey levels and the correlation of
+   the pixels at least ``NEAR_CORRELATION``; the latter keeps two flat images from counting.
+
+The thresholds come from 3,057 OCT images of 28 x 28 pixels. Of the 13 pairs within 4 grey levels
+none had two labels, and all 7 whose patients are known were scans of one patient; of the 27 pairs
+between 4 and 5 five had two labels. The 13 are at most 14 bits apart. Gaussian noise of 4 grey
+levels moves an image by at most 16 bits and JPEG at quality 75 by at most 5, and the three steps
+find all of both; of shifts by one pixel they find less than half. Of random pairs, 1.5 % are
+within 16 bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.data.parts import Images, Labels, channels_last
+
+NEAR_BITS = 16
+NEAR_DIFFERENCE = 4.0
+NEAR_CORRELATION = 0.95
+
+_CHUNK = 1024  # images or pairs handled at once; at 28 x 28 they fit a core's cache
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprints:
+    """What is compared before pixels are.
+
+    Args:
+        content: ``(n,)``, uint64; equal for equal images (BLAKE2b, cut to 64 bits: two different
+            images of 100,000 meet by chance once in 10^9 data sets).
+        perceptual: ``(n,)``, uint64; the hash of step 2.
+        brightness: ``(n,)``, mean grey level.
+        constant: ``(n,)``, whether all pixels are equal.
+    """
+
+    content: NDArray[np.uint64]
+    perceptual: NDArray[np.uint64]
+    brightness: NDArray[np.float64]
+    constant: Mask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartPrints:
+    """One part with its fingerprints.
+
+    Args:
+        images: ``(n, channels, size, size)``, uint8.
+        labels: ``(n,)``, int64.
+        prints: Fingerprints of the images.
+    """
+
+    images: Images
+    labels: Labels
+    prints: Fingerprints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twins:
+    """Which images of two parts have a twin in the other part.
+
+    Args:
+        exact_first: ``(n,)``, images of the first part whose bytes are in the second.
+        exact_second: ``(m,)``, the same for the second part.
+        near_first: ``(n,)``, images of the first part with a near twin and no exact one.
+        near_second: ``(m,)``, the same for the second part.
+        conflicting_first: ``(n,)``, images with an exact twin of another label.
+    """
+
+    exact_first: Mask
+    exact_second: Mask
+    near_first: Mask
+    near_second: Mask
+    conflicting_first: Mask
+
+
+def fingerprints(images: Images) -> Fingerprints:
+    """Compute the fingerprints of ``(n, channels, size, size)`` images."""
+    blocks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
+    digests = [_digest(image) for block in blocks for image in channels_last(block)]
+    flat = [block.reshape(len(block), -1) for block in blocks]
+    return Fingerprints(
+        content=np.array(digests, dtype=np.uint64),
+        perceptual=np.concatenate([_perceptual_hash(block) for block in blocks]),
+        brightness=np.concatenate([block.mean(axis=1, dtype=np.float64) for block in flat]),
+        constant=np.concatenate([block.min(axis=1) == block.max(axis=1) for block in flat]),
+    )
+
+
+def _digest(image: Images) -> int:
+    data = np.ascontiguousarray(image).data
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
+
+
+def _perceptual_hash(images: Images) -> NDArray[np.uint64]:
+    """Return ``(n,)`` hashes; whole-number cosines keep the sums exact in any order."""
+    size = images.shape[-1]
+    frequencies = np.arange(11)
+    angles = np.pi / (2 * size) * np.outer(frequencies, 2 * np.arange(size) + 1)
+    cosines = np.rint(1024 * np.cos(angles))
+    grey = images.sum(axis=1, dtype=np.float64)
+    spectrum = cosines @ grey @ cosines.T
+    by_frequency = sorted((u * u + v * v, u, v) for u in range(11) for v in range(11))[1:65]
+    rows = [u for _, u, _ in by_frequency]
+    columns = [v for _, _, v in by_frequency]
+    signs = spectrum[:, rows, columns] > 0
+    packed = np.ascontiguousarray(np.packbits(signs, axis=1))
+    return packed.view(np.uint64)[:, 0]
+
+
+def find_twins(first: PartPrints, second: PartPrints) -> Twins:
+    """Compare two parts.
+
+    The time grows with the product of their sizes: 2 ns a pair on one Zen 4 core for images like
+    OCTMNIST's, so 2 s for its 97,477 x 10,832. Pairs that steps 1 and 2 let through cost about
+    2 us, so a set whose images are nearly all alike takes a thousand times as long.
+    """
+    content, other_content = first.prints.content, second.prints.content
+    exact_first = np.isin(content, other_content)
+    exact_second = np.isin(other_content, content)
+    near_first, near_second = _near(first, second)
+    return Twins(
+        exact_first=exact_first,
+        exact_second=exact_second,
+        near_first=near_first & ~exact_first,
+        near_second=near_second & ~exact_second,
+        conflicting_first=conflicting(content, first.labels, other_content, second.labels),
+    )
+
+
+def conflicting(
+    content: NDArray[np.uint64],
+    labels: Labels,
+    other_content: NDArray[np.uint64],
+    other_labels: Labels,
+) -> Mask:
+    """Tell which images ``(n,)`` have the same bytes as another one with another label."""
+    known, place = np.unique(other_content, return_inverse=True)
+    lowest = np.full(len(known), np.iinfo(np.int64).max)
+    highest = np.full(len(known), -1)
+    np.minimum.at(lowest, place, other_labels)
+    np.maximum.at(highest, place, other_labels)
+    found = np.minimum(np.searchsorted(known, content), len(known) - 1)
+    differs: Mask = (lowest[found] != labels) | (highest[found] != labels)
+    present: Mask = known[found] == content
+    return differs & present
+
+
+def _near(first: PartPrints, second: PartPrints) -> tuple[Mask, Mask]:
+    if len(first.images) > len(second.images):  # Python loops over the shorter one
+        near_second, near_first = _near(second, first)
+        return near_first, near_second
+    near_first = np.zeros(len(first.images), dtype=bool)
+    near_second = np.zeros(len(second.images), dtype=bool)
+    for one, other in _batches(_candidates(first.prints, second.prints)):
+        # Where many images are alike, most pairs can teach nothing new.
+        fresh = ~(near_first[one] & near_second[other])
+        if not fresh.any():
+            continue
+        one, other = one[fresh], other[fresh]
+        alike = _alike(first.images[one], second.images[other])
+        near_first[one[alike]] = True
+        near_second[other[alike]] = True
+    return near_first, near_second
+
+
+Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def _candidates(first: Fingerprints, second: Fingerprints) -> Iterator[Pairs]:
+    """Yield pairs that steps 1 and 2 let through, without equal and without constant images."""
+    order = np.flatnonzero(~second.constant)
+    order = order[np.argsort(second.brightness[order], kind="stable")]
+    brightness, hashes = second.brightness[order], second.perceptual[order]
+    starts = np.searchsorted(brightness, first.brightness - NEAR_DIFFERENCE, side="left")
+    ends = np.searchsorted(brightness, first.brightness + NEAR_DIFFERENCE, side="right")
+    for index in np.flatnonzero(~first.constant):
+        window = slice(starts[index], ends[index])
+        bits = np.bitwise_count(hashes[window] ^ first.perceptual[index])
+        found = order[window][bits <= NEAR_BITS]
+        found = found[second.content[found] != first.content[index]]
+        if found.size:
+            yield np.full(len(found), index), found
+
+
+def _batches(pairs: Iterator[Pairs]) -> Iterator[Pairs]:
+    """Gather pairs into arrays of about ``_CHUNK``."""
+    gathered: list[Pairs] = []
+    size = 0
+    for one, other in pairs:
+        for start in range(0, len(one), _CHUNK):
+            gathered.append((one[start : start + _CHUNK], other[start : start + _CHUNK]))
+            size += len(gathered[-1][0])
+            if size >= _CHUNK:
+                yield _joined(gathered)
+                gathered, size = [], 0
+    if gathered:
+        yield _joined(gathered)
+
+
+def _joined(pairs: list[Pairs]) -> Pairs:
+    return np.concatenate([one for one, _ in pairs]), np.concatenate([two for _, two in pairs])
+
+
+def _alike(one: Images, other: Images) -> Mask:
+    """Apply step 3 to images paired by their index."""
+    one, other = one.reshape(len(one), -1), other.reshape(len(other), -1)
+    apart = np.maximum(one, other) - np.minimum(one, other)  # stays uint8, which is fast
+    alike: Mask = apart.mean(axis=1, dtype=np.float32) <= NEAR_DIFFERENCE
+    a, b = one[alike].astype(np.float32), other[alike].astype(np.float32)
+    a -= a.mean(axis=1, keepdims=True)
+    b -= b.mean(axis=1, keepdims=True)
+    scale = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    alike[alike] = (a * b).sum(axis=1) >= NEAR_CORRELATION * scale
+    return alike

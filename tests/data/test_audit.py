@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from study.data.audit import Audit, audit, class_shift, drop_leaks, leaking_train_indices
+from study.data.audit_text import audit_text
+from study.data.dataset import load_search_data
+from study.data.overlap import Overlap, PartSummary
+from study.errors import DataError
+from tests.data.files import Arrays, write_npz
+from tests.data.pictures import pictures, with_noise
+
+
+def clean_arrays() -> Arrays:
+    """Three classes, equally often in every part, and nothing to find."""
+    images = pictures(300)
+    arrays: Arrays = {}
+    start = 0
+    for part, count in {"train": 180, "val": 60, "test": 60}.items():
+        arrays[f"{part}_images"] = images[start : start + count].copy()
+        arrays[f"{part}_labels"] = (np.arange(count) % 3).astype(np.uint8)[:, None]
+        start += count
+    return arrays
+
+
+def planted_arrays() -> Arrays:
+    arrays = clean_arrays()
+    train, val, test = (arrays[f"{part}_images"] for part in ("train", "val", "test"))
+    val[3] = train[6]  # exact, the same label
+    val[4] = train[8]  # exact, label 1 and 2
+    val[5] = with_noise(train[11], 2.0)  # near
+    test[0] = train[20]  # exact, label 0 and 2
+    test[1] = with_noise(train[23], 2.0)  # near
+    test[2] = val[10]  # exact, label 2 and 1
+    train[30] = train[33]  # the same image and label twice
+    train[40] = train[44]  # the same image with two labels
+    train[50] = 17  # constant
+    return arrays
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> str:
+    return str(write_npz(tmp_path / "planted.npz", planted_arrays()))
+
+
+def overlap(found: Audit, first: str, second: str) -> Overlap:
+    return next(one for one in found.overlaps if (one.first, one.second) == (first, second))
+
+
+def summary(found: Audit, name: str) -> PartSummary:
+    return next(part for part in found.parts if part.name == name)
+
+
+def test_a_clean_set_has_nothing_to_report(tmp_path: Path) -> None:
+    found = audit(str(write_npz(tmp_path / "clean.npz", clean_arrays())))
+    assert leaking_train_indices(found) == ()
+    for part in found.parts:
+        assert (part.constant, part.repeated, part.conflicting) == (0, 0, 0)
+        assert class_shift(found, part) == 0.0
+    text = audit_text(found)
+    assert "No image has two labels." in text
+    assert "--drop-leaks" not in text
+    assert "balanced accuracy" not in text
+
+
+def test_planted_twins_between_training_and_validation_are_found(planted: str) -> None:
+    both = overlap(audit(planted), "train", "val")
+    assert (both.exact_first, both.exact_second) == (2, 2)
+    assert (both.near_first, both.near_second) == (1, 1)
+    assert both.conflicting_first == 1
+    assert both.twins_in_first == (6, 8, 11)
+
+
+def test_planted_twins_with_the_test_part_are_counted(planted: str) -> None:
+    found = audit(planted)
+    both = overlap(found, "train", "test")
+    assert (both.exact_second, both.near_second, both.conflicting_first) == (1, 1, 1)
+    assert both.twins_in_first == (20, 23)
+    both = overlap(found, "val", "test")
+    assert (both.exact_first, both.near_first, both.conflicting_first) == (1, 0, 1)
+
+
+def test_planted_repetitions_conflicts_and_constant_images_are_counted(planted: str) -> None:
+    train = summary(audit(planted), "train")
+    assert (train.images, train.class_counts) == (180, (60, 60, 60))
+    assert (train.repeated, train.conflicting, train.constant) == (2, 2, 1)
+
+
+def test_the_shift_is_the_share_that_would_need_another_class(tmp_path: Path) -> None:
+    arrays = clean_arrays()
+    arrays["test_labels"][:] = 0
+    found = audit(str(write_npz(tmp_path / "a.npz", arrays)))
+    assert class_shift(found, summary(found, "test")) == pytest.approx(2 / 3)
+    assert class_shift(found, summary(found, "val")) == 0.0
+    assert "differ from those of train in test (66.7%)" in audit_text(found)
+
+
+def test_the_text_names_every_finding(planted: str) -> None:
+    text = audit_text(audit(planted))
+    assert "2 + 1 of val in train, 1 + 1 of test in train, 1 + 0 of test in val" in text
+    assert "Training images with a twin in val or test: 5; --drop-leaks" in text
+    assert "The same image with two labels: 2 images within a part, 3 across parts" in text
+    assert "16 of 64 bits" in text
+    assert len(text.splitlines()) < 16
+
+
+def test_leaks_are_dropped_and_the_digest_says_so(planted: str) -> None:
+    data = load_search_data(planted)
+    clean = drop_leaks(data, audit(planted))
+    kept = [index for index in range(180) if index not in (6, 8, 11, 20, 23)]
+    assert torch.equal(clean.train_images, data.train_images[kept])
+    assert torch.equal(clean.train_labels, data.train_labels[kept])
+    assert clean.sha256 != data.sha256
+    assert clean.notes[-1] == "5 training images with a twin elsewhere left out."
+
+
+def test_without_leaks_the_data_stay_as_they_are(tmp_path: Path) -> None:
+    path = str(write_npz(tmp_path / "clean.npz", clean_arrays()))
+    data = load_search_data(path)
+    assert drop_leaks(data, audit(path)) is data
+
+
+def test_an_audit_of_other_data_is_a_mistake_of_the_caller(planted: str) -> None:
+    data = load_search_data(planted, split="pooled")
+    with pytest.raises(ValueError, match="does not belong to"):
+        drop_leaks(data, audit(planted))
+
+
+def test_a_class_is_not_dropped_whole(tmp_path: Path) -> None:
+    arrays = clean_arrays()
+    arrays["train_labels"][:] = np.arange(180)[:, None] % 2
+    arrays["train_labels"][7] = 2
+    arrays["val_images"][0] = arrays["train_images"][7]
+    path = str(write_npz(tmp_path / "a.npz", arrays))
+    with pytest.raises(DataError, match="every training image of class '2' has a twin"):
+        drop_leaks(load_search_data(path), audit(path))
+
+
+def test_the_pooled_split_has_no_test_part_to_compare_with(planted: str) -> None:
+    found = audit(planted, split="pooled", seed=1)
+    assert [part.name for part in found.parts] == ["train", "val"]
+    assert [(both.first, both.second) for both in found.overlaps] == [("train", "val")]
+    assert sum(part.images for part in found.parts) == 300
+
+
+def test_a_second_audit_is_read_and_not_worked_out(
+    planted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = audit(planted)
+
+    def never(*_: Any) -> Audit:
+        raise AssertionError("worked out twice")
+
+    monkeypatch.setattr("study.data.audit._examine", never)
+    assert audit(planted) == first
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"parts": []}', '{"parts": 3}'])
+def test_a_kept_audit_that_is_damaged_is_worked_out_again(planted: str, content: str) -> None:
+    first = audit(planted)
+    (kept,) = (Path(planted).parent / ".study_cache").glob("*/audit-*.json")
+    kept.write_text(content)
+    assert audit(planted) == first
+
+
+def test_an_audit_holds_numbers_and_no_images(planted: str) -> None:
+    """What comes through the lock is counts and indices of training and validation images."""
+
+    def leaves(value: object) -> list[object]:
+        if isinstance(value, dict):
+            return [leaf for item in value.values() for leaf in leaves(item)]
+        if isinstance(value, tuple):
+            return [leaf for item in value for leaf in leaves(item)]
+        return [value]
+
+    found = audit(planted)
+    assert {type(leaf) for leaf in leaves(dataclasses.asdict(found))} == {int, str}
+    assert all(both.first != "test" for both in found.overlaps)
+
+
+def test_the_digits_are_nearly_clean() -> None:
+    found = audit("digits")
+    assert [part.images for part in found.parts] == [1078, 360, 359]
+    assert sum(both.exact_first for both in found.overlaps) == 0
+    assert len(leaking_train_indices(found)) == 1
+
+
+def test_real_images_are_audited(octmnist_mini: Path) -> None:
+    found = audit(str(octmnist_mini))
+    assert overlap(found, "train", "val").near_second == 1
+    assert sum(both.exact_first for both in found.overlaps) == 0
+    assert [f"{class_shift(found, part):.3f}" for part in found.parts] == [
+        "0.000",
+        "0.098",
+        "0.333",
+    ]

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from study.data.contact_sheet import contact_sheet
+from study.data.dataset import load_search_data
+from study.errors import DataError
+from tests.data.files import medmnist_arrays, write_npz
+
+
+def test_every_class_has_a_row_and_the_choice_is_the_same(tmp_path: Path) -> None:
+    data = load_search_data(str(write_npz(tmp_path / "a.npz", medmnist_arrays(size=28))))
+    contact_sheet(data, tmp_path / "one" / "sheet.png")
+    contact_sheet(data, tmp_path / "two.png")
+    first = (tmp_path / "one" / "sheet.png").read_bytes()
+    assert first == (tmp_path / "two.png").read_bytes()
+    with Image.open(tmp_path / "two.png") as sheet:
+        assert sheet.format == "PNG"
+        assert sheet.size == (724, 238)
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["sheet.png"]
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 8), (3, 28), (3, 64), (1, 100)])
+def test_a_row_shows_training_images_of_its_class(
+    tmp_path: Path, channels: int, size: int
+) -> None:
+    arrays = medmnist_arrays(size=size, channels=channels)
+    for label in range(3):  # the pixels tell the class
+        arrays["train_images"][arrays["train_labels"][:, 0] == label] = 40 + 60 * label
+    data = load_search_data(str(write_npz(tmp_path / "a.npz", arrays)), size=size)
+    contact_sheet(data, tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        pixels = np.asarray(sheet)
+    row_height = (pixels.shape[0] - 4) // 3
+    for label in range(3):
+        row = pixels[label * row_height + 22 : (label + 1) * row_height]
+        assert set(np.unique(row[:, :60])) == {40 + 60 * label, 255}
+
+
+def test_a_class_without_training_images_has_an_empty_row(tmp_path: Path) -> None:
+    data = load_search_data("digits")
+    few = data.train_labels < 4
+    cut = dataclasses.replace(
+        data, train_images=data.train_images[few], train_labels=data.train_labels[few]
+    )
+    contact_sheet(cut, tmp_path / "sheet.png")
+    assert (tmp_path / "sheet.png").exists()
+
+
+def test_a_path_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    data = load_search_data(str(write_npz(tmp_path / "a.npz", medmnist_arrays())))
+    with pytest.raises(DataError, match="name a file that can be written"):
+        contact_sheet(data, tmp_path / "file" / "sheet.png")
