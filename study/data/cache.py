@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -87,11 +88,19 @@ def kept_text(source: Path, digest: str, name: str, build: Callable[[], str]) ->
 def _folders(source: Path, digest: str) -> tuple[Path, ...]:
     source = source.resolve()
     entry = f"{source.stem}-{digest[:16]}"
-    user_cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    elsewhere = user_cache / "study-nas" / entry
+    elsewhere = _user_cache() / "study-nas" / entry
     return (
         (source.parent / _BESIDE / entry, elsewhere) if _writable(source.parent) else (elsewhere,)
     )
+
+
+def _user_cache() -> Path:
+    if given := os.environ.get("XDG_CACHE_HOME"):
+        return Path(given)
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError:  # a container's user without a home
+        return Path(tempfile.gettempdir())
 
 
 def _writable(folder: Path) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["SearchData", "image_format", "load_search_data"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SearchData:
     """A data set as a search sees it; there is no test part in it.
 

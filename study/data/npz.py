@@ -22,6 +22,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from study.data.download import file_md5
 from study.errors import DataError
 
 _PARTS = ("train", "val", "test")
@@ -87,6 +88,18 @@ class NpzFile:
             stream.read(1)  # reaching the end makes zipfile compare the checksum
         return array
 
+    def md5(self) -> str:
+        """Return the MD5 of the file in lower-case hexadecimal.
+
+        Raises:
+            DataError: The file is missing or cannot be read.
+        """
+        try:
+            return file_md5(self.path)
+        except OSError as cause:
+            found = cause.strerror or type(cause).__name__
+            raise self.error(found, "check the path and its permissions") from None
+
     def error(self, found: str, remedy: str) -> DataError:
         """Make the error for this file."""
         return DataError(f"{self.path}: {found}; {remedy}")
@@ -109,6 +122,8 @@ class NpzFile:
                     raise self.error(f"not a .npz file (starts with {start!r})", _LAYOUT)
                 with zipfile.ZipFile(self.path) as archive:
                     yield archive
+        except PermissionError:
+            raise self.error("may not be read", "change its permissions or copy it") from None
         except _DAMAGE as cause:
             raise self._damaged(cause) from None
 

@@ -13,7 +13,7 @@ import numpy as np
 from study.data.cache import kept_text, shared_array
 from study.data.catalogue import DIGITS, MedMnistSet, default_data_root, medmnist_set
 from study.data.digits import DigitsSource
-from study.data.download import Progress, download, file_md5
+from study.data.download import Progress, download
 from study.data.npz import NpzFile
 from study.data.parts import TRAIN, Images, Labels, Part, channels_first, channels_last
 from study.errors import DataError
@@ -182,7 +182,7 @@ def _open_file(path: Path, size: int) -> NpzSource:
     return NpzSource(
         name=path.stem,
         file=file,
-        digest=file_md5(path),
+        digest=file.md5(),
         image=image,
         class_names=tuple(str(label) for label in range(image.classes)),
         notes=(),
@@ -198,9 +198,7 @@ def _open_medmnist(
     if not path.exists():
         download(url=entry.url, destination=path, md5=entry.md5, progress=progress)
     file = NpzFile(path)
-    if not path.is_file():
-        raise file.error("is not a file", "name another folder with --data-root")
-    digest = file_md5(path)
+    digest = file.md5()
     if digest != entry.md5:
         raise file.error(
             f"MD5 is {digest}, MedMNIST's is {entry.md5}",

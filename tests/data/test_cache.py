@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from study.data.cache import shared_array
+from study.data.cache import kept_text, shared_array
 from study.errors import DataError
 
 DIGEST = "0123456789abcdef0123"
@@ -88,6 +88,23 @@ def test_a_build_that_is_interrupted_leaves_nothing(source: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         shared_array(source, DIGEST, "images", interrupted)
     assert not cached_file(source).exists()
+
+
+def test_a_text_is_built_once(source: Path) -> None:
+    def never_text() -> str:
+        raise AssertionError("built twice")
+
+    assert kept_text(source, DIGEST, "a.txt", lambda: "zwölf") == "zwölf"
+    assert kept_text(source, DIGEST, "a.txt", never_text) == "zwölf"
+
+
+def test_a_text_that_can_be_kept_nowhere_is_built_every_time(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source.parent / ".study_cache").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "data" / "set.npz"))
+    assert kept_text(source, DIGEST, "a.txt", lambda: "one") == "one"
+    assert kept_text(source, DIGEST, "a.txt", lambda: "two") == "two"
 
 
 BIG = 1 << 24

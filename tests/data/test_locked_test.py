@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import study
 from study.data.dataset import load_search_data
 from study.data.locked_test import LedgerReceipt, open_test_part
 from study.errors import DataError
 from tests.data.files import medmnist_arrays, write_npz
 
-PACKAGE = Path(study.__file__).parent
+PACKAGE = Path(__file__).parents[2] / "study"
 LOCK = "study.data.locked_test"
 
 RECEIPT = LedgerReceipt(study="s", look=1, candidate_id="c", dataset="a", split="official")

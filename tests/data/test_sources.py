@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -109,3 +110,17 @@ def test_a_failed_download_names_address_folder_and_digits(
         f"octmnist.npz: download failed: HTTP 404 Not Found; get {server.url} by other means, "
         f"put it into {tmp_path / 'root'}, or try without a download: --dataset digits"
     )
+
+
+def test_a_folder_in_the_place_of_the_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "octmnist.npz").mkdir()
+    with pytest.raises(DataError, match=r"octmnist.npz: Is a directory; check the path"):
+        load(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_one_line(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "a.npz", medmnist_arrays())
+    path.chmod(0)
+    with pytest.raises(DataError, match="may not be read; change its permissions"):
+        load_search_data(str(path))
