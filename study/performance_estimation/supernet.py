@@ -75,7 +75,7 @@ class Supernet:
     """The shared weights of a space in training.
 
     After an exception from ``train_epoch`` the object is not to be used again; a new one goes on
-    from the checkpoint, to the same weights bit for bit.
+    from the checkpoint, on the CPU to the same weights bit for bit.
 
     Args:
         space: The space; its recipe does not vary.

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from study.network.blocks import Dropout
 from study.network.pixels import normalise
+from study.performance_estimation.epoch import VALIDATION_BATCH
 from study.performance_estimation.metrics import metrics
 from study.performance_estimation.shared_weights import (
     SharedWeights,
@@ -21,7 +22,6 @@ CALIBRATION_BATCHES = 20
 """Batches of training images that a path's batch-norm statistics are computed from."""
 
 _CALIBRATION_BATCH = 128
-_VALIDATION_BATCH = 512
 
 
 @torch.no_grad()
@@ -46,7 +46,7 @@ def path_metrics(
     layers(stack).eval()
     logits = [
         path_scores(stack, weights, statistics, normalise(images, dtype)).float()
-        for images in torch.split(data.val_images, _VALIDATION_BATCH)
+        for images in torch.split(data.val_images, VALIDATION_BATCH)
     ]
     return {f"val_{name}": v for name, v in metrics(torch.cat(logits), data.val_labels).items()}
 

@@ -239,6 +239,5 @@ def _repeatable(device: torch.device) -> Iterator[None]:
     if device.type == "cuda":
         yield
         return
-    torch.set_flush_denormal(True)
     with one_thread():
         yield

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import random
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -134,6 +135,7 @@ class EstimatorContract:
         assert torch.equal(found[0], expected[0])
         assert found[1:] == expected[1:]
         assert torch.get_num_threads() == threads
+        assert sys.float_info.min / 2 > 0  # denormal numbers are numbers again
 
 
 class CheckpointContract(EstimatorContract):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pytest
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from study.performance_estimation.supernet import Supernet, SupernetSettings
 from study.performance_estimation.supernet_estimator import SupernetEstimator
 from study.performance_estimation.supernet_paths import sandwich, source
 from study.performance_estimation.synthetic import SyntheticEstimator
+from study.performance_estimation.table import Table, TableEstimator
 from study.performance_estimation.train_estimator import TrainEstimator
 from study.performance_estimation.training import TrainingData
 from study.performance_estimation.zero_cost import MEANINGS, ZeroCostEstimator
@@ -62,6 +64,21 @@ class TestTrain(CheckpointContract):
                 kill_me()
 
         self.estimate(folder, report)
+
+
+class TestTable(EstimatorContract):
+    def make(self, folder: Path) -> Estimator:
+        rows = SPACE.size() or 0
+        curves = np.random.default_rng(0).random((rows, 2, 3))
+        table = Table(
+            name="contract",
+            space=SPACE,
+            values=curves[:, :, -1],
+            twins=np.arange(rows),
+            cost=np.ones(rows),
+            curves=curves,
+        )
+        return TableEstimator(table=table, image=IMAGE)
 
 
 @pytest.mark.parametrize("proxy", sorted(MEANINGS))
