@@ -183,6 +183,18 @@ def test_the_top_quarter_is_judged_by_another_run_than_it_is_chosen_by() -> None
     assert abs(np.mean(taus)) < 0.1
 
 
+def test_the_top_quarter_is_that_of_the_one_and_the_order_that_of_the_other_run() -> None:
+    sample, truth = sample_of(40)
+    runs = np.array([one.runs for one in sample]).T
+    expected = []
+    for chosen_by, judged_by in (runs, runs[::-1]):
+        top = np.argsort(-chosen_by)[:10]
+        expected.append(kendalltau(truth[top], judged_by[top]).statistic)
+    row = row_of(judge(sample, [scores_of("truth", truth)], seed=0), "truth")
+    assert row.top_tau is not None
+    assert row.top_tau.value == pytest.approx(np.mean(expected))
+
+
 def test_the_ceiling_in_the_top_quarter_needs_a_third_seed(report: TrustReport) -> None:
     assert report.ceiling.top_tau is None
     with_three = judge(sample_of(40, seeds=3)[0], [], seed=0)

@@ -231,6 +231,14 @@ def test_one_epoch_keeps_the_best_share() -> None:
     assert not decide(pruner, Curve(place=9, scores={1: 0.2, 2: 0.0}), others).stop
 
 
+def test_one_epoch_keeps_what_ends_with_the_compared_epoch() -> None:
+    pruner = make_pruner("one_epoch,epoch=5", epochs=EPOCHS)
+    others = [Curve(place=p, scores={5: 0.9}) for p in range(9)]
+    short_training = Curve(place=9, scores={5: 0.1})
+    assert pruner.decide(short_training, others, study_name="octmnist", epochs=9).stop
+    assert not pruner.decide(short_training, others, study_name="octmnist", epochs=5).stop
+
+
 def test_the_place_and_the_name_alone_choose_the_bracket() -> None:
     pruner = make_pruner("hyperband", epochs=EPOCHS)
     brackets = [
