@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import logging
 import os
 import pickle
@@ -14,6 +16,9 @@ import torch
 _LOG = logging.getLogger(__name__)
 
 State = dict[str, Any]
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
+"""A file begins with the SHA-256 of what follows: ``torch.load`` does not see a flipped bit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +41,15 @@ class Checkpoint:
         Raises:
             OSError: The file cannot be written; a full disk, say. The old file is still there.
         """
+        buffer = io.BytesIO()
+        torch.save({"fingerprint": fingerprint, "state": state}, buffer)
+        content = buffer.getbuffer()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
         try:
             with temporary.open("wb") as file:
-                torch.save({"fingerprint": fingerprint, "state": state}, file)
+                file.write(hashlib.sha256(content).digest())
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self.path)
@@ -54,7 +63,7 @@ class Checkpoint:
         training then starts anew and replaces them.
         """
         try:
-            stored = torch.load(self.path, map_location="cpu", weights_only=True)
+            stored = _unpacked(self.path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
@@ -70,3 +79,15 @@ class Checkpoint:
     def remove(self) -> None:
         """Delete the file, if it is there."""
         self.path.unlink(missing_ok=True)
+
+
+def _unpacked(content: bytes) -> Any:
+    """Return what was saved.
+
+    Raises:
+        ValueError: The content is not what was written.
+    """
+    digest, saved = content[:_DIGEST_BYTES], memoryview(content)[_DIGEST_BYTES:]
+    if hashlib.sha256(saved).digest() != digest:
+        raise ValueError("its checksum is wrong")
+    return torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
