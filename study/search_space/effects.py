@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -17,20 +18,21 @@ from study.search_space.survey import Survey
 
 MOST_VALUES = 32
 """A longer range is looked at in its bins only."""
-CONTEXTS = 400
+CONTEXTS = 200
+"""Draws in which two choices are compared, where not every point can be."""
 SEED = 0
 
 
 def idle_choices(space: SearchSpace, image: ImageFormat, survey: Survey) -> tuple[str, ...]:
     """Return a line for every parameter that has choices without an effect of their own."""
     lines = []
+    contexts = _Contexts(space=space, image=image, exact=survey.exact)
     for parameter in space.parameters:
         values = _values(parameter)
         never = [v for v in values if not _occurs(parameter, v, space, image, survey)]
         if never:
             where = "inside the constraints" if survey.exact else "found inside the constraints"
             lines.append(f"{parameter.name} {_listed(never)}: no candidate {where}")
-        contexts = _Contexts(space=space, image=image, exact=survey.exact)
         twins = contexts.twins(parameter, [v for v in values if v not in never])
         lines += [
             f"{parameter.name} {_listed(others)}: {_what(parameter)} as {value}"
@@ -117,11 +119,14 @@ class _Contexts:
             every = _pinned(architecture_space(self.space), parameter, value).points()
             yield from (values for values in every if parameter.name in values)
             return
-        rng = np.random.default_rng(SEED)
-        for _ in range(CONTEXTS):
-            values = self.space.sample(rng)
+        for values in self._sample:
             if parameter.name in values:
                 yield {**values, parameter.name: value}
+
+    @cached_property
+    def _sample(self) -> tuple[Values, ...]:
+        rng = np.random.default_rng(SEED)
+        return tuple(self.space.sample(rng) for _ in range(CONTEXTS))
 
     def _identity(self, values: Values) -> str:
         completed = self.space.complete(values, np.random.default_rng(SEED))

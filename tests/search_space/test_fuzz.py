@@ -1,0 +1,93 @@
+"""No YAML text gives a traceback: it is a search space, or it is refused line by line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from study.errors import SearchSpaceError
+from study.search_space.candidate import OCTMNIST
+from study.search_space.loading import load_space, space_from_text
+from study.search_space.space import SearchSpace
+from study.search_space.summary import summarise
+from study.search_space.summary_text import summary_text
+from tests.search_space.strategies import (
+    NEARLY_SPACES,
+    TREES,
+    as_yaml,
+    damaged_texts,
+    valid_documents,
+)
+
+FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def _read(text: str) -> SearchSpace | tuple[str, ...]:
+    """The space, or the problems it is refused for."""
+    try:
+        return space_from_text(text, source="fuzz.yaml")
+    except SearchSpaceError as error:
+        return error.problems
+
+
+def _is_space_or_refused(text: str) -> None:
+    read = _read(text)
+    if isinstance(read, SearchSpace):
+        assert read.parameters
+        return
+    assert read
+    for problem in read:
+        assert problem.startswith("fuzz.yaml:")
+        assert problem.isprintable()
+        assert len(problem) < 2000
+
+
+@FUZZ
+@given(st.text())
+def test_arbitrary_text_is_a_space_or_refused(text: str) -> None:
+    _is_space_or_refused(text)
+
+
+@FUZZ
+@given(st.text("{}[]:,-#&*!|>'\"%@`\t\n\\ xu0aparmetsd"))
+def test_yaml_punctuation_is_a_space_or_refused(text: str) -> None:
+    _is_space_or_refused(text)
+
+
+@FUZZ
+@given(TREES)
+def test_arbitrary_trees_are_spaces_or_refused(tree: Any) -> None:
+    _is_space_or_refused(as_yaml(tree))
+
+
+@FUZZ
+@given(NEARLY_SPACES)
+def test_trees_of_the_right_shape_are_spaces_or_refused(tree: Any) -> None:
+    _is_space_or_refused(as_yaml(tree))
+
+
+@FUZZ
+@given(damaged_texts())
+def test_damaged_shipped_spaces_are_spaces_or_refused(text: str) -> None:
+    _is_space_or_refused(text)
+
+
+@FUZZ
+@given(content=st.binary())
+def test_arbitrary_bytes_in_a_file_are_a_space_or_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "fuzz.yaml"
+    path.write_bytes(content)
+    with pytest.raises(SearchSpaceError) as caught:  # random bytes never name a parameter
+        load_space(path)
+    assert all(problem.startswith(str(path)) for problem in caught.value.problems)
+
+
+@settings(max_examples=60, deadline=None)
+@given(valid_documents())
+def test_sound_spaces_are_read_and_summarised(document: dict[str, Any]) -> None:
+    space = space_from_text(as_yaml(document), source="fuzz.yaml")
+    assert summary_text(summarise(space, OCTMNIST))
