@@ -370,7 +370,7 @@ def test_onecycle_is_that_of_pytorch() -> None:
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.2, total_steps=steps)
     for step in range(steps):  # PyTorch rounds the peak down to a step and reaches the end
         rate = learning_rate("onecycle", peak=0.2, step=step, steps=steps)
-        assert rate == pytest.approx(scheduler.get_last_lr()[0], abs=5e-4)
+        assert rate == pytest.approx(scheduler.get_last_lr()[0], abs=2e-3)
         optimizer.step()
         scheduler.step()
 
