@@ -76,7 +76,7 @@ def cost(records: Sequence[TrialRecord], summary: StudySummary) -> Process:
         return Process(
             label="All",
             trials=sum(record.epochs > 0 for record in records),
-            epochs=sum(record.epochs for record in records),
+            epochs=sum(record.epochs - record.restored for record in records),
             training_seconds=sum(record.seconds for record in records),
         )
     return Process(

@@ -16,14 +16,14 @@ from study.report.stacks import Layer, layers, stored_stack
 from study.report.words import architecture_sentence
 
 _WIDTH = 440
-_ROW = 62
-_TOP = 14
+_ROW = 64
+_TOP = 10
 _GLYPH = 44
 """Side of the input image's square, in drawing units; smaller maps are drawn to scale."""
-_GLYPH_CENTRE = 34
-_TEXT = 76
+_GLYPH_CENTRE = 40
+_TEXT = 80
 _BAR = 110
-_RIGHT = _WIDTH - 18
+_RIGHT = _WIDTH - 20
 
 
 def architecture_svg(architecture: Mapping[str, Any]) -> str:
@@ -32,7 +32,7 @@ def architecture_svg(architecture: Mapping[str, Any]) -> str:
     if stack is None:
         return ""
     drawn = layers(stack)
-    height = _TOP + _ROW * len(drawn) + 28
+    height = _TOP + _ROW * len(drawn) + 44
     total = sum(layer.parameters for layer in drawn)
     body = "".join(
         _row(layer, index, largest=max(stack.image.size, 1), total=total)
@@ -58,7 +58,7 @@ def _row(layer: Layer, index: int, *, largest: int, total: int) -> str:
         _glyph(layer, middle, largest)
         + _text(_TEXT, name_height, layer.name, "net-name")
         + detail
-        + _text(_RIGHT, middle - 3 if layer.parameters else middle + 5, layer.shape, "net-shape")
+        + _text(_RIGHT, middle - 6 if layer.parameters else middle + 5, layer.shape, "net-shape")
         + _cost(layer, middle, total)
     )
 
@@ -79,9 +79,9 @@ def _cost(layer: Layer, middle: float, total: int) -> str:
     if not layer.parameters:
         return ""
     length = max(1.5, _BAR * layer.parameters / total)
-    y = middle + 18
+    y = middle + 17
     return (
-        _text(_RIGHT, middle + 12, f"{whole(layer.parameters)} parameters", "net-count")
+        _text(_RIGHT, middle + 10, f"{whole(layer.parameters)} parameters", "net-count")
         + f'<rect class="net-track" x="{_RIGHT - _BAR}" y="{y}" width="{_BAR}" height="3"/>'
         + f'<rect class="net-bar" x="{_RIGHT - length:.1f}" y="{y}" width="{length:.1f}" '
         'height="3"/>'
@@ -98,7 +98,13 @@ def _flow(count: int) -> str:
 
 
 def _total(height: float, total: int) -> str:
-    return _text(_RIGHT, height - 12, f"{whole(total)} parameters in all", "net-total")
+    """Draw the sum under a line, as under a bill."""
+    y = height - 36
+    return (
+        f'<line class="net-sum" x1="{_TEXT}" y1="{y}" x2="{_RIGHT}" y2="{y}"/>'
+        + _text(_TEXT, y + 21, "In all", "net-name")
+        + _text(_RIGHT, y + 21, f"{whole(total)} parameters", "net-total")
+    )
 
 
 def _text(x: float, y: float, text: str, kind: str) -> str:
@@ -119,7 +125,7 @@ _RULES = (
     (".net-map", "fill", "accent_soft"),
     (".net-map", "stroke", "accent"),
     (".net-vector", "fill", "accent"),
-    (".net-flow", "stroke", "line"),
+    (".net-flow,.net-sum", "stroke", "line"),
     (".net-track", "fill", "sunken"),
     (".net-bar", "fill", "accent"),
     (".net-name,.net-shape,.net-total", "fill", "ink"),
@@ -137,6 +143,6 @@ def _style() -> str:
         ".net-small{font-size:12.5px}"
         ".net-count,.net-total{font-size:12.5px;text-anchor:end;"
         "font-variant-numeric:tabular-nums}"
-        ".net-total{font-weight:600}.net-map{stroke-width:1.5}.net-flow{stroke-width:2}"
+        ".net-total{font-size:15px;font-weight:600}.net-map{stroke-width:1.5}.net-flow{stroke-width:2}"
     )
     return f"{fixed}{light}@media (prefers-color-scheme:dark){{{dark}}}"

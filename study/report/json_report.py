@@ -60,6 +60,7 @@ def json_trial(record: TrialRecord) -> dict[str, Any]:
         "candidate_id": record.candidate_id,
         "metrics": record.metrics,
         "epochs": record.epochs,
+        "restored": record.restored,
         "seconds": record.seconds,
         "parameters": record.parameters,
         "macs": record.macs,

@@ -28,7 +28,7 @@ from study.report.table import Table, leaderboard
 from study.report.words import (
     architecture_sentence,
     architecture_words,
-    seed_line,
+    headline_choices,
     size_words,
     space_parameters,
 )
@@ -68,7 +68,7 @@ def _best(records: Sequence[TrialRecord], summary: StudySummary) -> str:
     winner = best(records, summary)
     if winner is None:
         return ""
-    line = seed_line(winner, space_parameters([winner], summary), summary.objective.metric)
+    line = headline_choices(winner, space_parameters([winner], summary), summary.objective.metric)
     words = architecture_words(winner.architecture)
     sentences = [architecture_sentence(winner.architecture), size_words(winner)]
     parts = [

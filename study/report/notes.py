@@ -13,8 +13,8 @@ from study.report.summary import StudySummary
 from study.report.words import (
     architecture_sentence,
     architecture_words,
+    headline_choices,
     metric_lines,
-    seed_line,
     size_words,
     space_parameters,
     state_words,
@@ -23,9 +23,10 @@ from study.report.words import (
 
 def trial_note(record: TrialRecord, summary: StudySummary) -> str:
     """Return a trial's note: what it is, how it ended and why, what it measured."""
-    metric = summary.objective.metric
+    names = space_parameters([record], summary)
+    headline_text = headline_choices(record, names, summary.objective.metric)
     parts = [
-        f"**{in_markdown(seed_line(record, space_parameters([record], summary), metric))}**",
+        f"**{in_markdown(headline_text)}**",
         _network_note(record),
         _ending_note(record),
         _measures_note(record),
@@ -89,7 +90,7 @@ def _best_note(records: Sequence[TrialRecord], summary: StudySummary) -> str:
     if found is None:
         return f"{counted(finished, 'finished trial')}; no result yet."
     parameters = space_parameters([found], summary)
-    line = seed_line(found, parameters, summary.objective.metric)
+    line = headline_choices(found, parameters, summary.objective.metric)
     return (
         f"{counted(finished, 'finished trial')}; best so far, trial {found.number}: "
         f"{in_markdown(line)}"

@@ -118,10 +118,10 @@ def final_test_tables(result: FinalTest) -> list[Table]:
     """Return everything the test measured, in reading order; empty tables left out."""
     tables = [
         _chain_table(result),
-        _measures_table(result),
         _classes_table(result),
-        _seeds_table(result),
+        _measures_table(result),
         _published_table(result),
+        _seeds_table(result),
     ]
     return [table for table in tables if table.rows]
 

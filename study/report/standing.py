@@ -84,6 +84,16 @@ def best(records: Sequence[TrialRecord], summary: StudySummary) -> TrialRecord |
     return max(candidates, key=lambda r: (sign * r.objectives[0], -r.number))
 
 
+def chosen(records: Sequence[TrialRecord], summary: StudySummary) -> TrialRecord | None:
+    """Return the trial whose candidate the study stands for: the confirmed one, else the best."""
+    if summary.confirmation is not None and summary.confirmation.candidates:
+        number = summary.confirmation.candidates[0].number
+        confirmed = next((r for r in records if r.number == number and valued(r)), None)
+        if confirmed is not None:
+            return confirmed
+    return best(records, summary)
+
+
 def pareto_front(
     records: Sequence[TrialRecord], objectives: Sequence[Objective]
 ) -> list[TrialRecord]:

@@ -62,7 +62,7 @@ def architecture_sentence(architecture: Mapping[str, Any]) -> str:
     hidden = f", through {counted(head.hidden_units, 'hidden unit')}" if head.hidden_units else ""
     dropout = f" with dropout {head.dropout:g}" if head.dropout else ""
     return (
-        f"{counted(len(stack.blocks), 'block')} ({_block_kinds(stack.blocks)}) take "
+        f"{_block_kinds(stack.blocks)} {'takes' if len(stack.blocks) == 1 else 'take'} "
         f"{image.size}×{image.size}×{image.channels} images to {size}, {vector}"
         f"{hidden}{dropout}, to {head.classes} class scores."
     )
@@ -71,7 +71,10 @@ def architecture_sentence(architecture: Mapping[str, Any]) -> str:
 def _block_kinds(blocks: Sequence[Block]) -> str:
     names = {"conv": "convolution", "separable": "separable convolution", "identity": "pooling"}
     kinds = [names.get(block.operation, block.operation) for block in blocks]
-    return listed([f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)]) or "none"
+    told = [f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)]
+    if not told:
+        return "No blocks"
+    return f"{listed(told)} block{'s' if len(blocks) > 1 else ''}"
 
 
 def recipe_words(params: Values) -> str:
@@ -114,6 +117,18 @@ def seed_line(record: TrialRecord, parameters: Sequence[str], metric: str) -> st
         if name in record.params
     ]
     return ", ".join([*chosen, f"{metric_headline(metric)}: {measure(metric, record.value)}"])
+
+
+def headline_choices(record: TrialRecord, parameters: Sequence[str], metric: str) -> str:
+    """Return the seed's line or, in a large space, what was chosen for the training alone.
+
+    The architecture of a large space is read off its words or its drawing.
+    """
+    if not folds(parameters):
+        return seed_line(record, parameters, metric)
+    recipe = {name: record.params[name] for name in parameters if name in record.params}
+    result = f"{metric_headline(metric)}: {measure(metric, record.value)}"
+    return "; ".join(filter(None, [result, recipe_words(recipe)]))
 
 
 def state_words(record: TrialRecord) -> str:

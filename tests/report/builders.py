@@ -22,7 +22,14 @@ from study.report.outcomes import (
     Spread,
 )
 from study.report.summary import Look, Objective, Process, StudySummary
-from study.search_space.candidate import OCTMNIST, Architecture, Candidate, Recipe, Stage
+from study.search_space.candidate import (
+    OCTMNIST,
+    Architecture,
+    Candidate,
+    Recipe,
+    Stage,
+    Values,
+)
 from study.search_space.resolve import candidate_id, complexity, resolve
 
 START = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
@@ -95,15 +102,11 @@ def seed_study(count: int = 40, seed: int = 0) -> list[TrialRecord]:
     rng = random.Random(seed)
     records: list[TrialRecord] = []
     for number in range(count):
-        params = {
-            "conv_layers": rng.randint(1, 5),
-            "hidden_units": rng.randint(16, 512),
-            "dropout": rng.choice([0, 0.2, 0.5, 0.8]),
-        }
-        quality = (
-            0.70 + 0.04 * min(params["conv_layers"], 2) + 0.02 * math.log10(params["hidden_units"])
-        )
-        value = round(quality - 0.03 * params["dropout"] + rng.gauss(0, 0.008), 4)
+        depth, hidden = rng.randint(1, 5), rng.randint(16, 512)
+        dropout = rng.choice([0, 0.2, 0.5, 0.8])
+        params: Values = {"conv_layers": depth, "hidden_units": hidden, "dropout": dropout}
+        quality = 0.70 + 0.04 * min(depth, 2) + 0.02 * math.log10(hidden)
+        value = round(quality - 0.03 * dropout + rng.gauss(0, 0.008), 4)
         draw = rng.random()
         if number > 5 and draw < 0.2:
             records.append(pruned(number, value - 0.12, params=params))
@@ -149,11 +152,7 @@ def _stages_trial(number: int, rng: random.Random) -> TrialRecord:
     counts = complexity(resolve(architecture, OCTMNIST))
     value = 0.7 + 0.03 * math.log10(counts.macs + 1) / 2 + rng.gauss(0, 0.02)
     recipe = Recipe(optimizer=params["optimizer"], learning_rate=params["learning_rate"])
-    return seed_trial(
-        number,
-        value=value,
-        params={"conv_layers": 1},
-    ).__class__(
+    return TrialRecord(
         number=number,
         state="complete",
         objectives=(value,),

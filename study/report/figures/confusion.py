@@ -20,17 +20,18 @@ def confusion(result: FinalTest | None) -> Figure | None:
         return None
     names = class_names(result)
     shares = [_shares(row) for row in result.confusion]
-    labels = [in_plot(name) for name in names]
+    across = [in_plot(name) for name in names]
+    down = [name.replace(" ", "<br>") for name in across]
     plot = blank(
-        x=axis("Predicted", side="top", showgrid=False, type="category", fixedrange=True),
+        x=axis("Predicted as", side="top", showgrid=False, type="category", fixedrange=True),
         y=axis("True", autorange="reversed", showgrid=False, type="category", fixedrange=True),
         height=150 + 58 * len(names),
-        annotations=_annotations(result.confusion, shares, labels),
+        annotations=_annotations(result.confusion, shares, across, down),
     )
     plot.add_heatmap(
         z=shares,
-        x=labels,
-        y=labels,
+        x=across,
+        y=down,
         zmin=0,
         zmax=1,
         colorscale=[[0, SOFT], [0.35, SCALE[2]], [1, ACCENT]],
@@ -61,18 +62,21 @@ def _shares(row: Sequence[int]) -> list[float]:
 
 
 def _annotations(
-    counts: Sequence[Sequence[int]], shares: Sequence[Sequence[float]], labels: Sequence[str]
+    counts: Sequence[Sequence[int]],
+    shares: Sequence[Sequence[float]],
+    across: Sequence[str],
+    down: Sequence[str],
 ) -> list[dict[str, Any]]:
     return [
         {
-            "x": labels[column],
-            "y": labels[row],
+            "x": across[column],
+            "y": down[row],
             "text": f"<b>{count}</b>",
             "showarrow": False,
             "font": {"size": 14, "color": INVERSE if shares[row][column] > _DARK_FROM else INK},
         }
         for row, line in enumerate(counts)
-        for column, count in enumerate(line[: len(labels)])
+        for column, count in enumerate(line[: len(across)])
     ]
 
 

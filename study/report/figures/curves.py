@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from study.records import TrialRecord
 from study.report.escaping import in_plot
-from study.report.figures.figure import BEST, MARK, PRUNED, Figure, axis, blank
+from study.report.figures.figure import BEST, MARK, PRUNED, Figure, axis, blank, whole_axis
 from study.report.figures.hover import trial_hover
 from study.report.formats import counted, measure, metric_headline, metric_words
 from study.report.standing import best
@@ -27,7 +27,7 @@ def curves(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | No
     winner = best(drawn, summary)
     pruned = [record for record in drawn if record.state == "pruned"]
     others = [r for r in drawn if r is not winner and r.state != "pruned"]
-    plot = _blank(summary)
+    plot = _blank(drawn, summary)
     _add(plot, f"Others ({len(others)})", others, summary, {"color": MARK, "width": 1.2})
     dotted = {"color": PRUNED, "width": 1.2, "dash": "dot"}
     _add(plot, f"Pruned ({len(pruned)})", pruned, summary, dotted)
@@ -45,7 +45,7 @@ def trial_curve(record: TrialRecord, summary: StudySummary) -> Figure | None:
     """Return one trial's curve, for its page in the dashboard; None without any."""
     if not _points(record) or len(summary.objectives) > 1:
         return None
-    plot = _blank(summary)
+    plot = _blank([record], summary)
     _add(plot, f"Trial {record.number}", [record], summary, _BOLD)
     return Figure(
         name=f"curve-{record.number}",
@@ -55,9 +55,9 @@ def trial_curve(record: TrialRecord, summary: StudySummary) -> Figure | None:
     )
 
 
-def _blank(summary: StudySummary) -> go.Figure:
+def _blank(records: Sequence[TrialRecord], summary: StudySummary) -> go.Figure:
     return blank(
-        x=axis("Epoch", tickformat="d", rangemode="tozero"),
+        x=whole_axis("Epoch", [epoch for r in records for epoch in r.intermediate]),
         y=axis(in_plot(metric_headline(summary.objective.metric))),
         height=380,
     )

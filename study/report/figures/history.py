@@ -18,6 +18,7 @@ from study.report.figures.figure import (
     Figure,
     axis,
     blank,
+    whole_axis,
 )
 from study.report.figures.hover import trial_hover
 from study.report.formats import counted, listed, measure, metric_headline, metric_words
@@ -35,7 +36,7 @@ def history(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | N
     if not any(_finite(record) for record in shown):
         return None
     plot = blank(
-        x=axis("Trial", rangemode="tozero"),
+        x=whole_axis("Trial", [record.number for record in shown]),
         y=axis(in_plot(metric_headline(summary.objective.metric))),
         height=380,
     )

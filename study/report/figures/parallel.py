@@ -12,7 +12,7 @@ from typing import Any
 
 from study.records import TrialRecord
 from study.report.escaping import in_plot
-from study.report.figures.figure import LINE, MUTED, SCALE, Figure, axis, blank
+from study.report.figures.figure import INK, LINE, PAPER, SCALE, Figure, axis, blank
 from study.report.figures.hover import trial_hover
 from study.report.figures.scales import Scale, scale_of
 from study.report.formats import counted, headline, listed, metric_headline
@@ -21,6 +21,7 @@ from study.report.summary import StudySummary
 from study.report.words import space_parameters
 
 MOST_AXES = 8
+_AXIS_WIDTH = 84
 FIFTHS = ("Last fifth", "Fourth fifth", "Middle fifth", "Second fifth", "Best fifth")
 
 
@@ -62,11 +63,12 @@ def parallel(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | 
         title="What the good candidates have in common",
         text=_text(trained, axes, summary),
         plot=plot,
+        narrowest=_AXIS_WIDTH * len(axes),
     )
 
 
 def _axes(trained: Sequence[TrialRecord], summary: StudySummary) -> list[_Axis]:
-    names = [n for n in space_parameters(trained, summary) if any(n in r.params for r in trained)]
+    names = [n for n in space_parameters(trained, summary) if _varied(n, trained)]
     if len(names) > MOST_AXES:
         rank = summary.importance
         names = sorted(names, key=lambda n: (-rank.get(n, 0.0), names.index(n)))[:MOST_AXES]
@@ -77,6 +79,10 @@ def _axes(trained: Sequence[TrialRecord], summary: StudySummary) -> list[_Axis]:
     metric = summary.objective.metric
     numbers = tuple(record.objectives[0] for record in trained)
     return [*found, _Axis(metric_headline(metric), scale_of(numbers), numbers)]
+
+
+def _varied(name: str, trained: Sequence[TrialRecord]) -> bool:
+    return len({str(record.params.get(name)) for record in trained}) > 1
 
 
 def _add_fifth(
@@ -124,7 +130,10 @@ def _labels(position: int, scale: Scale) -> list[dict[str, Any]]:
             "showarrow": False,
             "xanchor": "left",
             "xshift": 7,
-            "font": {"size": 11, "color": MUTED},
+            "font": {"size": 11, "color": INK},
+            "bgcolor": PAPER,
+            "opacity": 0.85,
+            "borderpad": 1,
         }
         for height, text in scale.ticks
     ]
@@ -135,10 +144,11 @@ def _text(trained: Sequence[TrialRecord], axes: Sequence[_Axis], summary: StudyS
     common = []
     for a in axes[:-1]:
         top = [value for value in a.values[-count:] if value is not None]
-        if top:
+        if top and a.scale.narrows(top):
             common.append(f"{a.heading.lower()} {a.scale.span(top)}")
     metric = metric_headline(summary.objective.metric).lower()
     return (
         f"One line for each of {counted(len(trained), 'trained candidate')}, by {metric}. "
-        f"The best {'one has' if count == 1 else f'{count} have'} {listed(common)}."
+        f"The best {'one has' if count == 1 else f'{count} have'} "
+        f"{listed(common) or 'nothing in common that sets them apart'}."
     )

@@ -10,7 +10,7 @@ from study.records import TrialRecord
 from study.report.escaping import in_plot
 from study.report.figures.figure import BEST, MARK, Figure, axis, blank
 from study.report.figures.hover import trial_hover
-from study.report.formats import counted, measure, metric_headline, metric_words
+from study.report.formats import counted, metric_headline, metric_words, told
 from study.report.standing import distinct, pareto_front
 from study.report.summary import Objective, StudySummary
 
@@ -103,14 +103,13 @@ def _text(
 ) -> str:
     first, second = pair
     ends = [front[0], front[-1]] if len(front) > 1 else front[:1]
-    told = "; ".join(
-        f"trial {r.number} with {metric_words(first.metric)} "
-        f"{measure(first.metric, r.objectives[0])} at {metric_words(second.metric)} "
-        f"{measure(second.metric, r.objectives[1])}"
+    words = "; ".join(
+        f"trial {r.number} with {told(first.metric, r.objectives[0])} "
+        f"at {told(second.metric, r.objectives[1])}"
         for r in ends
     )
     beat = "is" if len(front) == 1 else "are"
     return (
         f"Of {counted(len(trained), 'candidate')}, {len(front)} {beat} beaten by no other in both "
-        f"{metric_words(first.metric)} and {metric_words(second.metric)}. Its ends: {told}."
+        f"{metric_words(first.metric)} and {metric_words(second.metric)}. Its ends: {words}."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from study.report.formats import value
 from study.search_space.candidate import Value
@@ -14,6 +14,7 @@ INACTIVE = -0.1
 _LOG_FROM = 30.0
 """A positive range this many times its lower end is drawn on a logarithmic scale."""
 
+_NARROW = 0.75
 _EVERY_MARK = 5
 """So many different numbers are all labelled; of more, the ends and the middle."""
 
@@ -27,6 +28,7 @@ class Scale:
         low: Smallest number.
         high: Largest number.
         log: Whether numbers are placed by their logarithm.
+        whole: Whether all numbers are whole.
         ticks: Position and text of each label.
     """
 
@@ -34,6 +36,7 @@ class Scale:
     low: float = 0.0
     high: float = 1.0
     log: bool = False
+    whole: bool = False
     ticks: tuple[tuple[float, str], ...] = ()
 
     def position(self, choice: Value | None) -> float:
@@ -46,6 +49,13 @@ class Scale:
         if self.log:
             return _share(math.log(number), math.log(self.low), math.log(self.high))
         return _share(number, self.low, self.high)
+
+    def narrows(self, chosen: Sequence[Value]) -> bool:
+        """Tell whether these values keep to a part of the axis worth naming."""
+        if self.choices:
+            return len({value(choice) for choice in chosen}) < len(self.choices)
+        places = [self.position(choice) for choice in chosen]
+        return max(places) - min(places) <= _NARROW
 
     def span(self, chosen: Sequence[Value]) -> str:
         """Return values in words: ``16 to 219``, ``max or none``."""
@@ -64,13 +74,7 @@ def scale_of(values: Sequence[Value | None]) -> Scale:
     if len(there) == len(values):
         return scale
     inactive = (INACTIVE, "inactive")
-    return Scale(
-        choices=scale.choices,
-        low=scale.low,
-        high=scale.high,
-        log=scale.log,
-        ticks=(inactive, *scale.ticks),
-    )
+    return replace(scale, ticks=(inactive, *scale.ticks))
 
 
 def _is_number(choice: Value) -> bool:
@@ -85,9 +89,8 @@ def _number_scale(numbers: Sequence[float]) -> Scale:
     marks = sorted(set(numbers))
     if len(marks) > _EVERY_MARK:
         marks = [low, middle, high]
-    ends = Scale(low=low, high=high, log=log)
-    ticks = tuple((ends.position(mark), f"{mark:.3g}") for mark in marks)
-    return Scale(low=low, high=high, log=log, ticks=ticks)
+    ends = Scale(low=low, high=high, log=log, whole=all(n == int(n) for n in numbers))
+    return replace(ends, ticks=tuple((ends.position(mark), f"{mark:.3g}") for mark in marks))
 
 
 def _choices(there: Sequence[Value]) -> Scale:

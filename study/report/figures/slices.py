@@ -7,7 +7,7 @@ from typing import Any
 
 from study.records import TrialRecord
 from study.report.escaping import in_plot
-from study.report.figures.figure import ACCENT, BEST, Figure, axis, blank
+from study.report.figures.figure import ACCENT, BEST, Figure, axis, blank, whole_axis
 from study.report.figures.hover import trial_hover
 from study.report.figures.scales import Scale, scale_of
 from study.report.formats import counted, headline, measure, metric_headline, value
@@ -71,7 +71,9 @@ def _axis(scale: Scale) -> dict[str, Any]:
     if scale.choices:
         texts = [in_plot(text) for text in scale.choices]
         return axis(type="category", categoryorder="array", categoryarray=texts)
-    return axis(type="log", dtick=1) if scale.log else axis()
+    if scale.log:
+        return axis(type="log", dtick=1)
+    return whole_axis("", (scale.low, scale.high)) if scale.whole else axis()
 
 
 def _file_name(name: str) -> str:

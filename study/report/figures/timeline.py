@@ -45,9 +45,7 @@ def timeline(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | 
     for kind, color, pattern in _KINDS:
         bars = [record for record in timed if _kind(record) == kind]
         if bars:
-            plot.add_bar(
-                **_bars(f"{kind} ({len(bars)})", bars, last, summary), **_look(color, pattern)
-            )
+            plot.add_bar(**_bars(kind, bars, last, summary), **_look(color, pattern))
     return Figure(
         name="timeline",
         title="Who worked when",

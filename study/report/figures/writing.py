@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from study.errors import StudyError
-from study.report.figures.figure import Figure
+from study.report.figures.figure import Figure, standalone
 
 PictureFormat = Literal["png", "svg"]
 
@@ -50,12 +50,14 @@ def _draw(figures: Sequence[Figure], drafts: Sequence[Path], *, form: PictureFor
         raise StudyError(f"{form.upper()} figures need kaleido, not installed here; {_REMEDY}")
     import plotly.io
 
+    plots = [standalone(figure) for figure in figures]
     try:
         plotly.io.write_images(
-            fig=[figure.plot for figure in figures],
+            fig=plots,
             file=list(drafts),
             format=form,
             width=WIDTH,
+            height=[plot.layout.height for plot in plots],
             scale=SCALE[form],
         )
     except (RuntimeError, OSError, ValueError) as error:

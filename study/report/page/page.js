@@ -6,12 +6,14 @@
   const plots = [...document.querySelectorAll(".plot")].map((holder) => {
     const source = holder.querySelector(".plot-data");
     const canvas = holder.appendChild(document.createElement("div"));
-    return { canvas, text: source.textContent };
+    canvas.style.minWidth = `${holder.dataset.narrowest}px`;
+    return { canvas, name: holder.dataset.name, text: source.textContent };
   });
   const config = {
     responsive: true,
     displaylogo: false,
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+    showSendToCloud: false,
+    modeBarButtons: [["toImage", "resetScale2d"]],
     displayModeBar: coarse ? false : "hover",
   };
 
@@ -19,11 +21,12 @@
   const themed = (text) =>
     dark.matches ? text.replace(/#[0-9a-f]{6}/g, (light) => partners[light] ?? light) : text;
 
-  const draw = ({ canvas, text }) => {
+  const draw = ({ canvas, name, text }) => {
     const { data, layout } = JSON.parse(themed(text));
     // On a touch screen a finger that crosses a plot scrolls the page.
     if (coarse) layout.dragmode = false;
-    return Plotly.react(canvas, data, layout, config);
+    const picture = { format: "svg", filename: name, width: 900 };
+    return Plotly.react(canvas, data, layout, { ...config, toImageButtonOptions: picture });
   };
 
   const drawAll = () => Promise.all(plots.map(draw));

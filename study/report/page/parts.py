@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from study.report.figures.figure import Figure
 from study.report.page.elements import Child, Markup, data_text, joined, tag
 from study.report.table import Table
 
+_HALF_PAGE = 58
+"""A table of so many characters fits beside another."""
+_LONG = 24
+"""A column with a text longer than this is kept from getting too narrow to read."""
 _ROWS_OPEN = 15
 """A longer table shows so many rows and folds the rest."""
 
@@ -43,21 +48,36 @@ def _table(content: Table, rows: Sequence[Sequence[str]], first: int, caption: s
         tag("th", heading, scope="col", class_="n" if i in content.numeric else None)
         for i, heading in enumerate(content.headers)
     )
-    body = (_row(content, row, first + i) for i, row in enumerate(rows))
+    kinds = _column_kinds(content)
+    body = (_row(row, kinds, strong=first + i in content.strong) for i, row in enumerate(rows))
     inner = tag(
         "table",
-        tag("caption", caption),
+        tag("caption", tag("span", caption)),
         tag("thead", tag("tr", *heads)),
         tag("tbody", *body),
     )
-    return tag("div", inner, class_="scroll", role="region", tabindex="0", aria_label=caption)
+    kind = "scroll" if _characters(content) <= _HALF_PAGE else "scroll span"
+    return tag("div", inner, class_=kind, role="region", tabindex="0", aria_label=caption)
 
 
-def _row(content: Table, row: Sequence[str], index: int) -> Markup:
-    cells = (
-        tag("td", cell, class_="n" if i in content.numeric else None) for i, cell in enumerate(row)
-    )
-    return tag("tr", *cells, class_="strong" if index in content.strong else None)
+def _characters(content: Table) -> int:
+    """Return how many characters wide a table is."""
+    lines = (content.headers, *content.rows)
+    return sum(max(map(len, column)) for column in zip(*lines, strict=True))
+
+
+def _column_kinds(content: Table) -> list[str | None]:
+    """Return each column's class: numbers stand flush right, long texts get room."""
+    longest = [max(map(len, column)) for column in zip(*content.rows, strict=True)]
+    return [
+        "n" if index in content.numeric else "long" if length > _LONG else None
+        for index, length in enumerate(longest)
+    ]
+
+
+def _row(row: Sequence[str], kinds: Sequence[str | None], *, strong: bool) -> Markup:
+    cells = (tag("td", cell, class_=kind) for cell, kind in zip(row, kinds, strict=True))
+    return tag("tr", *cells, class_="strong" if strong else None)
 
 
 def figure(content: Figure, level: str = "h3") -> Markup:
@@ -71,6 +91,8 @@ def figure(content: Figure, level: str = "h3") -> Markup:
             "div",
             data_text(content.plot.to_json(), class_="plot-data"),
             class_="plot",
+            data_name=content.name,
+            data_narrowest=str(content.narrowest),
             style=f"min-height:{height}px",
             role="img",
             aria_labelledby=label,
@@ -83,8 +105,8 @@ def figure(content: Figure, level: str = "h3") -> Markup:
 def figures(contents: Sequence[Figure]) -> Markup:
     """Return figures in order; those of a group stand side by side under its heading."""
     parts: list[Markup] = []
-    for group in dict.fromkeys(content.group for content in contents):
-        members = [content for content in contents if content.group == group]
+    for group, grouped in groupby(contents, key=lambda content: content.group):
+        members = list(grouped)
         if group:
             inner = joined(figure(member, "h4") for member in members)
             parts += [tag("h3", group), tag("div", inner, class_="panels")]

@@ -30,12 +30,13 @@ from study.report.page.parts import (
     section,
     table,
 )
-from study.report.standing import best
+from study.report.standing import best, chosen
 from study.report.summary import StudySummary
 from study.report.table import leaderboard
 from study.report.words import (
     architecture_sentence,
     architecture_words,
+    headline_choices,
     seed_line,
     size_words,
     space_parameters,
@@ -94,8 +95,8 @@ def _trusted_number(summary: StudySummary, metric: str) -> tuple[str, str, str]:
 
 
 def result(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
-    """Return what was found: the best candidate and its drawing."""
-    winner = best(records, summary)
+    """Return what was found: the candidate the study stands for, and its drawing."""
+    winner = chosen(records, summary)
     sentences = [
         account.found_words(records, summary),
         account.counts_words(records, summary),
@@ -103,7 +104,8 @@ def result(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
     ]
     if winner is None:
         return section("result", "What was found", paragraphs(sentences))
-    words = tag("div", paragraphs(sentences), *_candidate(winner, summary))
+    kind = "best" if winner is best(records, summary) else "confirmed"
+    words = tag("div", paragraphs(sentences), *_candidate(winner, kind, summary))
     drawing = architecture_svg(winner.architecture)
     return section(
         "result",
@@ -112,14 +114,18 @@ def result(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
     )
 
 
-def _candidate(winner: TrialRecord, summary: StudySummary) -> list[Child]:
-    line = seed_line(winner, space_parameters([winner], summary), summary.objective.metric)
+def _candidate(winner: TrialRecord, kind: str, summary: StudySummary) -> list[Child]:
+    names = space_parameters([winner], summary)
+    metric = summary.objective.metric
+    line = headline_choices(winner, names, metric)
+    full = seed_line(winner, names, metric)
     words = architecture_words(winner.architecture)
     return [
-        tag("h3", f"The best candidate, trial {winner.number}"),
-        tag("p", line, class_="line"),
+        tag("h3", f"The {kind} candidate, trial {winner.number}"),
+        tag("p", line, class_="seed-line"),
         tag("p", tag("code", words)) if words else None,
         paragraphs([architecture_sentence(winner.architecture), size_words(winner)]),
+        folded("All its parameters", paragraphs([full])) if line != full else None,
     ]
 
 
@@ -166,7 +172,7 @@ def final_test(summary: StudySummary) -> Markup:
         "Test",
         paragraphs(outcome_account.final_test_words(found)),
         tag("div", *(figure(plot) for plot in plots), class_="panels wide"),
-        *(table(each) for each in outcome_account.final_test_tables(found)),
+        tag("div", *map(table, outcome_account.final_test_tables(found)), class_="panels wide"),
         *ledger,
     )
 
@@ -179,7 +185,7 @@ def method(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
     return section(
         "method",
         "What was searched, how, at what cost",
-        paragraphs([told, account.cost_words(records, summary)]),
+        paragraphs([told]),
         folded("The search space as it was declared", literal(summary.space_text)),
         table(account.cost_table(records, summary)),
     )
