@@ -1,0 +1,56 @@
+"""Small studies on a closed form, for tests of what surrounds the training."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from study.config import StudySettings, make_settings
+from study.records import TrialRecord
+from study.search_space.loading import read_space_text
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def settings(**changes: Any) -> StudySettings:
+    """Return settings of a study that trains nothing."""
+    name, text = read_space_text("seed")
+    values: dict[str, Any] = {
+        "study": "test",
+        "space_name": name,
+        "space_text": text,
+        "dataset": "digits",
+        "estimator": "synthetic",
+        "trials": 8,
+    }
+    return make_settings(**{**values, **changes})
+
+
+def outcome(trials: tuple[TrialRecord, ...]) -> list[tuple[Any, ...]]:
+    """Return what must not depend on interruptions: candidates and values by place."""
+    done = {t.place: t for t in trials if t.state in ("complete", "pruned")}
+    return [(place, done[place].params, done[place].objectives) for place in sorted(done)]  # type: ignore[type-var]
+
+
+def command(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    """Start the command line as a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment.pop("OPTUNA_STORAGE", None)
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "run_study.py"), *arguments],
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def answer(*arguments: str, cwd: Path) -> tuple[int, str, str]:
+    """Run the command line and return exit code, stdout and stderr."""
+    process = command(*arguments, cwd=cwd)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err

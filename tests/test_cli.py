@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.studies import ROOT, answer, command
+
+SYNTHETIC = ("--dataset", "digits", "--estimator", "synthetic", "--workers", "1", "--quiet")
+
+
+def test_a_study_runs_and_is_listed_reported_and_deleted(tmp_path: Path) -> None:
+    code, out, _ = answer("run", "seed", "--trials", "4", *SYNTHETIC, cwd=tmp_path)
+    assert code == 0
+    assert "Conv layers: " in out
+    assert "4 of 4" in answer("list", cwd=tmp_path)[1]
+    report = json.loads(answer("report", "seed", "--format", "json", cwd=tmp_path)[1])
+    assert {"study", "direction", "metric", "settings", "trials", "best"} <= report.keys()
+    assert len(report["trials"]) == 4
+    assert report["best"]["value"] == max(trial["value"] for trial in report["trials"])
+    assert answer("delete", "seed", "--yes", cwd=tmp_path)[0] == 0
+    assert answer("best", "seed", cwd=tmp_path)[0] == 1
+
+
+def test_errors_are_one_message_and_the_right_exit_code(tmp_path: Path) -> None:
+    for arguments, expected in (
+        (("best", "nothing"), 1),
+        (("run", "sed"), 1),
+        (("run", "seed", "--bogus"), 2),
+        (("run", "seed", "--sampler", "tpee", *SYNTHETIC), 2),
+        (("run", "seed", "--dataset", "chestmnist"), 1),
+        (("report", "x", "--storage", "study.db"), 1),
+    ):
+        code, _, err = answer(*arguments, cwd=tmp_path)
+        assert code == expected, (arguments, err)
+        assert err.strip()
+        assert "Traceback" not in err
+
+
+def test_help_and_check_load_neither_torch_nor_optuna(tmp_path: Path) -> None:
+    script = (
+        "import sys\n"
+        "from study.cli import main\n"
+        "code = main(['check', 'seed'])\n"
+        "assert code == 0\n"
+        "print({'torch', 'optuna'} & set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.endswith("set()\n")
+    assert "9,940" in done.stdout
+
+
+def test_ctrl_c_parks_the_trial_and_tells_how_to_resume(tmp_path: Path) -> None:
+    slow = ("--dataset", "digits", "--estimator", "synthetic,delay=0.3", "--workers", "1")
+    process = command("run", "seed", "--trials", "50", *slow, cwd=tmp_path)
+    assert process.stderr is not None
+    process.stderr.readline()  # the first trial is done
+    process.send_signal(signal.SIGINT)
+    start = time.monotonic()
+    _, err = process.communicate(timeout=10)
+    assert time.monotonic() - start < 2
+    assert process.returncode == 130
+    assert "resume seed" in err
