@@ -71,10 +71,9 @@ def run_study(
     Raises:
         StudyError: The space, the settings, the data or the storage cannot be used.
     """
-    stored, notes = prepare(settings, place)
-    return continue_study(
-        stored, place, workers=workers, stop=stop or Stop(), quiet=quiet, notes=notes
-    )
+    stop = stop or Stop()
+    stored, notes = prepare(settings, place, stop=stop)
+    return continue_study(stored, place, workers=workers, stop=stop, quiet=quiet, notes=notes)
 
 
 def continue_study(
@@ -105,7 +104,9 @@ def continue_study(
     return StudyResult(stored=stored, work=work, trials=trials, notes=notes)
 
 
-def prepare(settings: StudySettings, place: Place) -> tuple[StoredStudy, tuple[str, ...]]:
+def prepare(
+    settings: StudySettings, place: Place, *, stop: Stop
+) -> tuple[StoredStudy, tuple[str, ...]]:
     """Check everything that can be checked, then create the study or load it.
 
     Returns:
@@ -115,7 +116,7 @@ def prepare(settings: StudySettings, place: Place) -> tuple[StoredStudy, tuple[s
         StudyError: Something does not fit; nothing has been written then.
     """
     quiet_optuna()
-    data, described = load_data(settings, place)
+    data, described = load_data(settings, place, interrupted=stop)
     image = ImageFormat(**described["image"])
     space = settings.space(image)
     notes = list(described["notes"]) + list(check(settings, space, image))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,10 +39,17 @@ class Place:
     label: str = "worker"
 
 
-def load_data(settings: StudySettings, place: Place) -> tuple[SearchData | None, dict[str, Any]]:
+def load_data(
+    settings: StudySettings, place: Place, *, interrupted: Callable[[], bool] = lambda: False
+) -> tuple[SearchData | None, dict[str, Any]]:
     """Return the training and validation images, and what is stored of them.
 
-    The images are None where the estimator looks at none.
+    The images are None where the estimator looks at none. A download shows its progress on
+    stderr.
+
+    Raises:
+        KeyboardInterrupt: ``interrupted`` said so while a file was downloaded; what is here is
+            kept, and the next call goes on from there.
     """
     from study.data.dataset import image_format, load_search_data
 
@@ -54,6 +63,7 @@ def load_data(settings: StudySettings, place: Place) -> tuple[SearchData | None,
         size=settings.size,
         split=settings.split,
         seed=settings.seed,
+        progress=_Download(settings.dataset, interrupted),
     )
     return data, {
         "name": data.name,
@@ -108,3 +118,21 @@ def machine_facts(
     probe = probe_precision(device)
     seconds = {name: round(value, 6) for name, value in probe.seconds.items()}
     return {**facts, "precision": probe.precision, "precision_seconds": seconds}
+
+
+class _Download:
+    """Shows how much of a file is here, and hears the wish to stop."""
+
+    def __init__(self, name: str, interrupted: Callable[[], bool]) -> None:
+        self._name, self._interrupted, self._shown = name, interrupted, -1
+
+    def __call__(self, here: int, whole: int) -> None:
+        if self._interrupted():
+            raise KeyboardInterrupt
+        tenth = 10 * here // whole if whole else 0
+        if tenth == self._shown:
+            return
+        self._shown = tenth
+        size = f" of {whole / 1e6:,.0f}" if whole else ""
+        text = f"downloading {self._name}: {here / 1e6:,.0f}{size} MB"
+        print(text, file=sys.stderr, flush=True)  # noqa: T201
