@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from study.search_space.candidate import Value, Values
+from study.search_space.point import PointKey, point_key
 from study.search_space.space import (
     AnyParameter,
     CategoricalParameter,
@@ -25,10 +26,8 @@ from study.search_strategy.history import (
     Exhausted,
     History,
     Observation,
-    PointKey,
     Proposal,
     generator,
-    point_key,
 )
 from study.search_strategy.sampler_spec import Chosen, Identity, Setup
 

@@ -109,21 +109,51 @@ def generator(seed: int, *purpose: int | str) -> np.random.Generator:
 
 
 def rank_rewards(observations: Sequence[Observation]) -> list[float]:
-    """Return each trial's reward: its rank quantile among the trials up to and including it.
+    """Return each trial's reward: its rank quantile among the trials up to and including it."""
+    ranking = Ranking()
+    return [ranking.add(observation) for observation in observations]
+
+
+class Ranking:
+    """The trials so far in order of merit, and the reward of the newest.
 
     Rewards lie in [0, 1], 1 for the best so far, and do not change under any increasing
     transformation of the scores. Complete trials stand above pruned ones, which are ordered by
     the step they reached and then by their score at it; failed ones are last. The first trial
     gets 0.5.
     """
-    order: list[tuple[float, ...]] = []
-    rewards = []
-    for observation in observations:
-        key = merit(observation)
+
+    def __init__(self) -> None:
+        self._order: list[tuple[float, ...]] = []
+
+    def add(self, observation: Observation) -> float:
+        """Return the observation's rank quantile among those before it, and keep it."""
+        order, key = self._order, merit(observation)
         low, high = bisect.bisect_left(order, key), bisect.bisect_right(order, key)
-        rewards.append((low + high) / (2 * len(order)) if order else 0.5)
+        reward = (low + high) / (2 * len(order)) if order else 0.5
         order.insert(high, key)
-    return rewards
+        return reward
+
+    def copy(self) -> Ranking:
+        """Return a copy that later observations do not change."""
+        copied = Ranking()
+        copied._order = self._order.copy()
+        return copied
+
+
+def rank_quantiles(observations: Sequence[Observation]) -> list[float]:
+    """Return each trial's rank quantile among all of them: 1 for the best, 0 for the worst.
+
+    Equal merits share the middle of their ranks; a trial alone gets 0.5.
+    """
+    merits = [merit(observation) for observation in observations]
+    order = sorted(merits)
+    last = max(len(order) - 1, 1)
+    quantile = {
+        key: (bisect.bisect_left(order, key) + bisect.bisect_right(order, key) - 1) / (2 * last)
+        for key in set(merits)
+    }
+    return [quantile[key] if len(order) > 1 else 0.5 for key in merits]
 
 
 def merit(observation: Observation) -> tuple[float, ...]:
@@ -147,11 +177,3 @@ def trailing_repeats(observations: Sequence[Observation]) -> int:
         first.setdefault(observation.candidate_id, index)
     repeats = [first[o.candidate_id] != index for index, o in enumerate(observations)]
     return len(list(itertools.takewhile(bool, reversed(repeats))))
-
-
-PointKey = tuple[tuple[str, bool, Value], ...]
-
-
-def point_key(values: Values) -> PointKey:
-    """Return what tells two points apart: names and values, ``True`` not being ``1``."""
-    return tuple((name, isinstance(values[name], bool), values[name]) for name in sorted(values))

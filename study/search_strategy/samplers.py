@@ -7,9 +7,13 @@ from types import MappingProxyType
 
 from study.errors import SettingsError
 from study.options import Option, Options, parse_choice
+from study.search_strategy.evolution import evolution
 from study.search_strategy.fixed_sequence import grid, quasi_random, refuse_grid
 from study.search_strategy.history import Strategy
+from study.search_strategy.local_search import local_search
+from study.search_strategy.q_learning import metaqnn, q_learning
 from study.search_strategy.random_search import RandomSearch
+from study.search_strategy.reinforce import reinforce
 from study.search_strategy.sampler_spec import Chosen, SamplerSpec, Setup
 
 
@@ -29,6 +33,14 @@ def _options(**options: Option) -> Options:
 
 def _switch(default: str, meaning: str) -> Option:
     return Option(default=default, choices=("true", "false"), meaning=meaning)
+
+
+def _q_options(*, alpha: float, order: int) -> Options:
+    return _options(
+        alpha=Option(default=alpha, low=0.0, high=1.0, meaning="step size"),
+        order=Option(default=order, low=0, high=1, meaning="earlier choices a state remembers"),
+        replays=Option(default=100, low=0, high=100_000, meaning="trials replayed a trial"),
+    )
 
 
 SAMPLERS: Mapping[str, SamplerSpec] = MappingProxyType(
@@ -64,6 +76,41 @@ SAMPLERS: Mapping[str, SamplerSpec] = MappingProxyType(
                 multivariate=_switch("true", "model parameters together"),
                 group=_switch("true", "model parameters that are active together by themselves"),
                 constant_liar=_switch("true", "keep away from candidates in training"),
+            ),
+        ),
+        "reinforce": SamplerSpec(
+            meaning="policy gradient with a softmax for each parameter; learns within 50 trials",
+            build=reinforce,
+            options=_options(
+                step=Option(default=0.3, low=1e-6, high=100.0, meaning="learning rate"),
+                entropy=Option(
+                    default=0.0, low=0.0, high=10.0, meaning="weight of an entropy bonus"
+                ),
+            ),
+        ),
+        "q_learning": SamplerSpec(
+            meaning="Q-learning over the sequence of choices, Monte-Carlo returns",
+            build=q_learning,
+            options=_q_options(alpha=0.1, order=0),
+        ),
+        "q_learning:metaqnn": SamplerSpec(
+            meaning="MetaQNN as published: Bellman backups; meant for thousands of trials",
+            build=metaqnn,
+            options=_q_options(alpha=0.01, order=1),
+        ),
+        "evolution": SamplerSpec(
+            meaning="regularised evolution: mutate the best of a few, the oldest dies",
+            build=evolution,
+            options=_options(
+                population=Option(default=20, low=1, high=100_000, meaning="members alive"),
+                sample=Option(default=5, low=1, high=100_000, meaning="members compared"),
+            ),
+        ),
+        "local_search": SamplerSpec(
+            meaning="climbs by single changes, from random points",
+            build=local_search,
+            options=_options(
+                start=Option(default=10, low=1, high=100_000, meaning="random points at first")
             ),
         ),
     }

@@ -6,6 +6,7 @@ import pytest
 
 from study.errors import SettingsError
 from study.search_space.candidate import ImageFormat, Values
+from study.search_space.point import point_key
 from study.search_space.space import (
     Bound,
     CategoricalParameter,
@@ -19,7 +20,6 @@ from study.search_strategy.history import (
     Observation,
     Strategy,
     generator,
-    point_key,
 )
 from study.search_strategy.sampler_spec import Setup
 from study.search_strategy.samplers import make_strategy
