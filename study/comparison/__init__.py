@@ -1,0 +1,1 @@
+"""How well do samplers search? Paired repeats on tables, and what they add up to."""
