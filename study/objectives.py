@@ -47,7 +47,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         "latency": Measure(
             key="latency_ms", maximise=False, meaning="milliseconds an image on this device"
         ),
-        **{name: _proxy(name) for name in ("synflow", "jacob_cov", "grad_norm", "snip")},
+        **{name: _proxy(name) for name in ("synflow", "jacob_cov", "naswot", "grad_norm", "snip")},
     }
 )
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from study.options import Options, OptionValue, parse_choice
-from study.performance_estimation import synthetic
+from study.performance_estimation import synthetic, zero_cost
 from study.performance_estimation.estimator import Estimator, Fidelity
 from study.search_space.candidate import ImageFormat
 from study.search_space.space import SearchSpace
@@ -86,6 +86,26 @@ def _synthetic(setup: EstimatorSetup, values: Values) -> Estimator:
     )
 
 
+def _zero_cost(proxy: str) -> EstimatorSpec:
+    def build(setup: EstimatorSetup, values: Values) -> Estimator:
+        return zero_cost.ZeroCostEstimator.for_study(
+            setup,
+            proxy=proxy,
+            images=int(values["images"]),
+            initialisations=int(values["initialisations"]),
+        )
+
+    return EstimatorSpec(
+        meaning=f"no training: {zero_cost.MEANINGS[proxy]}",
+        build=build,
+        options=zero_cost.OPTIONS,
+        metric=proxy,
+    )
+
+
+PROXIES = ("synflow", "jacob_cov", "naswot", "grad_norm", "snip")
+"""Zero-cost scores that a study can be run by alone, with ``--metric`` of the same name."""
+
 ESTIMATORS: Mapping[str, EstimatorSpec] = MappingProxyType(
     {
         "train": EstimatorSpec(meaning="train and validate; the yardstick", build=_train),
@@ -95,6 +115,7 @@ ESTIMATORS: Mapping[str, EstimatorSpec] = MappingProxyType(
             options=synthetic.OPTIONS,
             needs_data=False,
         ),
+        **{proxy: _zero_cost(proxy) for proxy in PROXIES},
     }
 )
 
