@@ -8,7 +8,7 @@ from study.search_space.candidate import ImageFormat
 from study.search_space.document import Entry, entries_of
 from study.search_space.extremes import count_of, draws, least, negated
 from study.search_space.problems import Problems
-from study.search_space.projection import architecture_space
+from study.search_space.projection import size_space
 from study.search_space.reading import number_text, read_number
 from study.search_space.space import Bound, SearchSpace
 
@@ -61,10 +61,10 @@ def note_unsatisfiable(
 ) -> None:
     """Note where no candidate satisfies the constraints.
 
-    Exact where the architectures are few. Otherwise a search that starts in several places looks
+    Exact where the sizes are few. Otherwise a search that starts in several places looks
     for a network inside the bounds, and the message says that it is a search.
     """
-    networks = architecture_space(space)
+    networks = size_space(space)
     size = networks.size()
     exact = size is not None and size <= EXACT_LIMIT
     points = networks.points() if exact else draws(networks)
@@ -72,9 +72,9 @@ def note_unsatisfiable(
         return
     if not exact and least(networks, lambda v: networks.excess(v, image), until=0.0).score == 0.0:
         return
-    searched = f"of its {size} architectures" if exact else "that a search from many starts finds"
+    none = f"none of its {size:,} sizes of network" if exact else "no network that a search finds"
     found = "; ".join(_found(networks, image))
-    message = f"no candidate {searched} satisfies the constraints: {found}; widen the bounds"
+    message = f"{none} satisfies the constraints: {found}; widen the bounds"
     problems.add(entry.line, entry.key, message)
 
 

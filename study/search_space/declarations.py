@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from study.search_space.candidate import Field, Value
 from study.search_space.document import BROKEN, Entry, entries_of
@@ -19,6 +17,7 @@ from study.search_space.reading import (
     read_value,
     read_whole,
 )
+from study.search_space.scales import MOST_VALUES, scale_is_sound
 from study.search_space.space import (
     AnyParameter,
     CategoricalParameter,
@@ -33,8 +32,6 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "categorical": ("type", "choices", "when"),
 }
 KEY_WORDS = tuple(dict.fromkeys(key for keys in KEYS.values() for key in keys))
-MOST_VALUES = 10_000
-"""A stepped range of more values is a typing error, and would be slow to enumerate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,13 +143,13 @@ def _int(
     if ends is None or step is None or log is None:
         return None
     low, high = int(ends[0]), int(ends[1])
-    if not _scale_is_sound(float(low), float(high), float(step), entries, problems):
+    if not scale_is_sound(float(low), float(high), float(step), entries, problems):
         return None
     parameter = IntParameter(name=name, low=low, high=high, step=step, log=log, grid_points=points)
     illegal = [v for v in parameter.values() if v not in field.choices] if field.choices else []
     if illegal:
-        message = f"the range holds {listed(illegal)}; it may hold {listed(field.choices)} only"
-        problems.add(entry.line, entry.key, f"{message}, so write type: categorical")
+        message = f"the range holds {listed(illegal)}, possible are only {listed(field.choices)}"
+        problems.add(entry.line, entry.key, f"{message}; write type: categorical, with choices")
         return None
     return parameter
 
@@ -167,7 +164,7 @@ def _float(
     log, points = _log(entries, problems), _grid_points(entries, problems)
     if ends is None or log is None or (step is None and "step" in entries):
         return None
-    if not _scale_is_sound(*ends, step, entries, problems):
+    if not scale_is_sound(*ends, step, entries, problems):
         return None
     return FloatParameter(
         name=name, low=ends[0], high=ends[1], step=step, log=log, grid_points=points
@@ -181,15 +178,15 @@ def _fits(field: Field, kind: str, entries: Mapping[str, Entry], problems: Probl
         fits = ()
     if kind in fits:
         return True
-    remedy = {"int": "int", "float": "float"}.get(field.kind, "categorical, with choices")
-    values = "true, false" if field.kind == "bool" else listed(field.choices)
-    why = f"; its values: {values}" if field.kind in ("choice", "bool") else ""
-    message = f"found {kind}, but this is no {_KIND_WORDS[kind]}{why}; write type: {remedy}"
+    values, remedy = {
+        "int": ("whole numbers", "int"),
+        "float": ("real numbers", "float"),
+        "bool": ("true and false", "categorical, with choices"),
+        "choice": (listed(field.choices), "categorical, with choices"),
+    }[field.kind]
+    message = f"found {kind}, but its values are {values}; write type: {remedy}"
     problems.add(entries["type"].line, entries["type"].key, message)
     return False
-
-
-_KIND_WORDS = {"int": "whole number", "float": "real number"}
 
 
 def _numeric(field: Field) -> Field:
@@ -241,50 +238,3 @@ def _grid_points(entries: Mapping[str, Entry], problems: Problems) -> int | None
         problems.add(entry.line, entry.key, message)
         return None
     return points
-
-
-def _scale_is_sound(
-    low: float, high: float, step: float | None, entries: Mapping[str, Entry], problems: Problems
-) -> bool:
-    """Note what is wrong with log and step; both ends must be values."""
-    message = _scale_fault(low, high, step, entries)
-    if message is None:
-        return True
-    key, text = message
-    problems.add(entries[key].line, entries[key].key, text)
-    return False
-
-
-def _scale_fault(
-    low: float, high: float, step: float | None, entries: Mapping[str, Entry]
-) -> tuple[str, str] | None:
-    if "log" in entries and entries["log"].value is True:
-        if "step" in entries:
-            return "step", "found together with log: true; remove one, they contradict each other"
-        if low <= 0:
-            return (
-                "low",
-                f"log: true needs low above 0, found {entries['low'].text}; write a "
-                "small positive number, or log: false",
-            )
-    if step is None or "step" not in entries:
-        return None
-    if step <= 0:
-        return "step", f"found {entries['step'].text}; write a number above 0"
-    return _step_fault(Decimal(repr(low)), Decimal(repr(high)), Decimal(repr(step)))
-
-
-def _step_fault(low: Decimal, high: Decimal, step: Decimal) -> tuple[str, str] | None:
-    """Say what is wrong where the steps miss ``high``: silently losing an end is a trap."""
-    if (high - low) / step >= MOST_VALUES:
-        count = math.floor((high - low) / step) + 1
-        return "step", f"gives {count:,} values, more than {MOST_VALUES:,}; write a larger step"
-    if (high - low) % step == 0:
-        return None
-    below = high - (high - low) % step
-    values = [float(low + i * step) for i in range(int((below - low) / step) + 1)]
-    last, following = number_text(values[-1]), number_text(float(below + step))
-    return "step", (
-        f"from {number_text(values[0])} it does not reach high {number_text(float(high))}: the "
-        f"values are {listed(values)}; write high: {last} or high: {following}"
-    )

@@ -21,6 +21,7 @@ from study.search_space.problems import Problems, did_you_mean, listed, quoted
 DEEPEST = 16
 MOST_NODES = 20_000
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9_]{0,29})")
+_LONG = re.compile(r"[-+]?[1-9][0-9_]*")
 _TAG = "tag:yaml.org,2002:"
 _BOOLS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
@@ -140,7 +141,9 @@ def _note_syntax(error: yaml.MarkedYAMLError, text: str, problems: Problems) -> 
     elif line and line <= len(lines) and "\t" in lines[line - 1]:
         message = "a tab stands here; indent with spaces, YAML allows no tabs"
     else:
-        message = f"not YAML: {said}; check colons, brackets, quotes and indentation"
+        start = error.context_mark
+        where = f" (from line {start.line + 1})" if start and start.line + 1 < line else ""
+        message = f"not YAML: {said}{where}; check colons, brackets, quotes and indentation"
     problems.add(line, "", message)
 
 
@@ -179,7 +182,9 @@ def _key(node: yaml.Node, path: str, problems: Problems) -> str | None:
     if isinstance(node, yaml.ScalarNode) and node.tag == _TAG + "str":
         return str(node.value)
     line = node.start_mark.line + 1
-    if isinstance(node, yaml.ScalarNode):
+    if node.tag == _TAG + "merge":
+        problems.add(line, path, "merge keys, <<, are not used here; write the entries out")
+    elif isinstance(node, yaml.ScalarNode):
         message = f"the key {quoted(node.value)} is not text; write the name of a parameter"
         problems.add(line, path, message)
     else:
@@ -206,10 +211,12 @@ def _scalar(
         return int(text)
     if tag == "float" and ":" not in text and math.isfinite(_number(text)):
         return _number(text)
-    if tag != "broken":
-        read_as = _READ_AS.get(tag, "something else")
+    if tag in _READ_AS:
+        read_as = "a number too large" if _LONG.fullmatch(text) else _READ_AS[tag]
         remedy = "write a plain decimal number, or put text in quotes"
         problems.add(line, key, f"YAML reads {quoted(text)} as {read_as}; {remedy}")
+    elif tag != "broken":
+        problems.add(line, key, f"the tag {quoted(tag)} is not used here; remove it")
     return BROKEN
 
 
@@ -217,6 +224,10 @@ _READ_AS = {
     "int": "an octal, binary, hexadecimal or base-60 number",
     "float": "a number that is not finite or in base 60",
     "timestamp": "a date",
+    "merge": "a merge key",
+    "value": "a default key",
+    "null": "nothing",
+    "bool": "true or false",
 }
 
 

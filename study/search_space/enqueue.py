@@ -46,16 +46,16 @@ def read_rows(
         fields: What the value of each parameter and fixed name may be.
         problems: Where problems go.
     """
-    rows: list[Row] = []
+    rows: dict[tuple[tuple[str, Value], ...], Row] = {}
     for item in entries:
         values = _read_row(item, space, fields, problems)
         if values is None:
             continue
-        twin = next((row for row in rows if row.values == values), None)
-        if twin is not None:
+        row = Row(values=values, entry=item)
+        twin = rows.setdefault(tuple(values.items()), row)
+        if twin is not row:
             problems.add(item.line, item.key, f"repeats {twin.entry.key}; remove one of them")
-        rows.append(Row(values=values, entry=item))
-    return tuple(rows)
+    return tuple(rows.values())
 
 
 def note_disallowed(

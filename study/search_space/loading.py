@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 from study.errors import SearchSpaceError
@@ -11,7 +12,7 @@ from study.search_space.candidate import OCTMNIST, ImageFormat
 from study.search_space.constraints import note_unsatisfiable
 from study.search_space.document import entries_of, read_document
 from study.search_space.enqueue import note_disallowed, read_rows, row_entries
-from study.search_space.problems import Problems, did_you_mean, quoted
+from study.search_space.problems import Problems, did_you_mean
 from study.search_space.space import SearchSpace
 
 KEYS = ("name", "description", "parameters", "constraints", "enqueue")
@@ -49,9 +50,10 @@ def read_space_text(name_or_path: str | Path) -> tuple[str, str]:
     Raises:
         SearchSpaceError: There is no such space or it cannot be read.
     """
-    path = _find(name_or_path)
-    source = path.name if path.parent == SHIPPED else str(name_or_path)
+    source = str(name_or_path)
     try:
+        path = _find(name_or_path)
+        source = path.name if path.parent == SHIPPED else source
         if path.stat().st_size > LARGEST_FILE:
             size = path.stat().st_size
             message = f"{source}: {size:,} bytes; a search space has less than {LARGEST_FILE:,}"
@@ -62,7 +64,8 @@ def read_space_text(name_or_path: str | Path) -> tuple[str, str]:
         message = f"{source}:{line}: not UTF-8 text; save the file as UTF-8"
         raise SearchSpaceError([message]) from None
     except OSError as error:
-        raise SearchSpaceError([f"{source}: cannot be read: {error.strerror}"]) from None
+        message = f"{source!r}: cannot be read: {error.strerror}; give a readable YAML file"
+        raise SearchSpaceError([message]) from None
 
 
 def space_from_text(
@@ -86,10 +89,12 @@ def space_from_text(
         problems.raise_any()
     document = read_document(text, problems)
     entries = entries_of(document, KEYS, problems)
+    if not isinstance(document.value, Mapping):
+        problems.raise_any()
     space = assemble(entries, document.line, problems)
+    sound = not problems.found
     unread = row_entries(entries["enqueue"], problems) if "enqueue" in entries else ()
-    problems.raise_any()
-    rows = read_rows(unread, space, VALUE_FIELDS, problems)
+    rows = read_rows(unread, space, VALUE_FIELDS, problems) if sound else ()
     problems.raise_any()
     if space.constraints:
         note_unsatisfiable(space, image, entries["constraints"], problems)
@@ -106,11 +111,13 @@ def _find(name_or_path: str | Path) -> Path:
         return SHIPPED / f"{name}.yaml"
     path = Path(name_or_path)
     if path.is_dir():
-        message = f"{quoted(name)} is a folder; give the YAML file in it"
-    elif "\0" not in name and path.exists():
+        message = f"{name!r} is a folder; give the YAML file in it"
+    elif path.is_file():
         return path
+    elif path.exists():
+        message = f"{name!r} is no file that can be read twice; give a YAML file"
     elif path.suffix or len(path.parts) > 1:
-        message = f"{quoted(name)}: no such file; shipped spaces: {', '.join(shipped_spaces())}"
+        message = f"{name!r}: no such file; shipped spaces: {', '.join(shipped_spaces())}"
     else:
-        message = f"no search space {quoted(name)}{did_you_mean(name, shipped_spaces())}"
+        message = f"no search space {name!r}{did_you_mean(name, shipped_spaces())}"
     raise SearchSpaceError([message])

@@ -17,6 +17,12 @@ def architecture_space(space: SearchSpace) -> SearchSpace:
     return _projected(space, lambda name: name not in RECIPE_FIELDS)
 
 
+def size_space(space: SearchSpace) -> SearchSpace:
+    """Return the space of what decides how many parameters and MACs a network has."""
+    sizeless = {*RECIPE_FIELDS, "activation", "dropout"}
+    return _projected(space, lambda name: name not in sizeless)
+
+
 def recipe_space(space: SearchSpace) -> SearchSpace:
     """Return the space of the recipe alone, without constraints, which are on the network.
 

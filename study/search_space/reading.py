@@ -17,23 +17,25 @@ def read_value(entry: Entry, field: Field, problems: Problems) -> Value | None:
     """Return the entry as a value that ``field`` may hold, or None where it cannot."""
     match field.kind:
         case "int":
-            value: Value | None = read_whole(entry, problems)
+            value: Value | None = read_whole(entry, problems, f"a whole number, {_ends(field)}")
         case "float":
-            value = read_number(entry, problems)
+            value = read_number(entry, problems, f"a number, {_ends(field)}")
         case "bool":
             return read_flag(entry, problems)
         case "choice":
             return _read_choice(entry, field, problems)
     if value is not None and not field.low <= float(value) <= field.high:
-        message = (
-            f"found {entry.text}; write {number_text(field.low)} to {number_text(field.high)}"
-        )
-        problems.add(entry.line, entry.key, f"{message} ({field.meaning})")
+        message = f"found {entry.text}; write {_ends(field)} ({field.meaning})"
+        problems.add(entry.line, entry.key, message)
         return None
     return value
 
 
-def read_number(entry: Entry, problems: Problems) -> float | None:
+def _ends(field: Field) -> str:
+    return f"{number_text(field.low)} to {number_text(field.high)}"
+
+
+def read_number(entry: Entry, problems: Problems, wanted: str = "a number") -> float | None:
     """Return a real number, or None and a problem."""
     value = entry.value
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -41,11 +43,11 @@ def read_number(entry: Entry, problems: Problems) -> float | None:
             return float(value) + 0.0  # -0.0 becomes 0.0
         problems.add(entry.line, entry.key, f"found {entry.text}; write a number below 1.0e+15")
         return None
-    _note_no_number("a number", entry, problems)
+    _note_no_number(wanted, entry, problems)
     return None
 
 
-def read_whole(entry: Entry, problems: Problems) -> int | None:
+def read_whole(entry: Entry, problems: Problems, wanted: str = "a whole number") -> int | None:
     """Return a whole number, or None and a problem."""
     value = entry.value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -56,7 +58,7 @@ def read_whole(entry: Entry, problems: Problems) -> int | None:
         message = f"expected a whole number, found {entry.text}{near}"
         problems.add(entry.line, entry.key, message)
         return None
-    _note_no_number("a whole number", entry, problems)
+    _note_no_number(wanted, entry, problems)
     return None
 
 
@@ -109,7 +111,7 @@ def _note_no_number(wanted: str, entry: Entry, problems: Problems) -> None:
     """Note that no number was found; text that means one gets YAML's way to write it."""
     if entry.value is BROKEN:
         return
-    message = f"expected {wanted}, found {entry.described()}"
+    message = f"expected {wanted.partition(',')[0]}, found {entry.described()}"
     number = _as_number(entry.value) if isinstance(entry.value, str) else None
     remedy = f"write {wanted}" if number is None else f"write {number_text(number)}"
     why = "" if number is None else f" (YAML 1.1 reads {entry.text} as text)"

@@ -1,0 +1,237 @@
+"""What holds for every search space: drawn from arbitrary sound ones and the shipped ones."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from study.search_space.candidate import OCTMNIST, Value, Values
+from study.search_space.loading import load_space, shipped_spaces, space_from_text
+from study.search_space.parameter import (
+    MAX_BINS,
+    AnyParameter,
+    CategoricalParameter,
+    FloatParameter,
+    IntParameter,
+    bins,
+    grid_values,
+    same_value,
+)
+from study.search_space.resolve import candidate_id
+from study.search_space.space import Bound, Condition, SearchSpace
+from tests.search_space.strategies import as_yaml, valid_documents
+
+PROPERTY = settings(max_examples=60, deadline=None)
+
+
+def _space(document: dict[str, Any]) -> SearchSpace:
+    return space_from_text(as_yaml(document), source="drawn.yaml")
+
+
+def _has(parameter: AnyParameter, value: Value) -> bool:
+    """Tell whether a value is one of the parameter's."""
+    values = parameter.values()
+    if values is not None:
+        return any(same_value(value, v) for v in values)
+    assert isinstance(parameter, FloatParameter)
+    return isinstance(value, float) and parameter.low <= value <= parameter.high
+
+
+def _is_valid(space: SearchSpace, values: Values) -> bool:
+    """Tell whether exactly the active parameters have a value, each one of its own."""
+    active = [p for p in space.parameters if space.is_active(p, values)]
+    return list(values) == [p.name for p in active] and all(
+        _has(p, values[p.name]) for p in active
+    )
+
+
+@PROPERTY
+@given(valid_documents(), st.integers(0, 2**32))
+def test_drawn_points_are_valid(document: dict[str, Any], seed: int) -> None:
+    space = _space(document)
+    rng = np.random.default_rng(seed)
+    for _ in range(5):
+        values = space.sample(rng)
+        assert _is_valid(space, values)
+        assert len(candidate_id(space.candidate(values), OCTMNIST)) == 16
+
+
+@PROPERTY
+@given(valid_documents(), st.integers(0, 2**32))
+def test_completing_twice_changes_nothing(document: dict[str, Any], seed: int) -> None:
+    space = _space(document)
+    rng = np.random.default_rng(seed)
+    mixed = {**space.sample(rng), **space.sample(rng)}
+    completed = space.complete(mixed, rng)
+    assert _is_valid(space, completed)
+    assert space.complete(completed, rng) == completed
+
+
+@PROPERTY
+@given(valid_documents(countable=True))
+def test_size_is_the_number_of_points_and_all_are_valid(document: dict[str, Any]) -> None:
+    space = _space(document)
+    size = space.size()
+    assert size is not None
+    assume(size <= 3000)
+    points = list(space.points())
+    assert len(points) == size
+    assert len({tuple(point.items()) for point in points}) == size
+    assert all(_is_valid(space, point) for point in points)
+
+
+@PROPERTY
+@given(valid_documents())
+def test_bins_and_grids_are_values_of_the_parameter(document: dict[str, Any]) -> None:
+    for parameter in _space(document).parameters:
+        cut = bins(parameter)
+        assert cut
+        assert all(_has(parameter, value) for value in cut)
+        assert len(set(cut)) == len(cut)
+        grid = grid_values(parameter)
+        assert grid is None or all(_has(parameter, value) for value in grid)
+        if not isinstance(parameter, CategoricalParameter):
+            assert len(cut) <= MAX_BINS
+            assert cut[0] == parameter.low
+            assert math.isclose(cut[-1], (parameter.values() or [parameter.high])[-1])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", shipped_spaces())
+def test_shipped_spaces_draw_candidates_that_satisfy_their_constraints(name: str) -> None:
+    space = load_space(name)
+    rng = np.random.default_rng(0)
+    drawn = [space.sample(rng) for _ in range(100)]
+    allowed = [values for values in drawn if space.allows(values, OCTMNIST)]
+    assert len(allowed) > 50
+    assert all(_is_valid(space, values) for values in drawn)
+
+
+@pytest.mark.parametrize("name", ["seed", "seed_rows", "small"])
+def test_the_grid_of_a_shipped_space_starts_with_valid_points(name: str) -> None:
+    space = load_space(name)
+    assert all(_is_valid(space, point) for point in islice(space.points(), 50))
+
+
+def test_the_seed_has_both_ends_of_every_range() -> None:
+    space = load_space("seed")
+    assert space.size() == 5 * 497 * 4
+    points = list(space.points())
+    assert points[0] == {"conv_layers": 1, "hidden_units": 16, "dropout": 0}
+    assert points[-1] == {"conv_layers": 5, "hidden_units": 512, "dropout": 0.8}
+
+
+def test_a_grid_of_points_includes_both_ends() -> None:
+    rate = FloatParameter(name="learning_rate", low=1e-4, high=1e-1, log=True, grid_points=4)
+    assert grid_values(rate) == (1e-4, 1e-3, 1e-2, 1e-1)
+    width = IntParameter(name="hidden_units", low=16, high=512, grid_points=5)
+    assert grid_values(width) == (16, 140, 264, 388, 512)
+
+
+def test_bins_of_a_range_of_powers_of_two_are_the_powers() -> None:
+    assert bins(IntParameter(name="channels", low=8, high=256)) == (8, 16, 32, 64, 128, 256)
+
+
+def test_bins_stay_inside_a_range_whose_ends_have_many_digits() -> None:
+    parameter = FloatParameter(name="dropout", low=0.123456789, high=0.1234567891)
+    assert all(parameter.low <= float(value) <= parameter.high for value in bins(parameter))
+
+
+def test_stepped_reals_are_the_numbers_that_optuna_counts() -> None:
+    values = FloatParameter(name="dropout", low=0.0, high=0.6, step=0.1).values()
+    assert values == (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+    space = SearchSpace(
+        name="x", parameters=(FloatParameter(name="dropout", low=0.0, high=0.6, step=0.1),)
+    )
+    noisy = space.candidate({"dropout": 3 * 0.1})
+    assert noisy == space.candidate({"dropout": 0.3})
+
+
+def test_draws_in_the_logarithm_reach_both_ends_of_a_short_range() -> None:
+    parameter = IntParameter(name="shift", low=1, high=3, log=True)
+    rng = np.random.default_rng(0)
+    assert {parameter.draw(rng) for _ in range(200)} == {1, 2, 3}
+
+
+def test_inactive_parameters_get_no_value_and_make_what_hangs_on_them_inactive() -> None:
+    space = SearchSpace(
+        name="chain",
+        parameters=(
+            CategoricalParameter(name="optimizer", choices=("adam", "sgd")),
+            CategoricalParameter(
+                name="momentum",
+                choices=(0.5, 0.9),
+                when=(Condition(parameter="optimizer", values=("sgd",)),),
+            ),
+            CategoricalParameter(
+                name="shift",
+                choices=(0, 1),
+                when=(Condition(parameter="momentum", values=(0.9,)),),
+            ),
+        ),
+    )
+    assert list(space.points()) == [
+        {"optimizer": "adam"},
+        {"optimizer": "sgd", "momentum": 0.5},
+        {"optimizer": "sgd", "momentum": 0.9, "shift": 0},
+        {"optimizer": "sgd", "momentum": 0.9, "shift": 1},
+    ]
+    assert space.size() == 4
+
+
+def test_many_conditions_are_counted_without_visiting_the_points() -> None:
+    layers = tuple(
+        IntParameter(
+            name=name,
+            low=1,
+            high=1000,
+            when=(Condition(parameter="norm", values=("batch",)),),
+        )
+        for name in ("channels", "hidden_units", "batch_size", "epochs")
+    )
+    last = CategoricalParameter(
+        name="flip",
+        choices=(False, True),
+        when=tuple(Condition(parameter=layer.name, values=(1, 2)) for layer in layers),
+    )
+    norm = CategoricalParameter(name="norm", choices=("none", "batch"))
+    space = SearchSpace(name="many", parameters=(norm, *layers, last))
+    assert space.size() == 1 + 1000**4 + 2**4
+
+
+def test_a_float_without_step_has_no_points() -> None:
+    space = SearchSpace(
+        name="x", parameters=(FloatParameter(name="learning_rate", low=0.1, high=1.0),)
+    )
+    assert space.size() is None
+    with pytest.raises(ValueError, match="learning_rate: a float without step"):
+        list(space.points())
+
+
+@pytest.mark.parametrize(
+    ("bound", "number", "excess"),
+    [
+        (Bound(high=100), 100, 0.0),
+        (Bound(high=100), 150, 0.5),
+        (Bound(low=100), 50, 1.0),
+        (Bound(low=100, high=200), 150, 0.0),
+        (Bound(high=0), 1, math.inf),
+        (Bound(low=10), 0, 9.0),
+    ],
+)
+def test_excess_says_how_far_outside_a_number_is(
+    bound: Bound, number: float, excess: float
+) -> None:
+    assert bound.excess(number) == excess
+
+
+def test_fixing_a_field_changes_the_candidate_and_nothing_else() -> None:
+    space = load_space("seed").with_fixed(epochs=7)
+    candidate = space.candidate({"conv_layers": 1, "hidden_units": 16, "dropout": 0.0})
+    assert candidate.recipe.epochs == 7
+    assert space.parameters == load_space("seed").parameters
