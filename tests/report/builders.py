@@ -80,21 +80,14 @@ def twin(number: int, of: int | str, value: float = 0.8, **changes: Any) -> Tria
 def pruned(number: int, value: float = 0.6, **changes: Any) -> TrialRecord:
     """Return a pruned trial."""
     reason = f"pruned at epoch 1: {value:.4f}, cut 0.7810 of 9"
-    return seed_trial(
-        number,
-        value=value,
-        state="pruned",
-        reason=reason,
-        intermediate={1: value},
-        epochs=1.0,
-        **changes,
-    )
+    base: dict[str, Any] = {"state": "pruned", "reason": reason, "epochs": 1.0}
+    return seed_trial(number, value=value, **{**base, "intermediate": {1: value}, **changes})
 
 
 def failed(number: int, kind: str = "out of memory", **changes: Any) -> TrialRecord:
     """Return a failed trial."""
     failure = Failure(kind=kind, text="tried to allocate 20 GiB")
-    return seed_trial(number, value=None, state="failed", failure=failure, **changes)
+    return seed_trial(number, value=None, **{"state": "failed", "failure": failure, **changes})
 
 
 def seed_study(count: int = 40, seed: int = 0) -> list[TrialRecord]:

@@ -1,0 +1,111 @@
+"""Whatever lies in a storage, every format of the report can be made of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from rich.console import Console
+
+from study.records import TrialRecord
+from study.report.csv_report import to_csv
+from study.report.drawing import architecture_svg
+from study.report.figures.collection import all_figures
+from study.report.figures.curves import trial_curve
+from study.report.html import to_html
+from study.report.json_report import to_json
+from study.report.listing import best_text
+from study.report.markdown import to_markdown
+from study.report.notes import study_note, trial_note
+from study.report.rich_table import as_rich
+from study.report.summary import StudySummary
+from study.report.table import as_text, leaderboard
+from tests.report.builders import (
+    failed,
+    full_summary,
+    pruned,
+    seed_trial,
+    summary,
+    twin,
+    two_objectives,
+)
+from tests.report.strategies import RECORDS
+
+SUMMARIES = {
+    "one objective": summary(),
+    "minimised": summary(
+        objectives=(two_objectives()[1],), parameters=(), processes=(), target=None
+    ),
+    "two objectives": summary(objectives=two_objectives()),
+    "tested": full_summary(),
+}
+
+
+def strictly(text: str) -> Any:
+    """Read JSON, refusing what strict JSON does not have."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def make_everything(records: list[TrialRecord], study: StudySummary) -> None:
+    """Make every format and look whether it has the right form."""
+    assert len(strictly(to_json(records, study))["trials"]) == len(records)
+    assert len(list(csv.reader(io.StringIO(to_csv(records, study))))) == len(records) + 1
+    table = leaderboard(records, study)
+    assert len(table.rows) == len(records)
+    assert all(len(row) == len(table.headers) for row in table.rows)
+    assert as_text(table).endswith("\n")
+    Console(file=io.StringIO(), width=80).print(as_rich(table))
+    assert best_text(records, study)
+    assert to_markdown(records, study).startswith("# ")
+    assert study_note(records, study)
+    for record in records:
+        assert trial_note(record, study)
+        architecture_svg(record.architecture)
+        trial_curve(record, study)
+    for figure in all_figures(records, study):
+        assert figure.text
+        strictly(figure.plot.to_json())
+
+
+@pytest.mark.parametrize("study", SUMMARIES.values(), ids=SUMMARIES)
+@settings(max_examples=40, deadline=None)
+@given(records=RECORDS)
+def test_any_records_give_every_format(study: StudySummary, records: list[TrialRecord]) -> None:
+    make_everything(records, study)
+
+
+@settings(max_examples=8, deadline=None)
+@given(records=RECORDS)
+def test_any_records_give_a_page(records: list[TrialRecord]) -> None:
+    page = to_html(records, summary())
+    assert page.startswith("<!doctype html>")
+    assert page.endswith("</html>\n")
+
+
+STUDIES = {
+    "no trials": [],
+    "one trial": [seed_trial(0)],
+    "all failed": [failed(0), failed(1, "killed"), failed(2, "non-finite")],
+    "only twins of another study": [twin(0, "old/3"), twin(1, "old/4")],
+    "only twins of trials that are gone": [twin(5, 1), twin(6, 2)],
+    "only pruned": [pruned(0), pruned(1)],
+    "not a number": [seed_trial(0, value=math.nan), seed_trial(1, value=math.inf)],
+    "all alike": [seed_trial(number, value=0.5) for number in range(4)],
+    "just begun": [TrialRecord(number=0, state="running"), TrialRecord(number=1, state="waiting")],
+}
+
+
+@pytest.mark.parametrize("study", SUMMARIES.values(), ids=SUMMARIES)
+@pytest.mark.parametrize("records", STUDIES.values(), ids=STUDIES)
+def test_an_odd_study_gives_every_format(records: list[TrialRecord], study: StudySummary) -> None:
+    make_everything(records, study)
+    assert to_html(records, study).endswith("</html>\n")

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from study.report.figures.collection import all_figures, outcome_figures, search_figures
+from study.report.figures.confusion import confusion
+from study.report.figures.curves import curves, trial_curve
+from study.report.figures.figure import Figure, standalone
+from study.report.figures.history import best_so_far, history
+from study.report.figures.importance import importance
+from study.report.figures.intervals import IntervalRow, confirmed, intervals
+from study.report.figures.parallel import parallel
+from study.report.figures.pareto import pareto, size_and_value
+from study.report.figures.reliability import reliability
+from study.report.figures.scales import INACTIVE, scale_of
+from study.report.figures.slices import MOST_SLICES, slices
+from study.report.figures.timeline import timeline
+from study.report.outcomes import Spread
+from tests.report.builders import (
+    confirmation,
+    failed,
+    final_test,
+    full_summary,
+    pruned,
+    seed_study,
+    seed_trial,
+    stages_study,
+    summary,
+    twin,
+    two_objectives,
+)
+
+
+def drawn(figure: Figure | None) -> Figure:
+    assert figure is not None
+    return figure
+
+
+def test_a_tested_study_has_every_figure() -> None:
+    names = [figure.name for figure in all_figures(seed_study(), full_summary())]
+    assert names == [
+        "history", "size", "parallel", "importance", "slice-conv_layers", "slice-hidden_units",
+        "slice-dropout", "curves", "timeline", "confirmation", "confusion", "reliability",
+    ]  # fmt: skip
+
+
+def test_names_of_figures_are_file_names_of_their_own() -> None:
+    figures = search_figures(stages_study(), summary(parameters=(), importance={"head": 1.0}))
+    names = [figure.name for figure in figures]
+    assert len(set(names)) == len(names)
+    assert not any("/" in name for name in names)
+
+
+def test_an_empty_study_has_no_figure() -> None:
+    assert all_figures([], summary()) == []
+
+
+def test_twins_and_pruned_trials_are_told_apart_in_the_history() -> None:
+    records = [seed_trial(0), twin(1, 0), pruned(2), failed(3), seed_trial(4, value=0.85)]
+    figure = drawn(history(records, summary()))
+    traces = {trace.name: list(trace.x) for trace in figure.plot.data}
+    assert traces["Trained (2)"] == [0, 4]
+    assert traces["Twin, result reused (1)"] == [1]
+    assert traces["Pruned, last value (1)"] == [2]
+    assert traces["Best so far"] == [0, 4]
+    assert len({trace.marker.symbol for trace in figure.plot.data[:3]}) == 3
+
+
+def test_the_history_is_told_in_words() -> None:
+    records = [seed_trial(0, value=0.7), twin(1, 0, 0.7), seed_trial(4, value=0.85), failed(5)]
+    assert drawn(history(records, summary())).text == (
+        "4 trials: 2 trained to the end, 1 reused as twins and 1 failed. The best validation "
+        "accuracy went from 0.7000 to 0.8500, first reached in trial 4."
+    )
+
+
+def test_the_best_so_far_never_gets_worse() -> None:
+    records = [r for r in seed_study() if r.state == "complete"]
+    assert all(a <= b for a, b in pairwise(best_so_far(records, summary())))
+    loss = summary(objectives=(replace(two_objectives()[1], metric="val_loss"),))
+    assert all(a >= b for a, b in pairwise(best_so_far(records, loss)))
+
+
+def test_a_parallel_line_has_a_place_for_what_is_inactive() -> None:
+    scale = scale_of([3, 5, None])
+    assert scale.position(None) == INACTIVE
+    assert scale.ticks[0] == (INACTIVE, "inactive")
+    assert (scale.position(3), scale.position(5)) == (0, 1)
+
+
+@pytest.mark.parametrize("values", [[5, 5], ["a", "a"], [True, False], [1e308, -1e308], [0.0]])
+def test_every_value_has_a_place_on_its_axis(values: list[float]) -> None:
+    scale = scale_of(values)
+    assert all(0 <= scale.position(value) <= 1 for value in values)
+
+
+def test_a_wide_range_is_placed_by_its_logarithm() -> None:
+    scale = scale_of([1e-4, 1e-3, 1e-2])
+    assert scale.log
+    assert scale.position(1e-3) == pytest.approx(0.5)
+
+
+def test_parallel_coordinates_show_each_candidate_in_one_fifth() -> None:
+    figure = drawn(parallel(seed_study(60), summary()))
+    assert [trace.name.split(" fifth")[0] for trace in figure.plot.data] == [
+        "Last", "Fourth", "Middle", "Second", "Best",
+    ]  # fmt: skip
+    assert "trained candidates, by accuracy" in figure.text
+
+
+def test_a_large_space_shows_its_most_important_parameters() -> None:
+    study = summary(parameters=(), importance={"learning_rate": 0.9})
+    figures = slices(stages_study(), study)
+    assert len(figures) == MOST_SLICES
+    assert figures[0].title == "Learning rate"
+
+
+def test_importance_is_told_in_per_cent() -> None:
+    figure = drawn(importance(full_summary()))
+    assert figure.text.startswith(
+        "Of the variation in validation accuracy: conv layers 61 %, hidden units 27 % and "
+        "dropout 12 %."
+    )
+    assert importance(summary()) is None
+
+
+def test_curves_tell_the_best_and_the_pruned_apart() -> None:
+    records = [seed_trial(0), seed_trial(1, value=0.9), pruned(2)]
+    figure = drawn(curves(records, summary()))
+    assert [t.name for t in figure.plot.data] == ["Others (1)", "Pruned (1)", "Best (trial 1)"]
+    assert "trial 1 went from 0.8333 after epoch 1 to 0.9000 after epoch 3" in figure.text
+    assert trial_curve(failed(3), summary()) is None
+
+
+def test_the_front_of_two_objectives_is_drawn_and_told() -> None:
+    pairs = [(0.9, 100.0), (0.8, 50.0), (0.7, 75.0)]
+    records = [seed_trial(n, objectives=pair) for n, pair in enumerate(pairs)]
+    figure = drawn(pareto(records, summary(objectives=two_objectives())))
+    assert [trace.name for trace in figure.plot.data] == ["Beaten (1)", "Front (2)"]
+    assert figure.text.startswith("Of 3 candidates, 2 are beaten by no other")
+    assert "trial 0 with validation accuracy 0.9000 at 100 MACs" in figure.text
+    assert pareto(records, summary()) is None
+
+
+def test_size_is_set_against_value_for_one_objective() -> None:
+    figure = drawn(size_and_value(seed_study(), summary()))
+    assert "parameters" in figure.text
+    assert size_and_value(seed_study(), summary(objectives=two_objectives())) is None
+
+
+def test_the_timeline_has_a_line_for_every_worker() -> None:
+    figure = drawn(timeline(seed_study(), summary()))
+    assert list(figure.plot.layout.yaxis.categoryarray) == ["worker 0", "worker 1"]
+    assert "40 trials by 2 workers within" in figure.text
+    total = sum(len(trace.x) for trace in figure.plot.data)
+    assert total == 40
+
+
+def test_an_interval_shows_runs_mean_and_what_the_search_saw() -> None:
+    figure = drawn(confirmed(confirmation()))
+    runs, means, before = figure.plot.data
+    assert len(runs.x) == 9
+    assert means.x[0] == pytest.approx(0.81033, abs=1e-5)
+    assert list(before.x) == [0.8193, 0.8188, 0.8160]
+    assert "trial 7 0.8103 [0.8059, 0.8147]" in figure.text
+
+
+def test_any_means_can_be_drawn_as_intervals() -> None:
+    rows = [IntervalRow(label="synflow", spread=Spread(mean=0.7, low=0.6, high=0.8))]
+    figure = drawn(intervals(rows, name="tau", title="Trust", text="τ .7", heading="τ"))
+    assert list(figure.plot.data[0].error_x.array) == [pytest.approx(0.1)]
+    assert intervals([], name="tau", title="", text="", heading="") is None
+
+
+def test_a_confusion_matrix_names_the_most_frequent_mistake() -> None:
+    figure = drawn(confusion(final_test()))
+    assert figure.text == (
+        "765 of 1000 images (76.5 %) on the diagonal. The most frequent mistake: 27 % of drusen "
+        "taken for choroidal neovascularization."
+    )
+    unnamed = drawn(confusion(replace(final_test(), classes=())))
+    assert "27 % of 2 taken for 0" in unnamed.text
+
+
+def test_a_reliability_plot_tells_the_error_and_the_widest_gap() -> None:
+    text = drawn(reliability(final_test())).text
+    assert text.startswith("Expected calibration error 8.3 %.")
+    assert "made with 75 % confidence were right in 64 % of 140 cases" in text
+
+
+def test_nothing_tested_gives_no_figure_of_it() -> None:
+    assert outcome_figures(summary()) == []
+
+
+def test_user_text_in_a_plot_is_escaped() -> None:
+    records = [
+        seed_trial(n, value=v, worker={"label": "<a href='x'>w</a>"}, params={"dropout": v})
+        for n, v in enumerate((0.1, 0.2, 0.3))
+    ]
+    records[0] = replace(records[0], params={"dropout": "<b>bold</b>"})
+    for figure in all_figures(
+        records, summary(objectives=(replace(two_objectives()[0], metric="<i>"),))
+    ):
+        text = figure.plot.to_json()
+        for tag in ("<a ", "<b>bold", "<i>", "\\u003cb\\u003ebold"):
+            assert tag not in text
+
+
+def test_a_figure_on_its_own_carries_its_title_and_leaves_the_page_s_alone() -> None:
+    figure = drawn(history(seed_study(), summary()))
+    assert standalone(figure).layout.title.text == "How the search went"
+    assert figure.plot.layout.title.text is None
+
+
+def test_a_thousand_trials_are_drawn_within_seconds() -> None:
+    records = seed_study(1000)
+    start = time.perf_counter()
+    search_figures(records, summary())
+    assert time.perf_counter() - start < 10

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+import math
+
+from study.report.json_report import json_report, to_json
+from tests.report.builders import (
+    PASSWORD,
+    failed,
+    pruned,
+    seed_study,
+    seed_trial,
+    summary,
+    twin,
+    two_objectives,
+)
+
+TRIAL_KEYS = {
+    "number", "state", "value", "params", "candidate_id", "metrics", "epochs", "seconds",
+    "parameters", "macs", "reused_from", "failure", "reason", "place",
+}  # fmt: skip
+
+
+def test_the_report_has_exactly_the_agreed_keys() -> None:
+    report = json.loads(to_json(seed_study(), summary()))
+    assert list(report) == ["study", "direction", "metric", "settings", "trials", "best"]
+    assert report["study"] == "seed"
+    assert report["direction"] == "maximize"
+    assert report["metric"] == "val_accuracy"
+    assert report["settings"]["sampler"] == "tpe"
+
+
+def test_every_trial_has_every_key() -> None:
+    report = json_report([seed_trial(0), pruned(1), failed(2), twin(3, 0)], summary())
+    keys = {frozenset(trial) for trial in report["trials"]}
+    assert len(keys) == 1
+    assert keys.pop() >= TRIAL_KEYS
+
+
+def test_text_and_data_are_the_same() -> None:
+    records = seed_study()
+    assert json.loads(to_json(records, summary())) == json_report(records, summary())
+
+
+def test_what_a_trial_stored_comes_back() -> None:
+    record = seed_trial(7, value=0.8193)
+    trial = json.loads(to_json([record], summary()))["trials"][0]
+    assert trial["value"] == 0.8193
+    assert trial["params"] == dict(record.params)
+    assert trial["architecture"] == json.loads(json.dumps(record.architecture))
+    assert trial["intermediate"] == {str(e): v for e, v in record.intermediate.items()}
+    assert trial["parameters"] == record.parameters
+    assert trial["place"] == 7
+    assert trial["started"].startswith("2026-11-24T09:00:")
+
+
+def test_a_twin_names_its_original_and_a_trained_trial_null() -> None:
+    trials = json_report([seed_trial(0), twin(1, 0), twin(2, "old/5")], summary())["trials"]
+    assert [trial["reused_from"] for trial in trials] == [None, 0, "old/5"]
+
+
+def test_the_best_is_one_of_the_trials_or_null() -> None:
+    report = json_report([seed_trial(0, value=0.7), seed_trial(1, value=0.9)], summary())
+    assert report["best"] == report["trials"][1]
+    assert json_report([failed(0)], summary())["best"] is None
+
+
+def test_what_is_no_number_becomes_null() -> None:
+    record = seed_trial(0, value=math.nan, metrics={"val_loss": math.inf, "val_auc": 0.5})
+    trial = json.loads(to_json([record], summary()))["trials"][0]
+    assert trial["value"] is None
+    assert trial["metrics"] == {"val_loss": None, "val_auc": 0.5}
+
+
+def test_two_objectives_are_lists_and_the_best_a_front() -> None:
+    records = [seed_trial(0, objectives=(0.9, 9.0)), seed_trial(1, objectives=(0.8, 10.0))]
+    report = json_report(records, summary(objectives=two_objectives()))
+    assert report["direction"] == ["maximize", "minimize"]
+    assert report["metric"] == ["val_accuracy", "macs"]
+    assert [trial["number"] for trial in report["best"]] == [0]
+
+
+def test_no_password_is_written() -> None:
+    url = f"postgresql://nas:{PASSWORD}@h/db"
+    text = to_json([failed(0, reason=f"lost {url}")], summary(settings={"storage": url}))
+    assert PASSWORD not in text
+    assert json.loads(text)["settings"]["storage"] == "postgresql://nas:***@h/db"

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import pytest
+
+from study.errors import StorageError
+from study.report.outcome_account import (
+    confirmation_table,
+    confirmation_words,
+    final_test_tables,
+    final_test_words,
+)
+from study.report.outcomes import Confirmation, FinalTest, read_confirmation, read_final_test
+from tests.report.builders import confirmation, final_test
+
+
+def through_storage(result: Confirmation | FinalTest) -> dict[str, object]:
+    stored: dict[str, object] = json.loads(json.dumps(asdict(result)))
+    return stored
+
+
+def test_results_come_back_from_the_storage_as_they_were() -> None:
+    assert read_confirmation(through_storage(confirmation())) == confirmation()
+    assert read_final_test(through_storage(final_test())) == final_test()
+    assert read_confirmation(None) is None
+    assert read_final_test(None) is None
+
+
+def test_what_else_is_stored_with_a_result_does_no_harm() -> None:
+    stored = {**through_storage(confirmation()), "seeds_needed": 12}
+    assert read_confirmation(stored) == confirmation()
+
+
+def test_a_damaged_result_says_where_and_what_to_do() -> None:
+    stored = {**through_storage(confirmation()), "optimism": "much"}
+    with pytest.raises(
+        StorageError, match=r"'confirm' cannot be read: optimism: .*'confirm' again"
+    ):
+        read_confirmation(stored)
+
+
+def test_a_confirmation_is_told_with_its_optimism_and_its_doubt() -> None:
+    told = " ".join(confirmation_words(confirmation()))
+    assert "validation accuracy 0.8103 [0.8059, 0.8147] over 3 fresh seeds" in told
+    assert "an optimism of +0.0090" in told
+    assert "Trial 7 cannot be told from trial 12" in told
+    assert confirmation_table(confirmation()).rows[0][0] == "7"
+
+
+def test_a_test_is_told_with_its_look_and_what_its_images_can_resolve() -> None:
+    told = " ".join(final_test_words(final_test()))
+    assert "this was look 2 at the test part" in told
+    assert "Test accuracy 0.7650 [0.7579, 0.7721]" in told
+    assert "1,000 images resolve differences in accuracy from 3.4 points on" in told
+
+
+def test_published_figures_stand_under_ours() -> None:
+    table = next(t for t in final_test_tables(final_test()) if t.caption.startswith("Published"))
+    assert table.rows[0][1:3] == ("0.7650", "0.9476")
+    assert [row[0] for row in table.rows[1:]] == [
+        "ResNet-18 (28)",
+        "AutoKeras",
+        "Google AutoML Vision",
+    ]
