@@ -1,75 +1,172 @@
-"""Imports point downwards only."""
+"""Imports point only downwards, so that every part can be read without what lies above it."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent / "study"
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "study"
 
-RANKS = (
-    {"__init__", "errors"},
-    {"options", "writing", "version", "processes", "stopping"},
-    {"search_space", "objectives"},
-    {"search_strategy", "network", "data"},
-    {"performance_estimation"},
-    {"records", "storage", "config"},
-    {"lifecycle", "locks", "ledger", "settle", "stored_study", "checkpoints", "draw"},
-    {"objective", "report", "surroundings", "dashboard"},
-    {"worker"},
-    {"assembly", "workers", "progress", "comparison"},
-    {"runner", "evaluation", "worker_process"},
-    {"overview"},
-    {"cli"},
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("errors", "version"),
+    ("search_space", "options", "objectives", "stopping", "writing"),
+    ("search_strategy", "network", "data"),
+    ("performance_estimation",),
+    ("config", "storage", "records", "processes"),
+    ("lifecycle", "locks", "settle", "stored_study"),
+    ("draw", "ledger", "surroundings", "checkpoints", "report"),
+    ("objective", "evaluation", "comparison", "dashboard"),
+    ("worker",),
+    ("assembly", "workers", "overview", "progress"),
+    ("runner",),
+    ("worker_process",),
+    ("cli", "__init__"),
 )
-RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
+"""Top-level entries of the package, lowest first. An entry may import from lower layers only, and
+those of one layer do not know each other. ``study/__init__.py`` hands out what notebooks call."""
+
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+STRANGERS = frozenset({"search_strategy", "performance_estimation"})
+HEAVY = frozenset({"torch", "optuna", "plotly", "sklearn", "medmnist"})
 
 
-def modules() -> list[Path]:
-    return sorted(ROOT.rglob("*.py"))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """One import statement.
+
+    Args:
+        path: File, relative to the repository.
+        line: Line, from 1.
+        module: What is imported, with its dots.
+        typing_only: It stands under ``if TYPE_CHECKING``.
+    """
+
+    path: Path
+    line: int
+    module: str
+    typing_only: bool
+
+    @property
+    def importer(self) -> str:
+        return _entry(self.path.parts[1])
+
+    @property
+    def imported(self) -> str:
+        """The top-level entry of the package that is imported; empty for other packages."""
+        head, _, rest = self.module.partition(".")
+        return _entry(rest.partition(".")[0]) if head == PACKAGE.name else ""
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: imports {self.module}"
 
 
-def top(path: Path) -> str:
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+def _entry(name: str) -> str:
+    """Return the name of a top-level entry; what the package itself gives is its ``__init__``."""
+    name = name.removesuffix(".py")
+    exists = (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()
+    return name if name and exists else "__init__"
 
 
-def imported(path: Path) -> Iterator[str]:
-    """Yield the study's modules imported at the top of a file, not those for types alone."""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("study"):
-            parts = (node.module or "").split(".")
-            if len(parts) > 1:
-                yield parts[1]
-            else:
-                yield from (alias.name for alias in node.names if alias.name in RANK)
+def _imports(path: Path) -> Iterator[Import]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.dump(block.test)
+        for statement in block.body
+        for node in ast.walk(statement)
+    }
+    for node in ast.walk(tree):
+        for module in _modules(node):
+            yield Import(
+                path=path.relative_to(ROOT),
+                line=getattr(node, "lineno", 0),
+                module=module,
+                typing_only=id(node) in typing_only,
+            )
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_point_downwards(path: Path) -> None:
-    assert top(path) in RANK, f"give '{top(path)}' a rank in {Path(__file__).name}"
-    above = [name for name in imported(path) if RANK[name] > RANK[top(path)]]
-    assert not above
+def _modules(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports are absolute: write from study.x import y"
+        module = node.module or ""
+        if module == PACKAGE.name:
+            return [f"{module}.{alias.name}" for alias in node.names]
+        return [module]
+    return []
+
+
+ALL_IMPORTS = [found for path in sorted(PACKAGE.rglob("*.py")) for found in _imports(path)]
+INNER = [found for found in ALL_IMPORTS if found.imported]
+
+
+def test_every_part_of_the_package_has_a_rank() -> None:
+    entries = {
+        _entry(p.name) for p in PACKAGE.iterdir() if p.suffix == ".py" or any(p.glob("*.py"))
+    }
+    missing = sorted(entries - RANK.keys())
+    assert not missing, f"give these a place in LAYERS of {Path(__file__).name}: {missing}"
+
+
+def test_imports_point_only_downwards() -> None:
+    upward = [
+        f"{found} ({found.importer} must stand above {found.imported} in LAYERS)"
+        for found in INNER
+        if found.imported != found.importer
+        and found.imported in RANK
+        and found.importer in RANK
+        and RANK[found.imported] >= RANK[found.importer]
+        and found.module != f"{PACKAGE.name}.__version__"
+    ]
+    assert not upward, "\n".join(upward)
+
+
+def test_strategy_and_estimation_never_import_each_other() -> None:
+    met = [str(found) for found in INNER if {found.importer, found.imported} == STRANGERS]
+    assert not met, "they meet in objective.py and runner.py only:\n" + "\n".join(met)
+
+
+def test_the_search_space_imports_neither_torch_nor_optuna_but_for_types() -> None:
+    heavy = [
+        str(found)
+        for found in ALL_IMPORTS
+        if found.importer == "search_space"
+        and found.module.partition(".")[0] in HEAVY
+        and not found.typing_only
+    ]
+    assert not heavy, "\n".join(heavy)
+
+
+def test_yaml_is_read_in_one_place() -> None:
+    readers = {str(f.path) for f in ALL_IMPORTS if f.module.partition(".")[0] == "yaml"}
+    assert readers == {"study/search_space/document.py"}
+
+
+def test_trials_are_asked_for_values_in_one_place() -> None:
+    askers = {
+        str(path.relative_to(ROOT))
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr.startswith("suggest_")
+    }
+    assert askers == {"study/search_space/suggest.py"}
 
 
 @pytest.mark.parametrize(
-    ("folder", "forbidden"),
-    [
-        ("search_strategy", "performance_estimation"),
-        ("performance_estimation", "search_strategy"),
-    ],
+    "module", ["study", "study.search_space.loading", "study.search_space.summary_text"]
 )
-def test_strategy_and_estimation_meet_only_in_the_objective(folder: str, forbidden: str) -> None:
-    for path in (ROOT / folder).rglob("*.py"):
-        assert f"study.{forbidden}" not in path.read_text(encoding="utf-8"), path
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "search_space").rglob("*.py")), ids=str)
-def test_a_search_space_loads_neither_torch_nor_optuna(path: Path) -> None:
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom):
-            names = [node.module or ""]
-        assert not [n for n in names if n.split(".")[0] in ("torch", "optuna")]
+def test_a_space_is_read_and_summarised_without_torch_and_optuna(module: str) -> None:
+    code = f"import sys, {module}; print(sorted({set(HEAVY)!r} & set(sys.modules)))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert run.stdout.strip() == "[]"
