@@ -1,0 +1,84 @@
+"""docs/search_spaces.md agrees with the code: its tables, its examples, its refusals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from study.search_space.candidate import (
+    ARCHITECTURE_FIELDS,
+    MAX_STAGES,
+    RECIPE_FIELDS,
+    STAGE_FIELDS,
+    Field,
+    Value,
+)
+from study.search_space.declarations import KEYS
+from study.search_space.loading import shipped_spaces, space_from_text
+from study.search_space.reading import number_text
+from study.search_space.scales import MOST_VALUES
+from study.search_space.staging import REPLACED
+from tests.search_space.refusals import problems_of
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "search_spaces.md"
+TEXT = DOCUMENT.read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.DOTALL)
+REFUSALS = re.findall(r"```yaml\n([^`]*?)```\n\n```text\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+def _word(value: Value) -> str:
+    if isinstance(value, str | bool):
+        return f"`{str(value).lower()}`"
+    return f"`{number_text(float(value))}`"
+
+
+def _values(field: Field) -> str:
+    if field.kind == "choice":
+        return ", ".join(_word(choice) for choice in field.choices)
+    if field.kind == "bool":
+        return "`true`, `false`"
+    kind = "whole numbers" if field.kind == "int" else "real numbers"
+    return f"{kind}, {number_text(field.low)} to {number_text(field.high)}"
+
+
+def _table(fields: Mapping[str, Field]) -> str:
+    rows = ["| field | meaning | values | default |", "|---|---|---|---|"]
+    rows += [
+        f"| `{name}` | {field.meaning} | {_values(field)} | {_word(field.default)} |"
+        for name, field in fields.items()
+    ]
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [ARCHITECTURE_FIELDS, RECIPE_FIELDS, STAGE_FIELDS],
+    ids=["network", "recipe", "stage"],
+)
+def test_the_tables_of_fields_are_those_of_the_code(fields: Mapping[str, Field]) -> None:
+    assert _table(fields) in TEXT, f"write into {DOCUMENT.name}:\n{_table(fields)}"
+
+
+def test_every_key_and_limit_is_explained() -> None:
+    keys = {key for known in KEYS.values() for key in known}
+    for key in (*keys, "name", "description", "constraints", "enqueue", "count", "each"):
+        assert f"`{key}`" in TEXT
+    assert f"1 to {MAX_STAGES}" in TEXT
+    assert f"{MOST_VALUES:,}" in TEXT
+    assert all(f"`{name}`" in TEXT for name in (*REPLACED, *shipped_spaces()))
+
+
+def test_the_examples_are_search_spaces() -> None:
+    sound = set(EXAMPLES) - {refused for refused, _ in REFUSALS}
+    assert len(sound) == 3
+    assert all(space_from_text(example).parameters for example in sound)
+
+
+def test_the_refusals_are_those_that_are_shown() -> None:
+    assert REFUSALS
+    for example, shown in REFUSALS:
+        lines = shown.strip().splitlines()
+        assert [f"mine.yaml:{problem}" for problem in problems_of(example)] == lines
