@@ -154,6 +154,5 @@ def refuse_changes(name: str, lines: list[str]) -> None:
         listed = "\n".join(f"  {line}" for line in lines)
         raise ResumeError(
             f"study '{name}' was made with other settings:\n{listed}\n"
-            f"go on as it was with 'resume {name}', take another name with --study, or start a"
-            " new study from its results with --fork NEW"
+            f"go on as it was with 'resume {name}', or take another name with --study"
         )

@@ -65,6 +65,8 @@ def load_data(
         seed=settings.seed,
         progress=_Download(settings.dataset, interrupted),
     )
+    if settings.drop_leaks:
+        data = _without_leaks(data, settings, place)
     return data, {
         "name": data.name,
         "split": data.split,
@@ -75,6 +77,19 @@ def load_data(
         "validation": len(data.val_labels),
         "notes": list(data.notes),
     }
+
+
+def _without_leaks(data: SearchData, settings: StudySettings, place: Place) -> SearchData:
+    from study.data.audit import audit, drop_leaks
+
+    found = audit(
+        settings.dataset,
+        data_root=place.data_root,
+        size=settings.size,
+        split=settings.split,
+        seed=settings.seed,
+    )
+    return drop_leaks(data, found)
 
 
 def _resized(settings: StudySettings, image: ImageFormat) -> ImageFormat:

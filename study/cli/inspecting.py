@@ -53,6 +53,31 @@ def check(
     return 0
 
 
+def data(
+    dataset: Annotated[
+        str, typer.Argument(help="A MedMNIST flag, 'digits', or a .npz in MedMNIST's layout.")
+    ],
+    split: Annotated[str, typer.Option(help="official, or pooled.")] = "official",
+    size: Annotated[int, typer.Option(help="Size of MedMNIST's file, in pixels.")] = 28,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Write a PNG with examples of each class here.")
+    ] = None,
+    data_root: DataRoot = None,
+) -> int:
+    """Check a data set: twins across its parts, conflicting labels, class shares."""
+    from study.data.audit import audit
+    from study.data.audit_text import audit_text
+    from study.data.contact_sheet import contact_sheet
+    from study.data.dataset import load_search_data
+
+    typer.echo(audit_text(audit(dataset, data_root=data_root, size=size, split=split)))
+    if sheet is not None:
+        seen = load_search_data(dataset, data_root=data_root, size=size, split=split)
+        contact_sheet(seen, sheet)
+        typer.echo(f"wrote {sheet}", err=True)
+    return 0
+
+
 def list_studies(storage: Storage = DEFAULT_URL) -> int:
     """List the studies of a storage."""
     from study.overview import study_lines
@@ -169,6 +194,7 @@ def delete(
 COMMANDS: Mapping[str, Callable[..., int]] = MappingProxyType(
     {
         "check": check,
+        "data": data,
         "list": list_studies,
         "report": report,
         "best": best,

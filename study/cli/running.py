@@ -42,6 +42,9 @@ def run(
         "official"
     ),
     size: Annotated[int, typer.Option(help="Size of MedMNIST's file, in pixels.")] = 28,
+    drop_leaks: Annotated[
+        bool, typer.Option("--drop-leaks", help="Leave out training images seen in val or test.")
+    ] = False,
     metric: Annotated[str, typer.Option(help=f"One of {', '.join(MEASURES)}.")] = "accuracy",
     objectives: Annotated[
         str | None, typer.Option(help="Several, as accuracy,macs; in place of --metric.")
@@ -87,6 +90,7 @@ def run(
         "dataset": dataset,
         "split": split,
         "size": size,
+        "drop_leaks": drop_leaks,
         "objectives": _names(objectives) if objectives else (metric,),
         "sampler": sampler,
         "estimator": estimator,
