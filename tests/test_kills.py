@@ -14,7 +14,9 @@ from study.overview import load_trials
 from study.records import TrialRecord
 from tests.studies import answer, command, outcome
 
-TRAIN = ("--dataset", "digits", "--sampler", "random", "--trials", "6", "--quiet")
+TRAIN = (
+    "--dataset", "digits", "--sampler", "random", "--trials", "6", "--retries", "50", "--quiet",
+)  # fmt: skip
 
 
 def stored(folder: Path, name: str = "seed") -> tuple[TrialRecord, ...]:
@@ -44,7 +46,7 @@ def test_killed_parents_and_workers_leave_an_exact_count_and_no_trained_twins(
 ) -> None:
     arguments = (
         "run", "seed", "--dataset", "digits", "--estimator", "synthetic,delay=0.05",
-        "--trials", "60", "--workers", "3", "--quiet",
+        "--trials", "60", "--workers", "3", "--retries", "50", "--quiet",
     )  # fmt: skip
     rng = random.Random(1)
     for _ in range(8):
@@ -54,7 +56,7 @@ def test_killed_parents_and_workers_leave_an_exact_count_and_no_trained_twins(
         process.communicate()
     assert answer(*arguments, cwd=tmp_path)[0] == 0
     trials = stored(tmp_path)
-    state = standing(trials, retries=3)
+    state = standing(trials, retries=50)
     assert len(state.finished) == 60
     trained = [state.latest[place].candidate_id for place in state.finished]
     assert len(set(trained)) == len(trained)
