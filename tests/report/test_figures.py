@@ -156,6 +156,7 @@ def test_the_timeline_has_a_line_for_every_worker() -> None:
     figure = drawn(timeline(seed_study(), summary()))
     assert list(figure.plot.layout.yaxis.categoryarray) == ["worker 0", "worker 1"]
     assert "40 trials by 2 workers within" in figure.text
+    assert figure.plot.layout.yaxis.autorange == "reversed"  # the first worker on top
     total = sum(len(trace.x) for trace in figure.plot.data)
     assert total == 40
 
@@ -221,3 +222,9 @@ def test_a_thousand_trials_are_drawn_within_seconds() -> None:
     start = time.perf_counter()
     search_figures(records, summary())
     assert time.perf_counter() - start < 10
+
+
+def test_workers_are_ordered_as_people_count() -> None:
+    records = [seed_trial(n, worker={"label": f"worker {n}"}) for n in (10, 2, 1)]
+    figure = drawn(timeline(records, summary()))
+    assert list(figure.plot.layout.yaxis.categoryarray) == ["worker 1", "worker 2", "worker 10"]

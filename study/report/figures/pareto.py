@@ -108,8 +108,8 @@ def _text(
         f"at {told(second.metric, r.objectives[1])}"
         for r in ends
     )
-    beat = "is" if len(front) == 1 else "are"
+    beat, lead = ("is", "The front") if len(front) == 1 else ("are", "The ends of the front")
     return (
         f"Of {counted(len(trained), 'candidate')}, {len(front)} {beat} beaten by no other in both "
-        f"{metric_words(first.metric)} and {metric_words(second.metric)}. Its ends: {words}."
+        f"{metric_words(first.metric)} and {metric_words(second.metric)}. {lead}: {words}."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,7 +29,7 @@ def timeline(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | 
     if not timed:
         return None
     last = max(filter(None, (r.finished or r.started for r in timed)), key=_utc)
-    workers = list(dict.fromkeys(worker_label(record) for record in timed))
+    workers = sorted({worker_label(record) for record in timed}, key=_natural)
     plot = blank(
         x=axis(type="date"),
         y=axis(
@@ -61,6 +62,12 @@ def worker_label(record: TrialRecord) -> str:
         return str(label)
     parts = [str(worker[key]) for key in ("host", "pid") if worker.get(key) is not None]
     return ", process ".join(parts) or "unknown worker"
+
+
+def _natural(label: str) -> list[tuple[str, int]]:
+    """Return a sort key by which ``worker 2`` comes before ``worker 10``."""
+    parts = re.findall(r"(\D*)(\d*)", label)
+    return [(text, int(digits or -1)) for text, digits in parts]
 
 
 def _kind(record: TrialRecord) -> str:

@@ -13,8 +13,9 @@ _HALF_PAGE = 58
 """A table of so many characters fits beside another."""
 _LONG = 24
 """A column with a text longer than this is kept from getting too narrow to read."""
+_FOLD_ABOVE = 20
 _ROWS_OPEN = 15
-"""A longer table shows so many rows and folds the rest."""
+"""A table of more rows than ``_FOLD_ABOVE`` shows so many and folds the rest."""
 
 
 def section(anchor: str, heading: str, *children: Child) -> Markup:
@@ -35,12 +36,12 @@ def table(content: Table | None) -> Markup:
     """Return a table that scrolls sideways on a narrow screen; a long one folds its tail."""
     if content is None or not content.rows:
         return Markup("")
+    if len(content.rows) <= _FOLD_ABOVE:
+        return _table(content, content.rows, 0, content.caption)
     head, rest = content.rows[:_ROWS_OPEN], content.rows[_ROWS_OPEN:]
     shown = _table(content, head, 0, content.caption)
-    if not rest:
-        return shown
     more = _table(content, rest, _ROWS_OPEN, f"{content.caption}, continued")
-    return joined([shown, tag("details", tag("summary", f"The other {len(rest)}"), more)])
+    return tag("div", shown, folded(f"The other {len(rest)}", more))
 
 
 def _table(content: Table, rows: Sequence[Sequence[str]], first: int, caption: str) -> Markup:

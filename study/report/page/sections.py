@@ -204,7 +204,7 @@ def details(summary: StudySummary) -> Markup:
     return section(
         "details",
         "Settings, versions, hardware",
-        tag("div", *tables, class_="panels") if tables else None,
+        tag("div", *tables[:1], tag("div", *tables[1:]), class_="panels wide"),
         where,
         *resume,
     )
