@@ -18,7 +18,7 @@ import platform
 import resource
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.synchronize import Barrier
 from statistics import mean, median, stdev
 from typing import Any
@@ -50,10 +50,12 @@ class Load:
     Args:
         images: Training images; as many validation images as OCTMNIST has for so many.
         precision: A name of ``DTYPES``; the plain loop computes in float32 whatever it says.
+        epochs: Passes over the training images.
     """
 
     images: int
     precision: str
+    epochs: int = EPOCHS
 
     @property
     def val_images(self) -> int:
@@ -95,7 +97,7 @@ def plain(load: Load, todo: Any, barrier: Barrier) -> None:
     work = candidates()
     barrier.wait()
     for place in iter(todo.get, None):
-        train_plainly(work[place], loaders, classes=4, epochs=EPOCHS, seed=place)
+        train_plainly(work[place], loaders, classes=4, epochs=load.epochs, seed=place)
 
 
 def ours(load: Load, todo: Any, barrier: Barrier) -> None:
@@ -105,7 +107,7 @@ def ours(load: Load, todo: Any, barrier: Barrier) -> None:
     barrier.wait()
     for place in iter(todo.get, None):
         stack = resolve(work[place].architecture, OCTMNIST)
-        settings = TrainingSettings(seed=place, epochs=EPOCHS, precision=load.precision)
+        settings = TrainingSettings(seed=place, epochs=load.epochs, precision=load.precision)
         train(stack, work[place].recipe, data, settings=settings)
 
 
@@ -146,7 +148,7 @@ def peak(dtype: torch.dtype) -> float:
 def flops(load: Load) -> float:
     """Return the floating-point operations of all trainings and validations."""
     macs = sum(complexity(resolve(c.architecture, OCTMNIST)).macs for c in candidates())
-    return float(2 * macs * EPOCHS * (BACKWARD * load.images + load.val_images))
+    return float(2 * macs * load.epochs * (BACKWARD * load.images + load.val_images))
 
 
 def describe(load: Load) -> None:
@@ -160,7 +162,7 @@ def describe(load: Load) -> None:
 def compare(load: Load, rounds: int) -> None:
     """Time both sides in turns and print the figures."""
     describe(load)
-    images = CANDIDATES * EPOCHS * load.images
+    images = CANDIDATES * load.epochs * load.images
     every = list(range(CANDIDATES))
     rates: dict[str, list[float]] = {"plain": [], "ours": []}
     for number in range(1, rounds + 1):
@@ -170,7 +172,8 @@ def compare(load: Load, rounds: int) -> None:
             print(f"round {number}  {side.__name__:<6} {rate:8,.0f} images/s", flush=True)
     ratios = [b / a for a, b in zip(rates["plain"], rates["ours"], strict=True)]
     print(
-        f"n                 {rounds} rounds of {CANDIDATES} candidates x {EPOCHS} epochs", end=""
+        f"n                 {rounds} rounds of {CANDIDATES} candidates x {load.epochs} epochs",
+        end="",
     )
     print(f" x {load.images:,} images, {load.val_images:,} validation images")
     for name, found in rates.items():
@@ -185,6 +188,7 @@ def compare(load: Load, rounds: int) -> None:
 
 def memory(load: Load) -> None:
     """Print the peak resident memory of one process of each side on the largest network."""
+    load = replace(load, epochs=1)  # the first epoch reaches the peak
     describe(load)
     largest = max(range(CANDIDATES), key=lambda place: _parameters(candidates()[place]))
     context = multiprocessing.get_context("spawn")
@@ -262,9 +266,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="peak memory instead of speed")
     parser.add_argument("--accuracy", action="store_true", help="accuracy instead of speed")
+    parser.add_argument("--precision", choices=[*DTYPES], help="measured when left out")
     parser.add_argument("--data", default="digits", help="data set for --accuracy")
     flags = parser.parse_args()
-    load = Load(images=flags.images, precision=probe_precision(torch.device("cpu")).precision)
+    precision = flags.precision or probe_precision(torch.device("cpu")).precision
+    load = Load(images=flags.images, precision=precision)
     if flags.accuracy:
         describe(load)
         accuracy(flags.data, load.precision)
