@@ -131,7 +131,7 @@ def _space_differences(stored: StudySettings, asked: StudySettings) -> list[str]
     ]
     lines += [
         f"space: '{name}' is not what was stored"
-        for name in old.by_name.keys() & new.by_name.keys()
+        for name in sorted(old.by_name.keys() & new.by_name.keys())
         if old.by_name[name] != new.by_name[name]
     ]
     for part in ("fixed", "constraints", "enqueue"):

@@ -88,7 +88,9 @@ def _start(name: str, place: Place, index: int, workers: int) -> _Process:
             ).items()
         },
     }
-    environment = {**os.environ, ORDERS: json.dumps(orders)}
+    package = str(Path(__file__).resolve().parent.parent)
+    paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, ORDERS: json.dumps(orders), "PYTHONPATH": paths}
     if workers > 1:
         environment.setdefault("OMP_NUM_THREADS", "1")
     log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
