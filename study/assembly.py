@@ -16,6 +16,7 @@ from study.locks import study_lock
 from study.objective import TrialSetup
 from study.performance_estimation.estimator import Fidelity
 from study.performance_estimation.estimators import EstimatorSetup, make_estimator
+from study.performance_estimation.failures import Interrupted
 from study.processes import identity
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.distinct import distinct_candidates
@@ -64,6 +65,11 @@ def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
     def identify(values: Values) -> str:
         return _identify(tuple(values.items()))
 
+    def alive() -> None:
+        ledger.tick()
+        if stop():
+            raise Interrupted
+
     def clean(state: Standing) -> None:
         ids = needed(
             state,
@@ -92,7 +98,7 @@ def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
             curves=curves_of_others(trials, sign=sign, retries=settings.retries),
             worker=who,
             facts={key: stored.environment[key] for key in ("libraries", "code", "numeric")},
-            alive=ledger.tick,
+            alive=alive,
         ),
         trials=trials,
         budget=settings.budget,
