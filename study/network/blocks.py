@@ -15,6 +15,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from study.network.relu_pool import ReluMaxPool
 from study.search_space.resolve import Block, Head
 
 ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = MappingProxyType(
@@ -208,10 +209,9 @@ def _activation_and_pool(block: Block) -> nn.Sequential:
 
     Max pooling commutes with a function that never falls, such as ReLU, not with SiLU or GELU.
     """
-    activation, pool = ACTIVATIONS[block.activation](), POOLS[block.pool]()
     if block.pool == "max" and block.activation == "relu":
-        return nn.Sequential(pool, activation)
-    return nn.Sequential(activation, pool)
+        return ReluMaxPool()
+    return nn.Sequential(ACTIVATIONS[block.activation](), POOLS[block.pool]())
 
 
 def initialise(network: nn.Module, generator: Generator) -> None:

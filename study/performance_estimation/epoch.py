@@ -85,7 +85,10 @@ class Epochs:
             if interrupted():
                 raise Interrupted
             start, stop = step * size, min((step + 1) * size, len(labels))
-            losses.append(self._step(plan, labels, start, stop, epoch=epoch, step=step))
+            loss = self._step(plan, labels, start, stop, epoch=epoch, step=step)
+            losses.append(loss)
+            if loss.device.type == "cpu" and not math.isfinite(loss):  # a GPU would have to wait
+                break
         return self._mean_loss(torch.stack(losses), epoch)
 
     def _step(
@@ -108,10 +111,16 @@ class Epochs:
         return loss
 
     def _mean_loss(self, losses: Tensor, epoch: int) -> float:
-        """Return the mean over images; checked once an epoch, as reading a GPU's loss waits."""
+        """Return the mean over images.
+
+        The weights are looked at too: a broken one need not show in the loss, as ``ReluMaxPool``
+        can turn what is not a number into 0.
+        """
         finite = torch.isfinite(losses)
         if not bool(finite.all()):
             raise NonFiniteLoss(epoch=epoch, step=int((~finite).nonzero()[0]) + 1)
+        if not all(bool(torch.isfinite(x).all()) for x in self._network.state_dict().values()):
+            raise NonFiniteLoss(epoch=epoch, step=self._steps)
         sizes = torch.full_like(losses, float(self._recipe.batch_size))
         sizes[-1] = len(self._data.train_labels) - (self._steps - 1) * self._recipe.batch_size
         return float((losses * sizes).sum() / sizes.sum())

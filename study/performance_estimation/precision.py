@@ -13,6 +13,7 @@ from torch import Generator, nn
 from torch.nn import functional as F
 
 from study.network.build import build
+from study.performance_estimation.one_thread import one_thread
 from study.search_space.candidate import OCTMNIST, Architecture
 from study.search_space.resolve import resolve
 
@@ -43,17 +44,18 @@ class PrecisionProbe:
 def probe_precision(device: torch.device) -> PrecisionProbe:
     """Measure every precision in turn, several times, and return the faster one.
 
-    Takes a few tenths of a second. The answer depends on the machine and its load: ask once a
-    study, and store it.
+    Takes a few tenths of a second. On the CPU the processor's time counts, so that other programs
+    hardly bear on the answer; still it depends on the machine: ask once a study, and store it.
     """
     network = build(resolve(Architecture(), OCTMNIST), generator=Generator().manual_seed(0))
     network.to(device)
-    for dtype in DTYPES.values():  # the first pass chooses kernels and allocates
-        _seconds(network, dtype, device)
-    rounds = [
-        {name: _seconds(network, dtype, device) for name, dtype in DTYPES.items()}
-        for _ in range(_ROUNDS)
-    ]
+    with one_thread():
+        for dtype in DTYPES.values():  # the first pass chooses kernels and allocates
+            _seconds(network, dtype, device)
+        rounds = [
+            {name: _seconds(network, dtype, device) for name, dtype in DTYPES.items()}
+            for _ in range(_ROUNDS)
+        ]
     seconds = {name: median(taken[name] for taken in rounds) for name in DTYPES}
     faster = seconds["bfloat16"] < _MARGIN * seconds["float32"]
     return PrecisionProbe(precision="bfloat16" if faster else "float32", seconds=seconds)
@@ -63,11 +65,12 @@ def _seconds(network: nn.Module, dtype: torch.dtype, device: torch.device) -> fl
     images = torch.zeros(_IMAGES, 1, 28, 28, dtype=dtype, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
     labels = torch.zeros(_IMAGES, dtype=torch.int64, device=device)
+    clock = time.thread_time if device.type == "cpu" else time.perf_counter
     _wait(device)
-    start = time.perf_counter()
+    start = clock()
     F.cross_entropy(network(images).float(), labels).backward()  # type: ignore[no-untyped-call]
     _wait(device)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def _wait(device: torch.device) -> None:

@@ -21,6 +21,7 @@ from torch import Tensor, nn, optim
 from study.network.build import build
 from study.performance_estimation.checkpoint import Checkpoint
 from study.performance_estimation.epoch import Epochs
+from study.performance_estimation.freed_memory import keep_freed_memory
 from study.performance_estimation.one_thread import one_thread
 from study.performance_estimation.optimizers import build_optimizer
 from study.performance_estimation.seeds import derived_generator
@@ -239,5 +240,6 @@ def _repeatable(device: torch.device) -> Iterator[None]:
     if device.type == "cuda":
         yield
         return
+    keep_freed_memory()
     with one_thread():
         yield

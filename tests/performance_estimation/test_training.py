@@ -20,13 +20,16 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from study.network import relu_pool
 from study.network.build import build
 from study.performance_estimation.checkpoint import Checkpoint
 from study.performance_estimation.cuda_graph import graphed_if_possible
+from study.performance_estimation.epoch import Epochs
 from study.performance_estimation.failures import Interrupted, NonFiniteLoss, OutOfMemory
 from study.performance_estimation.gradients import SMALLEST_MICRO_BATCH, EagerGradients
 from study.performance_estimation.loss import training_loss
 from study.performance_estimation.metrics import METRICS
+from study.performance_estimation.optimizers import build_optimizer
 from study.performance_estimation.schedule import SCHEDULES, learning_rate
 from study.performance_estimation.training import (
     EpochResult,
@@ -261,6 +264,20 @@ def test_a_loss_that_is_not_finite_ends_the_training(precision: str) -> None:
     wild = Recipe(optimizer="sgd", learning_rate=10.0, weight_decay=1.0, batch_size=4)
     with pytest.raises(NonFiniteLoss, match="not finite at epoch"):
         trained(PLAIN, wild, precision=precision)
+
+
+def test_a_broken_weight_ends_the_training_even_where_the_loss_hides_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relu_pool, "_SMALLEST", 0)
+    network = build(PLAIN, generator=torch.Generator().manual_seed(0))
+    settings = TrainingSettings(seed=0, epochs=1, precision="bfloat16")
+    optimizer = build_optimizer(network, RECIPE)
+    epochs = Epochs(network, optimizer, RECIPE, DATA, settings, classes=4)
+    with torch.no_grad():
+        next(network.parameters())[0] = -float("nan")
+    with pytest.raises(NonFiniteLoss):
+        epochs.train(1, lambda: False)
 
 
 def gradients_of(
