@@ -143,10 +143,10 @@ def _spread(parameter: IntParameter | FloatParameter, count: int) -> Sequence[Va
     else:
         points = np.linspace(low, high, count)
     points[0], points[-1] = low, high
-    return tuple(dict.fromkeys(_snap(parameter, float(point)) for point in points))
+    return tuple(dict.fromkeys(snap(parameter, float(point)) for point in points))
 
 
-def _snap(parameter: IntParameter | FloatParameter, point: float) -> Value:
+def snap(parameter: IntParameter | FloatParameter, point: float) -> Value:
     """Return the value of the parameter nearest to ``point``."""
     if isinstance(parameter, IntParameter):
         steps = round((point - parameter.low) / parameter.step)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.search_space.candidate import Value, Values
+from study.search_space.parameter import snap
 from study.search_space.space import (
     AnyParameter,
     CategoricalParameter,
@@ -20,6 +21,12 @@ from study.search_space.space import (
     bins,
     same_value,
 )
+
+WIDE = 10.0
+"""A range of ten to one or more is measured in the logarithm, as ``bins`` cuts it."""
+NEARBY = 2
+STEP = 0.05
+"""Small steps for each number, and their standard deviation in units of the range."""
 
 Choose = Callable[[int, int], int]
 """Index of a parameter and the number of its values → index of a value."""
@@ -50,6 +57,9 @@ class DiscreteSpace:
         self.choices: tuple[Sequence[Value], ...] = tuple(
             tuple(bins(parameter)) for parameter in space.parameters
         )
+        self._gates = {
+            condition.parameter for parameter in space.parameters for condition in parameter.when
+        }
 
     def sample(self, rng: np.random.Generator) -> dict[str, Value]:
         """Return a point whose active values are drawn uniformly."""
@@ -103,11 +113,25 @@ class DiscreteSpace:
         others = [v for v in self.choices[node] if not same_value(v, values[parameter.name])]
         return self._with(values, parameter, others[int(rng.integers(len(others)))], rng)
 
+    def nearby(self, values: Values, rng: np.random.Generator) -> Iterator[dict[str, Value]]:
+        """Yield points that differ by a small step of a number which has more values than bins."""
+        for node, parameter in enumerate(self.space.parameters):
+            if parameter.name in values and self._has_more(node):
+                for _ in range(NEARBY):
+                    value = moved(parameter, values[parameter.name], rng)
+                    yield self._with(values, parameter, value, rng)
+
+    def _has_more(self, node: int) -> bool:
+        values = self.space.parameters[node].values()
+        return values is None or len(values) > len(self.choices[node])
+
     def _with(
         self, values: Values, parameter: AnyParameter, value: Value, rng: np.random.Generator
     ) -> dict[str, Value]:
         """Return the point with one value changed and what became active drawn uniformly."""
         wanted = {**values, parameter.name: value}
+        if parameter.name not in self._gates:
+            return wanted
         changed: dict[str, Value] = {}
         for node, other in enumerate(self.space.parameters):
             if self.space.is_active(other, changed):
@@ -116,6 +140,19 @@ class DiscreteSpace:
                 drawn = choices[int(rng.integers(len(choices)))] if known is None else known
                 changed[other.name] = drawn
         return changed
+
+
+def moved(parameter: AnyParameter, value: Value, rng: np.random.Generator) -> Value:
+    """Return a value a small normal step away, in the logarithm where the range is wide."""
+    if isinstance(parameter, CategoricalParameter):
+        return value
+    low, high = float(parameter.low), float(parameter.high)
+    step = STEP * float(rng.normal())
+    if parameter.log or (low > 0 and high / low >= WIDE):
+        number = float(value) * math.exp(step * math.log(high / low))
+    else:
+        number = float(value) + step * (high - low)
+    return snap(parameter, min(max(number, low), high))
 
 
 def _nearest(parameter: AnyParameter, choices: Sequence[Value], value: Value) -> int:
@@ -133,4 +170,4 @@ def _nearest(parameter: AnyParameter, choices: Sequence[Value], value: Value) ->
 def _scale(number: float, choices: Sequence[Value]) -> float:
     """Return the logarithm where the values are spread geometrically, else the number."""
     low, high = float(choices[0]), float(choices[-1])
-    return math.log(max(number, low)) if low > 0 and high / low >= 10 else number
+    return math.log(max(number, low)) if low > 0 and high / low >= WIDE else number

@@ -27,6 +27,12 @@ def _tpe(setup: Setup, chosen: Chosen) -> Strategy:
     return tpe(setup, chosen)
 
 
+def _surrogate(setup: Setup, chosen: Chosen) -> Strategy:
+    from study.search_strategy.surrogate import surrogate
+
+    return surrogate(setup, chosen)
+
+
 def _options(**options: Option) -> Options:
     return MappingProxyType(options)
 
@@ -111,6 +117,16 @@ SAMPLERS: Mapping[str, SamplerSpec] = MappingProxyType(
             build=local_search,
             options=_options(
                 start=Option(default=10, low=1, high=100_000, meaning="random points at first")
+            ),
+        ),
+        "surrogate": SamplerSpec(
+            meaning="a Gaussian process ranks neighbours of the best; strong from the start",
+            build=_surrogate,
+            options=_options(
+                start=Option(default=8, low=1, high=100_000, meaning="quasi-random points first"),
+                bound=Option(
+                    default=1.5, low=0.0, high=100.0, meaning="standard deviations of optimism"
+                ),
             ),
         ),
     }
