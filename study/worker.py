@@ -24,7 +24,7 @@ from study.objective import TrialCrashed, TrialSetup, run_trial
 from study.performance_estimation.estimator import EstimateFailed
 from study.performance_estimation.failures import Interrupted
 from study.records import TrialRecord, read_trial
-from study.search_strategy.budget import Budget, has_room, used_up
+from study.search_strategy.budget import Budget, has_room, too_little_left, used_up
 from study.search_strategy.curve import Curve
 from study.search_strategy.history import Exhausted
 from study.settle import settle
@@ -157,7 +157,10 @@ class Worker:
     def _ending(self, trials: Sequence[TrialRecord], state: Standing) -> WorkResult | None:
         if (cause := same_failures(state)) is not None:
             return WorkResult(ending="failing", text=cause)
-        reached = used_up(self.budget, self._spent(trials, state))
+        used = self._spent(trials, state)
+        reached = used_up(self.budget, used)
+        if reached is None and not state.running:
+            reached = too_little_left(self.budget, used, next_epochs=self.setup.epochs)
         return None if reached is None else WorkResult(ending="done", text=reached)
 
     def _spent(self, trials: Sequence[TrialRecord], state: Standing) -> Any:

@@ -99,6 +99,8 @@ def test_a_hundred_failures_in_a_row_end_the_study_with_the_cause(tmp_path: Path
 def test_the_epochs_budget_is_not_exceeded(tmp_path: Path) -> None:
     result = run_study(settings(trials=50, epochs_budget=10), place(tmp_path))
     assert sum(t.epochs for t in result.trials) == 9  # three trainings of three epochs
+    assert result.work.ending == "done"
+    assert "1 of the 10 epochs" in result.work.text
 
 
 def test_a_stop_asked_for_beforehand_draws_nothing(tmp_path: Path) -> None:

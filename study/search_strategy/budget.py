@@ -60,3 +60,20 @@ def has_room(budget: Budget, spent: Spent, *, running: int, running_epochs: floa
     if budget.trials is not None and spent.trials + running >= budget.trials:
         return False
     return budget.epochs is None or spent.epochs + running_epochs <= budget.epochs
+
+
+def too_little_left(budget: Budget, spent: Spent, *, next_epochs: float) -> str | None:
+    """Return, in words, that what is left of the epochs is too little for one more training.
+
+    Args:
+        budget: The limits.
+        spent: What is used up, with no trial running.
+        next_epochs: Epochs the next training may take.
+    """
+    if budget.epochs is None or spent.epochs + next_epochs <= budget.epochs:
+        return None
+    left = budget.epochs - spent.epochs
+    return (
+        f"{left:g} of the {budget.epochs:g} epochs of --epochs-budget are left, too few for"
+        f" another training of {next_epochs:g}"
+    )
