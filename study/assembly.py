@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from study.checkpoints import needed, study_folder, tidy
@@ -14,7 +15,7 @@ from study.ledger import LedgerEntry
 from study.lifecycle import Standing
 from study.locks import study_lock
 from study.objective import TrialSetup
-from study.performance_estimation.estimator import Fidelity
+from study.performance_estimation.estimator import Estimator, Fidelity
 from study.performance_estimation.estimators import EstimatorSetup, make_estimator
 from study.performance_estimation.failures import Interrupted
 from study.processes import identity
@@ -33,42 +34,95 @@ from study.worker import Trials, Worker, curves_of_others
 
 def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
     """Return the loop of this process on a stored study."""
-    settings, image = stored.settings, stored.image
-    data, _ = load_data(settings, place)
-    device = choose_device(place.device)
-    space = settings.space(image)
-    folder = study_folder(place.artifacts, place.url, settings.study)
-    estimator = make_estimator(
-        settings.estimator,
-        EstimatorSetup(
-            space=space,
-            image=image,
-            data=data,
-            fidelity=Fidelity(fraction=settings.fraction, image_size=settings.image_size),
-            precision=stored.environment.get("precision", "float32"),
-            device=device,
-            seed=settings.seed,
-            folder=folder / "checkpoints",
-            interrupted=stop,
-        ),
-    )
+    settings = stored.settings
+    folder = study_folder(place.artifacts, place.url, settings.study) / "checkpoints"
     who = identity(place.label)
     ledger = LedgerEntry(stored.study, who)
     ledger.write()
     trials = Trials(stored.study)
-    sign = 1.0 if settings.measures[0].maximise else -1.0
-
-    @lru_cache(maxsize=65536)
-    def _identify(key: tuple[tuple[str, Any], ...]) -> str:
-        return candidate_id(space.candidate(dict(key)), image)
-
-    def identify(values: Values) -> str:
-        return _identify(tuple(values.items()))
+    identify = _identify(settings.space(stored.image), stored.image)
+    estimator = _estimator(stored, place, folder=folder, stop=stop)
 
     def alive() -> None:
         ledger.tick()
         if stop():
             raise Interrupted
+
+    return Worker(
+        study=stored.study,
+        url=place.url,
+        lock=study_lock(stored.study._storage, place.url, settings.study),
+        source=candidate_source(stored, identify=identify),
+        setup=replace(
+            _trial_setup(stored, estimator, trials, identify=identify), worker=who, alive=alive
+        ),
+        trials=trials,
+        budget=settings.budget,
+        retries=settings.retries,
+        ledger=ledger,
+        stop=stop,
+        tidy=_tidying(settings, folder),
+    )
+
+
+def _estimator(stored: StoredStudy, place: Place, *, folder: Path, stop: Stop) -> Estimator:
+    settings, image = stored.settings, stored.image
+    data, _ = load_data(settings, place)
+    return make_estimator(
+        settings.estimator,
+        EstimatorSetup(
+            space=settings.space(image),
+            image=image,
+            data=data,
+            fidelity=Fidelity(fraction=settings.fraction, image_size=settings.image_size),
+            precision=stored.environment.get("precision", "float32"),
+            device=choose_device(place.device),
+            seed=settings.seed,
+            folder=folder,
+            interrupted=stop,
+        ),
+    )
+
+
+def _trial_setup(
+    stored: StoredStudy,
+    estimator: Estimator,
+    trials: Trials,
+    *,
+    identify: Callable[[Values], str],
+) -> TrialSetup:
+    settings, image = stored.settings, stored.image
+    space = settings.space(image)
+    sign = 1.0 if settings.measures[0].maximise else -1.0
+    return TrialSetup(
+        study_name=settings.study,
+        seed=settings.seed,
+        space=space,
+        candidate=space.candidate,
+        identify=identify,
+        describe=lambda values: describe(space, values, image),
+        estimator=estimator,
+        measures=settings.measures,
+        pruner=make_pruner(settings.pruner, epochs=longest_training(space)),
+        epochs=longest_training(space),
+        curves=curves_of_others(trials, sign=sign, retries=settings.retries),
+        worker={},
+        facts={key: stored.environment[key] for key in ("libraries", "code", "numeric")},
+    )
+
+
+def _identify(space: SearchSpace, image: ImageFormat) -> Callable[[Values], str]:
+    """Return a function that names the candidate of a point, and remembers."""
+
+    @lru_cache(maxsize=65536)
+    def named(key: tuple[tuple[str, Any], ...]) -> str:
+        return candidate_id(space.candidate(dict(key)), image)
+
+    return lambda values: named(tuple(values.items()))
+
+
+def _tidying(settings: StudySettings, folder: Path) -> Callable[[Standing], None]:
+    """Return what removes the checkpoints that are no longer needed."""
 
     def clean(state: Standing) -> None:
         ids = needed(
@@ -77,36 +131,9 @@ def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
             measures=settings.measures,
             may_go_on=settings.pruner.partition(",")[0] != "none",
         )
-        tidy(folder / "checkpoints", ids)
+        tidy(folder, ids)
 
-    return Worker(
-        study=stored.study,
-        url=place.url,
-        lock=study_lock(stored.study._storage, place.url, settings.study),
-        source=candidate_source(stored, identify=identify),
-        setup=TrialSetup(
-            study_name=settings.study,
-            seed=settings.seed,
-            space=space,
-            candidate=space.candidate,
-            identify=identify,
-            describe=lambda values: describe(space, values, image),
-            estimator=estimator,
-            measures=settings.measures,
-            pruner=make_pruner(settings.pruner, epochs=longest_training(space)),
-            epochs=longest_training(space),
-            curves=curves_of_others(trials, sign=sign, retries=settings.retries),
-            worker=who,
-            facts={key: stored.environment[key] for key in ("libraries", "code", "numeric")},
-            alive=alive,
-        ),
-        trials=trials,
-        budget=settings.budget,
-        retries=settings.retries,
-        ledger=ledger,
-        stop=stop,
-        tidy=clean,
-    )
+    return clean
 
 
 def candidate_source(
@@ -118,16 +145,13 @@ def candidate_source(
     if not settings.sampler.startswith("grid"):
         space = full_range(space)
 
-    def name(values: Values) -> str:
-        return candidate_id(space.candidate(values), image)
-
     @lru_cache(maxsize=1)
     def distinct() -> Mapping[str, Values] | None:
         return distinct_candidates(space, image)
 
     return CandidateSource(
         space=space,
-        identify=identify or name,
+        identify=identify or _identify(space, image),
         allows=lambda values: space.allows(values, image),
         strategy=make_strategy(settings.sampler, sampler_setup(settings, space, image)),
         seed=settings.seed,
