@@ -38,7 +38,7 @@ from study.search_space.resolve import complexity, resolve
 OFFICIAL = (97_477, 10_832)
 """Training and validation images of OCTMNIST."""
 CANDIDATES, EPOCHS, PROCESSES = 15, 3, 2
-ACCURACY_SEEDS, ACCURACY_EPOCHS = 5, 8
+ACCURACY_EPOCHS = 8
 BACKWARD = 3
 """Forward and backward cost three times the forward pass."""
 
@@ -209,7 +209,7 @@ def _peak_memory(side: Callable[..., None], load: Load, place: int, queue: Any) 
     queue.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
-def accuracy(dataset: str, precision: str) -> None:
+def accuracy(dataset: str, precision: str, *, seeds: range) -> None:
     """Print the validation accuracy that both sides reach, and its spread over seeds."""
     found = load_search_data(dataset)
     data = TrainingData(
@@ -219,7 +219,7 @@ def accuracy(dataset: str, precision: str) -> None:
         val_labels=found.val_labels,
     )
     candidate = Candidate(architecture=Architecture(hidden_units=128, dropout=0.2))
-    loaders, seeds = plain_loaders(data), range(ACCURACY_SEEDS)
+    loaders = plain_loaders(data)
     sides = {
         "plain": [
             train_plainly(
@@ -266,6 +266,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", action="store_true", help="peak memory instead of speed")
     parser.add_argument("--accuracy", action="store_true", help="accuracy instead of speed")
+    parser.add_argument("--seeds", type=int, default=5, help="seeds for --accuracy")
+    parser.add_argument("--first-seed", type=int, default=0, help="the first of them")
     parser.add_argument("--precision", choices=[*DTYPES], help="measured when left out")
     parser.add_argument("--data", default="digits", help="data set for --accuracy")
     flags = parser.parse_args()
@@ -273,7 +275,8 @@ def main() -> None:
     load = Load(images=flags.images, precision=precision)
     if flags.accuracy:
         describe(load)
-        accuracy(flags.data, load.precision)
+        first = flags.first_seed
+        accuracy(flags.data, load.precision, seeds=range(first, first + flags.seeds))
     elif flags.memory:
         memory(load)
     else:
