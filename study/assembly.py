@@ -158,6 +158,7 @@ def candidate_source(
         budget=settings.trials,
         measures=settings.measures,
         distinct=distinct,
+        closed=settings.closed,
     )
 
 

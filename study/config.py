@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -14,6 +15,9 @@ from study.search_space.candidate import OCTMNIST, ImageFormat
 from study.search_space.loading import space_from_text
 from study.search_space.space import SearchSpace
 from study.search_strategy.budget import Budget
+
+CANDIDATES = "candidates"
+"""Key of ``purpose`` for the points that a study made by another command tries."""
 
 
 class StudySettings(BaseModel):
@@ -58,6 +62,11 @@ class StudySettings(BaseModel):
         return tuple("maximize" if m.maximise else "minimize" for m in self.measures)
 
     @property
+    def closed(self) -> bool:
+        """Whether the study tries the candidates its purpose lists, in their order, and no other."""
+        return CANDIDATES in self.purpose
+
+    @property
     def budget(self) -> Budget:
         """The limits of the study."""
         return Budget(trials=self.trials, seconds=self.timeout, epochs=self.epochs_budget)
@@ -70,6 +79,8 @@ class StudySettings(BaseModel):
             SettingsError: The space lets ``epochs`` vary and the settings fix it.
         """
         space = space_from_text(self.space_text, source=self.space_name, image=image)
+        if self.closed:
+            space = replace(space, enqueue=tuple(self.purpose[CANDIDATES]))
         if self.epochs is None:
             return space
         if "epochs" in space.by_name:
@@ -117,6 +128,9 @@ def differences(stored: StudySettings, asked: StudySettings) -> list[str]:
             continue
         if name == "space_text":
             lines += _space_differences(stored, asked)
+            continue
+        if name == "purpose":
+            lines.append("purpose: what the study is for, or its list of candidates, differs")
             continue
         lines.append(f"{name.replace('_', ' ')}: stored {_show(old)}, asked for {_show(new)}")
     return lines

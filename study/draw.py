@@ -65,6 +65,7 @@ class CandidateSource:
         known: Trained candidates of other studies, by id: study name and trial.
         prior: Results of another study that the strategy starts from.
         distinct: Every distinct candidate, by id, or None where they cannot be counted.
+        closed: Whether nothing is tried beyond what the space enqueues.
     """
 
     space: SearchSpace
@@ -77,6 +78,7 @@ class CandidateSource:
     known: Mapping[str, tuple[str, TrialRecord]] = field(default_factory=dict)
     prior: tuple[Observation, ...] = ()
     distinct: Callable[[], Mapping[str, Values] | None] = lambda: None
+    closed: bool = False
 
     def next(self, state: Standing) -> Drawn | None:
         """Return what to try next, or None where that depends on a trial still running.
@@ -88,6 +90,10 @@ class CandidateSource:
             return self._repeat(state.latest[state.to_repeat[0]])
         if state.next_place < len(self.space.enqueue):
             return self._enqueued(state)
+        if self.closed and state.running:
+            return None
+        if self.closed:
+            raise Exhausted(f"all {len(self.space.enqueue)} candidates of the list are done")
         history = self.history(state)
         self._refuse_when_all_done(state, history)
         try:

@@ -46,7 +46,7 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
         settings={
             name: value
             for name, value in settings.model_dump(mode="json").items()
-            if name != "space_text" and value not in (None, [], {})
+            if name not in ("space_text", "purpose") and value not in (None, [], {})
         },
         parameters=tuple(space.by_name),
         space_name=settings.space_name,
