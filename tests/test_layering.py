@@ -18,15 +18,15 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "version"),
     ("search_space", "options", "objectives", "stopping", "writing"),
     ("search_strategy", "network", "data"),
-    ("performance_estimation",),
+    ("performance_estimation", "plan"),
     ("config", "storage", "records", "processes"),
     ("lifecycle", "locks", "settle", "stored_study"),
     ("draw", "ledger", "surroundings", "checkpoints", "report"),
-    ("objective", "evaluation", "comparison", "dashboard"),
+    ("objective", "evaluation", "comparison", "dashboard", "planned_source"),
     ("worker",),
     ("assembly", "workers", "overview", "progress"),
     ("runner",),
-    ("worker_process",),
+    ("worker_process", "trusting"),
     ("cli", "__init__"),
 )
 """Top-level entries of the package, lowest first. An entry may import from lower layers only, and

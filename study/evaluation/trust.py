@@ -102,8 +102,16 @@ def paired_trainings(
         {r.candidate_id: r for r in records if r.state == "complete" and r.value is not None}
         for records in studies
     ]
+    seconds = [_seconds(records) for records in studies]
     common = [name for name in by_id[0] if all(name in records for records in by_id)]
-    return tuple(_trained([records[name] for records in by_id], maximise) for name in common)
+    return tuple(
+        _trained(
+            [records[name] for records in by_id],
+            maximise=maximise,
+            seconds=sum(spent[name] for spent in seconds) / len(seconds),
+        )
+        for name in common
+    )
 
 
 def scored(
@@ -129,7 +137,15 @@ def scored(
     )
 
 
-def _trained(runs: Sequence[TrialRecord], maximise: bool) -> Trained:
+def _seconds(records: Sequence[TrialRecord]) -> dict[str, float]:
+    """Return what each candidate took, the part that a lost trial trained included."""
+    spent: dict[str, float] = {}
+    for record in records:
+        spent[record.candidate_id] = spent.get(record.candidate_id, 0.0) + record.seconds
+    return spent
+
+
+def _trained(runs: Sequence[TrialRecord], *, maximise: bool, seconds: float) -> Trained:
     first = runs[0]
     assert first.parameters is not None
     assert first.macs is not None
@@ -137,7 +153,7 @@ def _trained(runs: Sequence[TrialRecord], maximise: bool) -> Trained:
     return Trained(
         candidate_id=first.candidate_id,
         runs=tuple(_larger_is_better(record, maximise) for record in runs),
-        seconds=max(record.seconds for record in runs),  # a reused result took none
+        seconds=seconds,
         parameters=first.parameters,
         macs=first.macs,
         conv_macs=first.conv_macs,

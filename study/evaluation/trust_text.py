@@ -14,18 +14,19 @@ _HEADER = (
 )
 
 
-def trust_text(report: TrustReport, *, space: str, metric: str) -> str:
+def trust_text(report: TrustReport, *, space: str, metric: str, setting: str = "") -> str:
     """Return the report: what was done, the table, how to read it, what it says.
 
     Args:
         report: From ``judge``.
         space: Name of the search space.
         metric: Name of the metric, with its split.
+        setting: On what it was measured, in sentences.
     """
     return "\n\n".join(
         (
             f"# Trust in estimators on {space}",
-            _method(report, metric),
+            f"{_method(report, metric)} {setting}".strip(),
             "\n".join(_table(report)),
             _LEGEND,
             reading(report, space=space),
@@ -50,7 +51,7 @@ def reading(report: TrustReport, *, space: str) -> str:
 def _method(report: TrustReport, metric: str) -> str:
     return (
         f"{report.candidates} candidates, a stratified random sample, each trained in full with "
-        f"{report.seeds} seeds ({report.run_seconds:.1f} s each); judged by `{metric}`."
+        f"{report.seeds} seeds ({report.run_seconds:.3g} s each); judged by `{metric}`."
     )
 
 
