@@ -15,7 +15,7 @@ from study.performance_estimation.cuda_graph import graphed_if_possible
 from study.performance_estimation.failures import Interrupted, NonFiniteLoss
 from study.performance_estimation.gradients import EagerGradients, Gradients
 from study.performance_estimation.loss import training_loss
-from study.performance_estimation.metrics import metrics
+from study.performance_estimation.metrics import confusion, metrics
 from study.performance_estimation.optimizers import set_learning_rate
 from study.performance_estimation.precision import DTYPES
 from study.performance_estimation.schedule import learning_rate
@@ -38,6 +38,10 @@ class Epochs:
         data: What it is trained and validated on.
         settings: Seed, epochs, precision and micro-batch.
         classes: Scores that the network returns.
+
+    Attributes:
+        confusion: Validation images by true class (row) and predicted class (column), of the
+            last validation in this process; None before the first.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Epochs:
             micro_batch=settings.micro_batch or recipe.batch_size,
         )
         self._gradients: Gradients | None = None
+        self.confusion: tuple[tuple[int, ...], ...] | None = None
         self._steps = math.ceil(len(data.train_labels) / recipe.batch_size)
 
     @property
@@ -127,7 +132,7 @@ class Epochs:
 
     @torch.inference_mode()
     def validate(self, epoch: int, interrupted: Callable[[], bool]) -> Mapping[str, float]:
-        """Return the validation metrics, named with their split.
+        """Return the validation metrics, named with their split; keep ``confusion``.
 
         Raises:
             Interrupted: ``interrupted`` said so before a batch.
@@ -143,4 +148,5 @@ class Epochs:
         if not bool(torch.isfinite(scores).all()):
             raise NonFiniteLoss(epoch=epoch, step=self._steps + 1)
         found = metrics(scores, self._data.val_labels)
+        self.confusion = confusion(scores, self._data.val_labels)
         return {f"val_{name}": value for name, value in found.items()}

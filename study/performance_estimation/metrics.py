@@ -33,6 +33,19 @@ def metrics(logits: Tensor, labels: Tensor) -> dict[str, float]:
     }
 
 
+def confusion(logits: Tensor, labels: Tensor) -> tuple[tuple[int, ...], ...]:
+    """Return the images by true class (row) and class of the highest score (column).
+
+    Args:
+        logits: (n, classes), finite.
+        labels: True classes, int64 (n,).
+    """
+    classes = logits.shape[1]
+    pairs = labels * classes + logits.argmax(dim=1)
+    counts = torch.bincount(pairs, minlength=classes * classes)
+    return tuple(map(tuple, counts.reshape(classes, classes).tolist()))
+
+
 def _mean_over_classes(values: Tensor, labels: Tensor, classes: int) -> float:
     """Return the mean over classes of the mean of ``values`` (n,) within each class."""
     counts = torch.bincount(labels, minlength=classes).double()

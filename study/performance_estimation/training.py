@@ -98,6 +98,8 @@ class Training:
         seconds: Time spent in this process.
         epochs_trained: Epochs trained in this process, restored ones not counted.
         micro_batch: Images at a time at the end: fewer than the batch where memory was short.
+        confusion: Validation images by true class (row) and predicted class (column); None where
+            every epoch was restored.
     """
 
     network: nn.Module
@@ -105,6 +107,7 @@ class Training:
     seconds: float
     epochs_trained: int
     micro_batch: int
+    confusion: tuple[tuple[int, ...], ...] | None = None
 
     @property
     def metrics(self) -> Mapping[str, float]:
@@ -164,6 +167,7 @@ def train(
             seconds=time.perf_counter() - start,
             epochs_trained=settings.epochs - restored,
             micro_batch=run.epochs.micro_batch,
+            confusion=run.epochs.confusion,
         )
 
 

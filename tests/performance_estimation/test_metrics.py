@@ -7,10 +7,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    log_loss,
+    roc_auc_score,
+)
 from torch import Tensor
 
-from study.performance_estimation.metrics import METRICS, metrics
+from study.performance_estimation.metrics import METRICS, confusion, metrics
 
 
 def scores_and_labels(seed: int, n: int, classes: int, levels: int) -> tuple[Tensor, Tensor]:
@@ -28,6 +34,14 @@ cases = st.builds(
     classes=st.integers(2, 6),
     levels=st.sampled_from([2, 5, 1000]),
 )
+
+
+@settings(deadline=None, max_examples=30)
+@given(case=cases)
+def test_the_confusion_is_that_of_scikit_learn(case: tuple[Tensor, Tensor]) -> None:
+    scores, labels = case
+    reference = confusion_matrix(labels.numpy(), scores.argmax(1).numpy())
+    assert confusion(scores, labels) == tuple(map(tuple, reference.tolist()))
 
 
 @settings(deadline=None, max_examples=60)
