@@ -10,7 +10,7 @@ from typing import Any
 
 from study.checkpoints import needed, study_folder, tidy
 from study.config import StudySettings
-from study.draw import CandidateSource, full_range
+from study.draw import CandidateSource, Source, full_range
 from study.ledger import LedgerEntry
 from study.lifecycle import Standing
 from study.locks import study_lock
@@ -18,7 +18,9 @@ from study.objective import TrialSetup
 from study.performance_estimation.estimator import Estimator, Fidelity
 from study.performance_estimation.estimators import EstimatorSetup, make_estimator
 from study.performance_estimation.failures import Interrupted
+from study.planned_source import PlannedSource
 from study.processes import identity
+from study.screening import with_screen
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.distinct import distinct_candidates
 from study.search_space.resolve import candidate_id, complexity, resolve
@@ -35,13 +37,13 @@ from study.worker import Trials, Worker, curves_of_others
 def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
     """Return the loop of this process on a stored study."""
     settings = stored.settings
-    folder = study_folder(place.artifacts, place.url, settings.study) / "checkpoints"
     who = identity(place.label)
     ledger = LedgerEntry(stored.study, who)
     ledger.write()
     trials = Trials(stored.study)
     identify = _identify(settings.space(stored.image), stored.image)
-    estimator = _estimator(stored, place, folder=folder, stop=stop)
+    making = estimator_setup(stored, place, stop=stop)
+    estimator = make_estimator(settings.estimator, making)
 
     def alive() -> None:
         ledger.tick()
@@ -52,7 +54,7 @@ def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
         study=stored.study,
         url=place.url,
         lock=study_lock(stored.study._storage, place.url, settings.study),
-        source=candidate_source(stored, identify=identify),
+        source=with_screen(_source(stored, identify), stored, making, alive=alive),
         setup=replace(
             _trial_setup(stored, estimator, trials, identify=identify), worker=who, alive=alive
         ),
@@ -61,26 +63,35 @@ def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
         retries=settings.retries,
         ledger=ledger,
         stop=stop,
-        tidy=_tidying(settings, folder),
+        tidy=_tidying(settings, checkpoints(stored, place)),
     )
 
 
-def _estimator(stored: StoredStudy, place: Place, *, folder: Path, stop: Stop) -> Estimator:
+def checkpoints(stored: StoredStudy, place: Place) -> Path:
+    """Return the folder of a study's checkpoints."""
+    return study_folder(place.artifacts, place.url, stored.settings.study) / "checkpoints"
+
+
+def stored_estimator(stored: StoredStudy, place: Place, *, stop: Stop) -> Estimator:
+    """Return what scores the candidates of a stored study, its images loaded."""
+    return make_estimator(stored.settings.estimator, estimator_setup(stored, place, stop=stop))
+
+
+def estimator_setup(stored: StoredStudy, place: Place, *, stop: Stop) -> EstimatorSetup:
+    """Return what the estimators of a stored study are built for, its images loaded."""
     settings, image = stored.settings, stored.image
     data, _ = load_data(settings, place)
-    return make_estimator(
-        settings.estimator,
-        EstimatorSetup(
-            space=settings.space(image),
-            image=image,
-            data=data,
-            fidelity=Fidelity(fraction=settings.fraction, image_size=settings.image_size),
-            precision=stored.environment.get("precision", "float32"),
-            device=choose_device(place.device),
-            seed=settings.seed,
-            folder=folder,
-            interrupted=stop,
-        ),
+    return EstimatorSetup(
+        space=settings.space(image),
+        image=image,
+        data=data,
+        fidelity=Fidelity(fraction=settings.fraction, image_size=settings.image_size),
+        precision=stored.environment.get("precision", "float32"),
+        device=choose_device(place.device),
+        seed=settings.seed,
+        folder=checkpoints(stored, place),
+        seeds_apart=settings.plan is not None,
+        interrupted=stop,
     )
 
 
@@ -134,6 +145,12 @@ def _tidying(settings: StudySettings, folder: Path) -> Callable[[Standing], None
         tidy(folder, ids)
 
     return clean
+
+
+def _source(stored: StoredStudy, identify: Callable[[Values], str]) -> Source:
+    if stored.settings.plan is not None:
+        return PlannedSource(plan=stored.settings.plan, seed=stored.settings.seed)
+    return candidate_source(stored, identify=identify)
 
 
 def candidate_source(

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from study.errors import ResumeError, SettingsError
 from study.objectives import Measure, find_measures
+from study.performance_estimation.screen import parse_screen
+from study.plan import Plan, plan_of
 from study.search_space.candidate import OCTMNIST, ImageFormat
 from study.search_space.loading import space_from_text
 from study.search_space.space import SearchSpace
@@ -63,8 +65,13 @@ class StudySettings(BaseModel):
 
     @property
     def closed(self) -> bool:
-        """Whether the study tries the candidates its purpose lists, in their order, and no other."""
+        """Whether the study tries the candidates its purpose lists, in order, and no other."""
         return CANDIDATES in self.purpose
+
+    @cached_property
+    def plan(self) -> Plan | None:
+        """The trainings that the study consists of, where it trains another study's candidates."""
+        return plan_of(self.purpose)
 
     @property
     def budget(self) -> Budget:
@@ -110,11 +117,14 @@ def make_settings(**values: Any) -> StudySettings:
             for problem in error.errors()
         ]
         raise SettingsError("\n".join(problems)) from None
+    if settings.screen is not None:
+        parse_screen(settings.screen)
     if len(settings.measures) > 1 and settings.pruner.partition(",")[0] != "none":
         raise SettingsError(
             f"--pruner {settings.pruner} with {len(settings.objectives)} objectives: Optuna prunes"
             " one objective only; leave the pruner out, or bound the second objective with"
-            " 'constraints:' in the space and search for the first"
+            " 'constraints:' in the space (or Optuna's trial.set_constraint in code of your own) and"
+            " search for the first"
         )
     return settings
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from study.lifecycle import Standing
 from study.objectives import Measure
@@ -41,6 +42,7 @@ class Drawn:
         candidate_id: Identity of the resolved candidate.
         twin: The finished trial of the same candidate, whose result is reused.
         twin_study: Name of the study the twin is in, where that is another one.
+        seed: Seed of its training where a plan says so; None for the candidate's own.
     """
 
     values: dict[str, Value]
@@ -48,6 +50,18 @@ class Drawn:
     candidate_id: str
     twin: TrialRecord | None = None
     twin_study: str | None = None
+    seed: int | None = None
+
+
+class Source(Protocol):
+    """Says what a worker tries next."""
+
+    def next(self, state: Standing) -> Drawn | None:
+        """Return it, or None where that depends on a trial still running.
+
+        Raises:
+            Exhausted: Nothing is left to try.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +80,7 @@ class CandidateSource:
         prior: Results of another study that the strategy starts from.
         distinct: Every distinct candidate, by id, or None where they cannot be counted.
         closed: Whether nothing is tried beyond what the space enqueues.
+        screened: Returns the proposal of a screen, by its rank from 0; None beyond the last.
     """
 
     space: SearchSpace
@@ -79,6 +94,7 @@ class CandidateSource:
     prior: tuple[Observation, ...] = ()
     distinct: Callable[[], Mapping[str, Values] | None] = lambda: None
     closed: bool = False
+    screened: Callable[[int], Proposal | None] = lambda _: None
 
     def next(self, state: Standing) -> Drawn | None:
         """Return what to try next, or None where that depends on a trial still running.
@@ -95,6 +111,9 @@ class CandidateSource:
         if self.closed:
             raise Exhausted(f"all {len(self.space.enqueue)} candidates of the list are done")
         history = self.history(state)
+        chosen = self.screened(state.next_place - len(self.space.enqueue))
+        if chosen is not None:
+            return self._draw(state, history, chosen, attempt=0, source="screened")
         self._refuse_when_all_done(state, history)
         try:
             return self._fresh(state, history)

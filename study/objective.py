@@ -105,7 +105,7 @@ def run_trial(
     try:
         estimate = setup.estimator.estimate(
             setup.candidate(values),
-            seed=training_seed(setup.seed, drawn.candidate_id),
+            seed=_seed(setup, drawn),
             report=reporter,
         )
     except optuna.TrialPruned:
@@ -128,6 +128,12 @@ def run_trial(
 def training_seed(seed: int, candidate_id: str) -> int:
     """Return the seed of a candidate's training: of the study's seed and its id alone."""
     return int(generator(seed, "training", candidate_id).integers(2**62))
+
+
+def _seed(setup: TrialSetup, drawn: Drawn) -> int:
+    if drawn.seed is not None:
+        return drawn.seed
+    return training_seed(setup.seed, drawn.candidate_id)
 
 
 def _store_candidate(trial: optuna.Trial, values: Values, drawn: Drawn, setup: TrialSetup) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from study.config import StudySettings
 from study.errors import SettingsError
 from study.performance_estimation.estimators import estimator_spec
+from study.performance_estimation.screen import parse_screen
 from study.search_space.candidate import ImageFormat
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def load_data(
     """
     from study.data.dataset import image_format, load_search_data
 
-    if not estimator_spec(settings.estimator).needs_data:
+    if not _needs_data(settings):
         image = _resized(settings, image_format(settings.dataset, settings.size, place.data_root))
         described = {"name": settings.dataset, "image": asdict(image), "sha256": "", "notes": []}
         return None, described
@@ -67,6 +68,10 @@ def load_data(
     )
     if settings.drop_leaks:
         data = _without_leaks(data, settings, place)
+    if settings.plan is not None and settings.plan.fit_on == "train+val":
+        from study.data.joined import joined
+
+        data = joined(data)
     return data, {
         "name": data.name,
         "split": data.split,
@@ -77,6 +82,12 @@ def load_data(
         "validation": len(data.val_labels),
         "notes": list(data.notes),
     }
+
+
+def _needs_data(settings: StudySettings) -> bool:
+    screen = None if settings.screen is None else parse_screen(settings.screen)
+    screened_on_images = screen is not None and screen.needs_data
+    return screened_on_images or estimator_spec(settings.estimator).needs_data
 
 
 def _without_leaks(data: SearchData, settings: StudySettings, place: Place) -> SearchData:

@@ -15,24 +15,25 @@ from typing import Any, Literal
 import optuna
 
 from study import records
-from study.draw import CandidateSource, Drawn
+from study.draw import Drawn, Source
 from study.errors import StorageError
-from study.ledger import LedgerEntry, read_entries, spent
+from study.heartbeat import beating
+from study.ledger import LedgerEntry, read_costs, read_entries, spent
 from study.lifecycle import Standing, same_failures, standing
-from study.locks import Holding, StudyLock
+from study.locks import Holding, LockLost, StudyLock
 from study.objective import TrialCrashed, TrialSetup, run_trial
 from study.performance_estimation.estimator import EstimateFailed
 from study.performance_estimation.failures import Interrupted
+from study.rdb import RECONNECT_SECONDS, connection_lost
 from study.records import TrialRecord, read_trial
 from study.search_strategy.budget import Budget, has_room, too_little_left, used_up
 from study.search_strategy.curve import Curve
 from study.search_strategy.history import Exhausted
-from study.settle import settle
+from study.settle import disown, settle
 from study.stopping import Stop
 from study.storage import storage_errors
 
 WAIT_SECONDS = 0.25
-RECONNECT_SECONDS = 60.0
 
 Ending = Literal["done", "exhausted", "interrupted", "failing"]
 
@@ -92,7 +93,7 @@ class Worker:
     study: optuna.Study
     url: str
     lock: StudyLock
-    source: CandidateSource
+    source: Source
     setup: TrialSetup
     trials: Trials
     budget: Budget
@@ -122,7 +123,8 @@ class Worker:
 
     def _may_come_back(self, error: StorageError, since: float) -> bool:
         """Wait for a server that went away; a file that cannot be written will not heal."""
-        if "sqlite" in self.url or time.monotonic() - since > RECONNECT_SECONDS:
+        lost = error.__cause__ is not None and connection_lost(error.__cause__)
+        if not lost or time.monotonic() - since > RECONNECT_SECONDS:
             return False
         self.study._storage.remove_session()
         return not self.stop.wait(1.0)
@@ -164,8 +166,9 @@ class Worker:
         return None if reached is None else WorkResult(ending="done", text=reached)
 
     def _spent(self, trials: Sequence[TrialRecord], state: Standing) -> Any:
-        entries = read_entries(self.study.user_attrs)
-        return spent(trials, len(state.finished), entries)
+        attributes = self.study.user_attrs
+        entries, costs = read_entries(attributes), read_costs(attributes)
+        return spent(trials, len(state.finished), entries, costs)
 
     def _room(self, trials: Sequence[TrialRecord], state: Standing) -> bool:
         epochs = self.setup.epochs
@@ -185,14 +188,22 @@ class Worker:
         """
         begun: list[optuna.Trial] = []
 
+        def release() -> None:
+            if not held.release():
+                disown(begun[0])
+                raise LockLost
+
         def objective(trial: optuna.Trial) -> float | Sequence[float]:
             begun.append(trial)
-            values = run_trial(trial, drawn, self.setup, release=held.release)
+            with beating(self.study, trial._trial_id, url=self.url):
+                values = run_trial(trial, drawn, self.setup, release=release)
             return values if len(values) > 1 else values[0]
 
         self.study.sampler = HandOver(drawn.values)
         try:
-            self.study.optimize(objective, n_trials=1, catch=(EstimateFailed, TrialCrashed))
+            self.study.optimize(
+                objective, n_trials=1, catch=(EstimateFailed, TrialCrashed, LockLost)
+            )
         except (optuna.exceptions.UpdateFinishedTrialError, ValueError, AssertionError):
             if not begun or not self._was_taken_away(begun[0]):
                 raise

@@ -16,14 +16,14 @@ PACKAGE = ROOT / "study"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "version"),
-    ("search_space", "options", "objectives", "stopping", "writing"),
+    ("search_space", "options", "objectives", "stopping", "writing", "rdb"),
     ("search_strategy", "network", "data"),
     ("performance_estimation", "plan"),
     ("config", "storage", "records", "processes"),
-    ("lifecycle", "locks", "settle", "stored_study"),
+    ("lifecycle", "locks", "settle", "stored_study", "heartbeat"),
     ("draw", "ledger", "surroundings", "checkpoints", "report"),
     ("objective", "evaluation", "comparison", "dashboard", "planned_source"),
-    ("worker",),
+    ("worker", "screening"),
     ("assembly", "workers", "overview", "progress"),
     ("runner",),
     ("worker_process", "trusting"),

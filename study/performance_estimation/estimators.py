@@ -35,6 +35,8 @@ class EstimatorSetup:
         device: Where networks are trained.
         seed: The study's seed.
         folder: Where checkpoints are kept; None for none.
+        seeds_apart: Whether one candidate is trained with several seeds, so that its checkpoints
+            are named by both.
         interrupted: Asked often; True where the estimate should be broken off.
     """
 
@@ -46,6 +48,7 @@ class EstimatorSetup:
     device: torch.device | None = None
     seed: int = 0
     folder: Path | None = None
+    seeds_apart: bool = False
     interrupted: Callable[[], bool] = lambda: False
 
 

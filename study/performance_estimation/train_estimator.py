@@ -16,6 +16,7 @@ from study.performance_estimation.estimator import (
 from study.performance_estimation.failures import NonFiniteLoss, OutOfMemory
 from study.performance_estimation.training import (
     EpochResult,
+    Training,
     TrainingData,
     TrainingSettings,
     Watch,
@@ -52,23 +53,11 @@ class TrainEstimator:
             EstimateFailed: Non-finite loss, or no memory even for the smallest micro-batch.
             Interrupted: The study asked for it; the last epoch's checkpoint is on disk.
         """
-        recipe, fidelity = candidate.recipe, self.setup.fidelity
-        settings = TrainingSettings(
-            seed=seed, epochs=fidelity.epochs or recipe.epochs, precision=self.setup.precision
-        )
         watch = Watch(
             report=lambda result: report(_step(result)), interrupted=self.setup.interrupted
         )
-        path = self.checkpoint_path(candidate)
         try:
-            training = train(
-                resolve(candidate.architecture, self.setup.image),
-                recipe,
-                self.data,
-                settings=settings,
-                watch=watch,
-                checkpoint=None if path is None else Checkpoint(path=path),
-            )
+            training = self.train(candidate, seed=seed, watch=watch)
         except NonFiniteLoss as failure:
             raise EstimateFailed("non-finite", str(failure)) from failure
         except OutOfMemory as failure:
@@ -82,15 +71,38 @@ class TrainEstimator:
                 "precision": self.setup.precision,
                 "device": str(self.data.device),
                 "micro_batch": training.micro_batch,
+                "confusion": training.confusion,
             },
         )
 
-    def checkpoint_path(self, candidate: Candidate) -> Path | None:
+    def train(self, candidate: Candidate, *, seed: int, watch: Watch | None = None) -> Training:
+        """Train a candidate, or take up what its checkpoint holds: for a finished one, all of it.
+
+        Raises:
+            NonFiniteLoss: The loss became infinite or not a number.
+            OutOfMemory: Not even the smallest micro-batch fits.
+            Interrupted: ``watch`` asked for it.
+        """
+        recipe, fidelity = candidate.recipe, self.setup.fidelity
+        path = self.checkpoint_path(candidate, seed=seed)
+        return train(
+            resolve(candidate.architecture, self.setup.image),
+            recipe,
+            self.data,
+            settings=TrainingSettings(
+                seed=seed, epochs=fidelity.epochs or recipe.epochs, precision=self.setup.precision
+            ),
+            watch=watch,
+            checkpoint=None if path is None else Checkpoint(path=path),
+        )
+
+    def checkpoint_path(self, candidate: Candidate, *, seed: int) -> Path | None:
         """Return where the training of a candidate is kept between its epochs."""
         folder = self.setup.folder
         if folder is None:
             return None
-        return folder / f"{candidate_id(candidate, self.setup.image)}.pt"
+        name = candidate_id(candidate, self.setup.image)
+        return folder / (f"{name}.{seed}.pt" if self.setup.seeds_apart else f"{name}.pt")
 
 
 def training_data(setup: EstimatorSetup) -> TrainingData:

@@ -1,0 +1,75 @@
+"""What comes next in a study whose trainings are listed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from study.draw import Drawn
+from study.lifecycle import Standing
+from study.plan import Plan, Run
+from study.records import Draw, TrialRecord
+from study.search_strategy.history import Exhausted
+
+REPEAT, SEED = "repeat", "seed"
+"""Keys of a draw's notes: index of the seed in the plan, and the training seed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedSource:
+    """Hands out the runs of a plan, each once.
+
+    A run is known by its candidate and its seed and not by its place, so that a plan may grow
+    between two calls of its command.
+
+    Args:
+        plan: What is trained.
+        seed: The study's seed.
+    """
+
+    plan: Plan
+    seed: int
+
+    def next(self, state: Standing) -> Drawn | None:
+        """Return the next run, or None where the last ones are still being trained.
+
+        Raises:
+            Exhausted: Every run was made.
+        """
+        if state.to_repeat:
+            return self._repeat(state.latest[state.to_repeat[0]])
+        made = {run_key(record) for record in state.latest.values()}
+        for run in self.plan.runs():
+            if run.key not in made:
+                return self._drawn(run, state.next_place)
+        if state.running:
+            return None
+        raise Exhausted(f"all {len(self.plan.runs())} trainings of the plan are done")
+
+    def _drawn(self, run: Run, place: int) -> Drawn:
+        seed = self.plan.seed(self.seed, run.repeat)
+        notes = {REPEAT: run.repeat, SEED: seed}
+        return Drawn(
+            values=dict(run.candidate.params),
+            draw=Draw(place=place, source="planned", notes=notes),
+            candidate_id=run.candidate.candidate_id,
+            seed=seed,
+        )
+
+    def _repeat(self, lost: TrialRecord) -> Drawn:
+        assert lost.draw is not None
+        notes = lost.draw.notes
+        draw = Draw(
+            place=lost.draw.place, source=lost.draw.source, notes=notes, retry_of=lost.number
+        )
+        return Drawn(
+            values=dict(lost.params),
+            draw=draw,
+            candidate_id=lost.candidate_id,
+            seed=int(notes[SEED]),
+        )
+
+
+def run_key(record: TrialRecord) -> tuple[str, int]:
+    """Return which run of the plan a trial is: its candidate and the index of its seed."""
+    assert record.draw is not None
+    return record.candidate_id, int(record.draw.notes[REPEAT])
