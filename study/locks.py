@@ -19,16 +19,21 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 POLL_SECONDS = 0.02
+SERVER_WAIT_MS = 500
+
+
+class LockLost(Exception):  # noqa: N818 - an outcome: the draw is made again
+    """The lock went with its connection while a candidate was drawn."""
 
 
 class StudyLock(Protocol):
     """Mutual exclusion between the workers of one study."""
 
     def try_acquire(self) -> bool:
-        """Take the lock if it is free; True where it is now held."""
+        """Take the lock if it is free or becomes so in a moment; True where it is now held."""
 
-    def release(self) -> None:
-        """Give the lock back; nothing happens where it is not held."""
+    def release(self) -> bool:
+        """Give the lock back; False where it was lost before, so that others may have had it."""
 
 
 class FileLock:
@@ -54,14 +59,17 @@ class FileLock:
         self._file = file
         return True
 
-    def release(self) -> None:
+    def release(self) -> bool:
         if self._file is not None:
             self._file.close()
             self._file = None
+        return True
 
 
 class AdvisoryLock:
-    """A PostgreSQL advisory lock, held by a connection of its own.
+    """A PostgreSQL advisory lock, which belongs to the session of one connection.
+
+    Waiting happens in the server, in the order of arrival, for half a second at a time.
 
     Args:
         engine: SQLAlchemy engine of the storage.
@@ -76,25 +84,58 @@ class AdvisoryLock:
         self._connection: Any = None
 
     def try_acquire(self) -> bool:
-        from sqlalchemy import text
-
         with storage_errors(self._url):
-            connection = self._engine.connect()
-            query = text("SELECT pg_try_advisory_lock(:key)")
-            held = bool(connection.execute(query, {"key": self._key}).scalar())
-            connection.commit()
-            if held:
-                self._connection = connection
-            else:
+            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            try:
+                for setting in _session_settings(connection):
+                    connection.exec_driver_sql(f"SET {setting}")
+                connection.exec_driver_sql(f"SELECT pg_advisory_lock({self._key})")
+            except Exception as error:
+                connection.invalidate()  # ends the session: whether the lock came is unknown
                 connection.close()
-            return held
+                if _timed_out(error):
+                    return False
+                raise
+        self._connection = connection
+        return True
 
-    def release(self) -> None:
+    def release(self) -> bool:
+        from sqlalchemy.exc import SQLAlchemyError
+
         if self._connection is None:
-            return
+            return True
         connection, self._connection = self._connection, None
-        connection.invalidate()  # ends the session and with it the lock, also after an error
-        connection.close()
+        try:
+            unlock = connection.exec_driver_sql(f"SELECT pg_advisory_unlock({self._key})")
+            held = bool(unlock.scalar())
+            connection.exec_driver_sql("RESET ALL")
+        except SQLAlchemyError:
+            connection.invalidate()
+            return False
+        finally:
+            connection.close()
+        return held
+
+
+def _session_settings(connection: Any) -> tuple[str, ...]:
+    """Return what lets the server see within a minute that the lock's holder has vanished.
+
+    A holder that was suspended and not resumed loses the lock after ten minutes.
+    """
+    settings = (
+        f"lock_timeout = '{SERVER_WAIT_MS}ms'",
+        "tcp_keepalives_idle = 10",
+        "tcp_keepalives_interval = 5",
+        "tcp_keepalives_count = 3",
+    )
+    if connection.dialect.server_version_info < (14,):
+        return settings
+    return (*settings, "idle_session_timeout = '600s'")
+
+
+def _timed_out(error: Exception) -> bool:
+    """Tell whether a statement waited too long for a lock (PostgreSQL's code 55P03)."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == "55P03"
 
 
 class Holding:
@@ -123,9 +164,9 @@ class Holding:
     ) -> None:
         self.release()
 
-    def release(self) -> None:
-        """Give the lock back before the block ends."""
-        self._lock.release()
+    def release(self) -> bool:
+        """Give the lock back before the block ends; False where it was lost before."""
+        return self._lock.release()
 
 
 def study_lock(storage: BaseStorage, url: str, name: str) -> StudyLock:
@@ -134,7 +175,7 @@ def study_lock(storage: BaseStorage, url: str, name: str) -> StudyLock:
     if path is not None:
         return FileLock(path.with_name(f"{path.name}.lock"))
     backend: Any = getattr(storage, "_backend", storage)
-    if url.startswith("postgresql"):
+    if url.startswith("postgres"):
         return AdvisoryLock(backend.engine, f"study/{name}", url)
     digest = hashlib.sha256(f"{url}/{name}".encode()).hexdigest()[:16]
     return FileLock(Path(tempfile.gettempdir()) / f"study-{digest}.lock")

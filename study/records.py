@@ -50,7 +50,7 @@ class Draw:
         seen: Places of the finished trials that the strategy knew, as ``0-11,13``.
         running: Places of the trials that were being trained.
         budget: Trials the study should have at that time.
-        source: ``strategy``, ``enqueued`` or ``unvisited``.
+        source: ``strategy``, ``enqueued``, ``screened`` or ``unvisited``.
         retry_of: Number of the lost trial that this one repeats.
         notes: What the strategy wrote down.
     """
@@ -190,11 +190,17 @@ def read_trials(trials: Iterable[FrozenTrial]) -> list[TrialRecord]:
 
 
 def latest_by_place(records: Iterable[TrialRecord]) -> dict[int, TrialRecord]:
-    """Return the trial that counts at each place, in place order."""
+    """Return the trial that counts at each place, in place order.
+
+    That is its last one; but a lost one never takes the place of one that is not.
+    """
     latest: dict[int, TrialRecord] = {}
     for record in records:
-        if record.place is not None:
-            latest[record.place] = record
+        place = record.place
+        if place is None:
+            continue
+        if not record.lost or place not in latest or latest[place].lost:
+            latest[place] = record
     return dict(sorted(latest.items()))
 
 

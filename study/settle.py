@@ -68,3 +68,10 @@ def _mark(study: optuna.Study, trial: FrozenTrial, text: str) -> bool:
         return storage.set_trial_state_values(trial._trial_id, state=optuna.trial.TrialState.FAIL)
     except optuna.exceptions.UpdateFinishedTrialError:
         return False  # it ended by itself at this very moment
+
+
+def disown(trial: optuna.Trial) -> None:
+    """Take back a draw made while the lock was lost: another worker may have made the same one."""
+    trial.set_user_attr(records.DRAW, None)
+    text = "the study's lock was lost while it was being drawn"
+    trial.set_user_attr(records.FAILURE, {"kind": "killed", "text": text})

@@ -1,13 +1,23 @@
-"""The wish to stop: Ctrl-C, SIGTERM, or whoever calls ``request``."""
+"""The wish to stop: Ctrl-C, SIGTERM, a closed terminal, or whoever calls ``request``."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+INTERRUPTED = 130
+"""The exit code of whatever was asked to stop, as shells have it for Ctrl-C."""
+LIMIT_SECONDS = 1.7
+"""A command that has not ended so long after the first signal ends at once; two is the promise,
+and the interpreter needs its share."""
+KEPT = "interrupted; what is done is kept, and the same command goes on from there"
 
 
 class Stop:
@@ -38,21 +48,20 @@ class Stop:
 
 @contextmanager
 def stop_on_signals(stop: Stop) -> Iterator[None]:
-    """Let SIGINT and SIGTERM request the end, and a second one take effect at once.
+    """Let SIGINT, SIGTERM and SIGHUP request the end of a process whose parent sees to it.
 
     The handlers are set even where SIGINT was inherited as ignored, as in a background job of a
-    shell script. Outside the main thread, where Python allows no handlers, nothing changes.
+    shell script; an ignored SIGHUP stays so (``nohup``). Outside the main thread, where Python
+    allows no handlers, nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def handle(number: int, _: FrameType | None) -> None:
-        if stop():
-            os._exit(128 + number)
+    def handle(_number: int, _frame: FrameType | None) -> None:
         stop.request()
 
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    before = {number: signal.signal(number, handle) for number in _signals()}
     try:
         yield
     finally:
@@ -60,4 +69,64 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+@contextmanager
+def end_on_signals(stop: Stop) -> Iterator[None]:
+    """Like ``stop_on_signals``, and end the process if the work has not ended in time.
+
+    A second signal ends it at once. Both hold wherever the main thread is, in an import or in a
+    query that waits for the database, too: Python calls handlers there too late, so that a thread
+    reads the signals from a socket (``signal.set_wakeup_fd``).
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    reader, writer = socket.socketpair()
+    with reader, writer, stop_on_signals(stop):
+        writer.setblocking(False)
+        before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        watch = threading.Thread(target=_watch, args=(reader, stop, _end_at_once), daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            with contextlib.suppress(OSError):
+                reader.shutdown(socket.SHUT_RDWR)
+            watch.join()
+
+
+def _watch(reader: socket.socket, stop: Stop, end: Callable[[], None]) -> None:
+    """Wait for a first signal, then for a second one or the end of patience."""
+    if not _heard(reader):
+        return
+    stop.request()
+    reader.settimeout(LIMIT_SECONDS)
+    try:
+        again = _heard(reader)
+    except TimeoutError:
+        again = True
+    if again:
+        end()
+
+
+def _heard(reader: socket.socket) -> bool:
+    """Wait for one of our signals; False where the work ended first."""
+    while byte := reader.recv(1):
+        if byte[0] in _signals():
+            return True
+    return False
+
+
+def _end_at_once() -> None:
+    """End the process, whatever it does; what a trial lost is taken up by the next run."""
+    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
+    with contextlib.suppress(OSError):
+        os.write(2, f"{show_cursor}{KEPT}\n".encode())
+    os._exit(INTERRUPTED)
+
+
+def _signals() -> tuple[signal.Signals, ...]:
+    hung_up = signal.SIGHUP if hasattr(signal, "SIGHUP") else None
+    if hung_up is None or signal.getsignal(hung_up) is signal.SIG_IGN:
+        return (signal.SIGINT, signal.SIGTERM)
+    return (signal.SIGINT, signal.SIGTERM, hung_up)

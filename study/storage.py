@@ -1,36 +1,31 @@
 """The storage URL → an Optuna storage that is safe for several processes.
 
-SQLite is opened so that every transaction takes the write lock at its start (``BEGIN
-IMMEDIATE``): with Optuna's own settings two workers can pop one queued trial or settle one stale
-trial twice. Passwords never leave this file: messages show the URL redacted.
+Passwords never leave this file: messages show the URL redacted.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from study.errors import StorageError
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.storages import BaseStorage, RDBStorage
+    from optuna.storages import BaseStorage
 
 DEFAULT_URL = "sqlite:///study.db"
-HEARTBEAT_SECONDS = 20
-GRACE_SECONDS = 120
-"""Six missed heartbeats: a worker of another machine is then taken for dead."""
-BUSY_SECONDS = 60
+DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
 
 
 def redacted(url: str) -> str:
     """Return the URL without its password."""
-    url = re.sub(r"(://[^/@:]*):[^@/]*@", r"\1:***@", url)
-    return re.sub(r"([?&](?:password|pwd|sslpassword)=)[^&]*", r"\1***", url, flags=re.I)
+    url = re.sub(r"(://[^/@:\s]*):[^\s]*@", r"\1:***@", url)
+    return re.sub(r"([?&](?:password|pwd|sslpassword)=)[^&\s]*", r"\1***", url, flags=re.I)
 
 
 def sqlite_path(url: str) -> Path | None:
@@ -43,7 +38,7 @@ def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> 
     """Open a storage.
 
     Args:
-        url: Any Optuna storage URL.
+        url: URL of a database as SQLAlchemy writes it; for PostgreSQL its own form, too.
         create: Whether the tables, and an SQLite file, are made where they are missing; only one
             process at a time may do that.
         read_only: Open for looking only; nothing can be written through it.
@@ -53,13 +48,19 @@ def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> 
     """
     _check_url(url, create=create)
     with storage_errors(url):
-        import optuna
         from optuna.storages._cached_storage import _CachedStorage
 
+        from study.rdb import StudyStorage, read_only_url
+
         quiet_optuna()
-        if not url.startswith(("sqlite", "postgresql", "mysql")):
-            return optuna.storages.get_storage(url)
-        return _CachedStorage(_open_rdb(url, create=create, read_only=read_only))
+        path = sqlite_path(url)
+        opened = read_only_url(path) if path is not None and read_only else with_driver(url)
+        return _CachedStorage(StudyStorage(opened, create=create, read_only=read_only))
+
+
+def with_driver(url: str) -> str:
+    """Return PostgreSQL's own form of a URL as SQLAlchemy's, with the driver that is installed."""
+    return re.sub(r"^(postgres|postgresql)://", "postgresql+psycopg://", url)
 
 
 def quiet_optuna() -> None:
@@ -72,10 +73,9 @@ def quiet_optuna() -> None:
 def _check_url(url: str, *, create: bool) -> None:
     if "://" not in url:
         raise StorageError(f"storage '{url}' is not a URL; for a file write sqlite:///{url}")
+    _check_scheme(url)
     path = sqlite_path(url)
     if path is None:
-        if url.startswith("sqlite"):
-            raise StorageError(f"storage '{url}' keeps nothing; write sqlite:///study.db")
         return
     if path.is_dir():
         raise StorageError(f"storage '{url}': {path} is a folder; name a file in it")
@@ -88,61 +88,22 @@ def _check_url(url: str, *, create: bool) -> None:
         raise StorageError(f"storage '{url}': the folder {path.parent} does not exist; make it")
 
 
-def _open_rdb(url: str, *, create: bool, read_only: bool) -> RDBStorage:
-    from optuna.storages import RDBStorage
-
-    sqlite = sqlite_path(url) is not None
-    if read_only and sqlite:
-        path = sqlite_path(url)
-        url = f"sqlite:///file:{path}?mode=ro&uri=true"
-
-    class StudyStorage(RDBStorage):
-        """Leaves the settling of stale trials to the study's own lifecycle."""
-
-        def _get_stale_trial_ids(self, study_id: int) -> list[int]:
-            return []
-
-        def silent_trials(self, study_id: int) -> list[int]:
-            """Return ids of running trials whose heartbeat has stopped."""
-            return super()._get_stale_trial_ids(study_id)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # heartbeats are marked experimental
-        storage = StudyStorage(
-            url,
-            engine_kwargs=_engine_options(sqlite=sqlite),
-            heartbeat_interval=HEARTBEAT_SECONDS,
-            grace_period=GRACE_SECONDS,
-            skip_table_creation=not create,
+def _check_scheme(url: str) -> None:
+    scheme, _, rest = url.partition("://")
+    database = scheme.partition("+")[0]
+    if database not in (*DATABASES, "postgres"):
+        close = difflib.get_close_matches(database, DATABASES, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(DATABASES)}"
+        raise StorageError(
+            f"storage '{redacted(url)}': no database is called '{database}'; {hint}"
         )
-    if sqlite:
-        _make_sqlite_safe(storage, read_only=read_only)
-    return storage
-
-
-def _engine_options(*, sqlite: bool) -> dict[str, Any]:
-    if sqlite:
-        return {"connect_args": {"timeout": BUSY_SECONDS}}
-    return {"pool_pre_ping": True, "pool_size": 3, "max_overflow": 5}
-
-
-def _make_sqlite_safe(storage: RDBStorage, *, read_only: bool) -> None:
-    from sqlalchemy import event
-
-    engine = storage.engine
-
-    @event.listens_for(engine, "connect")
-    def _(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # SQLAlchemy's begin event decides, below
-        if not read_only:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-
-    @event.listens_for(engine, "begin")
-    def _(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-    engine.dispose()
+    if database == "sqlite" and (not rest.startswith("/") or rest in ("/", "/:memory:")):
+        raise StorageError(f"storage '{url}' names no file; write sqlite:///study.db")
+    if rest.partition("?")[0].count("@") > 1:
+        raise StorageError(
+            f"storage '{redacted(url)}': more than one '@'; in a user name or a password write"
+            " it as %40"
+        )
 
 
 @contextmanager

@@ -9,8 +9,7 @@ from collections.abc import Callable
 import typer
 
 from study.errors import StudyError
-
-INTERRUPTED = 130
+from study.stopping import INTERRUPTED, KEPT
 
 
 def add(app: typer.Typer, name: str, command: Callable[..., int]) -> None:
@@ -30,7 +29,7 @@ def _code(command: Callable[..., int], *arguments: object, **options: object) ->
         typer.echo(f"error: {error}", err=True)
         return error.exit_code
     except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
+        typer.echo(KEPT, err=True)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read us has left; nothing to complain about

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from study.surroundings import Place
 
 DEFAULT_TRIALS = 15
+CASCADE_PRUNER = "asha"
 
 
 def run(
@@ -56,6 +57,14 @@ def run(
     pruner: Annotated[str, typer.Option(help="What to stop early; see docs/estimators.md.")] = (
         "none"
     ),
+    screen: Annotated[
+        str | None,
+        typer.Option(help="Score draws untrained and train the best first, as synflow:200."),
+    ] = None,
+    cascade: Annotated[
+        str | None,
+        typer.Option(help="Screen, then asha: --cascade synflow:200 in place of the two flags."),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Epochs of a full training; the space's by default.")
     ] = None,
@@ -92,7 +101,7 @@ def run(
         "objectives": _names(objectives) if objectives else (metric,),
         "sampler": sampler,
         "estimator": estimator,
-        "pruner": pruner,
+        **_stages(pruner=pruner, screen=screen, cascade=cascade),
         "epochs": epochs,
         "fraction": fraction,
         "image_size": image_size,
@@ -163,10 +172,10 @@ def worker(
 
 def _with_stop(work: Callable[[Stop], int]) -> int:
     """Do the work with Ctrl-C and SIGTERM heard from the first moment on."""
-    from study.stopping import Stop, stop_on_signals
+    from study.stopping import Stop, end_on_signals
 
     stop = Stop()
-    with stop_on_signals(stop):
+    with end_on_signals(stop):
         return work(stop)
 
 
@@ -199,6 +208,18 @@ def _workers(asked: int | None, device: str | None) -> int:
     if device != "cpu" and (gpus := default_gpu_workers()):
         return gpus
     return default_workers()
+
+
+def _stages(*, pruner: str, screen: str | None, cascade: str | None) -> dict[str, str | None]:
+    """Return screen and pruner; a cascade is short for both."""
+    if cascade is None:
+        return {"pruner": pruner, "screen": screen}
+    if screen is not None or pruner != "none":
+        raise SettingsError(
+            f"--cascade {cascade} is short for --screen {cascade} --pruner {CASCADE_PRUNER};"
+            " give either the one flag or the two"
+        )
+    return {"pruner": CASCADE_PRUNER, "screen": cascade}
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -1,0 +1,195 @@
+"""Optuna's SQL storage, made safe for several processes and patient with a server that restarts.
+
+SQLite is opened so that every transaction takes the write lock at its start (``BEGIN
+IMMEDIATE``): with Optuna's own settings two workers can pop one queued trial or settle one stale
+trial twice. PostgreSQL needs none of that; there a lost connection is waited out, so that a
+training that has run for an hour does not end because the server was restarted.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
+
+HEARTBEAT_SECONDS = 20
+GRACE_SECONDS = 120
+"""Six missed heartbeats: a worker of another machine is then taken for dead."""
+BUSY_SECONDS = 60
+RECONNECT_SECONDS = 60.0
+RETRY_SECONDS = 0.5
+CONNECT_SECONDS = 5
+
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+
+
+def patient(method: Callable[Concatenate[Any, _P], _T]) -> Callable[Concatenate[Any, _P], _T]:
+    """Return a method of the storage that can be done twice without harm, made patient."""
+
+    def waiting(self: Any, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        storage: StudyStorage = self
+        return storage.patiently(lambda: method(storage, *args, **kwargs))
+
+    return waiting
+
+
+_stale_trials = patient(RDBStorage._get_stale_trial_ids)
+
+
+class StudyStorage(RDBStorage):
+    """Leaves heartbeats and stale trials to the study's own lifecycle, and is patient.
+
+    Args:
+        url: URL of the database.
+        create: Whether missing tables are made.
+        read_only: Whether the server shall refuse to write.
+    """
+
+    def __init__(self, url: str, *, create: bool, read_only: bool) -> None:
+        self.interrupted: Callable[[], bool] = lambda: False
+        """Asked while a lost server is waited for; waiting ends when it says so."""
+        self._patient = False
+        sqlite = url.startswith("sqlite")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # heartbeats are marked experimental
+            super().__init__(
+                url,
+                engine_kwargs=_engine_options(url, read_only=read_only),
+                heartbeat_interval=HEARTBEAT_SECONDS,
+                grace_period=GRACE_SECONDS,
+                skip_table_creation=not create,
+            )
+        if sqlite:
+            _make_sqlite_safe(self, read_only=read_only)
+        self._patient = not sqlite
+
+    def get_heartbeat_interval(self) -> int | None:
+        """Return None: Optuna's own heartbeat ends for good when a connection is lost."""
+        return None
+
+    def silent_trials(self, study_id: int) -> list[int]:
+        """Return ids of running trials whose heartbeat has stopped, by the database's clock."""
+        return _stale_trials(self, study_id)
+
+    record_heartbeat = patient(RDBStorage.record_heartbeat)
+    get_study_user_attrs = patient(RDBStorage.get_study_user_attrs)
+    set_study_user_attr = patient(RDBStorage.set_study_user_attr)
+    get_trial = patient(RDBStorage.get_trial)
+    _get_trials = patient(RDBStorage._get_trials)
+    _set_trial_param = patient(RDBStorage._set_trial_param)
+    set_trial_user_attr = patient(RDBStorage.set_trial_user_attr)
+    set_trial_system_attr = patient(RDBStorage.set_trial_system_attr)
+    set_trial_intermediate_value = patient(RDBStorage.set_trial_intermediate_value)
+
+    def set_trial_state_values(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
+    ) -> bool:
+        """Finish a trial; that it was finished by an attempt whose answer got lost is success."""
+        attempts = 0
+
+        def attempt() -> bool:
+            nonlocal attempts
+            attempts += 1
+            try:
+                return RDBStorage.set_trial_state_values(self, trial_id, state, values)
+            except UpdateFinishedTrialError:
+                if attempts > 1 and self._is_finished_so(trial_id, state, values):
+                    return True
+                raise
+
+        return self.patiently(attempt)
+
+    def _is_finished_so(
+        self, trial_id: int, state: TrialState, values: Sequence[float] | None
+    ) -> bool:
+        stored = self.get_trial(trial_id)
+        return stored.state == state and stored.values == (values and list(values))
+
+    def patiently(self, call: Callable[[], _T]) -> _T:
+        """Call until it succeeds, while the server is away and a minute long."""
+        deadline = None
+        while True:
+            try:
+                return call()
+            except StorageInternalError as error:
+                now = time.monotonic()
+                deadline = deadline or now + RECONNECT_SECONDS
+                if not (self._patient and connection_lost(error)) or now > deadline:
+                    raise
+                if self.interrupted():
+                    raise
+                self.scoped_session.remove()
+                time.sleep(RETRY_SECONDS)
+
+
+def connection_lost(error: BaseException) -> bool:
+    """Tell whether a database's exception means that the server could not be reached.
+
+    PostgreSQL's codes: class 08 is the connection, 57P01 to 57P03 a server that goes down or
+    comes up, 53300 too many connections (its manual, appendix A). An error without a code was
+    raised on this side of a connection that broke or could not be made.
+    """
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    if not isinstance(cause, DBAPIError) or cause.orig is None:
+        return False
+    code = getattr(cause.orig, "sqlstate", None)
+    if code is None:
+        return type(cause).__name__ in ("OperationalError", "InterfaceError")
+    return code.startswith("08") or code in ("57P01", "57P02", "57P03", "53300")
+
+
+def _engine_options(url: str, *, read_only: bool) -> dict[str, Any]:
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": BUSY_SECONDS}}
+    options: dict[str, Any] = {"pool_pre_ping": True, "pool_size": 2, "max_overflow": 6}
+    if url.startswith("postgresql"):
+        options["connect_args"] = _postgres_arguments(url, read_only=read_only)
+    return options
+
+
+def _postgres_arguments(url: str, *, read_only: bool) -> dict[str, Any]:
+    """Return libpq's parameters: a server that vanished without a word is noticed in seconds."""
+    from sqlalchemy.engine import make_url
+
+    arguments: dict[str, Any] = {
+        "connect_timeout": CONNECT_SECONDS,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "application_name": "study-nas",
+    }
+    if read_only:
+        arguments["options"] = "-c default_transaction_read_only=on"
+    given = make_url(url).query
+    return {name: value for name, value in arguments.items() if name not in given}
+
+
+def read_only_url(path: Path) -> str:
+    """Return the URL of an SQLite file that is only looked at."""
+    return f"sqlite:///file:{path}?mode=ro&uri=true"
+
+
+def _make_sqlite_safe(storage: RDBStorage, *, read_only: bool) -> None:
+    engine = storage.engine
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy's begin event decides, below
+        if not read_only:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+
+    @event.listens_for(engine, "begin")
+    def _(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    engine.dispose()
