@@ -21,6 +21,7 @@ from study.performance_estimation.failures import Interrupted
 from study.planned_source import PlannedSource
 from study.processes import identity
 from study.screening import with_screen
+from study.screening import with_screen
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.distinct import distinct_candidates
 from study.search_space.resolve import candidate_id, complexity, resolve

@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from study.errors import ResumeError, SettingsError
 from study.objectives import Measure, find_measures
 from study.performance_estimation.screen import parse_screen
+from study.performance_estimation.screen import parse_screen
 from study.plan import Plan, plan_of
 from study.search_space.candidate import OCTMNIST, ImageFormat
+from study.search_space.differences import space_differences
 from study.search_space.loading import space_from_text
 from study.search_space.space import SearchSpace
 from study.search_strategy.budget import Budget
@@ -129,43 +131,39 @@ def make_settings(**values: Any) -> StudySettings:
     return settings
 
 
-def differences(stored: StudySettings, asked: StudySettings) -> list[str]:
-    """Return a line for each setting whose change would change what results mean."""
+def differences(
+    stored: StudySettings,
+    asked: StudySettings,
+    *,
+    stored_image: ImageFormat = OCTMNIST,
+    asked_image: ImageFormat = OCTMNIST,
+) -> list[str]:
+    """Return a line for each setting whose change would change what results mean.
+
+    Args:
+        stored: What the study was made with.
+        asked: What is asked for now.
+        stored_image: Format of the images that enter the study's networks.
+        asked_image: The same, as asked for; a space is read for a format.
+    """
     lines = []
     for name in StudySettings.model_fields:
         old, new = getattr(stored, name), getattr(asked, name)
-        if name in LIMITS or name in ("study", "space_name") or old == new:
+        if name in LIMITS or name in ("study", "space_name", "space_text") or old == new:
             continue
-        if name == "space_text":
-            lines += _space_differences(stored, asked)
-            continue
-        if name == "purpose":
-            lines.append("purpose: what the study is for, or its list of candidates, differs")
-            continue
-        lines.append(f"{name.replace('_', ' ')}: stored {_show(old)}, asked for {_show(new)}")
-    return lines
-
-
-def _space_differences(stored: StudySettings, asked: StudySettings) -> list[str]:
-    old = space_from_text(stored.space_text, source=stored.space_name)
-    new = space_from_text(asked.space_text, source=asked.space_name)
-    lines = [
-        f"space: '{name}' {'is new' if name not in old.by_name else 'is gone'}"
-        for name in sorted(old.by_name.keys() ^ new.by_name.keys())
-    ]
-    lines += [
-        f"space: '{name}' is not what was stored"
-        for name in sorted(old.by_name.keys() & new.by_name.keys())
-        if old.by_name[name] != new.by_name[name]
-    ]
-    for part in ("fixed", "constraints", "enqueue"):
-        if getattr(old, part) != getattr(new, part):
-            lines.append(f"space: {part}: not what was stored")
-    return lines
+        what = name.replace("_", " ")
+        lines.append(f"{what}: stored {_show(old)}; asked for {_show(new)}")
+    if stored.space_text == asked.space_text:
+        return lines
+    old_space = space_from_text(stored.space_text, source=stored.space_name, image=stored_image)
+    new_space = space_from_text(asked.space_text, source=asked.space_name, image=asked_image)
+    return lines + space_differences(old_space, new_space)
 
 
 def _show(value: object) -> str:
-    return "nothing" if value in (None, ()) else str(value)
+    if value is None or value == () or value == {}:
+        return "nothing"
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def refuse_changes(name: str, lines: list[str]) -> None:
@@ -178,5 +176,6 @@ def refuse_changes(name: str, lines: list[str]) -> None:
         listed = "\n".join(f"  {line}" for line in lines)
         raise ResumeError(
             f"study '{name}' was made with other settings:\n{listed}\n"
-            f"go on as it was with 'resume {name}', or take another name with --study"
+            f"go on as it was with 'resume {name}', take another name with --study, or start a"
+            f" new study from what stays valid with --study {name} --fork NEW"
         )

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import optuna
 
 PREFIX = "process:"
+COST = "cost:"
+"""Prefix of the attributes that hold what was spent beside the trials."""
+
 WRITE_SECONDS = 5.0
 
 
@@ -95,6 +98,34 @@ def read_entries(attributes: Mapping[str, Any]) -> list[ProcessEntry]:
     return sorted(entries, key=lambda entry: entry.started)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FixedCost:
+    """What a study spent before or beside its trials.
+
+    Args:
+        what: On what, as ``screen by synflow``.
+        epochs: Passes over the training images.
+        seconds: Time it took.
+    """
+
+    what: str
+    epochs: float
+    seconds: float
+
+
+def read_costs(attributes: Mapping[str, Any]) -> list[FixedCost]:
+    """Return what a study spent beside its trials, a line for each purpose."""
+    parts = [value for key, value in sorted(attributes.items()) if key.startswith(COST)]
+    return [
+        FixedCost(
+            what=what,
+            epochs=sum(part["epochs"] for part in parts if part["what"] == what),
+            seconds=sum(part["seconds"] for part in parts if part["what"] == what),
+        )
+        for what in dict.fromkeys(part["what"] for part in parts)
+    ]
+
+
 def wall_seconds(entries: Sequence[ProcessEntry]) -> float:
     """Return for how long at least one process was at work: the union of their spans."""
     total, end = 0.0, None
@@ -105,12 +136,17 @@ def wall_seconds(entries: Sequence[ProcessEntry]) -> float:
     return total
 
 
-def spent(records: Sequence[TrialRecord], finished: int, entries: Sequence[ProcessEntry]) -> Spent:
-    """Return what the study has used up, lost trials and what they trained included."""
+def spent(
+    records: Sequence[TrialRecord],
+    finished: int,
+    entries: Sequence[ProcessEntry],
+    costs: Sequence[FixedCost] = (),
+) -> Spent:
+    """Return what the study has used up, lost trials and fixed costs included."""
     return Spent(
         trials=finished,
-        epochs=sum(record.epochs - record.restored for record in records),
-        training_seconds=sum(record.seconds for record in records),
+        epochs=sum(r.epochs - r.restored for r in records) + sum(c.epochs for c in costs),
+        training_seconds=sum(r.seconds for r in records) + sum(c.seconds for c in costs),
         wall_seconds=wall_seconds(entries),
     )
 

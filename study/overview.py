@@ -8,7 +8,7 @@ from typing import Any
 
 from study.errors import StorageError
 from study.evaluation.looks import StudyLedger
-from study.ledger import read_entries
+from study.ledger import read_costs, read_entries
 from study.lifecycle import standing
 from study.records import TrialRecord, ranked, read_trials
 from study.report.importance import parameter_importance
@@ -60,7 +60,7 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
             for key in ("cpu", "machine", "system", "device", "precision")
             if key in environment
         },
-        processes=_processes(attributes, records),
+        processes=(*_processes(attributes, records), *_fixed_costs(attributes)),
         looks=_looks(stored),
         confirmation=read_confirmation(attributes.get(CONFIRMATION)),
         test=read_final_test(attributes.get(TEST)),
@@ -90,6 +90,14 @@ def _processes(attributes: dict[str, Any], records: Sequence[TrialRecord]) -> tu
             )
         )
     return tuple(processes)
+
+
+def _fixed_costs(attributes: dict[str, Any]) -> tuple[Process, ...]:
+    """Return what was spent beside the trials; its time is part of the processes' wall clock."""
+    return tuple(
+        Process(label=cost.what, epochs=cost.epochs, training_seconds=cost.seconds)
+        for cost in read_costs(attributes)
+    )
 
 
 def _looks(stored: StoredStudy) -> tuple[Look, ...]:

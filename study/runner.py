@@ -17,6 +17,7 @@ from study.objectives import COSTS
 from study.performance_estimation.estimators import estimator_spec
 from study.progress import choose_progress, watching
 from study.records import TrialRecord, read_trials
+from study.screening import check_screen_fits
 from study.search_space.candidate import ImageFormat
 from study.search_space.space import SearchSpace
 from study.search_strategy.pruners import make_pruner
@@ -149,6 +150,7 @@ def check(settings: StudySettings, space: SearchSpace, image: ImageFormat) -> tu
     setup = sampler_setup(settings, space, image)
     make_strategy(settings.sampler, setup)
     make_pruner(settings.pruner, epochs=longest_training(space))
+    check_screen_fits(settings, space)
     for name in settings.objectives:
         if spec.metric is not None and name not in (spec.metric, *COSTS):
             raise SettingsError(

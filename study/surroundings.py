@@ -13,6 +13,7 @@ from study.config import StudySettings
 from study.errors import SettingsError
 from study.performance_estimation.estimators import estimator_spec
 from study.performance_estimation.screen import parse_screen
+from study.performance_estimation.screen import parse_screen
 from study.search_space.candidate import ImageFormat
 
 if TYPE_CHECKING:
@@ -82,6 +83,12 @@ def load_data(
         "validation": len(data.val_labels),
         "notes": list(data.notes),
     }
+
+
+def _needs_data(settings: StudySettings) -> bool:
+    screen = None if settings.screen is None else parse_screen(settings.screen)
+    screened_on_images = screen is not None and screen.needs_data
+    return screened_on_images or estimator_spec(settings.estimator).needs_data
 
 
 def _needs_data(settings: StudySettings) -> bool:
