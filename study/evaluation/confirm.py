@@ -27,26 +27,9 @@ from study.evaluation.comparison import (
 from study.evaluation.intervals import LEVEL, t_interval
 from study.evaluation.weighted import mean_over_classes, weighted_mean
 from study.objectives import Measure
+from study.plan import PlannedCandidate
 from study.records import TrialRecord, ranked
 from study.report import outcomes
-from study.search_space.candidate import Values
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchedCandidate:
-    """A candidate to train again.
-
-    Args:
-        candidate_id: Identity of the resolved candidate.
-        number: The search's trial that found it.
-        params: Its active parameters; with the search's space they give the candidate.
-        search_value: Objective value of that trial.
-    """
-
-    candidate_id: str
-    number: int
-    params: Values
-    search_value: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +84,7 @@ class Confirmation(outcomes.Confirmation):
 
 def confirm_candidates(
     records: Sequence[TrialRecord], *, top: int, maximise: bool = True
-) -> list[SearchedCandidate]:
+) -> list[PlannedCandidate]:
     """Return the ``top`` best candidates of a search, best first, each once.
 
     Only complete trials that trained count: not pruned ones, not twins that reuse a result.
@@ -109,12 +92,12 @@ def confirm_candidates(
     Raises:
         EvaluationError: No trial is complete.
     """
-    chosen: dict[str, SearchedCandidate] = {}
+    chosen: dict[str, PlannedCandidate] = {}
     for record in ranked(records, maximise=maximise):
         if len(chosen) == top:
             break
         if record.candidate_id not in chosen:
-            chosen[record.candidate_id] = SearchedCandidate(
+            chosen[record.candidate_id] = PlannedCandidate(
                 candidate_id=record.candidate_id,
                 number=record.number,
                 params=dict(record.params),
@@ -126,7 +109,7 @@ def confirm_candidates(
 
 
 def confirmation(
-    searched: Sequence[SearchedCandidate],
+    searched: Sequence[PlannedCandidate],
     fresh: Mapping[str, Mapping[int, float]],
     *,
     measure: Measure,
@@ -141,7 +124,8 @@ def confirmation(
     1610.03944), here approximately, as the choice also saw the search's runs.
 
     Args:
-        searched: What was trained again, from ``confirm_candidates``.
+        searched: What was trained again, from ``confirm_candidates``. One without a search value
+            was found by something else than a full training; only its fresh runs choose then.
         fresh: Candidate → seed → value of each fresh run that completed.
         measure: What the values are.
         images: Values of single images, for the test over images.
@@ -167,7 +151,7 @@ def confirmation(
     return Confirmation(
         metric=measure.key,
         candidates=tuple(confirmed),
-        optimism=sign * (confirmed[0].search_value - confirmed[0].fresh.mean),
+        optimism=_optimism(confirmed[0], sign),
         comparison=None if deciding is None else _comparison(deciding, level),
         level=level,
         study=study,
@@ -183,19 +167,26 @@ def confirmation(
 
 
 def _confirmed(
-    candidate: SearchedCandidate, runs: Mapping[int, float], level: float
+    candidate: PlannedCandidate, runs: Mapping[int, float], level: float
 ) -> ConfirmedCandidate:
     seeds = sorted(runs)
     values = [float(runs[seed]) for seed in seeds]
+    seen = candidate.search_value
     return ConfirmedCandidate(
         candidate_id=candidate.candidate_id,
         number=candidate.number,
-        search_value=candidate.search_value,
+        search_value=seen,
         seeds=tuple(seeds),
         fresh_values=tuple(values),
         fresh=seed_spread(values, level=level),
-        choosing_mean=float(np.mean([candidate.search_value, *values])),
+        choosing_mean=float(np.mean(values if seen is None else [seen, *values])),
     )
+
+
+def _optimism(chosen: ConfirmedCandidate, sign: float) -> float | None:
+    if chosen.search_value is None:
+        return None
+    return sign * (chosen.search_value - chosen.fresh.mean)
 
 
 def seed_spread(values: Sequence[float], *, level: float = LEVEL) -> outcomes.Spread:

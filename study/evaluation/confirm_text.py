@@ -25,18 +25,25 @@ def _lines(confirmation: Confirmation) -> Iterator[str]:
     yield from (f"left out: {line}" for line in confirmation.left_out)
     yield ""
     yield f"chosen: {first.candidate_id}, {_figure(first, share)}"
-    yield (
-        f"optimism of the search: {confirmation.optimism:+.4f} (its value for the chosen "
-        f"candidate, {first.search_value:.4f}, against the fresh mean)"
-    )
+    if confirmation.optimism is not None:
+        yield (
+            f"optimism of the search: {confirmation.optimism:+.4f} (its value for the chosen "
+            f"candidate, {first.search_value:.4f}, against the fresh mean)"
+        )
+    else:
+        yield (
+            "the search did not train in full, so its values are no runs: the choice is by the "
+            "fresh ones alone, and there is no optimism to state"
+        )
     yield from _verdict(confirmation)
 
 
 def _row(rank: int, candidate: ConfirmedCandidate) -> str:
     fresh = candidate.fresh
     sd = "–" if fresh.std is None else f"{fresh.std:.4f}"
+    seen = "–" if candidate.search_value is None else f"{candidate.search_value:.4f}"
     return (
-        f"{rank:2} {candidate.candidate_id:16} {candidate.number:6} {candidate.search_value:8.4f} "
+        f"{rank:2} {candidate.candidate_id:16} {candidate.number:6} {seen:>8} "
         f"{fresh.mean:8.4f} {sd:>7}  {_range(fresh.low, fresh.high):18} "
         f"{candidate.choosing_mean:8.4f}"
     )

@@ -37,9 +37,12 @@ def confirmation_words(result: Confirmation) -> list[str]:
         f"Trial {first.number} is confirmed: {metric_words(metric)} "
         f"{spread_words(metric, first.fresh)} over {seeds}, with a {percent(result.level, 0)} "
         "interval. The choice used all runs; the figure uses the fresh ones alone.",
-        f"The search had seen {measure(metric, first.search_value)}: an optimism of "
-        f"{result.optimism:+.4f}, the price of choosing the luckiest.",
     ]
+    if result.optimism is not None:
+        told.append(
+            f"The search had seen {measure(metric, first.search_value)}: an optimism of "
+            f"{result.optimism:+.4f}, the price of choosing the luckiest."
+        )
     if result.comparison is not None and len(result.candidates) > 1:
         told.append(_comparison_words(result, result.comparison))
     return told

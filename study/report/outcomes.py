@@ -37,7 +37,7 @@ class ConfirmedCandidate:
     Args:
         candidate_id: Which.
         number: The search's trial that found it.
-        search_value: What the search had seen.
+        search_value: What the search had seen; None where that was no full training.
         fresh_values: Value with each fresh seed.
         fresh: Their mean and t-interval; the search's value is not in it.
         choosing_mean: Mean of all runs, the search's included; the choice is made by it.
@@ -45,7 +45,7 @@ class ConfirmedCandidate:
 
     candidate_id: str
     number: int
-    search_value: float
+    search_value: float | None
     fresh_values: tuple[float, ...]
     fresh: Spread
     choosing_mean: float | None = None
@@ -79,7 +79,8 @@ class Confirmation:
     Args:
         metric: What the values measure.
         candidates: Best first, by ``choosing_mean``.
-        optimism: The search's value of the best minus its fresh mean.
+        optimism: The search's value of the best minus its fresh mean; None where the search's
+            value was of another kind.
         comparison: First against second; None where there is one candidate.
         level: Confidence of the intervals.
         study: Name of the linked study that holds the trainings.
@@ -87,7 +88,7 @@ class Confirmation:
 
     metric: str
     candidates: tuple[ConfirmedCandidate, ...]
-    optimism: float
+    optimism: float | None
     comparison: Comparison | None = None
     level: float = 0.95
     study: str = ""

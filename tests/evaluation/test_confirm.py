@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +12,13 @@ from study.errors import EvaluationError
 from study.evaluation.confirm import (
     Confirmation,
     ImageValues,
-    SearchedCandidate,
     confirm_candidates,
     confirmation,
 )
 from study.evaluation.confirm_text import confirmation_text
 from study.evaluation.stored_form import from_stored, to_stored
 from study.objectives import MEASURES
+from study.plan import PlannedCandidate
 from study.records import TrialRecord
 from study.report.outcomes import read_confirmation
 
@@ -33,9 +34,9 @@ def _record(number: int, value: float, **fields: object) -> TrialRecord:
     return TrialRecord(number=number, objectives=(value,), **stated)  # type: ignore[arg-type]
 
 
-def _searched(**values: float) -> list[SearchedCandidate]:
+def _searched(**values: float) -> list[PlannedCandidate]:
     return [
-        SearchedCandidate(candidate_id=name, number=i, params={}, search_value=value)
+        PlannedCandidate(candidate_id=name, number=i, params={}, search_value=value)
         for i, (name, value) in enumerate(values.items())
     ]
 
@@ -84,6 +85,18 @@ def test_a_smaller_loss_is_better_and_optimism_keeps_its_sign() -> None:
     )
     assert result.chosen.candidate_id == "b"
     assert result.optimism == pytest.approx(0.08)
+
+
+def test_without_a_full_training_in_the_search_the_fresh_runs_alone_choose() -> None:
+    guessed = [replace(candidate, search_value=None) for candidate in _searched(a=0.0, b=0.0)]
+    result = confirmation(
+        guessed, {"a": {1: 0.80, 2: 0.82}, "b": {1: 0.82, 2: 0.83}}, measure=ACCURACY
+    )
+    assert result.chosen.candidate_id == "b"
+    assert result.chosen.choosing_mean == result.chosen.fresh.mean
+    assert result.optimism is None
+    assert "there is no optimism to state" in confirmation_text(result)
+    assert read_confirmation(to_stored(result)) is not None
 
 
 def test_the_first_is_told_from_the_second_over_seeds() -> None:
@@ -201,7 +214,7 @@ def test_a_damaged_result_is_refused_with_the_place() -> None:
 
 def _study(
     rng: np.random.Generator, spread: float, noise: float
-) -> tuple[dict[str, float], list[SearchedCandidate]]:
+) -> tuple[dict[str, float], list[PlannedCandidate]]:
     """Return the truth of 30 candidates and the five that a noisy search puts first."""
     truth = {f"c{i}": float(v) for i, v in enumerate(rng.normal(0, spread, 30))}
     records = [_record(i, truth[f"c{i}"] + float(rng.normal(0, noise))) for i in range(30)]
@@ -209,7 +222,7 @@ def _study(
 
 
 def _confirm(
-    rng: np.random.Generator, truth: dict[str, float], top: list[SearchedCandidate], noise: float
+    rng: np.random.Generator, truth: dict[str, float], top: list[PlannedCandidate], noise: float
 ) -> Confirmation:
     fresh = {
         c.candidate_id: {s: truth[c.candidate_id] + float(rng.normal(0, noise)) for s in range(3)}
@@ -225,7 +238,7 @@ def test_confirming_takes_off_the_optimism_and_halves_what_luck_costs() -> None:
         truth, top = _study(rng, 0.3, 0.3)
         result = _confirm(rng, truth, top, 0.3)
         best, chosen = max(truth.values()), truth[result.chosen.candidate_id]
-        optimism.append(top[0].search_value - truth[top[0].candidate_id])
+        optimism.append((top[0].search_value or 0.0) - truth[top[0].candidate_id])
         claimed.append(result.chosen.fresh.mean - chosen)
         before.append(best - truth[top[0].candidate_id])
         after.append(best - chosen)
