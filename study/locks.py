@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from study.storage import sqlite_path, storage_errors
+from study.storage import check_url, sqlite_path, storage_errors, with_driver
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -179,3 +179,21 @@ def study_lock(storage: BaseStorage, url: str, name: str) -> StudyLock:
         return AdvisoryLock(backend.engine, f"study/{name}", url)
     digest = hashlib.sha256(f"{url}/{name}".encode()).hexdigest()[:16]
     return FileLock(Path(tempfile.gettempdir()) / f"study-{digest}.lock")
+
+
+def schema_lock(url: str) -> StudyLock | None:
+    """Return the lock under which a database's tables are made; None where there can be none.
+
+    Raises:
+        StorageError: The server of the URL cannot be used.
+    """
+    check_url(url, create=True)
+    path = sqlite_path(url)
+    if path is not None:
+        return FileLock(path.with_name(f"{path.name}.lock")) if path.parent.is_dir() else None
+    if not url.startswith("postgres"):
+        return None
+    with storage_errors(url):
+        from study.rdb import open_engine
+
+        return AdvisoryLock(open_engine(with_driver(url)), "study/schema", url)

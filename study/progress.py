@@ -164,14 +164,16 @@ def watching(study: optuna.Study, settings: StudySettings, progress: Progress) -
             except Exception:  # noqa: BLE001 - the worker meets the same trouble and says so
                 continue
 
-    look()
+    with contextlib.suppress(Exception):  # the run itself says what is wrong
+        look()
     thread = threading.Thread(target=keep_looking, name="progress", daemon=True)
     thread.start()
     try:
         yield
     finally:
         ended.set()
-        thread.join()
-        with contextlib.suppress(Exception):  # the run itself says what is wrong
-            look()
+        thread.join(1.0)  # it may be waiting for a lost server
+        if not thread.is_alive():
+            with contextlib.suppress(Exception):
+                look()
         progress.close()

@@ -17,8 +17,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
-from sqlalchemy import event
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 HEARTBEAT_SECONDS = 20
 GRACE_SECONDS = 120
@@ -147,6 +149,13 @@ def connection_lost(error: BaseException) -> bool:
     return code.startswith("08") or code in ("57P01", "57P02", "57P03", "53300")
 
 
+def open_engine(url: str) -> Engine:
+    """Return an engine for a PostgreSQL server whose connections are closed after use."""
+    return create_engine(
+        url, connect_args=_postgres_arguments(url, read_only=False), poolclass=NullPool
+    )
+
+
 def _engine_options(url: str, *, read_only: bool) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {"connect_args": {"timeout": BUSY_SECONDS}}
@@ -158,8 +167,6 @@ def _engine_options(url: str, *, read_only: bool) -> dict[str, Any]:
 
 def _postgres_arguments(url: str, *, read_only: bool) -> dict[str, Any]:
     """Return libpq's parameters: a server that vanished without a word is noticed in seconds."""
-    from sqlalchemy.engine import make_url
-
     arguments: dict[str, Any] = {
         "connect_timeout": CONNECT_SECONDS,
         "keepalives_idle": 10,

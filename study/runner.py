@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from study.assembly import longest_training, make_worker, sampler_setup
+from study.assembly import make_worker, sampler_setup
 from study.config import StudySettings
 from study.errors import SettingsError
 from study.lifecycle import Standing, standing
-from study.locks import FileLock, Holding, study_lock
+from study.locks import Holding, schema_lock, study_lock
 from study.objectives import COSTS
 from study.performance_estimation.estimators import estimator_spec
+from study.points import check_table, points_of
 from study.progress import choose_progress, watching
 from study.records import TrialRecord, read_trials
 from study.screening import check_screen_fits
@@ -22,8 +23,9 @@ from study.search_space.candidate import ImageFormat
 from study.search_space.space import SearchSpace
 from study.search_strategy.pruners import make_pruner
 from study.search_strategy.samplers import make_strategy, sampler_warnings
+from study.settle import park
 from study.stopping import Stop
-from study.storage import open_storage, quiet_optuna, sqlite_path, storage_errors
+from study.storage import open_storage, quiet_optuna, storage_errors
 from study.stored_study import StoredStudy, create_or_load
 from study.surroundings import Place, load_data, machine_facts
 from study.worker import WorkResult
@@ -93,13 +95,18 @@ def continue_study(
     """
     space = stored.settings.space(stored.image)
     progress = choose_progress(
-        stored.settings, tuple(space.by_name), epochs=longest_training(space), quiet=quiet
+        stored.settings,
+        tuple(space.by_name),
+        epochs=points_of(stored.settings, stored.image).epochs,
+        quiet=quiet,
     )
     with watching(stored.study, stored.settings, progress):
         if workers == 1:
             work = work_on(stored, place, stop=stop)
         else:
             work = run_workers(stored.settings.study, place, workers=workers, stop=stop)
+            if work.killed:
+                park(stored.study, pids=work.killed)
     with storage_errors(place.url):
         trials = tuple(read_trials(stored.study.get_trials(deepcopy=False)))
     return StudyResult(stored=stored, work=work, trials=trials, notes=notes)
@@ -132,10 +139,10 @@ def prepare(
 
 def open_or_create_storage(url: str) -> Any:
     """Open a storage, its tables made by one process at a time."""
-    path = sqlite_path(url)
-    if path is None or not path.parent.is_dir():
+    lock = schema_lock(url)
+    if lock is None:
         return open_storage(url, create=True)
-    with Holding(FileLock(path.with_name(f"{path.name}.lock")), interrupted=lambda: False):
+    with Holding(lock, interrupted=lambda: False):
         return open_storage(url, create=True)
 
 
@@ -147,9 +154,10 @@ def check(settings: StudySettings, space: SearchSpace, image: ImageFormat) -> tu
     """
     spec = estimator_spec(settings.estimator)
     spec.check(space)
+    check_table(settings, space, image)
     setup = sampler_setup(settings, space, image)
     make_strategy(settings.sampler, setup)
-    make_pruner(settings.pruner, epochs=longest_training(space))
+    make_pruner(settings.pruner, epochs=points_of(settings, image).epochs)
     check_screen_fits(settings, space)
     for name in settings.objectives:
         if spec.metric is not None and name not in (spec.metric, *COSTS):

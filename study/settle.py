@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from study import records
-from study.processes import lives, same_process
+from study.processes import host, lives, same_process
 from study.storage import silent_trial_ids
 
 if TYPE_CHECKING:
@@ -56,18 +56,32 @@ def _cause(trial: FrozenTrial, me: Mapping[str, Any], *, silent: bool) -> str | 
     return f"{name} died" if alive is False else None
 
 
-def _mark(study: optuna.Study, trial: FrozenTrial, text: str) -> bool:
+def _mark(study: optuna.Study, trial: FrozenTrial, text: str, kind: str = "killed") -> bool:
     import optuna
 
     storage = study._storage
     try:
         if records.FAILURE not in trial.user_attrs:
             storage.set_trial_user_attr(
-                trial._trial_id, records.FAILURE, {"kind": "killed", "text": text}
+                trial._trial_id, records.FAILURE, {"kind": kind, "text": text}
             )
         return storage.set_trial_state_values(trial._trial_id, state=optuna.trial.TrialState.FAIL)
     except optuna.exceptions.UpdateFinishedTrialError:
         return False  # it ended by itself at this very moment
+
+
+def park(study: optuna.Study, *, pids: Collection[int]) -> None:
+    """Mark what these processes of this machine ran as parked: they were told to stop and killed.
+
+    A trial that is parked goes on later and is not counted as a loss.
+    """
+    import optuna
+
+    here = host()
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        worker = trial.user_attrs.get(records.WORKER, {})
+        if worker.get("host") == here and worker.get("pid") in pids:
+            _mark(study, trial, "the study was asked to stop; goes on when resumed", "parked")
 
 
 def disown(trial: optuna.Trial) -> None:

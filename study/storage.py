@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from study.errors import StorageError
 
@@ -46,7 +46,7 @@ def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> 
     Raises:
         StorageError: The URL is not one, or the storage cannot be opened.
     """
-    _check_url(url, create=create)
+    check_url(url, create=create)
     with storage_errors(url):
         from optuna.storages._cached_storage import _CachedStorage
 
@@ -70,7 +70,16 @@ def quiet_optuna() -> None:
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
 
 
-def _check_url(url: str, *, create: bool) -> None:
+def check_url(url: str, *, create: bool) -> None:
+    """Refuse what cannot be the URL of a storage.
+
+    Args:
+        url: What was given.
+        create: Whether an SQLite file may be missing.
+
+    Raises:
+        StorageError: It is not one; with what to write.
+    """
     if "://" not in url:
         raise StorageError(f"storage '{url}' is not a URL; for a file write sqlite:///{url}")
     _check_scheme(url)
@@ -168,6 +177,12 @@ def silent_trial_ids(study: optuna.Study) -> set[int]:
     backend = getattr(study._storage, "_backend", study._storage)
     silent = getattr(backend, "silent_trials", None)
     return set(silent(study._study_id)) if silent else set()
+
+
+def end_waiting(study: optuna.Study, *, when: Callable[[], bool]) -> None:
+    """Let a study's storage stop waiting for a lost server when asked to."""
+    backend: Any = getattr(study._storage, "_backend", study._storage)
+    backend.interrupted = when
 
 
 def load_study(storage: BaseStorage, name: str, url: str) -> optuna.Study:

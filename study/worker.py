@@ -31,7 +31,7 @@ from study.search_strategy.curve import Curve
 from study.search_strategy.history import Exhausted
 from study.settle import disown, settle
 from study.stopping import Stop
-from study.storage import storage_errors
+from study.storage import end_waiting, storage_errors
 
 WAIT_SECONDS = 0.25
 
@@ -46,10 +46,12 @@ class WorkResult:
         ending: ``done`` (a limit is reached), ``exhausted`` (nothing left to try),
             ``interrupted``, or ``failing`` (candidate after candidate failed).
         text: The reason in words.
+        killed: Numbers of the worker processes that did not stop in time.
     """
 
     ending: Ending
     text: str
+    killed: tuple[int, ...] = ()
 
 
 class Trials:
@@ -108,6 +110,7 @@ class Worker:
         Raises:
             StorageError: The storage is gone, and did not come back in a minute.
         """
+        end_waiting(self.study, when=self.stop)
         lost_since: float | None = None
         while True:
             try:

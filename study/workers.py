@@ -101,7 +101,7 @@ def _start(name: str, place: Place, index: int, workers: int) -> _Process:
         stdout=subprocess.PIPE,
         stderr=log,
         text=True,
-        cwd=None,
+        start_new_session=True,  # a terminal's Ctrl-C reaches the parent alone, which passes it on
     )
     return _Process(index=index, process=process, log=log)
 
@@ -159,16 +159,19 @@ def _last_words(worker: _Process) -> str:
 
 
 def _end(running: list[_Process]) -> WorkResult:
-    """Ask every worker to park its trial, and wait for that a moment."""
+    """Ask every worker to park its trial, wait for that a moment, and kill who takes longer."""
     for worker in running:
         worker.process.terminate()
     deadline = time.monotonic() + PATIENCE_SECONDS
+    killed = []
     for worker in running:
         try:
             worker.process.wait(max(deadline - time.monotonic(), 0.01))
         except subprocess.TimeoutExpired:
             worker.process.kill()
-    return WorkResult(ending="interrupted", text="stopped as asked")
+            worker.process.wait()
+            killed.append(worker.process.pid)
+    return WorkResult(ending="interrupted", text="stopped as asked", killed=tuple(killed))
 
 
 def _kill(running: list[_Process]) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from study.cli.exiting import INTERRUPTED
 from study.cli.options import Artifacts, DataRoot, Device, Quiet, Storage, Workers
 from study.objectives import MEASURES
+from study.stopping import INTERRUPTED
 from study.storage import DEFAULT_URL
 
 if TYPE_CHECKING:
