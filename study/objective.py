@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import optuna
+from optuna.exceptions import StorageInternalError
 
 from study import records
 from study.draw import Drawn
+from study.errors import StorageError
 from study.objectives import Measure
 from study.performance_estimation.estimator import (
     Estimate,
@@ -29,6 +31,7 @@ from study.search_space.candidate import Candidate, Values
 from study.search_space.suggest import suggest
 from study.search_strategy.curve import Curve, Pruner
 from study.search_strategy.history import generator
+from study.storage import disk_trouble
 
 
 class TrialCrashed(Exception):  # noqa: N818 - an outcome: the trial is run again
@@ -95,6 +98,7 @@ def run_trial(
         EstimateFailed: It cannot be scored; the reason is stored.
         Interrupted: The study was asked to stop; the trial goes on from its last epoch.
         TrialCrashed: Anything else went wrong; the trial is run again.
+        StorageError: The disk of the study's files is full or may not be written.
     """
     values = suggest(setup.space, trial)
     _store_candidate(trial, values, drawn, setup)
@@ -117,12 +121,27 @@ def run_trial(
     except Interrupted:
         _store_failure(trial, "parked", "the study was asked to stop; goes on when resumed")
         raise
+    except StorageInternalError:
+        raise  # no fault of the candidate: the worker waits for the server, or ends
     except Exception as error:
+        _refuse_full_disk(trial, error)
         _store_failure(trial, "crash", f"{type(error).__name__}: {error}")
         raise TrialCrashed(str(error)) from error
     finally:
         reporter.store()
     return _store_estimate(trial, estimate, setup)
+
+
+def _refuse_full_disk(trial: optuna.Trial, error: Exception) -> None:
+    """Park a trial whose checkpoint cannot be written: no other candidate would fare better.
+
+    Raises:
+        StorageError: That is so.
+    """
+    trouble = disk_trouble(error)
+    if trouble is not None:
+        _store_failure(trial, "parked", trouble)
+        raise StorageError(trouble) from error
 
 
 def training_seed(seed: int, candidate_id: str) -> int:

@@ -6,6 +6,7 @@ Passwords never leave this file: messages show the URL redacted.
 from __future__ import annotations
 
 import difflib
+import errno
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -161,6 +162,26 @@ def explain(error: BaseException, url: str) -> str:
         f"storage '{redacted(url)}': {redacted(said)}; {remedy}, then run the same command"
         " again: what was finished is kept"
     )
+
+
+def disk_trouble(error: BaseException) -> str | None:
+    """Return one line where a file could not be written for want of room or leave, else None."""
+    if not isinstance(error, OSError) or error.errno not in _DISK_REMEDIES:
+        return None
+    where = error.filename or "the folder of artifacts"
+    return (
+        f"{where}: {error.strerror}; {_DISK_REMEDIES[error.errno]}, then run the same command"
+        " again: what was finished is kept"
+    )
+
+
+_DISK_REMEDIES: Mapping[int, str] = {
+    errno.ENOSPC: "free some space, or name another folder with --artifacts",
+    errno.EDQUOT: "free some of the quota, or name another folder with --artifacts",
+    errno.EFBIG: "raise the limit on the size of files",
+    errno.EROFS: "make the disk writable, or name another folder with --artifacts",
+    errno.EACCES: "make the folder writable, or name another one with --artifacts",
+}
 
 
 def _root_cause(error: BaseException) -> str:
