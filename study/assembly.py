@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from study.checkpoints import needed, study_folder, tidy
 from study.config import StudySettings
@@ -19,18 +17,17 @@ from study.performance_estimation.estimator import Estimator, Fidelity
 from study.performance_estimation.estimators import EstimatorSetup, make_estimator
 from study.performance_estimation.failures import Interrupted
 from study.planned_source import PlannedSource
+from study.points import points_of
+from study.preparing import POLICIES, preparation, sampler_name
 from study.processes import identity
 from study.screening import with_screen
-from study.screening import with_screen
 from study.search_space.candidate import ImageFormat, Values
-from study.search_space.distinct import distinct_candidates
-from study.search_space.resolve import candidate_id, complexity, resolve
 from study.search_space.space import SearchSpace
 from study.search_strategy.pruners import make_pruner
 from study.search_strategy.sampler_spec import Setup
 from study.search_strategy.samplers import make_strategy
 from study.stopping import Stop
-from study.stored_study import StoredStudy
+from study.stored_study import StoredStudy, refuse_strangers, versions
 from study.surroundings import Place, choose_device, load_data
 from study.worker import Trials, Worker, curves_of_others
 
@@ -42,7 +39,7 @@ def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
     ledger = LedgerEntry(stored.study, who)
     ledger.write()
     trials = Trials(stored.study)
-    identify = _identify(settings.space(stored.image), stored.image)
+    identify = points_of(settings, stored.image).identify
     making = estimator_setup(stored, place, stop=stop)
     estimator = make_estimator(settings.estimator, making)
 
@@ -51,11 +48,13 @@ def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
         if stop():
             raise Interrupted
 
+    source = with_screen(_source(stored, identify), stored, making, alive=alive)
     return Worker(
         study=stored.study,
         url=place.url,
         lock=study_lock(stored.study._storage, place.url, settings.study),
-        source=with_screen(_source(stored, identify), stored, making, alive=alive),
+        source=source,
+        prepare=preparation(estimator, source, stored.study, alive=alive),
         setup=replace(
             _trial_setup(stored, estimator, trials, identify=identify), worker=who, alive=alive
         ),
@@ -81,7 +80,8 @@ def stored_estimator(stored: StoredStudy, place: Place, *, stop: Stop) -> Estima
 def estimator_setup(stored: StoredStudy, place: Place, *, stop: Stop) -> EstimatorSetup:
     """Return what the estimators of a stored study are built for, its images loaded."""
     settings, image = stored.settings, stored.image
-    data, _ = load_data(settings, place)
+    data, described = load_data(settings, place)
+    refuse_strangers(stored, described)
     return EstimatorSetup(
         space=settings.space(image),
         image=image,
@@ -91,6 +91,7 @@ def estimator_setup(stored: StoredStudy, place: Place, *, stop: Stop) -> Estimat
         device=choose_device(place.device),
         seed=settings.seed,
         folder=checkpoints(stored, place),
+        policy=sampler_name(settings) in POLICIES,
         seeds_apart=settings.plan is not None,
         interrupted=stop,
     )
@@ -104,7 +105,7 @@ def _trial_setup(
     identify: Callable[[Values], str],
 ) -> TrialSetup:
     settings, image = stored.settings, stored.image
-    space = settings.space(image)
+    space, points = settings.space(image), points_of(settings, image)
     sign = 1.0 if settings.measures[0].maximise else -1.0
     return TrialSetup(
         study_name=settings.study,
@@ -112,25 +113,15 @@ def _trial_setup(
         space=space,
         candidate=space.candidate,
         identify=identify,
-        describe=lambda values: describe(space, values, image),
+        describe=lambda values: points.describe(values),
         estimator=estimator,
         measures=settings.measures,
-        pruner=make_pruner(settings.pruner, epochs=longest_training(space)),
-        epochs=longest_training(space),
+        pruner=make_pruner(settings.pruner, epochs=points.epochs),
+        epochs=points.epochs,
         curves=curves_of_others(trials, sign=sign, retries=settings.retries),
         worker={},
-        facts={key: stored.environment[key] for key in ("libraries", "code", "numeric")},
+        facts=versions(),
     )
-
-
-def _identify(space: SearchSpace, image: ImageFormat) -> Callable[[Values], str]:
-    """Return a function that names the candidate of a point, and remembers."""
-
-    @lru_cache(maxsize=65536)
-    def named(key: tuple[tuple[str, Any], ...]) -> str:
-        return candidate_id(space.candidate(dict(key)), image)
-
-    return lambda values: named(tuple(values.items()))
 
 
 def _tidying(settings: StudySettings, folder: Path) -> Callable[[Standing], None]:
@@ -159,55 +150,31 @@ def candidate_source(
 ) -> CandidateSource:
     """Return what draws the candidates of a stored study."""
     settings, image = stored.settings, stored.image
-    space = settings.space(image)
+    space, points = settings.space(image), points_of(settings, image)
     if not settings.sampler.startswith("grid"):
         space = full_range(space)
-
-    @lru_cache(maxsize=1)
-    def distinct() -> Mapping[str, Values] | None:
-        return distinct_candidates(space, image)
-
     return CandidateSource(
         space=space,
-        identify=identify or _identify(space, image),
+        identify=identify or points.identify,
         allows=lambda values: space.allows(values, image),
         strategy=make_strategy(settings.sampler, sampler_setup(settings, space, image)),
         seed=settings.seed,
         budget=settings.trials,
         measures=settings.measures,
-        distinct=distinct,
+        distinct=points.distinct,
         closed=settings.closed,
     )
 
 
 def sampler_setup(settings: StudySettings, space: SearchSpace, image: ImageFormat) -> Setup:
     """Return what a strategy is built for."""
+    points = points_of(settings, image)
     return Setup(
         space=space,
         budget=settings.trials,
         pruner=settings.pruner.partition(",")[0],
         objectives=len(settings.objectives),
-        image=image,
+        image=points.image,
+        identity=None if points.image else points.identify,
         seed=settings.seed,
     )
-
-
-def describe(space: SearchSpace, values: Values, image: ImageFormat) -> dict[str, Any]:
-    """Return what is stored of a candidate before it is scored."""
-    stack = resolve(space.candidate(values).architecture, image)
-    counts = complexity(stack)
-    return {
-        "architecture": asdict(stack),
-        "parameters": counts.parameters,
-        "macs": counts.macs,
-        "conv_macs": counts.conv_macs,
-    }
-
-
-def longest_training(space: SearchSpace) -> int:
-    """Return the epochs of the longest training in the space."""
-    parameter = space.by_name.get("epochs")
-    if parameter is None:
-        return space.candidate({}).recipe.epochs
-    values = parameter.values()
-    return int(max(values)) if values else 1

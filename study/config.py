@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from study.errors import ResumeError, SettingsError
 from study.objectives import Measure, find_measures
+from study.performance_estimation.estimators import is_table
 from study.performance_estimation.screen import parse_screen
-from study.performance_estimation.screen import parse_screen
+from study.performance_estimation.table_space import table_space_from_text
 from study.plan import Plan, plan_of
 from study.search_space.candidate import OCTMNIST, ImageFormat
 from study.search_space.differences import space_differences
@@ -87,7 +88,7 @@ class StudySettings(BaseModel):
             SearchSpaceError: The space does not fit images of this format.
             SettingsError: The space lets ``epochs`` vary and the settings fix it.
         """
-        space = space_from_text(self.space_text, source=self.space_name, image=image)
+        space = self._declared(image)
         if self.closed:
             space = replace(space, enqueue=tuple(self.purpose[CANDIDATES]))
         if self.epochs is None:
@@ -98,6 +99,11 @@ class StudySettings(BaseModel):
                 " leave the flag out, or fix epochs in the space"
             )
         return space.with_fixed(epochs=self.epochs)
+
+    def _declared(self, image: ImageFormat = OCTMNIST) -> SearchSpace:
+        """Return the space as its text has it; that of a table may be one of own names."""
+        read = table_space_from_text if is_table(self.estimator) else space_from_text
+        return read(self.space_text, source=self.space_name, image=image)
 
 
 LIMITS = frozenset({"trials", "timeout", "epochs_budget", "retries", "keep", "reuse"})
@@ -151,8 +157,10 @@ def differences(
         old, new = getattr(stored, name), getattr(asked, name)
         if name in LIMITS or name in ("study", "space_name", "space_text") or old == new:
             continue
-        what = name.replace("_", " ")
-        lines.append(f"{what}: stored {_show(old)}; asked for {_show(new)}")
+        if name == "purpose":
+            lines.append("purpose: what the study is for, or its list of candidates, differs")
+            continue
+        lines.append(f"{name.replace('_', ' ')}: stored {_show(old)}, asked for {_show(new)}")
     if stored.space_text == asked.space_text:
         return lines
     old_space = space_from_text(stored.space_text, source=stored.space_name, image=stored_image)
@@ -161,7 +169,7 @@ def differences(
 
 
 def _show(value: object) -> str:
-    if value is None or value == () or value == {}:
+    if value is None or value == ():
         return "nothing"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 

@@ -109,12 +109,13 @@ def create_or_load(
             warnings.simplefilter("ignore")  # metric names are marked experimental
             study.set_metric_names(list(settings.objectives))
         study.set_user_attr(DATA, dict(data))
-        study.set_user_attr(ENVIRONMENT, {**_versions(), **environment})
+        study.set_user_attr(ENVIRONMENT, {**versions(), **environment})
         study.set_user_attr(SETTINGS, settings.model_dump_json())
         return _read(study, url), ()
 
 
-def _versions() -> dict[str, Any]:
+def versions() -> dict[str, Any]:
+    """Return which libraries, which code and which arithmetic this process has."""
     return {
         "libraries": dict(library_versions()),
         "code": code_version(),
@@ -128,18 +129,58 @@ def _resume(
     data: Mapping[str, Any],
     environment: Mapping[str, Any],
 ) -> tuple[StoredStudy, tuple[str, ...]]:
-    lines = differences(stored.settings, asked)
+    same_data = _same_data(stored.data, data)
+    settings = stored.settings
+    if same_data and settings.dataset != asked.dataset:  # the file has moved
+        settings = settings.model_copy(update={"dataset": asked.dataset})
+    lines = differences(
+        settings,
+        asked,
+        stored_image=stored.image,
+        asked_image=ImageFormat(**data["image"]),
+    )
     lines += _data_differences(stored.data, data)
     lines += _direction_differences(stored)
     refusals, notes = version_differences(stored.environment)
     refuse_changes(stored.settings.study, lines + refusals)
-    if environment.get("device") != stored.environment.get("device"):
-        notes.append(
-            f"device: stored {stored.environment.get('device')}, now {environment.get('device')}"
-        )
+    if settings.dataset != stored.settings.dataset:
+        was = stored.settings.dataset
+        notes.append(f"dataset: stored {was}, now {asked.dataset}: the same content")
+    notes += hardware_differences(stored.environment, environment)
     if asked != stored.settings:
         stored.study.set_user_attr(SETTINGS, asked.model_dump_json())
     return _read(stored.study, stored.url), tuple(notes)
+
+
+def refuse_strangers(stored: StoredStudy, data: Mapping[str, Any]) -> None:
+    """Refuse to let this process work on a study where its results would mean something else.
+
+    Args:
+        stored: The study.
+        data: What is known of the data that this process has.
+
+    Raises:
+        ResumeError: Its data, its code or its libraries are others than the study's.
+    """
+    refusals, _ = version_differences(stored.environment)
+    refuse_changes(stored.settings.study, _data_differences(stored.data, data) + refusals)
+
+
+def hardware_differences(stored: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Return a line for each part of the machine that is another now; none of it forbids a resume.
+
+    Numbers of one machine are the same bytes every time; another processor may round otherwise.
+    """
+    return [
+        f"{name}: stored {stored[name]}, now {found[name]}"
+        for name in ("device", "cpu", "machine", "system")
+        if name in stored and name in found and stored[name] != found[name]
+    ]
+
+
+def _same_data(stored: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    """Tell whether two data sets have one content; what no estimator looks at has none."""
+    return bool(stored.get("sha256")) and stored["sha256"] == found.get("sha256")
 
 
 def _data_differences(stored: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
@@ -147,15 +188,21 @@ def _data_differences(stored: Mapping[str, Any], found: Mapping[str, Any]) -> li
         return []
     return [
         f"data: the content of '{found.get('name')}' is not what was stored"
-        f" (sha256 {str(stored.get('sha256'))[:12]}…, found {str(found.get('sha256'))[:12]}…)"
+        f" (sha256: stored {_short(stored)}, found {_short(found)})"
     ]
+
+
+def _short(data: Mapping[str, Any]) -> str:
+    digest = str(data.get("sha256") or "")
+    return f"{digest[:12]}…" if digest else "none"
 
 
 def _direction_differences(stored: StoredStudy) -> list[str]:
     found = tuple(direction.name.lower() for direction in stored.study.directions)
     if found == stored.settings.directions:
         return []
-    return [f"direction: the study has {', '.join(found)}, its objectives need another"]
+    wanted = ", ".join(stored.settings.directions)
+    return [f"direction: stored {', '.join(found)}, asked for {wanted}"]
 
 
 def version_differences(environment: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -170,6 +217,8 @@ def version_differences(environment: Mapping[str, Any]) -> tuple[list[str], list
             f"arithmetic: stored version {environment['numeric']}, this is {NUMERIC_VERSION};"
             f" it was made by code {environment.get('code')}"
         )
+    if environment.get("code", code_version()) != code_version():
+        notes.append(f"code: stored {environment['code']}, this is {code_version()}")
     stored = environment.get("libraries", {})
     for name, found in library_versions().items():
         old = stored.get(name, found)

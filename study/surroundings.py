@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from study.config import StudySettings
 from study.errors import SettingsError
-from study.performance_estimation.estimators import estimator_spec
-from study.performance_estimation.screen import parse_screen
+from study.performance_estimation.estimators import estimator_spec, table_named
 from study.performance_estimation.screen import parse_screen
 from study.search_space.candidate import ImageFormat
 
@@ -57,8 +56,7 @@ def load_data(
 
     if not _needs_data(settings):
         image = _resized(settings, image_format(settings.dataset, settings.size, place.data_root))
-        described = {"name": settings.dataset, "image": asdict(image), "sha256": "", "notes": []}
-        return None, described
+        return None, {"image": asdict(image), "notes": [], **_looked_up(settings)}
     data = load_search_data(
         settings.dataset,
         data_root=place.data_root,
@@ -85,10 +83,12 @@ def load_data(
     }
 
 
-def _needs_data(settings: StudySettings) -> bool:
-    screen = None if settings.screen is None else parse_screen(settings.screen)
-    screened_on_images = screen is not None and screen.needs_data
-    return screened_on_images or estimator_spec(settings.estimator).needs_data
+def _looked_up(settings: StudySettings) -> dict[str, str]:
+    """Return name and digest of what stands in the images' place: a table, or nothing."""
+    table = table_named(settings.estimator)
+    if table is None:
+        return {"name": settings.dataset, "sha256": ""}
+    return {"name": f"table {table.name}", "sha256": table.digest}
 
 
 def _needs_data(settings: StudySettings) -> bool:
@@ -139,7 +139,11 @@ def machine_facts(
     settings: StudySettings, place: Place, data: SearchData | None
 ) -> dict[str, Any]:
     """Return what is stored of the machine; the precision is measured once, when asked for."""
-    facts: dict[str, Any] = {"machine": platform.machine(), "system": platform.system()}
+    facts: dict[str, Any] = {
+        "cpu": processor(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+    }
     if data is None:
         return facts
     device = choose_device(place.device)
@@ -151,6 +155,16 @@ def machine_facts(
     probe = probe_precision(device)
     seconds = {name: round(value, 6) for name, value in probe.seconds.items()}
     return {**facts, "precision": probe.precision, "precision_seconds": seconds}
+
+
+def processor() -> str:
+    """Return the processor's name, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
 
 
 class _Download:

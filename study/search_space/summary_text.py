@@ -62,11 +62,12 @@ def _parameter_rows(parameters: Iterable[AnyParameter]) -> Iterator[tuple[str, s
         if name != first.name and len(group) > 1:
             numbers = [p.name.partition(".")[0].removeprefix("stage") for p in (first, last)]
             name = name.replace("*", f"{numbers[0]}-{numbers[1]}")
-        condition = _condition(first)
-        yield name, f"{_values(first)}{f', where {condition}' if condition else ''}"
+        condition = condition_words(first)
+        yield name, f"{values_words(first)}{f', where {condition}' if condition else ''}"
 
 
-def _values(parameter: AnyParameter) -> str:
+def values_words(parameter: AnyParameter) -> str:
+    """Return the values a parameter may have."""
     if isinstance(parameter, CategoricalParameter):
         return _words(parameter.choices, "or")
     low, high = number_text(float(parameter.low)), number_text(float(parameter.high))
@@ -78,7 +79,8 @@ def _values(parameter: AnyParameter) -> str:
     return f"{text}, logarithmic" if parameter.log else text
 
 
-def _condition(parameter: AnyParameter) -> str:
+def condition_words(parameter: AnyParameter) -> str:
+    """Return where a parameter is active; empty where it always is, or wherever its stage is."""
     own = [c for c in parameter.when if not _is_stage_exists(parameter, c)]
     return " and ".join(f"{_STAGE.sub('', c.parameter)} is {_words(c.values, 'or')}" for c in own)
 
@@ -88,11 +90,12 @@ def _is_stage_exists(parameter: AnyParameter, condition: Condition) -> bool:
 
 
 def _words(values: Iterable[Value], last: str) -> str:
-    texts = [_word(value) for value in values]
+    texts = [value_word(value) for value in values]
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {last} {texts[-1]}"
 
 
-def _word(value: Value) -> str:
+def value_word(value: Value) -> str:
+    """Return a value as YAML has it."""
     if isinstance(value, bool):
         return str(value).lower()
     return value if isinstance(value, str) else number_text(float(value))
@@ -100,14 +103,19 @@ def _word(value: Value) -> str:
 
 def _fixed_rows(fixed: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
     for name, value in fixed.items():
-        yield name, _word(value)
+        yield name, value_word(value)
 
 
 def _bound_rows(bounds: Mapping[str, Bound]) -> Iterator[tuple[str, str]]:
     for measure, bound in bounds.items():
-        low = f"at least {bound.low:,.0f}" if bound.low is not None else ""
-        high = f"at most {bound.high:,.0f}" if bound.high is not None else ""
-        yield measure, ", ".join(filter(None, (low, high)))
+        yield measure, bound_words(bound)
+
+
+def bound_words(bound: Bound) -> str:
+    """Return a bound's ends; empty where it has none."""
+    low = f"at least {bound.low:,.0f}" if bound.low is not None else ""
+    high = f"at most {bound.high:,.0f}" if bound.high is not None else ""
+    return ", ".join(filter(None, (low, high)))
 
 
 def _size_rows(summary: SpaceSummary) -> Iterator[tuple[str, str]]:
