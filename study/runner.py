@@ -16,6 +16,7 @@ from study.locks import Holding, schema_lock, study_lock
 from study.objectives import COSTS
 from study.performance_estimation.estimators import estimator_spec
 from study.points import check_table, points_of
+from study.preparing import check_preparation
 from study.progress import choose_progress, watching
 from study.records import TrialRecord, read_trials
 from study.screening import check_screen_fits
@@ -159,6 +160,7 @@ def check(settings: StudySettings, space: SearchSpace, image: ImageFormat) -> tu
     make_strategy(settings.sampler, setup)
     make_pruner(settings.pruner, epochs=points_of(settings, image).epochs)
     check_screen_fits(settings, space)
+    check_preparation(settings)
     for name in settings.objectives:
         if spec.metric is not None and name not in (spec.metric, *COSTS):
             raise SettingsError(

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.assembly import longest_training
 from study.config import StudySettings
 from study.errors import EvaluationError
 from study.evaluation.stratified_sample import SMALLEST_SAMPLE, stratified_sample
@@ -20,6 +19,8 @@ from study.evaluation.trust_json import trust_json
 from study.evaluation.trust_rows import Scored
 from study.evaluation.trust_studies import TrustPlan, by_point
 from study.evaluation.trust_text import trust_text
+from study.ledger import read_costs
+from study.points import longest_training
 from study.records import TrialRecord
 from study.report.formats import counted
 from study.runner import StudyResult, check, run_study
@@ -162,11 +163,12 @@ def _judged(plan: TrustPlan, sample: _Sample, results: Sequence[StudyResult]) ->
 
 
 def _scored(name: str, stored: StoredStudy, trials: Sequence[TrialRecord]) -> Scored:
+    costs = read_costs(stored.study.user_attrs)
     return scored(
         name,
         trials,
         maximise=stored.settings.measures[0].maximise,
-        fixed_seconds=0.0,
+        fixed_seconds=sum(cost.seconds for cost in costs),
     )
 
 

@@ -33,8 +33,8 @@ class Played:
     """What a study on a table came to.
 
     Args:
-        regret: After each training, the best true value of the table less the true value of the
-            trial that looks best so far.
+        regret: After each training, in percentage points, the best true value of the table less
+            the true value of the trial that looks best so far.
         best: After each training, the best observed value.
         cost: After each training, what all trainings so far have cost.
         ask: Seconds each proposal took, those of repeats included.
@@ -131,7 +131,8 @@ class _Game:
         # the first trial to reach the best stays the one that looks best
         new = np.flatnonzero(np.append(True, best[1:] > best[:-1]))
         leader = rows[new[np.searchsorted(new, np.arange(len(rows)), side="right") - 1]]
-        regret = self._table.true_values.max() - self._table.true_values[leader]
+        worth = self._table.true_values * self._table.to_points
+        regret = worth.max() - worth[leader]
         return Played(
             regret=tuple(float(r) for r in regret),
             best=tuple(float(b) for b in best),

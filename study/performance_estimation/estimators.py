@@ -9,8 +9,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from study.options import Options, OptionValue, parse_choice
-from study.performance_estimation import synthetic, zero_cost
+from study.performance_estimation import (
+    supernet_paths,
+    synthetic,
+    table_estimator,
+    zero_cost,
+)
 from study.performance_estimation.estimator import Estimator, Fidelity
+from study.performance_estimation.table import Table
 from study.search_space.candidate import ImageFormat
 from study.search_space.space import SearchSpace
 
@@ -35,6 +41,7 @@ class EstimatorSetup:
         device: Where networks are trained.
         seed: The study's seed.
         folder: Where checkpoints are kept; None for none.
+        policy: Whether the study's sampler learns a distribution to draw candidates from.
         seeds_apart: Whether one candidate is trained with several seeds, so that its checkpoints
             are named by both.
         interrupted: Asked often; True where the estimate should be broken off.
@@ -48,6 +55,7 @@ class EstimatorSetup:
     device: torch.device | None = None
     seed: int = 0
     folder: Path | None = None
+    policy: bool = False
     seeds_apart: bool = False
     interrupted: Callable[[], bool] = lambda: False
 
@@ -63,6 +71,10 @@ class EstimatorSpec:
         needs_data: Whether it looks at images.
         metric: Measure it is best judged by; None for the study's.
         check: Refuses a space the estimator cannot score.
+        epochs: Epochs that a candidate is trained for, from those of the longest training in the
+            space and the options.
+        fixed_epochs: Epochs trained once for the whole study, before its first trial.
+        caution: What to know before a result is believed; empty for trainings.
     """
 
     meaning: str
@@ -71,6 +83,9 @@ class EstimatorSpec:
     needs_data: bool = True
     metric: str | None = None
     check: Callable[[SearchSpace], None] = lambda _: None
+    epochs: Callable[[int, Values], int] = lambda longest, _: longest
+    fixed_epochs: Callable[[Values], int] = lambda _: 0
+    caution: str = ""
 
 
 def _train(setup: EstimatorSetup, _: Values) -> Estimator:
@@ -89,6 +104,26 @@ def _synthetic(setup: EstimatorSetup, values: Values) -> Estimator:
     )
 
 
+def _table(setup: EstimatorSetup, values: Values) -> Estimator:
+    table = table_estimator.table_of(values)
+    return table_estimator.TableEstimator(table=table, image=setup.image)
+
+
+def _supernet(setup: EstimatorSetup, values: Values) -> Estimator:
+    from study.performance_estimation.supernet_estimator import SupernetEstimator
+
+    return SupernetEstimator.for_study(
+        setup,
+        epochs=int(values["epochs"]),
+        paths=str(values["paths"]),
+        trials_per_epoch=supernet_paths.turns(values, policy=setup.policy),
+    )
+
+
+def _no_training(_: int, __: Values) -> int:
+    return 0
+
+
 def _zero_cost(proxy: str) -> EstimatorSpec:
     def build(setup: EstimatorSetup, values: Values) -> Estimator:
         return zero_cost.ZeroCostEstimator.for_study(
@@ -103,11 +138,15 @@ def _zero_cost(proxy: str) -> EstimatorSpec:
         build=build,
         options=zero_cost.OPTIONS,
         metric=proxy,
+        epochs=_no_training,
+        caution=f"{proxy} ranks untrained networks: train the best before anything is claimed",
     )
 
 
 PROXIES = ("synflow", "jacob_cov", "naswot", "grad_norm", "snip")
 """Zero-cost scores that a study can be run by alone, with ``--metric`` of the same name."""
+
+TABLE = "table"
 
 ESTIMATORS: Mapping[str, EstimatorSpec] = MappingProxyType(
     {
@@ -117,6 +156,26 @@ ESTIMATORS: Mapping[str, EstimatorSpec] = MappingProxyType(
             build=_synthetic,
             options=synthetic.OPTIONS,
             needs_data=False,
+            epochs=lambda longest, values: int(values["epochs"]) or longest,
+        ),
+        "supernet": EstimatorSpec(
+            meaning="shared weights, trained once a study; a look at them for each candidate",
+            build=_supernet,
+            options=supernet_paths.OPTIONS,
+            check=supernet_paths.check_space,
+            epochs=_no_training,
+            fixed_epochs=supernet_paths.epochs_of_all_paths,
+            caution=(
+                "values are estimates by shared weights, which rank candidates worse than"
+                " trainings do: train the best from scratch before anything is claimed of them"
+            ),
+        ),
+        TABLE: EstimatorSpec(
+            meaning="a tabulated benchmark: trainings made beforehand, looked up",
+            build=_table,
+            options=table_estimator.OPTIONS,
+            needs_data=False,
+            metric="accuracy",
         ),
         **{proxy: _zero_cost(proxy) for proxy in PROXIES},
     }
@@ -129,7 +188,47 @@ def estimator_spec(text: str) -> EstimatorSpec:
     Raises:
         SettingsError: An unknown name or option.
     """
-    return ESTIMATORS[_parse(text)[0]]
+    return ESTIMATORS[parse_estimator(text)[0]]
+
+
+def candidate_epochs(text: str, *, longest: int) -> int:
+    """Return the epochs that an estimator trains a candidate for at most.
+
+    Args:
+        text: The estimator as chosen.
+        longest: Epochs of the longest training in the space.
+
+    Raises:
+        SettingsError: An unknown name or option.
+    """
+    name, values = parse_estimator(text)
+    return ESTIMATORS[name].epochs(longest, values)
+
+
+def study_epochs(text: str) -> int:
+    """Return the epochs that an estimator trains once for the whole study.
+
+    Raises:
+        SettingsError: An unknown name or option.
+    """
+    name, values = parse_estimator(text)
+    return ESTIMATORS[name].fixed_epochs(values)
+
+
+def is_table(text: str) -> bool:
+    """Tell whether an estimator's text names a table, whether or not that can be read."""
+    return text.partition(",")[0].strip() == TABLE
+
+
+def table_named(text: str) -> Table | None:
+    """Return the table that an estimator's text names; None for another estimator.
+
+    Raises:
+        SettingsError: The text does not say which table.
+        DataError: It cannot be read.
+    """
+    name, values = parse_estimator(text)
+    return table_estimator.table_of(values) if name == TABLE else None
 
 
 def make_estimator(text: str, setup: EstimatorSetup) -> Estimator:
@@ -138,12 +237,17 @@ def make_estimator(text: str, setup: EstimatorSetup) -> Estimator:
     Raises:
         SettingsError: An unknown name or option, or a space it does not fit.
     """
-    name, values = _parse(text)
+    name, values = parse_estimator(text)
     spec = ESTIMATORS[name]
     spec.check(setup.space)
     return spec.build(setup, values)
 
 
-def _parse(text: str) -> tuple[str, dict[str, OptionValue]]:
+def parse_estimator(text: str) -> tuple[str, dict[str, OptionValue]]:
+    """Return the name and the value of every option of an estimator's text.
+
+    Raises:
+        SettingsError: An unknown name or option, or a value outside its bounds.
+    """
     registry = {name: spec.options for name, spec in ESTIMATORS.items()}
     return parse_choice(text, registry, what="estimator")

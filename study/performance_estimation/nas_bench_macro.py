@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from study.performance_estimation.table_space import OwnSpace
 from study.search_space.space import CategoricalParameter, SearchSpace
 
 Array = np.ndarray
@@ -23,7 +24,7 @@ OPERATIONS = ("identity", "mb3_k3", "mb6_k5")
 COMMUTING = ((3, 5), (6, 8))
 """Ranges of layers, from 0, among which identities can be moved."""
 
-SPACE = SearchSpace(
+SPACE = OwnSpace(
     name="nas_bench_macro",
     parameters=tuple(
         CategoricalParameter(name=f"layer{i}", choices=OPERATIONS) for i in range(1, LAYERS + 1)
@@ -33,11 +34,12 @@ SPACE = SearchSpace(
 
 def is_nas_bench_macro(arrays: Mapping[str, Array]) -> bool:
     """Tell whether these are the arrays of the compact form."""
-    return set(arrays) == {"acc", "params", "flops"} and len(arrays["acc"]) == 3**LAYERS
+    named = set(arrays) == {"acc", "params", "flops"}
+    return named and arrays["acc"].shape == (3**LAYERS, 3)
 
 
 def read_nas_bench_macro(arrays: Mapping[str, Array]) -> tuple[SearchSpace, dict[str, Array]]:
-    """Return the space and a table's arrays: values in percent, cost in FLOPs.
+    """Return the space and a table's arrays: values in percent, cost and MACs its FLOPs.
 
     Args:
         arrays: ``acc`` (6561, 3), test accuracy in percent · 100;
@@ -45,7 +47,9 @@ def read_nas_bench_macro(arrays: Mapping[str, Array]) -> tuple[SearchSpace, dict
     """
     columns = {
         "values": arrays["acc"] / 100.0,
-        "cost": arrays["flops"].astype(np.float64),
+        "cost": arrays["flops"],
+        "parameters": arrays["params"],
+        "macs": arrays["flops"],
         "twins": twins(),
     }
     return SPACE, columns

@@ -1,4 +1,4 @@
-"""The space of a tabulated benchmark: like any search space, but under names of its own.
+"""The space of a tabulated benchmark: networks of this project, or points under names of its own.
 
 A table may be about anything; ``layer1`` of another project's networks is no field of a
 candidate here. Every parameter must have countable values, for there is a row for each point.
@@ -8,36 +8,99 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from study.search_space.candidate import Field, Value
+from study.errors import SearchSpaceError
+from study.search_space.assembly import VALUE_FIELDS
+from study.search_space.candidate import OCTMNIST, Candidate, Field, ImageFormat, Value, Values
 from study.search_space.conditions import Scope, read_conditions
 from study.search_space.declarations import Declaration, read_declaration
 from study.search_space.document import Entry, entries_of, read_document
+from study.search_space.loading import space_from_text
+from study.search_space.point import PointKey, point_key
 from study.search_space.problems import Problems
 from study.search_space.reading import read_text
 from study.search_space.space import AnyParameter, SearchSpace, grid_values
 
 KEYS = ("name", "description", "parameters")
+STAGES = "stages"
 
 
-def table_space_from_text(text: str, *, source: str) -> SearchSpace:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row(Candidate):
+    """A point that is no network of this project, in a candidate's place.
+
+    Args:
+        point: What was chosen.
+    """
+
+    point: PointKey = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnSpace(SearchSpace):
+    """A space whose points have no meaning but their row in a table."""
+
+    def candidate(self, values: Values) -> Row:
+        """Return the point in a candidate's place."""
+        return Row(point=point_key(values))
+
+
+def table_space_from_text(text: str, *, source: str, image: ImageFormat = OCTMNIST) -> SearchSpace:
     """Return the space that the YAML beside a table describes.
+
+    It is one of networks where every name in it is that of a candidate's field and every value
+    one that the field may have; then it may fix fields, too. Else it is an ``OwnSpace``.
 
     Args:
         text: The YAML.
         source: How messages call it.
+        image: Format of the images, where it is a space of networks.
 
     Raises:
         SearchSpaceError: Carries every problem found.
     """
     problems = Problems(source)
     document = read_document(text, problems)
+    if not _names_fields(document):
+        return _own_space(document, problems)
+    try:
+        return space_from_text(text, source=source, image=image)
+    except SearchSpaceError:
+        if (space := _own_space_or_none(document, source)) is None:
+            raise
+        return space
+
+
+def _names_fields(document: Entry) -> bool:
+    entries = document.value if isinstance(document.value, Mapping) else {}
+    declared = entries["parameters"].value if "parameters" in entries else None
+    names = declared if isinstance(declared, Mapping) else {}
+    return all(name in VALUE_FIELDS or name == STAGES for name in names)
+
+
+def _own_space_or_none(document: Entry, source: str) -> SearchSpace | None:
+    try:
+        return _own_space(document, Problems(source))
+    except SearchSpaceError:
+        return None
+
+
+def _own_space(document: Entry, problems: Problems) -> OwnSpace:
     entries = entries_of(document, KEYS, problems)
     parameters = _parameters(entries.get("parameters"), document.line, problems)
-    name = read_text(entries["name"], problems) if "name" in entries else None
+    texts = {
+        key: read_text(entries[key], problems) or ""
+        for key in ("name", "description")
+        if key in entries
+    }
     problems.raise_any()
-    return SearchSpace(name=name or Path(source).stem, parameters=parameters)
+    return OwnSpace(
+        name=texts.get("name") or Path(problems.source).stem,
+        description=texts.get("description", ""),
+        parameters=parameters,
+    )
 
 
 def _parameters(entry: Entry | None, line: int, problems: Problems) -> tuple[AnyParameter, ...]:

@@ -17,7 +17,8 @@ from study.performance_estimation.supernet import Supernet, SupernetSettings
 from study.performance_estimation.supernet_estimator import SupernetEstimator
 from study.performance_estimation.supernet_paths import sandwich, source
 from study.performance_estimation.synthetic import SyntheticEstimator
-from study.performance_estimation.table import Table, TableEstimator
+from study.performance_estimation.table import Table
+from study.performance_estimation.table_estimator import TableEstimator
 from study.performance_estimation.train_estimator import TrainEstimator
 from study.performance_estimation.training import TrainingData
 from study.performance_estimation.zero_cost import MEANINGS, ZeroCostEstimator

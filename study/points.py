@@ -1,0 +1,149 @@
+"""What a study knows of the points of its space: networks of this project, or rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from study.config import StudySettings
+from study.errors import SettingsError
+from study.performance_estimation.estimators import candidate_epochs, table_named
+from study.performance_estimation.table import Table
+from study.performance_estimation.table_estimator import naming, refuse_other_space
+from study.performance_estimation.table_space import OwnSpace
+from study.search_space.candidate import ImageFormat, Value, Values
+from study.search_space.distinct import distinct_candidates
+from study.search_space.resolve import candidate_id, complexity, resolve
+from study.search_space.space import SearchSpace
+from study.search_strategy.sampler_spec import Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Points:
+    """The points of a study's space.
+
+    Args:
+        image: Format of the images; None where the points are no networks.
+        identify: Names the candidate of a point; equal names are twins.
+        describe: Returns what is stored of a point before it is scored.
+        distinct: Returns the first point of every candidate by its name; None where they cannot
+            be counted.
+        epochs: Steps of the longest training; 0 where candidates are not trained.
+    """
+
+    image: ImageFormat | None
+    identify: Identity
+    describe: Callable[[Values], Mapping[str, Any]]
+    distinct: Callable[[], Mapping[str, Values] | None]
+    epochs: int
+
+
+def points_of(settings: StudySettings, image: ImageFormat) -> Points:
+    """Return what is known of the points of a study's space.
+
+    Args:
+        settings: The study.
+        image: Format of the images that enter its networks.
+
+    Raises:
+        StudyError: The space does not fit the images, or a table cannot be read.
+    """
+    space, table = settings.space(image), table_named(settings.estimator)
+    if table is not None and isinstance(space, OwnSpace):
+        return _rows(table, space)
+    return Points(
+        image=image,
+        identify=_identify(space, image),
+        describe=lambda values: describe(space, values, image),
+        distinct=lru_cache(maxsize=1)(lambda: distinct_candidates(space, image)),
+        epochs=_epochs(settings, space) if table is None else table.epochs,
+    )
+
+
+def _epochs(settings: StudySettings, space: SearchSpace) -> int:
+    return candidate_epochs(settings.estimator, longest=longest_training(space))
+
+
+def _rows(table: Table, space: SearchSpace) -> Points:
+    return Points(
+        image=None,
+        identify=table.identity,
+        describe=lambda values: _sizes(table, values),
+        distinct=lru_cache(maxsize=1)(lambda: naming(table, space)),
+        epochs=table.epochs,
+    )
+
+
+def _sizes(table: Table, values: Values) -> dict[str, int]:
+    row = table.row(values)
+    return {name: int(column[row]) for name, column in (table.sizes or {}).items()}
+
+
+def _identify(space: SearchSpace, image: ImageFormat) -> Identity:
+    """Return a function that names the candidate of a point, and remembers."""
+
+    @lru_cache(maxsize=65536)
+    def named(key: tuple[tuple[str, Value], ...]) -> str:
+        return candidate_id(space.candidate(dict(key)), image)
+
+    return lambda values: named(tuple(values.items()))
+
+
+def describe(space: SearchSpace, values: Values, image: ImageFormat) -> dict[str, Any]:
+    """Return what is stored of a network before it is scored."""
+    stack = resolve(space.candidate(values).architecture, image)
+    counts = complexity(stack)
+    return {
+        "architecture": asdict(stack),
+        "parameters": counts.parameters,
+        "macs": counts.macs,
+        "conv_macs": counts.conv_macs,
+    }
+
+
+def longest_training(space: SearchSpace) -> int:
+    """Return the epochs of the longest training in the space."""
+    parameter = space.by_name.get("epochs")
+    if parameter is None:
+        return space.candidate({}).recipe.epochs
+    values = parameter.values()
+    return int(max(values)) if values else 1
+
+
+def check_table(settings: StudySettings, space: SearchSpace, image: ImageFormat) -> None:
+    """Refuse what a table cannot answer; nothing happens with another estimator.
+
+    Raises:
+        SettingsError: A point of the space is not in it, or a setting would have no effect.
+    """
+    table = table_named(settings.estimator)
+    if table is None:
+        return
+    for flag, idle in (
+        ("--epochs", settings.epochs is None),
+        ("--fraction", settings.fraction == 1.0),
+        ("--image-size", settings.image_size is None),
+    ):
+        if not idle:
+            raise SettingsError(
+                f"{flag}: the trainings of table {table.name} were made beforehand; leave it out"
+            )
+    refuse_other_space(table, space, image)
+    if isinstance(space, OwnSpace):
+        _refuse_network_questions(settings, table)
+
+
+def _refuse_network_questions(settings: StudySettings, table: Table) -> None:
+    known = {"accuracy", *(table.sizes or {})}
+    for name in settings.objectives:
+        if name not in known:
+            raise SettingsError(
+                f"objective {name}: table {table.name} does not know it; it knows"
+                f" {', '.join(sorted(known))}"
+            )
+    if settings.screen is not None:
+        raise SettingsError(
+            f"--screen: the points of table {table.name} are no networks; leave it out"
+        )
