@@ -166,11 +166,12 @@ def explain(error: BaseException, url: str) -> str:
 
 def disk_trouble(error: BaseException) -> str | None:
     """Return one line where a file could not be written for want of room or leave, else None."""
-    if not isinstance(error, OSError) or error.errno not in _DISK_REMEDIES:
+    remedy = _DISK_REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
+    if remedy is None or not isinstance(error, OSError):
         return None
     where = error.filename or "the folder of artifacts"
     return (
-        f"{where}: {error.strerror}; {_DISK_REMEDIES[error.errno]}, then run the same command"
+        f"{where}: {error.strerror}; {remedy}, then run the same command"
         " again: what was finished is kept"
     )
 
