@@ -14,6 +14,9 @@ from study.storage import sqlite_path
 
 SUFFIX = ".pt"
 
+SHARED = "supernet"
+"""Name of a checkpoint that belongs to the whole study."""
+
 
 def study_folder(artifacts: Path | None, url: str, name: str) -> Path:
     """Return the folder of a study's files.
@@ -62,5 +65,5 @@ def tidy(folder: Path, ids: set[str] | None) -> None:
         return
     for path in folder.iterdir():
         candidate, _, rest = path.name.partition(".")
-        if f".{rest}".startswith(SUFFIX) and candidate not in ids:
+        if f".{rest}".startswith(SUFFIX) and candidate not in {*ids, SHARED}:
             path.unlink(missing_ok=True)

@@ -59,7 +59,7 @@ class TrialSetup:
         estimator: Scores a candidate.
         measures: What is optimised, first the one that pruners look at.
         pruner: Stops trainings early.
-        epochs: Epochs of the longest training of the space.
+        epochs: Epochs of the longest training of the space; 0 where none is trained.
         curves: Returns the curves of all other candidates.
         worker: Identity of the process, stored with the trial.
         facts: Versions and hardware, stored with the trial.
@@ -232,8 +232,9 @@ class _Reporter:
             self._seconds += step.seconds
         loss = {} if step.train_loss is None else {"train_loss": step.train_loss}
         self._curve.append({**loss, **step.metrics})
-        self._trial.set_user_attr(records.EPOCHS, len(self._curve))
-        self._trial.set_user_attr(records.RESTORED, len(self._curve) - self._trained)
+        if self._setup.epochs:  # 0 for an estimator that trains no candidate
+            self._trial.set_user_attr(records.EPOCHS, len(self._curve))
+            self._trial.set_user_attr(records.RESTORED, len(self._curve) - self._trained)
         self._setup.alive()
         if len(self._setup.measures) == 1:
             self._report(step)

@@ -10,6 +10,7 @@ from study.errors import StorageError
 from study.evaluation.looks import StudyLedger
 from study.ledger import read_costs, read_entries
 from study.lifecycle import standing
+from study.performance_estimation.estimators import estimator_spec
 from study.records import TrialRecord, ranked, read_trials
 from study.report.importance import parameter_importance
 from study.report.listing import StudyLine
@@ -37,6 +38,7 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
     space = settings.space(stored.image)
     environment = stored.environment
     libraries = environment.get("libraries", {})
+    caution = estimator_spec(settings.estimator).caution
     return StudySummary(
         name=settings.study,
         objectives=tuple(
@@ -52,7 +54,8 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
         space_name=settings.space_name,
         space_text=settings.space_text,
         target=settings.trials,
-        notices=tuple(stored.data.get("notes", ())),
+        notices=tuple(filter(None, (*stored.data.get("notes", ()), caution))),
+        caution=caution,
         data_notes=stored.data.get("audit", ""),
         versions={**libraries, "code": environment.get("code", "")},
         hardware={

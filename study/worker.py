@@ -90,6 +90,7 @@ class Worker:
         ledger: This process's entry.
         stop: The wish to stop.
         tidy: Called under the lock with the trials, to remove what is no longer needed.
+        prepare: Called under the lock before a draw; False where that has to wait.
     """
 
     study: optuna.Study
@@ -103,6 +104,7 @@ class Worker:
     ledger: LedgerEntry
     stop: Stop
     tidy: Callable[[Standing], None] = lambda _: None
+    prepare: Callable[[Standing], bool] = lambda _: True
 
     def run(self) -> WorkResult:
         """Work until the study is done or a stop is asked for.
@@ -147,7 +149,8 @@ class Worker:
                 if (ending := self._ending(trials, state)) is not None:
                     self.ledger.write()
                     return ending
-                drawn = self.source.next(state) if self._room(trials, state) else None
+                ready = self._room(trials, state) and self.prepare(state)
+                drawn = self.source.next(state) if ready else None
                 if drawn is not None:
                     self._try(drawn, held)
                     return None

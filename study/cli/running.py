@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 DEFAULT_TRIALS = 15
 CASCADE_PRUNER = "asha"
-CASCADE_PRUNER = "asha"
 
 
 def run(
@@ -209,18 +208,6 @@ def _workers(asked: int | None, device: str | None) -> int:
     if device != "cpu" and (gpus := default_gpu_workers()):
         return gpus
     return default_workers()
-
-
-def _stages(*, pruner: str, screen: str | None, cascade: str | None) -> dict[str, str | None]:
-    """Return screen and pruner; a cascade is short for both."""
-    if cascade is None:
-        return {"pruner": pruner, "screen": screen}
-    if screen is not None or pruner != "none":
-        raise SettingsError(
-            f"--cascade {cascade} is short for --screen {cascade} --pruner {CASCADE_PRUNER};"
-            " give either the one flag or the two"
-        )
-    return {"pruner": CASCADE_PRUNER, "screen": cascade}
 
 
 def _stages(*, pruner: str, screen: str | None, cascade: str | None) -> dict[str, str | None]:

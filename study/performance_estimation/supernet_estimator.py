@@ -95,7 +95,13 @@ class SupernetEstimator:
             return epochs
         return min(epochs, 1 + finished // self.trials_per_epoch)
 
-    def prepare(self, *, finished: int = 0, paths: PathSource | None = None) -> None:
+    def prepare(
+        self,
+        *,
+        finished: int = 0,
+        paths: PathSource | None = None,
+        trained: Callable[[], None] = lambda: None,
+    ) -> None:
         """Train the shared weights as far as they should be; return at once where they are.
 
         Workers of one study call it one at a time, under the study's lock: the first trains, the
@@ -105,17 +111,21 @@ class SupernetEstimator:
             finished: Finished trials of the study.
             paths: What the sampler wants trained; the first epoch, before there is anything to
                 learn from, is on the estimator's own paths.
+            trained: Called after every epoch, once it is on disk.
 
         Raises:
             Interrupted: The study asked for it; finished epochs are on disk.
             StudyError: The loss is not finite.
         """
+        if self.supernet.epochs_trained >= self.epochs_due(finished):
+            return
         self.supernet.restore()
         while self.supernet.epochs_trained < self.epochs_due(finished):
             own = paths is None or self.supernet.epochs_trained == 0
             self.supernet.train_epoch(
                 self.paths if own or paths is None else paths, interrupted=self.interrupted
             )
+            trained()
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
         """See ``Estimator``. One step is reported; the weights' seed is the study's.

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from study.errors import SettingsError
-from study.options import Option, Options
+from study.options import Option, Options, OptionValue
 from study.search_space.candidate import RECIPE_FIELDS, ImageFormat, Value, Values
 from study.search_space.space import AnyParameter, SearchSpace
 
@@ -28,16 +28,40 @@ OPTIONS: Options = MappingProxyType(
             meaning="what a step trains: a widest, a narrowest and two random paths, or one",
         ),
         "trials_per_epoch": Option(
-            default=0,
-            low=0,
+            default=-1,
+            low=-1,
             high=100_000,
-            meaning="trials between epochs on the sampler's paths; 0 = all epochs at first",
+            meaning=(
+                "trials between epochs on the sampler's paths; 0 = all epochs at first; -1 = 5"
+                " with a sampler that learns a policy, 0 with any other"
+            ),
         ),
     }
 )
 
+TURN = 5
+"""Trials between two epochs where policy and weights take turns and nothing else is asked for."""
+
 _WIDTHS = frozenset({"channels", "hidden_units", "kernel"})
 _ATTEMPTS = 1000
+
+
+def turns(values: Mapping[str, OptionValue], *, policy: bool) -> int:
+    """Return the trials between two epochs; 0 where all epochs are trained at first.
+
+    Args:
+        values: A value for each of ``OPTIONS``.
+        policy: Whether the sampler learns a distribution to draw paths from.
+    """
+    given = int(values["trials_per_epoch"])
+    if given >= 0:
+        return given
+    return TURN if policy else 0
+
+
+def epochs_of_all_paths(values: Mapping[str, OptionValue]) -> int:
+    """Return the passes over the training images that the shared weights take at most."""
+    return int(values["epochs"]) * PATHS[str(values["paths"])]
 
 
 def check_space(space: SearchSpace) -> None:
@@ -93,6 +117,10 @@ def sandwich(
 
 DRAWS: Mapping[str, Draw] = MappingProxyType({"sandwich": sandwich, "uniform": uniform})
 """How the paths of a step are drawn, by name."""
+
+
+PATHS: Mapping[str, int] = MappingProxyType({"sandwich": 4, "uniform": 1})
+"""Paths that a step trains, by the same names."""
 
 
 def source(draw: Draw, space: SearchSpace, image: ImageFormat, *, seed: int) -> PathSource:

@@ -37,7 +37,8 @@ def best_text(records: Sequence[TrialRecord], summary: StudySummary) -> str:
         found = [] if winner is None else [winner]
     if not found:
         return redacted(f"{summary.name}: no finished trial yet\n")
-    return redacted("\n".join(_described(record, summary) for record in found))
+    caution = f"note: {summary.caution}\n" if summary.caution else ""
+    return redacted("\n".join(_described(record, summary) for record in found) + caution)
 
 
 def _described(record: TrialRecord, summary: StudySummary) -> str:

@@ -81,6 +81,7 @@ class StudySummary:
         space_text: The space as YAML.
         target: Trials the study shall have; None where only time or epochs limit it.
         notices: What a reader must know first, as that the split was pooled.
+        caution: What to know before a value is believed; empty where it is of a training.
         data_notes: The data checks' block of text.
         versions: Version by package, and ``code``.
         hardware: What it ran on, by kind (``cpu``, ``threads``, ``memory``).
@@ -102,6 +103,7 @@ class StudySummary:
     space_text: str = ""
     target: int | None = None
     notices: tuple[str, ...] = ()
+    caution: str = ""
     data_notes: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)

@@ -124,7 +124,8 @@ def _value_column(index: int, metric: str) -> _Column:
 def _caption(trials: int, shown: int, summary: StudySummary) -> str:
     goals = " and ".join(f"{metric_words(o.metric)}, {o.direction}d" for o in summary.objectives)
     some = "" if shown == trials else f", the first {shown}"
-    return f"{summary.name}: {counted(trials, 'trial')}{some}; {goals}"
+    worth = "; estimates, no trainings" if summary.caution else ""
+    return f"{summary.name}: {counted(trials, 'trial')}{some}; {goals}{worth}"
 
 
 def as_text(table: Table) -> str:
