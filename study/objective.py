@@ -246,7 +246,7 @@ class _Reporter:
         self._scores[step.number] = value if measure.maximise else -value
         place = self._drawn.draw.place
         decision = self._setup.pruner.decide(
-            Curve(place=place, scores=self._scores),
+            Curve(place=place, scores=self._scores, minimised=not measure.maximise),
             self._setup.curves(place),
             study_name=self._setup.study_name,
             epochs=self._setup.epochs,

@@ -17,11 +17,13 @@ class Curve:
         scores: Score by step (epoch, from 1), finite, larger is better: the metric, negated
             where it is minimised.
         outcome: How the training ended, if it did.
+        minimised: Whether scores are negated; reasons and facts show the metric as it is.
     """
 
     place: int
     scores: Mapping[int, float]
     outcome: Literal["complete", "pruned", "running"] = "running"
+    minimised: bool = False
 
     @property
     def step(self) -> int:
@@ -37,6 +39,10 @@ class Curve:
         """Return the score at the first reported step from ``step`` on, or None."""
         reached = min((s for s in self.scores if s >= step), default=None)
         return None if reached is None else self.scores[reached]
+
+    def as_measured(self, score: float) -> float:
+        """Return the metric that a score stands for."""
+        return 0.0 - score if self.minimised else score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,23 +84,24 @@ def keep(reason: str, **facts: float) -> Decision:
 
 
 def against_cut(
-    *, stop: bool, step: int, score: float, cut: float, of: int, **more: float
+    own: Curve, *, stop: bool, score: float, cut: float, of: int, **more: float
 ) -> Decision:
     """Return a decision that compared a score with a cut.
 
     Args:
+        own: The training in question, after the step the decision is made at.
         stop: True to prune.
-        step: The step it was made at.
         score: What was compared.
         cut: What it was compared with.
         of: Number of candidates that the cut comes from.
         more: Further facts.
     """
-    verdict = "pruned" if stop else "kept"
+    verdict, step = "pruned" if stop else "kept", own.step
+    measured, limit = own.as_measured(score), own.as_measured(cut)
     return Decision(
         stop=stop,
-        reason=f"{verdict} at epoch {step}: {short(score)}, cut {short(cut)} of {of}",
-        facts={"epoch": step, "score": score, "cut": cut, "of": of, **more},
+        reason=f"{verdict} at epoch {step}: {short(measured)}, cut {short(limit)} of {of}",
+        facts={"epoch": step, "score": measured, "cut": limit, "of": of, **more},
     )
 
 

@@ -144,26 +144,28 @@ class LearningCurve:
         if best is None or own.last >= best:
             return keep(f"kept {here}: no complete candidate is better")
         if all(own.last >= curve.scores.get(own.step, -math.inf) for curve in others):
-            return keep(f"kept {here}: {short(own.last)} is the best at this epoch")
+            last = short(own.as_measured(own.last))
+            return keep(f"kept {here}: {last} is the best at this epoch")
         forecast = self.forecaster.forecast(own, complete, epochs=epochs, target=best)
         if forecast is None:
             return keep(f"kept {here}: too early for a forecast")
-        return _judge(forecast, own.step, best=best, epochs=epochs, limit=self.probability)
+        return _judge(forecast, own, best=best, epochs=epochs, limit=self.probability)
 
 
-def _judge(forecast: Forecast, step: int, *, best: float, epochs: int, limit: float) -> Decision:
+def _judge(forecast: Forecast, own: Curve, *, best: float, epochs: int, limit: float) -> Decision:
     stop = forecast.probability < limit
+    expected, target = own.as_measured(forecast.score), own.as_measured(best)
     return Decision(
         stop=stop,
         reason=(
-            f"{'pruned' if stop else 'kept'} at epoch {step}: {short(forecast.score)} expected at "
-            f"epoch {epochs}, reaches {short(best)} with probability "
+            f"{'pruned' if stop else 'kept'} at epoch {own.step}: {short(expected)} expected at "
+            f"epoch {epochs}, reaches {short(target)} with probability "
             f"{short(forecast.probability)}"
         ),
         facts={
-            "epoch": step,
-            "forecast": forecast.score,
-            "best": best,
+            "epoch": own.step,
+            "forecast": expected,
+            "best": target,
             "probability": forecast.probability,
         },
     )

@@ -40,6 +40,4 @@ class OneEpoch:
         reached = [score for curve in others if (score := curve.at(self.epoch)) is not None]
         competing = sorted([*reached, own.last], reverse=True)
         cut = competing[math.ceil(self.share * len(competing)) - 1]
-        return against_cut(
-            stop=own.last < cut, step=own.step, score=own.last, cut=cut, of=len(competing)
-        )
+        return against_cut(own, stop=own.last < cut, score=own.last, cut=cut, of=len(competing))

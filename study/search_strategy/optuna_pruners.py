@@ -122,9 +122,10 @@ class Asha:
         at = [rung for rung in rungs if _first_step(own, rung) == own.step]
         if not at:
             return keep(f"kept at epoch {own.step}: no rung of {', '.join(map(str, rungs))}")
-        tried = [self._compare(own, others, rung=rung, stop=stop) for rung in at]
-        missed = (one for one in tried if one.facts["score"] < one.facts["cut"])
-        return next(missed, tried[-1])
+        cuts = {rung: _cut(own, others, rung=rung, share=self.reduction_factor) for rung in at}
+        rung = next((rung for rung, (cut, _) in cuts.items() if own.last < cut), at[-1])
+        cut, of = cuts[rung]
+        return against_cut(own, stop=stop, score=own.last, cut=cut, of=of, rung=rung)
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """Return the epochs up to ``epochs`` at which candidates are compared."""
@@ -133,19 +134,6 @@ class Asha:
             for rung in itertools.count()
         )
         return tuple(itertools.takewhile(lambda step: step <= epochs, steps))
-
-    def _compare(self, own: Curve, others: Sequence[Curve], *, rung: int, stop: bool) -> Decision:
-        reached = [score for curve in others if (score := curve.at(rung)) is not None]
-        competing = sorted([*reached, own.last], reverse=True)
-        kept = max(len(competing) // self.reduction_factor, 1)
-        return against_cut(
-            stop=stop,
-            step=own.step,
-            score=own.last,
-            cut=competing[kept - 1],
-            of=len(competing),
-            rung=rung,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +186,13 @@ class Hyperband:
         return next(bracket for bracket, end in enumerate(ends) if ticket < end)
 
 
+def _cut(own: Curve, others: Sequence[Curve], *, rung: int, share: int) -> tuple[float, int]:
+    """Return the lowest score of the best ``1 / share`` at a rung, and how many were there."""
+    reached = [score for curve in others if (score := curve.at(rung)) is not None]
+    competing = sorted([*reached, own.last], reverse=True)
+    return competing[max(len(competing) // share, 1) - 1], len(competing)
+
+
 def _finished(own: Curve) -> Decision:
     return keep(f"kept at epoch {own.step}: the last one")
 
@@ -212,7 +207,7 @@ def _against_median(own: Curve, others: Sequence[Curve], *, stop: bool) -> Decis
         return keep(f"kept at epoch {own.step}: no complete candidate to compare with")
     middle = (scores[(len(scores) - 1) // 2] + scores[len(scores) // 2]) / 2
     best = max(own.scores.values())
-    return against_cut(stop=stop, step=own.step, score=best, cut=middle, of=len(scores))
+    return against_cut(own, stop=stop, score=best, cut=middle, of=len(scores))
 
 
 def _first_step(curve: Curve, rung: int) -> int | None:

@@ -304,3 +304,26 @@ def test_the_registry_is_read_without_optuna_or_torch() -> None:
 )
 def test_numbers_are_written_short(number: float, text: str) -> None:
     assert short(number) == text
+
+
+@every_pruner
+@unhurried
+@given(curves=populations())
+def test_a_minimised_metric_is_judged_alike_and_shown_as_it_is(
+    name: str, curves: tuple[Curve, ...]
+) -> None:
+    pruner = make_pruner(name, epochs=EPOCHS)
+    own, *others = curves
+    plain = decide(pruner, own, others)
+    shown = decide(pruner, replace(own, minimised=True), others)
+    assert shown.stop == plain.stop
+    for fact, number in plain.facts.items():
+        sign = -1 if fact in ("score", "cut", "forecast", "best") else 1
+        assert shown.facts[fact] == sign * number
+
+
+def test_the_reason_of_a_pruned_loss_has_no_minus_sign() -> None:
+    others = [Curve(place=p, scores={1: -0.5 - p / 10}, minimised=True) for p in range(8)]
+    own = Curve(place=8, scores={1: -1.25}, minimised=True)
+    decision = decide(make_pruner("asha", epochs=EPOCHS), own, others)
+    assert decision.reason == "pruned at epoch 1: 1.250, cut .700 of 9"
