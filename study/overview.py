@@ -54,9 +54,9 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
         space_name=settings.space_name,
         space_text=settings.space_text,
         target=settings.trials,
-        notices=tuple(filter(None, (*stored.data.get("notes", ()), caution))),
+        notices=tuple(filter(None, (*stored.data.get("warnings", ()), caution))),
         caution=caution,
-        data_notes=stored.data.get("audit", ""),
+        data_notes="\n".join(filter(None, _data_notes(stored))),
         versions={**libraries, "code": environment.get("code", "")},
         hardware={
             key: str(environment[key])
@@ -71,6 +71,10 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
         resume=f"run_study.py resume {settings.study}",
         created=min((r.started for r in records if r.started), default=None),
     )
+
+
+def _data_notes(stored: StoredStudy) -> tuple[str, ...]:
+    return (*stored.data.get("notes", ()), stored.data.get("audit", ""))
 
 
 def _processes(attributes: dict[str, Any], records: Sequence[TrialRecord]) -> tuple[Process, ...]:

@@ -56,7 +56,7 @@ def load_data(
 
     if not _needs_data(settings):
         image = _resized(settings, image_format(settings.dataset, settings.size, place.data_root))
-        return None, {"image": asdict(image), "notes": [], **_looked_up(settings)}
+        return None, {"image": asdict(image), "notes": [], "warnings": [], **_looked_up(settings)}
     data = load_search_data(
         settings.dataset,
         data_root=place.data_root,
@@ -80,6 +80,7 @@ def load_data(
         "train": len(data.train_labels),
         "validation": len(data.val_labels),
         "notes": list(data.notes),
+        "warnings": list(data.warnings),
     }
 
 

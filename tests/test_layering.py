@@ -27,7 +27,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dashboard",),
     ("assembly", "workers", "progress"),
     ("runner",),
-    ("worker_process", "trusting"),
+    ("worker_process", "trusting", "retraining"),
+    ("confirming",),
+    ("final_testing",),
+    ("bundling",),
     ("cli", "__init__"),
 )
 """Top-level entries of the package, lowest first. An entry may import from lower layers only, and

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from study.data.audit import Audit, class_shift, leaking_train_indices
 from study.data.overlap import PartSummary
+from study.data.splits import OFFICIAL
 from study.data.twins import NEAR_BITS, NEAR_CORRELATION, NEAR_DIFFERENCE
 
 _NOTABLE_SHIFT = 0.05
@@ -54,6 +55,10 @@ def _twins(audit: Audit) -> list[str]:
         f"average and a correlation of {NEAR_CORRELATION:g}, or closer; neighbouring scans of "
         "one patient can count.",
     ]
+    if audit.split == OFFICIAL and len(audit.parts) == 2:
+        lines.append(
+            "A search leaves the test part closed; 'data' and 'test' look for twins in it."
+        )
     leaks = len(leaking_train_indices(audit))
     if leaks:
         elsewhere = " or ".join(part.name for part in audit.parts[1:])

@@ -40,6 +40,7 @@ class SearchData:
         val_labels: As ``train_labels``.
         sha256: Digest of the split and of these images and labels.
         notes: Sentences to print and to store with the study.
+        warnings: Sentences that every report has to begin with.
     """
 
     name: str
@@ -52,6 +53,7 @@ class SearchData:
     val_labels: torch.Tensor
     sha256: str
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def load_search_data(
@@ -85,7 +87,7 @@ def load_search_data(
         arrays = (
             pooled.train_images, pooled.train_labels, pooled.val_images, pooled.val_labels,
         )  # fmt: skip
-        return _search_data(source, split, arrays, _pooled_notes(source.name, pooled))
+        return _search_data(source, split, arrays, _pooled_warnings(source.name, pooled))
     train = source.shared("train_images", lambda: source.images(TRAIN))
     val = source.shared("val_images", lambda: source.images(VAL))
     return _search_data(source, split, (train, source.labels(TRAIN), val, source.labels(VAL)), ())
@@ -95,7 +97,7 @@ def _search_data(
     source: Source,
     split: str,
     arrays: tuple[Images, Labels, Images, Labels],
-    notes: tuple[str, ...],
+    warnings: tuple[str, ...],
 ) -> SearchData:
     import torch
 
@@ -110,7 +112,8 @@ def _search_data(
         val_images=tensors[2],
         val_labels=tensors[3],
         sha256=content_sha256(split, arrays),
-        notes=(*source.notes, *notes),
+        notes=source.notes,
+        warnings=warnings,
     )
 
 
@@ -132,7 +135,7 @@ def content_sha256(split: str, arrays: tuple[Images, Labels, Images, Labels]) ->
     return digest.hexdigest()
 
 
-def _pooled_notes(name: str, pooled: PooledParts) -> tuple[str, ...]:
+def _pooled_warnings(name: str, pooled: PooledParts) -> tuple[str, ...]:
     cut = pooled.cut
     tests = cut.test_in_train + cut.test_in_val
     return (

@@ -18,8 +18,8 @@ def joined(data: SearchData) -> SearchData:
         data,
         train_images=torch.cat([data.train_images, data.val_images]),
         train_labels=torch.cat([data.train_labels, data.val_labels]),
-        notes=(
-            *data.notes,
+        warnings=(
+            *data.warnings,
             "trained on the training and validation images: the validation figures of these "
             "trainings are figures on images that were learned, and say nothing.",
         ),

@@ -149,6 +149,18 @@ def test_the_pooled_split_has_no_test_part_to_compare_with(planted: str) -> None
     assert sum(part.images for part in found.parts) == 300
 
 
+def test_what_a_search_may_know_leaves_the_test_part_closed(tmp_path: Path) -> None:
+    arrays = planted_arrays()
+    arrays["test_labels"][0] = 9  # opening the test part would find this out
+    path = str(write_npz(tmp_path / "a.npz", arrays))
+    found = audit(path, parts="searched")
+    assert [part.name for part in found.parts] == ["train", "val"]
+    assert overlap(found, "train", "val").exact_first == 2
+    assert "A search leaves the test part closed" in audit_text(found)
+    with pytest.raises(DataError, match="label 9 of image 0 is out of range"):
+        audit(path)
+
+
 def test_a_second_audit_is_read_and_not_worked_out(
     planted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,7 +91,7 @@ def test_the_pooled_split_keeps_every_image_with_its_label(tmp_path: Path, chann
 
 
 def test_the_pooled_split_says_what_it_costs(path: str) -> None:
-    note = load_search_data(path, split="pooled").notes[-1]
+    note = load_search_data(path, split="pooled").warnings[-1]
     assert note.startswith("pooled split: ")
     assert "of the 9 official test images of a are in its training part" in note
     assert "cannot be tested on the official test part" in note

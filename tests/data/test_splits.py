@@ -59,4 +59,4 @@ def test_the_official_labels_pool_to_tensors_of_the_published_shape(tmp_path: Pa
     assert np.array_equal(data.val_images[:, 0, 3, 4], data.val_labels)
     pooled = np.bincount(data.train_labels) + np.bincount(data.val_labels)
     assert pooled.tolist() == [37_455, 11_598, 8_866, 51_390]
-    assert "of the 1,000 official test images" in data.notes[-1]
+    assert "of the 1,000 official test images" in data.warnings[-1]
