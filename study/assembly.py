@@ -8,11 +8,14 @@ from pathlib import Path
 
 from study.checkpoints import needed, study_folder, tidy
 from study.config import StudySettings
+from study.dashboard.pictures import trial_pictures
 from study.draw import CandidateSource, Source, full_range
+from study.fork import forked_observations, forked_results
 from study.ledger import LedgerEntry
 from study.lifecycle import Standing
 from study.locks import study_lock
 from study.objective import TrialSetup
+from study.observations import below_zero
 from study.performance_estimation.estimator import Estimator, Fidelity
 from study.performance_estimation.estimators import EstimatorSetup, make_estimator
 from study.performance_estimation.failures import Interrupted
@@ -20,6 +23,7 @@ from study.planned_source import PlannedSource
 from study.points import points_of
 from study.preparing import POLICIES, preparation, sampler_name
 from study.processes import identity
+from study.reuse import reusable_results
 from study.screening import with_screen
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.space import SearchSpace
@@ -29,6 +33,7 @@ from study.search_strategy.samplers import make_strategy
 from study.stopping import Stop
 from study.stored_study import StoredStudy, refuse_strangers, versions
 from study.surroundings import Place, choose_device, load_data
+from study.warm_start import warm_observations
 from study.worker import Trials, Worker, curves_of_others
 
 
@@ -64,6 +69,7 @@ def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
         ledger=ledger,
         stop=stop,
         tidy=_tidying(settings, checkpoints(stored, place)),
+        pictures=trial_pictures(stored, place.artifacts),
     )
 
 
@@ -118,7 +124,11 @@ def _trial_setup(
         measures=settings.measures,
         pruner=make_pruner(settings.pruner, epochs=points.epochs),
         epochs=points.epochs,
-        curves=curves_of_others(trials, sign=sign, retries=settings.retries),
+        curves=(
+            curves_of_others(trials, sign=sign, retries=settings.retries)
+            if settings.pruner.partition(",")[0] != "none"
+            else lambda _: ()
+        ),
         worker={},
         facts=versions(),
     )
@@ -142,7 +152,8 @@ def _tidying(settings: StudySettings, folder: Path) -> Callable[[Standing], None
 def _source(stored: StoredStudy, identify: Callable[[Values], str]) -> Source:
     if stored.settings.plan is not None:
         return PlannedSource(plan=stored.settings.plan, seed=stored.settings.seed)
-    return candidate_source(stored, identify=identify)
+    source = candidate_source(stored, identify=identify)
+    return replace(source, known={**reusable_results(stored).known, **forked_results(stored)})
 
 
 def candidate_source(
@@ -163,6 +174,7 @@ def candidate_source(
         measures=settings.measures,
         distinct=points.distinct,
         closed=settings.closed,
+        prior=below_zero((*warm_observations(stored), *forked_observations(stored))),
     )
 
 

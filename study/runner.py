@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from study.assembly import make_worker, sampler_setup
+from study.auditing import audit_words
+from study.beginnings import beginnings, settle_beginnings
 from study.config import StudySettings
+from study.dashboard.refresh import kept_fresh
+from study.dashboard.study_page import study_page
 from study.errors import SettingsError
 from study.lifecycle import Standing, standing
 from study.locks import Holding, schema_lock, study_lock
@@ -62,6 +66,7 @@ def run_study(
     workers: int = 1,
     stop: Stop | None = None,
     quiet: bool = True,
+    fork_of: str | None = None,
 ) -> StudyResult:
     """Run a study until it is done; resume it where it is stored already.
 
@@ -71,12 +76,13 @@ def run_study(
         workers: Processes that work on it; one works in this process.
         stop: The wish to stop, if anybody may have it.
         quiet: Whether to show no progress.
+        fork_of: The study that a new one takes the results over from that hold in it.
 
     Raises:
         StudyError: The space, the settings, the data or the storage cannot be used.
     """
     stop = stop or Stop()
-    stored, notes = prepare(settings, place, stop=stop)
+    stored, notes = prepare(settings, place, stop=stop, fork_of=fork_of)
     return continue_study(stored, place, workers=workers, stop=stop, quiet=quiet, notes=notes)
 
 
@@ -101,7 +107,11 @@ def continue_study(
         epochs=points_of(stored.settings, stored.image).epochs,
         quiet=quiet,
     )
-    with watching(stored.study, stored.settings, progress):
+    page = study_page(stored, place.artifacts)
+    with (
+        kept_fresh(page, interrupted=stop),
+        watching(stored.study, stored.settings, progress),
+    ):
         if workers == 1:
             work = work_on(stored, place, stop=stop)
         else:
@@ -114,7 +124,7 @@ def continue_study(
 
 
 def prepare(
-    settings: StudySettings, place: Place, *, stop: Stop
+    settings: StudySettings, place: Place, *, stop: Stop, fork_of: str | None = None
 ) -> tuple[StoredStudy, tuple[str, ...]]:
     """Check everything that can be checked, then create the study or load it.
 
@@ -128,13 +138,20 @@ def prepare(
     data, described = load_data(settings, place, interrupted=stop)
     image = ImageFormat(**described["image"])
     space = settings.space(image)
-    notes = list(described["notes"]) + list(check(settings, space, image))
+    notes = [*described["notes"], *described["warnings"], *check(settings, space, image)]
+    if data is not None:
+        described["audit"] = audit_words(settings, place, parts="searched")
     storage = open_or_create_storage(place.url)
     lock = study_lock(storage, place.url, settings.study)
     with Holding(lock, interrupted=lambda: False):
         stored, remarks = create_or_load(
-            settings, place.url, data=described, environment=machine_facts(settings, place, data)
+            settings,
+            place.url,
+            data=described,
+            environment=machine_facts(settings, place, data),
+            beginnings=beginnings(settings, described, place.url, fork_of=fork_of),
         )
+        notes += settle_beginnings(stored, fork_of=fork_of)
     return stored, (*notes, *remarks)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -91,6 +92,7 @@ class Worker:
         stop: The wish to stop.
         tidy: Called under the lock with the trials, to remove what is no longer needed.
         prepare: Called under the lock before a draw; False where that has to wait.
+        pictures: Surrounds a trial, to attach its pictures when it ends.
     """
 
     study: optuna.Study
@@ -105,6 +107,7 @@ class Worker:
     stop: Stop
     tidy: Callable[[Standing], None] = lambda _: None
     prepare: Callable[[Standing], bool] = lambda _: True
+    pictures: Callable[[optuna.Trial], AbstractContextManager[None]] = lambda _: nullcontext()
 
     def run(self) -> WorkResult:
         """Work until the study is done or a stop is asked for.
@@ -201,7 +204,7 @@ class Worker:
 
         def objective(trial: optuna.Trial) -> float | Sequence[float]:
             begun.append(trial)
-            with beating(self.study, trial._trial_id, url=self.url):
+            with beating(self.study, trial._trial_id, url=self.url), self.pictures(trial):
                 values = run_trial(trial, drawn, self.setup, release=release)
             return values if len(values) > 1 else values[0]
 
@@ -256,15 +259,24 @@ class HandOver(optuna.samplers.BaseSampler):
 
 def curves_of_others(trials: Trials, *, sign: float, retries: int) -> Any:
     """Return a function of a place: the curves of all candidates but the one at that place."""
+    finished: dict[int, Curve] = {}
+
+    def curve(record: TrialRecord) -> Curve:
+        if record.number in finished:
+            return finished[record.number]
+        made = Curve(
+            place=record.place or 0,
+            scores={step: sign * value for step, value in record.intermediate.items()},
+            outcome=record.state,  # type: ignore[arg-type]
+        )
+        if record.state != "running":
+            finished[record.number] = made
+        return made
 
     def others(place: int) -> list[Curve]:
         state = standing(trials.read(), retries=retries)
         return [
-            Curve(
-                place=other,
-                scores={step: sign * value for step, value in record.intermediate.items()},
-                outcome=record.state,
-            )
+            curve(record)
             for other, record in state.latest.items()
             if other != place
             and record.intermediate

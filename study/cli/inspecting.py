@@ -156,7 +156,7 @@ def dashboard(
     artifacts: Artifacts = None,
 ) -> int:
     """Start optuna-dashboard on this machine, with the storage's studies."""
-    from study.dashboard import serve
+    from study.dashboard.server import serve
 
     return serve(storage, port=port, read_only=read_only, artifacts=artifacts)
 

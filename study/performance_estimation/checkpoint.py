@@ -81,6 +81,16 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
 
+def network_weights(path: Path) -> dict[str, torch.Tensor] | None:
+    """Return the weights in a training's file, whoever wrote it; None where it is not whole."""
+    try:
+        stored = _unpacked(path.read_bytes())
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+        return None
+    found: dict[str, torch.Tensor] = stored["state"]["network"]
+    return found
+
+
 def _unpacked(content: bytes) -> Any:
     """Return what was saved.
 

@@ -1,0 +1,83 @@
+"""The pictures of one trial: its network, its learning curve, its confusion matrix.
+
+They are attached while the trial runs, as Optuna changes no finished one, and once: a twin shows
+nothing of its own, and a trial that is run again gets them when it ends.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+
+from study import records
+from study.dashboard.store import artifact_store, attach_to_trial
+from study.performance_estimation.estimator import EstimateFailed
+from study.report.confusion_drawing import confusion_svg
+from study.report.curve_drawing import curve_svg
+from study.report.drawing import architecture_svg
+from study.stored_study import StoredStudy
+
+if TYPE_CHECKING:
+    from optuna.artifacts._protocol import ArtifactStore
+
+_LOG = logging.getLogger(__name__)
+
+Pictures = Callable[[optuna.Trial], AbstractContextManager[None]]
+"""Called with a trial that is about to run; attaches its pictures when the block ends."""
+
+
+def trial_pictures(stored: StoredStudy, artifacts: Path | None) -> Pictures:
+    """Return what attaches the pictures of each trial of a study.
+
+    Args:
+        stored: The study.
+        artifacts: Folder of all studies' files; None for the one beside the storage.
+    """
+    store = artifact_store(artifacts, stored.url)
+    metric = stored.settings.measures[0].key
+    classes = tuple(stored.data.get("classes", ()))
+
+    @contextmanager
+    def watching(trial: optuna.Trial) -> Iterator[None]:
+        try:
+            yield
+        except (optuna.TrialPruned, EstimateFailed):
+            _attach(trial, store, metric, classes)
+            raise
+        _attach(trial, store, metric, classes)
+
+    return watching
+
+
+def _attach(
+    trial: optuna.Trial, store: ArtifactStore, metric: str, classes: Sequence[str]
+) -> None:
+    """Attach what there is. A trial must not fail because of its pictures."""
+    try:
+        drawn = _drawn(trial.number, trial.user_attrs, metric, classes)
+        attach_to_trial(trial, store, {name: svg.encode() for name, svg in drawn.items() if svg})
+    except OSError as error:
+        _LOG.warning("trial %d: no pictures for the dashboard: %s", trial.number, error)
+    except Exception:  # noqa: BLE001 - what ails the storage is told by whoever needs it
+        _LOG.debug("trial %d: no pictures for the dashboard", trial.number, exc_info=True)
+
+
+def _drawn(
+    number: int, attributes: Mapping[str, Any], metric: str, classes: Sequence[str]
+) -> dict[str, str]:
+    if records.REUSED_FROM in attributes:
+        return {}
+    curve = enumerate(attributes.get(records.CURVE, ()), 1)
+    values = {epoch: step[metric] for epoch, step in curve if metric in step}
+    counts = attributes.get(records.FACTS, {}).get("confusion") or ()
+    title = f"Trial {number}: validation images by true class"
+    return {
+        "network.svg": architecture_svg(attributes.get(records.ARCHITECTURE, {})),
+        "learning-curve.svg": curve_svg(values, metric, trial=number),
+        "confusion.svg": confusion_svg(counts, classes, title=title),
+    }

@@ -1,0 +1,74 @@
+"""Keeps a study's page in optuna-dashboard fresh while the study runs, at next to no cost.
+
+A thread of the process that shows the progress does it, and never under the study's lock. It works
+for at most ``SHARE`` of the time, so that the more trials there are, the rarer it writes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from study.dashboard.study_page import StudyPage
+
+_LOG = logging.getLogger(__name__)
+
+SHARE = 0.01
+SHORTEST_WAIT = 2.0
+PLOTS_AFTER = 10.0
+"""Seconds. A shorter run loads no plotly; ``dashboard`` draws what is missing."""
+PATIENCE = 0.3
+"""Seconds that an interrupted run waits for a pass to end; it has two in all."""
+
+
+@contextmanager
+def kept_fresh(page: StudyPage, *, interrupted: Callable[[], bool]) -> Iterator[None]:
+    """Keep a study's page fresh until the block ends, and bring it up to date then.
+
+    Args:
+        page: The page.
+        interrupted: Whether the run was asked to stop and has no time left for a last pass.
+    """
+    ended = threading.Event()
+    refresher = _Refresher(page, ended, interrupted)
+    thread = threading.Thread(target=refresher.run, name="dashboard", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(PATIENCE if interrupted() else None)
+
+
+class _Refresher:
+    def __init__(
+        self, page: StudyPage, ended: threading.Event, interrupted: Callable[[], bool]
+    ) -> None:
+        self._page, self._ended, self._interrupted = page, ended, interrupted
+        self._started = time.monotonic()
+
+    def run(self) -> None:
+        wait = 0.0
+        while not self._ended.wait(wait):
+            wait = max(SHORTEST_WAIT, self._pass(self._ended.is_set) / SHARE)
+        if not self._interrupted():
+            self._pass(self._interrupted)
+
+    def _pass(self, ended: Callable[[], bool]) -> float:
+        """Bring the page up to date and return the seconds of processor time that it took.
+
+        A study must not fail because of its page.
+        """
+        began = time.thread_time()
+        try:
+            self._page.write_words(ended=ended)
+            if time.monotonic() - self._started > PLOTS_AFTER and not ended():
+                self._page.write_plots(ended=ended)
+        except OSError as error:
+            _LOG.warning("the dashboard's page is not up to date: %s", error)
+        except Exception:  # noqa: BLE001 - what ails the storage is told by whoever needs it
+            _LOG.debug("the dashboard's page is not up to date", exc_info=True)
+        return time.thread_time() - began

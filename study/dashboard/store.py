@@ -1,0 +1,105 @@
+"""The files that optuna-dashboard shows: where they lie, how they are attached and removed.
+
+A file is written before it is announced: a kill in between leaves a file that no one lists, and
+never a listed file that is not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import mimetypes
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from study.checkpoints import study_folder
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.artifacts._protocol import ArtifactStore
+
+FOLDER = "@dashboard"
+"""The dashboard takes one store for all studies of a storage; no study's folder has an ``@``."""
+PREFIX = "artifacts:"
+"""Under this prefix and its id Optuna stores what it knows of a file (``optuna.artifacts``)."""
+
+
+def store_folder(artifacts: Path | None, url: str) -> Path:
+    """Return the folder of the files that the dashboard of a storage shows.
+
+    Args:
+        artifacts: The folder of all studies; None for the one beside the storage.
+        url: The storage.
+    """
+    return study_folder(artifacts, url, "any").parent / FOLDER
+
+
+def artifact_store(artifacts: Path | None, url: str) -> ArtifactStore:
+    """Return the store of the files that the dashboard of a storage shows."""
+    from optuna.artifacts import FileSystemArtifactStore
+
+    folder = store_folder(artifacts, url)
+    with contextlib.suppress(OSError):  # said when a file is written
+        folder.mkdir(parents=True, exist_ok=True)
+    return FileSystemArtifactStore(folder)
+
+
+def attach_to_trial(trial: optuna.Trial, store: ArtifactStore, files: Mapping[str, bytes]) -> None:
+    """Attach files to a running trial, to be listed in this order."""
+    for place, (name, content) in enumerate(files.items()):
+        identity, described = _stored(store, name, content, place=place)
+        trial.storage.set_trial_system_attr(trial._trial_id, PREFIX + identity, described)
+
+
+def attach_to_study(study: optuna.Study, store: ArtifactStore, name: str, content: bytes) -> None:
+    """Attach a file to a study."""
+    identity, described = _stored(store, name, content)
+    study._storage.set_study_system_attr(study._study_id, PREFIX + identity, described)
+
+
+def _stored(store: ArtifactStore, name: str, content: bytes, *, place: int = 0) -> tuple[str, str]:
+    """Write a file; return its id and its description, both as ``optuna.artifacts`` has them.
+
+    SQLite returns what is listed in the order of the ids, so an id begins with the place.
+    """
+    from optuna.artifacts import ArtifactMeta
+
+    identity = f"{place:08x}{str(uuid.uuid4())[8:]}"
+    store.write(identity, io.BytesIO(content))
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    described = ArtifactMeta(artifact_id=identity, filename=name, mimetype=kind, encoding=None)
+    return identity, json.dumps(asdict(described))
+
+
+def listed(attributes: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield id and name of every file that these system attributes list."""
+    for key, value in attributes.items():
+        if key.startswith(PREFIX) and (described := json.loads(value)) is not None:
+            yield described["artifact_id"], described["filename"]
+
+
+def detach_from_study(study: optuna.Study, store: ArtifactStore, identity: str) -> None:
+    """Take a file off a study's list, as the dashboard does it, and remove it."""
+    study._storage.set_study_system_attr(study._study_id, PREFIX + identity, json.dumps(None))
+    _remove(store, identity)
+
+
+def remove_files(study: optuna.Study, store: ArtifactStore) -> None:
+    """Remove every file of a study and of its trials; the study is deleted next."""
+    storage = study._storage
+    lists = [storage.get_study_system_attrs(study._study_id)]
+    lists += [trial._system_attrs for trial in study.get_trials(deepcopy=False)]
+    for attributes in lists:
+        for identity, _ in listed(attributes):
+            _remove(store, identity)
+
+
+def _remove(store: ArtifactStore, identity: str) -> None:
+    from optuna.artifacts.exceptions import ArtifactNotFound
+
+    with contextlib.suppress(ArtifactNotFound):
+        store.remove(identity)
