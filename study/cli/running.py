@@ -20,6 +20,7 @@ from study.cli.options import (
     Trials,
     Workers,
 )
+from study.cli.working import place_of, storage_flag, with_stop, workers_of
 from study.errors import SettingsError, StudyError
 from study.objectives import MEASURES
 from study.storage import DEFAULT_URL
@@ -113,9 +114,9 @@ def run(
         "timeout": timeout,
         "epochs_budget": epochs_budget,
     }
-    return _with_stop(
+    return with_stop(
         lambda stop: _run(
-            values, _place(storage, data_root, artifacts, device), workers, quiet, stop
+            values, place_of(storage, data_root, artifacts, device), workers, quiet, stop
         )
     )
 
@@ -139,14 +140,14 @@ def resume(
         from study.runner import run_study
         from study.stored_study import open_study, resume_settings
 
-        place = _place(storage, data_root, artifacts, device)
+        place = place_of(storage, data_root, artifacts, device)
         settings = resume_settings(open_study(study, storage), **limits)
         result = run_study(
-            settings, place, workers=_workers(workers, device), stop=stop, quiet=quiet
+            settings, place, workers=workers_of(workers, device), stop=stop, quiet=quiet
         )
         return _tell(result)
 
-    return _with_stop(go_on)
+    return with_stop(go_on)
 
 
 def worker(
@@ -163,20 +164,11 @@ def worker(
         from study.runner import continue_study
         from study.stored_study import open_study
 
-        place = _place(storage, data_root, artifacts, device)
+        place = place_of(storage, data_root, artifacts, device)
         stored = open_study(study, storage)
         return _tell(continue_study(stored, place, workers=1, stop=stop, quiet=quiet))
 
-    return _with_stop(join)
-
-
-def _with_stop(work: Callable[[Stop], int]) -> int:
-    """Do the work with Ctrl-C and SIGTERM heard from the first moment on."""
-    from study.stopping import Stop, end_on_signals
-
-    stop = Stop()
-    with end_on_signals(stop):
-        return work(stop)
+    return with_stop(join)
 
 
 def _run(
@@ -187,27 +179,9 @@ def _run(
 
     settings = make_settings(**values)
     result = run_study(
-        settings, place, workers=_workers(workers, place.device), stop=stop, quiet=quiet
+        settings, place, workers=workers_of(workers, place.device), stop=stop, quiet=quiet
     )
     return _tell(result)
-
-
-def _place(
-    storage: str, data_root: Path | None, artifacts: Path | None, device: str | None
-) -> Place:
-    from study.surroundings import Place
-
-    return Place(url=storage, data_root=data_root, artifacts=artifacts, device=device)
-
-
-def _workers(asked: int | None, device: str | None) -> int:
-    from study.workers import default_gpu_workers, default_workers
-
-    if asked is not None:
-        return asked
-    if device != "cpu" and (gpus := default_gpu_workers()):
-        return gpus
-    return default_workers()
 
 
 def _stages(*, pruner: str, screen: str | None, cascade: str | None) -> dict[str, str | None]:
@@ -241,7 +215,7 @@ def _tell(result: StudyResult) -> int:
     if result.work.ending == "interrupted":
         typer.echo(
             f"interrupted; {len(result.standing.finished)} trials are done and kept."
-            f" Go on with: run_study.py resume {name}{_storage_flag(result.stored.url)}",
+            f" Go on with: run_study.py resume {name}{storage_flag(result.stored.url)}",
             err=True,
         )
         return 130
@@ -252,12 +226,6 @@ def _tell(result: StudyResult) -> int:
     if result.work.ending == "failing":
         raise StudyError(f"study '{name}' was ended: {result.work.text}")
     return 0
-
-
-def _storage_flag(url: str) -> str:
-    from study.storage import redacted
-
-    return "" if url == DEFAULT_URL else f" --storage '{redacted(url)}'"
 
 
 COMMANDS: Mapping[str, Callable[..., int]] = MappingProxyType(

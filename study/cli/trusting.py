@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from study.cli.options import Artifacts, DataRoot, Device, Quiet, Storage, Workers
+from study.cli.working import place_of, with_stop, workers_of
 from study.objectives import MEASURES
 from study.stopping import INTERRUPTED
 from study.storage import DEFAULT_URL
@@ -64,7 +65,6 @@ def trust(
     quiet: Quiet = False,
 ) -> int:
     """Train a sample of a space in full and say how far each estimator can be trusted."""
-    from study.cli.running import _place, _with_stop, _workers
     from study.search_space.loading import read_space_text
 
     source, text = read_space_text(space)
@@ -95,15 +95,15 @@ def trust(
         )
         judged = measure_trust(
             plan,
-            _place(storage, data_root, artifacts, device),
-            workers=_workers(workers, device),
+            place_of(storage, data_root, artifacts, device),
+            workers=workers_of(workers, device),
             stop=stop,
             quiet=quiet,
             tell=lambda line: typer.echo(line, err=True),
         )
         return _tell(judged, format)
 
-    return _with_stop(work)
+    return with_stop(work)
 
 
 def _tell(judged: Judged | None, format: str) -> int:

@@ -1,0 +1,49 @@
+"""How a command that trains works: where, with how many processes, and how it is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.storage import DEFAULT_URL
+
+if TYPE_CHECKING:
+    from study.stopping import Stop
+    from study.surroundings import Place
+
+
+def with_stop(work: Callable[[Stop], int]) -> int:
+    """Do the work with Ctrl-C and SIGTERM heard from the first moment on."""
+    from study.stopping import Stop, end_on_signals
+
+    stop = Stop()
+    with end_on_signals(stop):
+        return work(stop)
+
+
+def place_of(
+    storage: str, data_root: Path | None, artifacts: Path | None, device: str | None
+) -> Place:
+    """Return where a command works."""
+    from study.surroundings import Place
+
+    return Place(url=storage, data_root=data_root, artifacts=artifacts, device=device)
+
+
+def workers_of(asked: int | None, device: str | None) -> int:
+    """Return how many processes train: as many as asked for, else one a GPU or a core."""
+    from study.workers import default_gpu_workers, default_workers
+
+    if asked is not None:
+        return asked
+    if device != "cpu" and (gpus := default_gpu_workers()):
+        return gpus
+    return default_workers()
+
+
+def storage_flag(url: str) -> str:
+    """Return the flag that names this storage again; nothing for the usual one."""
+    from study.storage import redacted
+
+    return "" if url == DEFAULT_URL else f" --storage '{redacted(url)}'"
