@@ -159,7 +159,7 @@ def _best(origin: StoredStudy, top: int) -> list[PlannedCandidate]:
 
 def _judged(plan: Plan, trainings: StudyResult, force: Force) -> Confirmation:
     settings = trainings.stored.settings
-    measure, runs = settings.measures[0], completed_runs(trainings)
+    measure, runs = settings.measures[0], completed_runs(trainings.stored)
     fresh = {
         candidate: {seed_of(record): record.objectives[0] for record in found.values()}
         for candidate, found in runs.items()

@@ -148,13 +148,14 @@ def _trials(stored: StoredStudy) -> list[TrialRecord]:
     return read_trials(stored.study.get_trials(deepcopy=False))
 
 
-def completed_runs(result: StudyResult) -> dict[str, dict[int, TrialRecord]]:
+def completed_runs(stored: StoredStudy) -> dict[str, dict[int, TrialRecord]]:
     """Return the plan's runs that completed: candidate → index of the seed → trial."""
-    plan = result.stored.settings.plan
-    assert plan is not None
-    keys = {run.key for run in plan.runs()}
+    plan = stored.settings.plan
+    keys = set() if plan is None else {run.key for run in plan.runs()}
+    with storage_errors(stored.url):
+        state = standing(_trials(stored), retries=stored.settings.retries)
     runs: dict[str, dict[int, TrialRecord]] = {}
-    for record in result.standing.latest.values():
+    for record in state.latest.values():
         candidate, repeat = run_key(record)
         if record.state == "complete" and (candidate, repeat) in keys:
             runs.setdefault(candidate, {})[repeat] = record
