@@ -23,6 +23,7 @@ from study.planned_source import PlannedSource
 from study.points import points_of
 from study.preparing import POLICIES, preparation, sampler_name
 from study.processes import identity
+from study.promotion import with_promotion
 from study.reuse import reusable_results
 from study.screening import with_screen
 from study.search_space.candidate import ImageFormat, Values
@@ -39,12 +40,12 @@ from study.worker import Trials, Worker, curves_of_others
 
 def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
     """Return the loop of this process on a stored study."""
-    settings = stored.settings
+    settings, image = stored.settings, stored.image
     who = identity(place.label)
     ledger = LedgerEntry(stored.study, who)
     ledger.write()
     trials = Trials(stored.study)
-    identify = points_of(settings, stored.image).identify
+    identify = points_of(settings, image).identify
     making = estimator_setup(stored, place, stop=stop)
     estimator = make_estimator(settings.estimator, making)
 
@@ -54,6 +55,7 @@ def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
             raise Interrupted
 
     source = with_screen(_source(stored, identify), stored, making, alive=alive)
+    source = with_promotion(source, settings, making, epochs=points_of(settings, image).epochs)
     return Worker(
         study=stored.study,
         url=place.url,
@@ -147,6 +149,14 @@ def _tidying(settings: StudySettings, folder: Path) -> Callable[[Standing], None
         tidy(folder, ids)
 
     return clean
+
+
+def stored_source(stored: StoredStudy) -> Source:
+    """Return what drew the candidates of a stored study, without its images: for looking only."""
+    settings, image = stored.settings, stored.image
+    source = _source(stored, points_of(settings, image).identify)
+    setup = EstimatorSetup(space=settings.space(image), image=image)
+    return with_screen(source, stored, setup, alive=lambda: None)
 
 
 def _source(stored: StoredStudy, identify: Callable[[Values], str]) -> Source:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from study.lifecycle import Standing
 from study.objectives import Measure
+from study.observations import observe
 from study.records import Draw, TrialRecord, ranges, unranges
 from study.search_space.candidate import Value, Values
 from study.search_space.space import CategoricalParameter, SearchSpace
@@ -81,6 +82,8 @@ class CandidateSource:
         distinct: Every distinct candidate, by id, or None where they cannot be counted.
         closed: Whether nothing is tried beyond what the space enqueues.
         screened: Returns the proposal of a screen, by its rank from 0; None beyond the last.
+        promoted: Returns the place of the pruned candidate that is continued next, if any.
+        observed: What was made of finished trials so far, by their number.
     """
 
     space: SearchSpace
@@ -95,6 +98,8 @@ class CandidateSource:
     distinct: Callable[[], Mapping[str, Values] | None] = lambda: None
     closed: bool = False
     screened: Callable[[int], Proposal | None] = lambda _: None
+    promoted: Callable[[Standing], int | None] = lambda _: None
+    observed: dict[int, tuple[TrialRecord, Observation]] = field(default_factory=dict, repr=False)
 
     def next(self, state: Standing) -> Drawn | None:
         """Return what to try next, or None where that depends on a trial still running.
@@ -104,6 +109,8 @@ class CandidateSource:
         """
         if state.to_repeat:
             return self._repeat(state.latest[state.to_repeat[0]])
+        if (place := self.promoted(state)) is not None:
+            return self._continue(state.latest[place])
         if state.next_place < len(self.space.enqueue):
             return self._enqueued(state)
         if self.closed and state.running:
@@ -140,24 +147,32 @@ class CandidateSource:
         return self.strategy.propose(history, rng)
 
     def _observe(self, record: TrialRecord) -> Observation:
-        signs = [1.0 if measure.maximise else -1.0 for measure in self.measures]
-        outcome = record.state if record.state in ("complete", "pruned") else "failed"
-        return Observation(
-            number=record.place or 0,
-            values=record.params,
-            outcome=outcome,
-            scores=tuple(s * v for s, v in zip(signs, record.objectives, strict=False)),
-            step=max(record.intermediate, default=None),
-            candidate_id=record.candidate_id,
-            notes=record.draw.notes if record.draw else {},
-        )
+        known = self.observed.get(record.number)
+        if known is None or known[0] is not record:
+            known = record, observe(record, self.measures, number=record.place or 0)
+            self.observed[record.number] = known
+        return known[1]
+
+    @property
+    def _begun_with(self) -> set[str]:
+        """Ids of the candidates whose result the study had before its first draw."""
+        return {o.candidate_id for o in self.prior if o.candidate_id}
 
     def _repeat(self, lost: TrialRecord) -> Drawn:
         assert lost.draw is not None
         return Drawn(
             values=dict(lost.params),
-            draw=replace(lost.draw, retry_of=lost.number),
+            draw=replace(lost.draw, retry_of=lost.number, passed=_judged(lost)),
             candidate_id=lost.candidate_id,
+        )
+
+    def _continue(self, pruned: TrialRecord) -> Drawn:
+        assert pruned.draw is not None
+        passed = max(pruned.intermediate)
+        return Drawn(
+            values=dict(pruned.params),
+            draw=replace(pruned.draw, retry_of=None, continues=pruned.number, passed=passed),
+            candidate_id=pruned.candidate_id,
         )
 
     def _enqueued(self, state: Standing) -> Drawn | None:
@@ -184,7 +199,7 @@ class CandidateSource:
 
     def _unvisited(self, state: Standing, history: History) -> Drawn | None:
         """Return a random candidate that was not tried yet."""
-        taken = {record.candidate_id for record in state.latest.values()}
+        taken = {record.candidate_id for record in state.latest.values()} | self._begun_with
         rng = generator(self.seed, "unvisited", history.place)
         distinct = self.distinct()
         if distinct is not None:
@@ -254,12 +269,18 @@ class CandidateSource:
             return
         distinct = self.distinct()
         done = {state.latest[place].candidate_id for place in (*state.finished, *state.twins)}
-        if distinct is not None and distinct.keys() <= done:
+        if distinct is not None and distinct.keys() <= done | self._begun_with:
             raise Exhausted(_all_done(len(distinct)))
 
 
 def _all_done(count: int) -> str:
     return f"all {count} distinct candidates of the space have been tried"
+
+
+def _judged(lost: TrialRecord) -> int:
+    """Return the last step of a lost trial that its pruner has let pass for certain."""
+    assert lost.draw is not None
+    return max(lost.draw.passed, max(lost.intermediate, default=0) - 1)
 
 
 def full_range(space: SearchSpace) -> SearchSpace:

@@ -26,6 +26,7 @@ from study.objective import TrialCrashed, TrialSetup, run_trial
 from study.performance_estimation.estimator import EstimateFailed
 from study.performance_estimation.failures import Interrupted
 from study.rdb import RECONNECT_SECONDS, connection_lost
+from study.promotion import competing, curve_of
 from study.records import TrialRecord, read_trial
 from study.search_strategy.budget import Budget, has_room, too_little_left, used_up
 from study.search_strategy.curve import Curve
@@ -264,24 +265,13 @@ def curves_of_others(trials: Trials, *, sign: float, retries: int) -> Any:
     def curve(record: TrialRecord) -> Curve:
         if record.number in finished:
             return finished[record.number]
-        made = Curve(
-            place=record.place or 0,
-            scores={step: sign * value for step, value in record.intermediate.items()},
-            outcome=record.state,  # type: ignore[arg-type]
-        )
+        made = curve_of(record, sign=sign)
         if record.state != "running":
             finished[record.number] = made
         return made
 
     def others(place: int) -> list[Curve]:
         state = standing(trials.read(), retries=retries)
-        return [
-            curve(record)
-            for other, record in state.latest.items()
-            if other != place
-            and record.intermediate
-            and record.reused_from is None
-            and record.state in ("complete", "pruned", "running")
-        ]
+        return [curve(record) for record in competing(state) if record.place != place]
 
     return others
