@@ -1,0 +1,169 @@
+"""What a trial costs beside its training: ``python -m benchmarks.storage_overhead``.
+
+A study on a closed form is filled with stored trials, then some more are run by the study's own
+loop and timed: settle, read, draw, create, store, three reports. Nothing is trained, so that all
+of it is overhead. With ``--epoch`` one epoch on as many images as OCTMNIST has is timed for
+comparison; the images are noise, which trains no slower and no faster.
+
+The storage is a new SQLite file, or any URL: ``--storage postgresql+psycopg://…``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from study import records
+from study.assembly import make_worker
+from study.config import StudySettings, make_settings
+from study.records import Draw, ranges
+from study.runner import prepare
+from study.search_space.resolve import candidate_id
+from study.search_strategy.mirror import distributions
+from study.stopping import Stop
+from study.stored_study import StoredStudy
+from study.surroundings import Place
+
+SPACE = """
+name: wide
+parameters:
+  conv_layers: {type: int, low: 1, high: 5}
+  hidden_units: {type: int, low: 16, high: 512}
+  dropout: {type: float, low: 0.0, high: 0.8}
+"""
+OCTMNIST_TRAIN, OCTMNIST_VAL = 97_477, 10_832
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print one line for each number of stored trials."""
+    options = _parser().parse_args(arguments)
+    if options.epoch:
+        print(f"one epoch on {OCTMNIST_TRAIN:,} images: {epoch_seconds():.2f} s", flush=True)
+    for sampler in options.sampler:
+        for stored in options.stored:
+            with tempfile.TemporaryDirectory() as folder:
+                url = options.storage or f"sqlite:///{folder}/study.db"
+                seconds = turn_seconds(url, sampler=sampler, stored=stored, turns=options.turns)
+            print(f"{sampler}, {stored} stored trials: {_words(seconds)}", flush=True)
+
+
+def _words(seconds: Sequence[tuple[float, float]]) -> str:
+    wall, processor = ([1000 * value for value in column] for column in zip(*seconds, strict=True))
+    return (
+        f"median {statistics.median(wall):.0f} ms a trial, of which the processor worked"
+        f" {statistics.median(processor):.0f} ms; largest {max(wall):.0f} ms; n = {len(wall)}"
+    )
+
+
+def turn_seconds(url: str, *, sampler: str, stored: int, turns: int) -> list[tuple[float, float]]:
+    """Return seconds and processor seconds of some trials of a study that has so many already."""
+    settings = _settings(sampler, stored=stored, trials=stored + turns + 1)
+    place, stop = Place(url=url), Stop()
+    study, _ = prepare(settings, place, stop=stop)
+    for trial in filling(study, count=stored):
+        study.study.add_trial(trial)
+    worker = make_worker(study, place, stop=stop)
+    seconds = []
+    for _ in range(turns + 1):
+        start, worked = time.perf_counter(), time.process_time()
+        ended = worker._turn()
+        seconds.append((time.perf_counter() - start, time.process_time() - worked))
+        assert ended is None
+    return seconds[1:]  # the first one reads what is stored
+
+
+def _settings(sampler: str, *, stored: int, trials: int) -> StudySettings:
+    return make_settings(
+        study=f"overhead-{sampler}-{stored}-{time.time_ns()}",
+        space_name="wide",
+        space_text=SPACE,
+        dataset="digits",
+        estimator="synthetic",
+        sampler=sampler,
+        trials=trials,
+    )
+
+
+def filling(stored: StoredStudy, *, count: int) -> Iterator[FrozenTrial]:
+    """Yield finished trials of distinct candidates, as the study itself would have stored them."""
+    space, rng = stored.settings.space(stored.image), np.random.default_rng(0)
+    now, known = dt.datetime.now(), distributions(space)
+    for place in range(count):
+        values = space.sample(rng)
+        identity = candidate_id(space.candidate(values), stored.image)
+        draw = Draw(place=place, seen=ranges(range(place)), budget=stored.settings.trials)
+        curve = [{"train_loss": 1.0, "val_accuracy": 0.5 + 0.1 * n} for n in range(3)]
+        trial = create_trial(
+            state=TrialState.COMPLETE,
+            value=float(rng.uniform()),
+            params=dict(values),
+            distributions={name: known[name] for name in values},
+            intermediate_values={n + 1: step["val_accuracy"] for n, step in enumerate(curve)},
+            user_attrs={
+                records.ARCHITECTURE: {"blocks": [{"operation": "conv3", "channels": 32}] * 4},
+                records.PARAMETERS: 100_000,
+                records.MACS: 1_000_000,
+                records.WORKER: {"host": "here", "pid": 1, "start": "1", "label": "worker 1"},
+                records.CANDIDATE_ID: identity,
+                records.DRAW: asdict(draw),
+                records.CURVE: curve,
+                records.EPOCHS: 3,
+                records.METRICS: curve[-1],
+            },
+        )
+        trial.datetime_start = trial.datetime_complete = now
+        yield trial
+
+
+def epoch_seconds() -> float:
+    """Return the seconds of one epoch, validation included, of a network of two conv layers."""
+    import torch
+
+    from study.performance_estimation.precision import probe_precision
+    from study.performance_estimation.training import TrainingData, TrainingSettings, train
+    from study.search_space.candidate import OCTMNIST
+    from study.search_space.loading import read_space_text, space_from_text
+    from study.search_space.resolve import resolve
+
+    name, text = read_space_text("seed")
+    values = {"conv_layers": 2, "hidden_units": 128, "dropout": 0.2}
+    candidate = space_from_text(text, source=name).candidate(values)
+    generator = torch.Generator().manual_seed(0)
+
+    def images(count: int) -> torch.Tensor:
+        return torch.randint(0, 256, (count, 1, 28, 28), dtype=torch.uint8, generator=generator)
+
+    data = TrainingData(
+        train_images=images(OCTMNIST_TRAIN),
+        train_labels=torch.randint(0, 4, (OCTMNIST_TRAIN,), generator=generator),
+        val_images=images(OCTMNIST_VAL),
+        val_labels=torch.randint(0, 4, (OCTMNIST_VAL,), generator=generator),
+    )
+    precision = probe_precision(torch.device("cpu")).precision
+    settings = TrainingSettings(seed=0, epochs=1, precision=precision)
+    stack = resolve(candidate.architecture, OCTMNIST)
+    return train(stack, candidate.recipe, data, settings=settings).seconds
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--stored", type=int, nargs="+", default=[0, 1000, 5000])
+    parser.add_argument("--sampler", nargs="+", default=["random", "tpe"])
+    parser.add_argument("--turns", type=int, default=20)
+    parser.add_argument("--storage", help="URL; a new SQLite file by default")
+    parser.add_argument("--epoch", action="store_true", help="time one OCTMNIST epoch, too")
+    return parser
+
+
+if __name__ == "__main__":
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    main()
