@@ -72,7 +72,7 @@ class Tested:
     failed: int = 0
 
 
-def test_study_name(origin: str, fit_on: FitOn) -> str:
+def trainings_name(origin: str, fit_on: FitOn) -> str:
     """Return the name of the study that holds the trainings of a test."""
     return f"{origin}-test" if fit_on == "train" else f"{origin}-test-trainval"
 
@@ -105,7 +105,7 @@ def final_check(name: str, force: Force, *, seeds: int, fit_on: FitOn, now: Cloc
         repeats=seeds,
         fit_on=fit_on,
     )
-    settings = full_settings(confirming, study=test_study_name(name, fit_on))
+    settings = full_settings(confirming, study=trainings_name(name, fit_on))
     trainings = retrain(settings, plan, force)
     if trainings.work.ending == "interrupted":
         return Tested(result=None, trainings=trainings)
