@@ -173,6 +173,7 @@ def delete(
     import optuna
 
     from study.checkpoints import study_folder
+    from study.dashboard.store import artifact_store, file_ids, remove_files
     from study.overview import load_trials
     from study.storage import storage_errors
 
@@ -183,10 +184,12 @@ def delete(
         raise StorageError(f"study '{study}' is running; stop it first, or write --yes")
     from study.storage import open_storage
 
+    files = file_ids(stored.study)
     with storage_errors(storage):
         optuna.delete_study(study_name=study, storage=open_storage(storage))
     folder = study_folder(artifacts, storage, stored.settings.study)
     shutil.rmtree(folder, ignore_errors=True)
+    remove_files(artifact_store(artifacts, storage), files)
     typer.echo(f"deleted '{study}'", err=True)
     return 0
 

@@ -11,13 +11,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from study.dashboard.study_page import StudyPage
+from study.dashboard.study_page import StudyPage, new_pages
 
 _LOG = logging.getLogger(__name__)
 
 SHARE = 0.01
 SHORTEST_WAIT = 2.0
+LONGER_WAIT = 10.0
 PLOTS_AFTER = 10.0
 """Seconds. A shorter run loads no plotly; ``dashboard`` draws what is missing."""
 PATIENCE = 0.3
@@ -43,6 +45,45 @@ def kept_fresh(page: StudyPage, *, interrupted: Callable[[], bool]) -> Iterator[
         thread.join(PATIENCE if interrupted() else None)
 
 
+def keep_all_fresh(url: str, artifacts: Path | None) -> None:
+    """Keep the pages of all studies of a storage fresh, from a thread, until the process ends.
+
+    A study's own run does so too, unless it was too short to draw plots.
+    """
+    thread = threading.Thread(
+        target=_keep_all_fresh, args=(url, artifacts), name="dashboard", daemon=True
+    )
+    thread.start()
+
+
+def _keep_all_fresh(url: str, artifacts: Path | None) -> None:
+    pages: dict[str, StudyPage] = {}
+    drawn: dict[str, int] = {}
+    while True:
+        began = time.thread_time()
+        with never_fatal():
+            pages |= new_pages(url, artifacts, known=pages)
+        for name, page in pages.items():
+            with never_fatal():
+                finished = page.finished()
+                if drawn.get(name) != finished:
+                    page.write_words()
+                    page.write_plots()
+                    drawn[name] = finished
+        time.sleep(max(LONGER_WAIT, (time.thread_time() - began) / SHARE))
+
+
+@contextmanager
+def never_fatal() -> Iterator[None]:
+    """Let nothing out of the block: a study must not fail because of its page."""
+    try:
+        yield
+    except OSError as error:
+        _LOG.warning("the dashboard's page is not up to date: %s", error)
+    except Exception:  # noqa: BLE001 - what ails the storage is told by whoever needs it
+        _LOG.debug("the dashboard's page is not up to date", exc_info=True)
+
+
 class _Refresher:
     def __init__(
         self, page: StudyPage, ended: threading.Event, interrupted: Callable[[], bool]
@@ -58,17 +99,10 @@ class _Refresher:
             self._pass(self._interrupted)
 
     def _pass(self, ended: Callable[[], bool]) -> float:
-        """Bring the page up to date and return the seconds of processor time that it took.
-
-        A study must not fail because of its page.
-        """
+        """Bring the page up to date and return the seconds of processor time that it took."""
         began = time.thread_time()
-        try:
+        with never_fatal():
             self._page.write_words(ended=ended)
             if time.monotonic() - self._started > PLOTS_AFTER and not ended():
                 self._page.write_plots(ended=ended)
-        except OSError as error:
-            _LOG.warning("the dashboard's page is not up to date: %s", error)
-        except Exception:  # noqa: BLE001 - what ails the storage is told by whoever needs it
-            _LOG.debug("the dashboard's page is not up to date", exc_info=True)
         return time.thread_time() - began

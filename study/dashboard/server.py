@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from study.checkpoints import study_folder
+from study.dashboard.refresh import keep_all_fresh
+from study.dashboard.store import artifact_store
 from study.errors import StorageError
 from study.storage import open_storage, redacted
 
@@ -37,6 +38,8 @@ def serve(url: str, *, port: int, read_only: bool, artifacts: Path | None) -> in
         server = make_server(HOST, port, application, server_class=_Server, handler_class=_Silent)
     except OSError as error:
         raise StorageError(f"port {port}: {error.strerror}; choose another with --port") from error
+    if not read_only:
+        keep_all_fresh(url, artifacts)
     mode = " (read-only)" if read_only else ""
     print(f"dashboard of {redacted(url)}{mode}: http://{HOST}:{port}", file=sys.stderr, flush=True)  # noqa: T201
     with server:
@@ -54,13 +57,10 @@ def dashboard_application(url: str, *, read_only: bool, artifacts: Path | None) 
         StorageError: The storage cannot be opened.
     """
     import optuna_dashboard
-    from optuna.artifacts import FileSystemArtifactStore
 
     storage = open_storage(url, read_only=read_only)
-    folder = study_folder(artifacts, url, "artifacts")
-    if not read_only:
-        folder.mkdir(parents=True, exist_ok=True)
-    application = optuna_dashboard.wsgi(storage, artifact_store=FileSystemArtifactStore(folder))
+    store = artifact_store(artifacts, url)
+    application = optuna_dashboard.wsgi(storage, artifact_store=store)
     return looking_only(application) if read_only else application
 
 

@@ -11,7 +11,7 @@ import io
 import json
 import mimetypes
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,14 +88,17 @@ def detach_from_study(study: optuna.Study, store: ArtifactStore, identity: str) 
     _remove(store, identity)
 
 
-def remove_files(study: optuna.Study, store: ArtifactStore) -> None:
-    """Remove every file of a study and of its trials; the study is deleted next."""
-    storage = study._storage
-    lists = [storage.get_study_system_attrs(study._study_id)]
+def file_ids(study: optuna.Study) -> list[str]:
+    """Return the ids of every file of a study and of its trials."""
+    lists = [study._storage.get_study_system_attrs(study._study_id)]
     lists += [trial._system_attrs for trial in study.get_trials(deepcopy=False)]
-    for attributes in lists:
-        for identity, _ in listed(attributes):
-            _remove(store, identity)
+    return [identity for attributes in lists for identity, _ in listed(attributes)]
+
+
+def remove_files(store: ArtifactStore, ids: Iterable[str]) -> None:
+    """Remove files, those that are there; of a study that was deleted, say."""
+    for identity in ids:
+        _remove(store, identity)
 
 
 def _remove(store: ArtifactStore, identity: str) -> None:

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import os
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from study.checkpoints import study_folder
 from study.dashboard.notes import has_note, write_study_note, write_trial_note
 from study.dashboard.plots import write_plot
 from study.dashboard.store import artifact_store
 from study.dashboard.weights import attach_best_weights
+from study.errors import StorageError
 from study.overview import summarise_study, with_importance
-from study.records import TrialRecord, read_trial
+from study.records import TrialRecord, read_trial, read_trials
 from study.report.notes import study_note, trial_note
 from study.report.standing import chosen
-from study.stored_study import StoredStudy
+from study.report.summary import StudySummary
+from study.storage import open_storage, storage_errors
+from study.stored_study import StoredStudy, open_study
 
 if TYPE_CHECKING:
     from optuna.artifacts._protocol import ArtifactStore
     from optuna.trial import FrozenTrial
 
 Ended = Callable[[], bool]
+
+BATCH = 50
+"""Notes written before it is looked again which of them other processes have written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,28 +49,55 @@ class StudyPage:
     store: ArtifactStore
     checkpoints: Path
 
+    def finished(self) -> int:
+        """Return how many trials have ended."""
+        trials = self.stored.study.get_trials(deepcopy=False)
+        return sum(trial.state.is_finished() for trial in trials)
+
     def write_words(self, *, ended: Ended = lambda: False) -> None:
         """Write the study's note, missing notes of trials, and the best network's weights.
 
         Args:
             ended: Asked between two notes; True leaves the rest to the next time.
         """
-        study = self.stored.study
-        attributes = study._storage.get_study_system_attrs(study._study_id)
-        trials = study.get_trials(deepcopy=False)
+        trials = self.stored.study.get_trials(deepcopy=False)
         records = [read_trial(trial) for trial in trials]
         summary = summarise_study(self.stored, records)
-        write_study_note(study, study_note(records, summary), attributes)
-        for trial, record in zip(trials, records, strict=True):
-            if ended():
-                return
-            if trial.state.is_finished() and not has_note(attributes, trial._trial_id):
-                write_trial_note(study, trial._trial_id, trial_note(record, summary))
+        write_study_note(self.stored.study, study_note(records, summary), self._attributes())
+        while missing := self._without_note(trials):
+            for trial in missing:
+                if ended():
+                    return
+                note = trial_note(read_trial(trial), summary)
+                write_trial_note(self.stored.study, trial._trial_id, note)
+        self._write_weights(records, summary)
+
+    def _attributes(self) -> dict[str, Any]:
+        study = self.stored.study
+        return study._storage.get_study_system_attrs(study._study_id)
+
+    def _without_note(self, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+        """Return the next trials to be given a note; processes begin at different ones."""
+        attributes = self._attributes()
+        missing = [
+            trial
+            for trial in trials
+            if trial.state.is_finished() and not has_note(attributes, trial._trial_id)
+        ]
+        start = os.getpid() % max(len(missing), 1)
+        return [*missing[start:], *missing[:start]][:BATCH]
+
+    def _write_weights(self, records: Sequence[TrialRecord], summary: StudySummary) -> None:
         best = chosen(records, summary)
-        if best is not None and len(summary.objectives) == 1:
-            attach_best_weights(
-                study, self.store, best, checkpoints=self.checkpoints, attributes=attributes
-            )
+        if best is None or len(summary.objectives) > 1:
+            return
+        attach_best_weights(
+            self.stored.study,
+            self.store,
+            best,
+            checkpoints=self.checkpoints,
+            attributes=self._attributes(),
+        )
 
     def write_plots(self, *, ended: Ended = lambda: False) -> None:
         """Write the report's figures.
@@ -72,14 +107,13 @@ class StudyPage:
         """
         from study.report.figures.collection import all_figures
 
-        study = self.stored.study
-        attributes = study._storage.get_study_system_attrs(study._study_id)
-        records = _read(study.get_trials(deepcopy=False))
+        records = read_trials(self.stored.study.get_trials(deepcopy=False))
         summary = with_importance(self.stored, summarise_study(self.stored, records))
+        attributes = self._attributes()
         for figure in all_figures(records, summary):
             if ended():
                 return
-            write_plot(study, figure, attributes)
+            write_plot(self.stored.study, figure, attributes)
 
 
 def study_page(stored: StoredStudy, artifacts: Path | None) -> StudyPage:
@@ -94,5 +128,18 @@ def study_page(stored: StoredStudy, artifacts: Path | None) -> StudyPage:
     return StudyPage(stored=stored, store=store, checkpoints=folder / "checkpoints")
 
 
-def _read(trials: Sequence[FrozenTrial]) -> list[TrialRecord]:
-    return [read_trial(trial) for trial in trials]
+def new_pages(url: str, artifacts: Path | None, *, known: Collection[str]) -> dict[str, StudyPage]:
+    """Return the pages of the studies of a storage, by name, that are not known yet.
+
+    Raises:
+        StorageError: The storage cannot be read.
+    """
+    import optuna
+
+    with storage_errors(url):
+        names = optuna.get_all_study_names(open_storage(url))
+    pages = {}
+    for name in sorted(set(names) - set(known)):
+        with contextlib.suppress(StorageError):  # another program's study
+            pages[name] = study_page(open_study(name, url), artifacts)
+    return pages
