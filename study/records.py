@@ -52,6 +52,8 @@ class Draw:
         budget: Trials the study should have at that time.
         source: ``strategy``, ``enqueued``, ``screened`` or ``unvisited``.
         retry_of: Number of the lost trial that this one repeats.
+        continues: Number of the pruned trial that this one goes on with.
+        passed: Steps up to this one were judged by the pruner in an earlier trial at this place.
         notes: What the strategy wrote down.
     """
 
@@ -62,6 +64,8 @@ class Draw:
     budget: int | None = None
     source: str = "strategy"
     retry_of: int | None = None
+    continues: int | None = None
+    passed: int = 0
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -205,10 +209,16 @@ def latest_by_place(records: Iterable[TrialRecord]) -> dict[int, TrialRecord]:
 
 
 def ranked(records: Sequence[TrialRecord], *, maximise: bool = True) -> list[TrialRecord]:
-    """Return complete trials of one objective, best first; ties by number; twins left out."""
-    done = [r for r in records if r.state == "complete" and r.reused_from is None]
+    """Return complete trials of one objective, best first; ties by number; twins left out.
+
+    A result that was taken from another study counts once, as its candidate's only one.
+    """
+    done: dict[object, TrialRecord] = {}
+    for record in records:
+        if record.state == "complete" and not isinstance(record.reused_from, int):
+            done.setdefault(record.reused_from or record.number, record)
     sign = -1.0 if maximise else 1.0
-    return sorted(done, key=lambda r: (sign * r.objectives[0], r.number))
+    return sorted(done.values(), key=lambda r: (sign * r.objectives[0], r.number))
 
 
 def ranges(numbers: Iterable[int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from study.version import NUMERIC_VERSION, code_version, library_versions
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.storages import BaseStorage
 
 SETTINGS, DATA, ENVIRONMENT = "settings", "data", "environment"
 
@@ -50,7 +51,15 @@ def open_study(name: str, url: str, *, read_only: bool = False) -> StoredStudy:
     Raises:
         StorageError: There is no such study, or it was not made by this program.
     """
-    storage = open_storage(url, read_only=read_only)
+    return read_study(name, open_storage(url, read_only=read_only), url)
+
+
+def read_study(name: str, storage: BaseStorage, url: str) -> StoredStudy:
+    """Load a study of an open storage by name.
+
+    Raises:
+        StorageError: There is no such study, or it was not made by this program.
+    """
     study = load_study(storage, name, url)
     with storage_errors(url):
         return _read(study, url)
@@ -78,11 +87,20 @@ def create_or_load(
     *,
     data: Mapping[str, Any],
     environment: Mapping[str, Any],
+    beginnings: Callable[[BaseStorage, Mapping[str, Any]], Mapping[str, Any]] = lambda *_: {},
 ) -> tuple[StoredStudy, tuple[str, ...]]:
     """Create the study, or load it where it is stored already. Call it under the study's lock.
 
-    The settings are written before anything else, and last of all the mark that the study is
-    whole, so that a creation that was cut off is taken up again.
+    The settings are written last: they are the mark that the study is whole, so that a creation
+    that was cut off is taken up again.
+
+    Args:
+        settings: What is asked for.
+        url: Its storage.
+        data: What is stored of the data.
+        environment: What is stored of the machine; versions are added.
+        beginnings: Returns what a new study stores of studies it starts from, given the storage
+            and its environment; it may refuse.
 
     Returns:
         The study, and notes on what differs without changing what results mean.
@@ -95,23 +113,32 @@ def create_or_load(
 
     storage = open_storage(url, create=True)
     with storage_errors(url):
-        try:
-            study = optuna.load_study(study_name=settings.study, storage=storage)
-        except KeyError:
-            study = optuna.create_study(
-                study_name=settings.study, storage=storage, directions=list(settings.directions)
-            )
-        if SETTINGS in study.user_attrs:
+        study = _find(settings.study, storage)
+        if study is not None and SETTINGS in study.user_attrs:
             return _resume(_read(study, url), settings, data, environment)
-        if study.get_trials(deepcopy=False):
+        if study is not None and study.get_trials(deepcopy=False):
             return _read(study, url), ()
+        environment = {**versions(), **environment}
+        begun = beginnings(storage, environment)
+        study = study or optuna.create_study(
+            study_name=settings.study, storage=storage, directions=list(settings.directions)
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # metric names are marked experimental
             study.set_metric_names(list(settings.objectives))
-        study.set_user_attr(DATA, dict(data))
-        study.set_user_attr(ENVIRONMENT, {**versions(), **environment})
+        for name, value in {DATA: dict(data), ENVIRONMENT: environment, **begun}.items():
+            study.set_user_attr(name, value)
         study.set_user_attr(SETTINGS, settings.model_dump_json())
         return _read(study, url), ()
+
+
+def _find(name: str, storage: BaseStorage) -> optuna.Study | None:
+    import optuna
+
+    try:
+        return optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        return None
 
 
 def versions() -> dict[str, Any]:

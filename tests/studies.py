@@ -31,8 +31,10 @@ def settings(**changes: Any) -> StudySettings:
 
 def outcome(trials: tuple[TrialRecord, ...]) -> list[tuple[Any, ...]]:
     """Return what must not depend on interruptions: candidates and values by place."""
-    done = {t.place: t for t in trials if t.state in ("complete", "pruned")}
-    return [(place, done[place].params, done[place].objectives) for place in sorted(done)]  # type: ignore[type-var]
+    done = {
+        t.place: t for t in trials if t.place is not None and t.state in ("complete", "pruned")
+    }
+    return [(place, done[place].params, done[place].objectives) for place in sorted(done)]
 
 
 def command(*arguments: str, cwd: Path) -> subprocess.Popen[str]:

@@ -26,6 +26,23 @@ Artifacts = Annotated[
 Device = Annotated[
     str | None, typer.Option("--device", help="cpu, cuda or cuda:N; the best there is by default.")
 ]
+Reuse = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reuse", help="A study whose results are reused where they hold; 'all' for every one."
+    ),
+]
+Fork = Annotated[
+    str | None,
+    typer.Option(
+        "--fork",
+        help="Start this new study from --study: take over its results that hold here.",
+    ),
+]
+WarmStart = Annotated[
+    str | None,
+    typer.Option("--warm-start", help="A study whose results the strategy starts from."),
+]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, max=512, help="Processes; one a core up to 4, or one a GPU."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,10 +14,13 @@ from study.cli.options import (
     DataRoot,
     Device,
     EpochsBudget,
+    Fork,
     Quiet,
+    Reuse,
     Storage,
     Timeout,
     Trials,
+    WarmStart,
     Workers,
 )
 from study.cli.working import place_of, storage_flag, with_stop, workers_of
@@ -26,6 +29,7 @@ from study.objectives import MEASURES
 from study.storage import DEFAULT_URL
 
 if TYPE_CHECKING:
+    from study.config import StudySettings
     from study.runner import StudyResult
     from study.stopping import Stop
     from study.surroundings import Place
@@ -77,6 +81,9 @@ def run(
     seed: Annotated[int, typer.Option(min=0, help="Everything random follows from it.")] = 0,
     retries: Annotated[int, typer.Option(min=0, help="Times a lost candidate is run again.")] = 3,
     keep: Annotated[str, typer.Option(help="Checkpoints to keep: best, all or none.")] = "best",
+    reuse: Reuse = None,
+    warm_start: WarmStart = None,
+    fork: Fork = None,
     trials: Trials = None,
     timeout: Timeout = None,
     epochs_budget: EpochsBudget = None,
@@ -88,11 +95,13 @@ def run(
     quiet: Quiet = False,
 ) -> int:
     """Run a study, or complete one: the same command again adds what is missing."""
+    from study.config import make_settings
     from study.search_space.loading import read_space_text
 
     source, text = read_space_text(space)
+    name = study or Path(space).stem
     values = {
-        "study": study or Path(space).stem,
+        "study": fork or name,
         "space_name": source,
         "space_text": text,
         "dataset": dataset,
@@ -110,13 +119,20 @@ def run(
         "seed": seed,
         "retries": retries,
         "keep": keep,
+        "reuse": tuple(reuse or ()),
+        "warm_start": warm_start,
         "trials": trials if trials or timeout or epochs_budget else DEFAULT_TRIALS,
         "timeout": timeout,
         "epochs_budget": epochs_budget,
     }
     return with_stop(
-        lambda stop: _run(
-            values, place_of(storage, data_root, artifacts, device), workers, quiet, stop
+        lambda stop: _start(
+            make_settings(**values),
+            place_of(storage, data_root, artifacts, device),
+            workers=workers_of(workers, device),
+            quiet=quiet,
+            stop=stop,
+            fork_of=name if fork else None,
         )
     )
 
@@ -137,15 +153,11 @@ def resume(
     limits = {"trials": trials, "timeout": timeout, "epochs_budget": epochs_budget}
 
     def go_on(stop: Stop) -> int:
-        from study.runner import run_study
         from study.stored_study import open_study, resume_settings
 
         place = place_of(storage, data_root, artifacts, device)
         settings = resume_settings(open_study(study, storage), **limits)
-        result = run_study(
-            settings, place, workers=workers_of(workers, device), stop=stop, quiet=quiet
-        )
-        return _tell(result)
+        return _start(settings, place, workers=workers_of(workers, device), quiet=quiet, stop=stop)
 
     return with_stop(go_on)
 
@@ -171,17 +183,22 @@ def worker(
     return with_stop(join)
 
 
-def _run(
-    values: dict[str, Any], place: Place, workers: int | None, quiet: bool, stop: Stop
+def _start(
+    settings: StudySettings,
+    place: Place,
+    *,
+    workers: int,
+    quiet: bool,
+    stop: Stop,
+    fork_of: str | None = None,
 ) -> int:
-    from study.config import make_settings
-    from study.runner import run_study
+    """Run or resume a study; what there is to note is said before it begins."""
+    from study.runner import continue_study, prepare
 
-    settings = make_settings(**values)
-    result = run_study(
-        settings, place, workers=workers_of(workers, place.device), stop=stop, quiet=quiet
-    )
-    return _tell(result)
+    stored, notes = prepare(settings, place, stop=stop, fork_of=fork_of)
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+    return _tell(continue_study(stored, place, workers=workers, stop=stop, quiet=quiet))
 
 
 def _stages(*, pruner: str, screen: str | None, cascade: str | None) -> dict[str, str | None]:
@@ -209,8 +226,6 @@ def _tell(result: StudyResult) -> int:
     from study.report.listing import best_text
     from study.report.table import as_text, leaderboard
 
-    for note in result.notes:
-        typer.echo(f"note: {note}", err=True)
     name = result.stored.settings.study
     if result.work.ending == "interrupted":
         typer.echo(

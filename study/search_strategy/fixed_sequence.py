@@ -33,7 +33,7 @@ from study.search_strategy.sampler_spec import Chosen, Identity, Setup
 
 GRID_LIMIT = 100_000
 PATIENCE = 10_000
-"""A quasi-random sequence ends when so many of its points in a row were repeats."""
+"""A quasi-random sequence ends when so many of its points in a row were repeats or forbidden."""
 
 
 class FixedSequence:
@@ -87,7 +87,7 @@ class FixedSequence:
 
 
 def _add_key(tried: set[PointKey], observation: Observation) -> None:
-    if observation.number >= 0:  # what another study tried is still to be tried in this one
+    if observation.holds_here:  # what was tried elsewhere only is still to be tried
         tried.add(point_key(observation.values))
 
 
@@ -135,17 +135,17 @@ def _sobol(setup: Setup) -> Iterator[dict[str, Value]]:
     seed = generator(setup.seed, "sobol")
     engine = qmc.Sobol(len(setup.space.parameters), scramble=True, seed=seed)
     seen: set[PointKey] = set()
-    repeats = 0
+    wasted = 0
     for exponent in [4, *range(4, 30)]:  # the sequence is balanced over powers of two
         for row in engine.random_base2(exponent):
             values = _place(setup.space, row)
             key = point_key(values)
-            repeats = repeats + 1 if key in seen else 0
-            if repeats > PATIENCE:
-                return
             if key not in seen and setup.allows(values):
-                seen.add(key)
+                wasted = 0
                 yield values
+            elif (wasted := wasted + 1) > PATIENCE:
+                return
+            seen.add(key)
 
 
 def _place(space: SearchSpace, row: np.ndarray) -> dict[str, Value]:

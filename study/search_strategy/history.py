@@ -24,7 +24,8 @@ class Observation:
     """One finished trial as a strategy sees it. Trials lost to a crash are not among them.
 
     Args:
-        number: The trial's number; for prior knowledge from another study, below 0.
+        number: The trial's number; for prior knowledge from another study, below 0. Such a
+            result holds in this study where it has a ``candidate_id``.
         values: What it chose; active parameters only.
         outcome: ``complete`` (has a value), ``pruned`` (stopped at ``step``), ``failed`` (the
             training itself failed, as by a non-finite loss).
@@ -42,6 +43,11 @@ class Observation:
     step: int | None = None
     candidate_id: str = ""
     notes: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def holds_here(self) -> bool:
+        """Whether its candidate need not be tried in this study any more."""
+        return self.number >= 0 or bool(self.candidate_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

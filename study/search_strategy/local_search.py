@@ -54,7 +54,7 @@ class LocalSearch:
 
     def __init__(self, setup: Setup, *, start: int) -> None:
         self._space = DiscreteSpace(setup.space)
-        self._seed, self._start = setup.seed, start
+        self._seed, self._start, self._allows = setup.seed, start, setup.allows
         self._climb: Fold[_Climb] = Fold(start=_Climb, step=self._learn, copy=_Climb.copy)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
@@ -62,14 +62,13 @@ class LocalSearch:
         climb = self._climb.over(history.observations)
         if climb.centre is None or climb.seen < self._start:
             return Proposal(values=self._space.sample(rng))
-        taken = climb.tried | {point_key(values) for values in history.running}
-        fresh = [p for p in self._neighbours(climb.centre) if point_key(p) not in taken]
-        if not fresh:
-            return Proposal(values=self._space.sample(rng), notes={RESTART: True})
-        # uniformly among the rest, draw by draw, is a shuffled order
-        return Proposal(
-            values=fresh[int(rng.integers(len(fresh)))], notes={"centre": climb.centre.number}
-        )
+        running = {point_key(values) for values in history.running}
+        around = self._neighbours(climb.centre)
+        for index in rng.permutation(len(around)):  # anew for every draw, so all are alike likely
+            key = point_key(around[index])
+            if key not in climb.tried and key not in running and self._allows(around[index]):
+                return Proposal(values=around[index], notes={"centre": climb.centre.number})
+        return Proposal(values=self._space.sample(rng), notes={RESTART: climb.centre.number})
 
     def _neighbours(self, centre: Observation) -> list[dict[str, Value]]:
         """Return the points around a centre, the same at every call."""
@@ -79,10 +78,19 @@ class LocalSearch:
     @staticmethod
     def _learn(climb: _Climb, observation: Observation) -> None:
         climb.seen += 1
-        climb.tried.add(point_key(observation.values))
+        if observation.holds_here:
+            climb.tried.add(point_key(observation.values))
         centre = climb.centre
-        if centre is None or RESTART in observation.notes or merit(observation) > merit(centre):
+        if centre is None or merit(observation) > merit(centre) or _restarts(observation, centre):
             climb.centre = observation
+
+
+def _restarts(observation: Observation, centre: Observation) -> bool:
+    """Tell whether a trial was drawn as the next start after ``centre``.
+
+    Of several workers that ran out of neighbours together, only the first to finish starts anew.
+    """
+    return observation.notes.get(RESTART) == centre.number
 
 
 def local_search(setup: Setup, chosen: Chosen) -> LocalSearch:

@@ -81,8 +81,8 @@ class Surrogate:
         hope = self._hope(firsts, history.running)
         leaders = sorted(firsts, key=lambda o: (merit(o), -o.number), reverse=True)[:LEADERS]
         scored = self._search(hope, [dict(o.values) for o in leaders], rng)
-        tried = {point_key(o.values) for o in history.observations}
-        names = {o.candidate_id for o in history.observations}
+        tried = {point_key(o.values) for o in history.observations if o.holds_here}
+        names = {o.candidate_id for o in history.observations if o.holds_here}
         if self._naming is not None:
             names |= {self._naming(values) for values in history.running}
         tried |= {point_key(values) for values in history.running}
