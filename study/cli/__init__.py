@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from study.cli import comparing, confirming, inspecting, replaying, running, trusting
+from study.cli import comparing, confirming, exporting, inspecting, replaying, running, trusting
 from study.cli.exiting import add
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (running, confirming, trusting, comparing, replaying, inspecting):
+for module in (running, confirming, exporting, trusting, comparing, replaying, inspecting):
     for name, command in module.COMMANDS.items():
         add(app, name, command)
 
