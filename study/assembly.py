@@ -133,6 +133,7 @@ def _trial_setup(
         ),
         worker={},
         facts=versions(),
+        refusal=points.refusal,
     )
 
 

@@ -17,7 +17,7 @@ from optuna.exceptions import StorageInternalError
 
 from study import records
 from study.draw import Drawn
-from study.errors import StorageError
+from study.errors import DataError, StorageError
 from study.objectives import Measure
 from study.performance_estimation.estimator import (
     Estimate,
@@ -64,6 +64,8 @@ class TrialSetup:
         worker: Identity of the process, stored with the trial.
         facts: Versions and hardware, stored with the trial.
         alive: Called after every step.
+        refusal: Returns why a candidate is not trained, or None. Strategies draw inside the
+            constraints; what was listed by hand or drawn for other images need not be.
     """
 
     study_name: str
@@ -80,6 +82,7 @@ class TrialSetup:
     worker: Mapping[str, Any]
     facts: Mapping[str, Any] = field(default_factory=dict)
     alive: Callable[[], None] = lambda: None
+    refusal: Callable[[Values], str | None] = lambda _: None
 
 
 def run_trial(
@@ -103,6 +106,10 @@ def run_trial(
     values = suggest(setup.space, trial)
     _store_candidate(trial, values, drawn, setup)
     release()
+    refusal = setup.refusal(values)
+    if refusal is not None:
+        _store_failure(trial, "constraint", refusal)
+        raise EstimateFailed("constraint", refusal)
     if drawn.twin is not None and drawn.twin.state != "pruned":
         return _reuse(trial, drawn)
     reporter = _Reporter(trial, drawn, setup)
@@ -121,6 +128,9 @@ def run_trial(
     except Interrupted:
         _store_failure(trial, "parked", "the study was asked to stop; goes on when resumed")
         raise
+    except DataError as error:
+        _store_failure(trial, "data error", str(error))
+        raise EstimateFailed("data error", str(error)) from error
     except StorageInternalError:
         raise  # no fault of the candidate: the worker waits for the server, or ends
     except Exception as error:
@@ -245,6 +255,8 @@ class _Reporter:
         self._trial.report(value, step.number)
         self._scores[step.number] = value if measure.maximise else -value
         place = self._drawn.draw.place
+        if step.number <= self._drawn.draw.passed:
+            return  # judged when it was trained; the cut of an early epoch may have moved since
         decision = self._setup.pruner.decide(
             Curve(place=place, scores=self._scores, minimised=not measure.maximise),
             self._setup.curves(place),

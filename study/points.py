@@ -17,6 +17,7 @@ from study.search_space.candidate import ImageFormat, Value, Values
 from study.search_space.distinct import distinct_candidates
 from study.search_space.resolve import candidate_id, complexity, resolve
 from study.search_space.space import SearchSpace
+from study.search_space.summary_text import bound_words
 from study.search_strategy.sampler_spec import Identity
 
 
@@ -31,6 +32,7 @@ class Points:
         distinct: Returns the first point of every candidate by its name; None where they cannot
             be counted.
         epochs: Steps of the longest training; 0 where candidates are not trained.
+        refusal: Returns why a point is not scored, or None.
     """
 
     image: ImageFormat | None
@@ -38,6 +40,7 @@ class Points:
     describe: Callable[[Values], Mapping[str, Any]]
     distinct: Callable[[], Mapping[str, Values] | None]
     epochs: int
+    refusal: Callable[[Values], str | None] = lambda _: None
 
 
 def points_of(settings: StudySettings, image: ImageFormat) -> Points:
@@ -59,7 +62,17 @@ def points_of(settings: StudySettings, image: ImageFormat) -> Points:
         describe=lambda values: describe(space, values, image),
         distinct=lru_cache(maxsize=1)(lambda: distinct_candidates(space, image)),
         epochs=_epochs(settings, space) if table is None else table.epochs,
+        refusal=lambda values: outside(space, values, image),
     )
+
+
+def outside(space: SearchSpace, values: Values, image: ImageFormat) -> str | None:
+    """Return which constraints the network of a point breaks, or None."""
+    broken = space.broken_bounds(values, image)
+    if not broken:
+        return None
+    told = (f"{n:,} {m}, allowed: {bound_words(space.constraints[m])}" for m, n in broken.items())
+    return f"the network lies outside the constraints: {'; '.join(told)}"
 
 
 def _epochs(settings: StudySettings, space: SearchSpace) -> int:

@@ -12,8 +12,8 @@ from torch import Tensor, nn, optim
 from study.network.pixels import normalise
 from study.performance_estimation.augmentation import EpochPlan, gather, plan_epoch
 from study.performance_estimation.cuda_graph import graphed_if_possible
-from study.performance_estimation.failures import Interrupted, NonFiniteLoss
-from study.performance_estimation.gradients import EagerGradients, Gradients
+from study.performance_estimation.failures import Interrupted, NonFiniteLoss, is_out_of_memory
+from study.performance_estimation.gradients import EagerGradients, Gradients, halved
 from study.performance_estimation.loss import training_loss
 from study.performance_estimation.metrics import confusion, metrics
 from study.performance_estimation.optimizers import set_learning_rate
@@ -65,6 +65,7 @@ class Epochs:
             micro_batch=settings.micro_batch or recipe.batch_size,
         )
         self._gradients: Gradients | None = None
+        self._validation_batch = min(VALIDATION_BATCH, len(data.val_labels))
         self.confusion: tuple[tuple[int, ...], ...] | None = None
         self._steps = math.ceil(len(data.train_labels) / recipe.batch_size)
 
@@ -137,16 +138,33 @@ class Epochs:
         Raises:
             Interrupted: ``interrupted`` said so before a batch.
             NonFiniteLoss: A class score is infinite or not a number.
+            OutOfMemory: Not even the smallest batch fits.
         """
         self._network.eval()
-        logits = []
-        for images in torch.split(self._data.val_images, VALIDATION_BATCH):
-            if interrupted():
-                raise Interrupted
-            logits.append(self._network(normalise(images, self._dtype)).float())
-        scores = torch.cat(logits)
+        scores = self._scores(interrupted)
         if not bool(torch.isfinite(scores).all()):
             raise NonFiniteLoss(epoch=epoch, step=self._steps + 1)
         found = metrics(scores, self._data.val_labels)
         self.confusion = confusion(scores, self._data.val_labels)
         return {f"val_{name}": value for name, value in found.items()}
+
+    def _scores(self, interrupted: Callable[[], bool]) -> Tensor:
+        """Return the class scores of the validation images, in smaller batches if memory is short.
+
+        A score does not depend on the batch it is computed in but for rounding.
+        """
+        while True:
+            try:
+                return self._scored(interrupted)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self._validation_batch = halved(self._validation_batch)
+
+    def _scored(self, interrupted: Callable[[], bool]) -> Tensor:
+        logits = []
+        for images in torch.split(self._data.val_images, self._validation_batch):
+            if interrupted():
+                raise Interrupted
+            logits.append(self._network(normalise(images, self._dtype)).float())
+        return torch.cat(logits)

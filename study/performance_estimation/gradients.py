@@ -90,8 +90,17 @@ class EagerGradients:
     def _halve(self, batch: int) -> None:
         """Make the parts smaller. Called outside ``except``, which would keep tensors alive."""
         self.network.zero_grad(set_to_none=True)
-        tried = min(self.micro_batch, batch)
-        if tried <= SMALLEST_MICRO_BATCH:
-            raise OutOfMemory(micro_batch=tried)
-        self.micro_batch = max(tried // 2, SMALLEST_MICRO_BATCH)
-        _LOG.warning("out of memory with %d images at a time: %d now", tried, self.micro_batch)
+        self.micro_batch = halved(min(self.micro_batch, batch))
+
+
+def halved(tried: int) -> int:
+    """Return how many images to take at a time where ``tried`` of them were too many.
+
+    Raises:
+        OutOfMemory: They were as few as may be.
+    """
+    if tried <= SMALLEST_MICRO_BATCH:
+        raise OutOfMemory(micro_batch=tried)
+    fewer = max(tried // 2, SMALLEST_MICRO_BATCH)
+    _LOG.warning("out of memory with %d images at a time: %d now", tried, fewer)
+    return fewer

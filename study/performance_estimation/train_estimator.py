@@ -13,7 +13,7 @@ from study.performance_estimation.estimator import (
     Report,
     Step,
 )
-from study.performance_estimation.failures import NonFiniteLoss, OutOfMemory
+from study.performance_estimation.failures import NonFiniteLoss, OutOfMemory, is_out_of_memory
 from study.performance_estimation.training import (
     EpochResult,
     Training,
@@ -62,6 +62,10 @@ class TrainEstimator:
             raise EstimateFailed("non-finite", str(failure)) from failure
         except OutOfMemory as failure:
             raise EstimateFailed("out of memory", str(failure)) from failure
+        except (RuntimeError, MemoryError) as error:  # for weights or optimiser, say
+            if not is_out_of_memory(error):
+                raise
+            raise EstimateFailed("out of memory", _first_line(error)) from error
         return Estimate(
             metrics=training.metrics,
             epochs=float(training.epochs_trained),
@@ -127,6 +131,10 @@ def training_data(setup: EstimatorSetup) -> TrainingData:
         val_images=val_images.to(device),
         val_labels=data.val_labels.to(device),
     )
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _step(result: EpochResult) -> Step:

@@ -228,6 +228,14 @@ class SearchSpace:
             bound.excess(getattr(counts, measure)) for measure, bound in self.constraints.items()
         )
 
+    def broken_bounds(self, values: Values, image: ImageFormat) -> dict[str, int]:
+        """Return the measures of the network that lie outside their bounds."""
+        if not self.constraints:
+            return {}
+        counts = complexity(resolve(self.candidate(values).architecture, image))
+        found = {measure: int(getattr(counts, measure)) for measure in self.constraints}
+        return {m: n for m, n in found.items() if self.constraints[m].excess(n)}
+
     def allows(self, values: Values, image: ImageFormat) -> bool:
         """Tell whether the network of these values satisfies the constraints."""
         return self.excess(values, image) == 0.0
