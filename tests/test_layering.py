@@ -30,7 +30,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("worker_process", "trusting", "retraining"),
     ("confirming",),
     ("final_testing",),
-    ("bundling",),
+    ("chosen_network",),
+    ("exporting",),
+    ("reproducing",),
     ("cli", "__init__"),
 )
 """Top-level entries of the package, lowest first. An entry may import from lower layers only, and
