@@ -13,7 +13,7 @@ from typing import Protocol
 from study.lifecycle import Standing
 from study.objectives import Measure
 from study.observations import observe
-from study.records import Draw, TrialRecord, ranges, unranges
+from study.records import Draw, TrialRecord, ranges
 from study.search_space.candidate import Value, Values
 from study.search_space.space import CategoricalParameter, SearchSpace
 from study.search_strategy.history import (
@@ -291,14 +291,4 @@ def full_range(space: SearchSpace) -> SearchSpace:
             p if isinstance(p, CategoricalParameter) else replace(p, grid_points=None)
             for p in space.parameters
         ),
-    )
-
-
-def as_seen(history: History, draw: Draw, latest: Mapping[int, TrialRecord]) -> History:
-    """Return the history as it stood when ``draw`` was made."""
-    return replace(
-        history,
-        running=tuple(latest[place].params for place in unranges(draw.running)),
-        place=draw.place,
-        budget=draw.budget,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from study.records import TrialRecord
+from study.records import Draw, TrialRecord
 from study.replay.replaying import Replayed
 from study.report.formats import ABSENT, counted, headline, listed, measure, value
 from study.report.table import Table, as_text
@@ -39,17 +39,24 @@ def sequence_text(name: str, records: Sequence[TrialRecord], *, metric: str) -> 
 def _row(record: TrialRecord, metric: str) -> tuple[str, ...]:
     draw = record.draw
     assert draw is not None
-    repeats = f"repeats trial {draw.retry_of}"
     return (
         str(record.number),
         str(draw.place),
-        SOURCES.get(draw.source, draw.source) if draw.retry_of is None else repeats,
+        _drawn(draw),
         str(draw.attempt),
         draw.seen or ABSENT,
         draw.running or ABSENT,
         ", ".join(f"{headline(name)} {value(choice)}" for name, choice in record.params.items()),
         _outcome(record, metric),
     )
+
+
+def _drawn(draw: Draw) -> str:
+    if draw.retry_of is not None:
+        return f"repeats trial {draw.retry_of}"
+    if draw.continues is not None:
+        return f"goes on with trial {draw.continues}"
+    return SOURCES.get(draw.source, draw.source)
 
 
 def _outcome(record: TrialRecord, metric: str) -> str:
@@ -62,13 +69,18 @@ def _outcome(record: TrialRecord, metric: str) -> str:
 def same_text(name: str, replayed: Sequence[Replayed]) -> str:
     """Return that every draw came out as it is stored."""
     draws = [one.record.draw for one in replayed if one.record.draw is not None]
-    repeats = sum(draw.retry_of is not None for draw in draws)
-    kinds = Counter(draw.source for draw in draws if draw.retry_of is None)
-    parts = [f"{count} {SOURCES.get(kind, kind)}" for kind, count in kinds.items()]
-    if repeats:
-        parts.append(f"{repeats} repeated after a loss")
+    kinds = Counter(map(_kind, draws))
+    parts = [f"{count} {kind}" for kind, count in kinds.items()]
     told = f": {listed(parts)}" if parts else ""
     return f"{name}: {counted(len(draws), 'draw')}, the same bit for bit{told}\n"
+
+
+def _kind(draw: Draw) -> str:
+    if draw.retry_of is not None:
+        return "repeated after a loss"
+    if draw.continues is not None:
+        return "continued after a prune"
+    return SOURCES.get(draw.source, draw.source)
 
 
 def difference_text(name: str, replayed: Replayed, *, before: int) -> str:

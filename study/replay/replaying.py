@@ -76,6 +76,8 @@ class Replay:
         assert draw is not None
         if draw.retry_of is not None:
             return self._other_than_lost(record, draw)
+        if draw.continues is not None:
+            return self._other_than_pruned(record, draw)
         state, missing = self._as_seen(record.number, draw)
         if missing:
             places = ", ".join(map(str, missing))
@@ -90,18 +92,28 @@ class Replay:
 
     def _other_than_lost(self, record: TrialRecord, draw: Draw) -> list[str]:
         """Compare a repeated trial with the lost one that it repeats."""
-        lost = self._by_number.get(draw.retry_of if draw.retry_of is not None else -1)
-        if lost is None or lost.draw is None or lost.number >= record.number:
+        lost = self._before(record, draw.retry_of)
+        if lost is None:
             return [f"it repeats trial {draw.retry_of}, which is not there"]
         if not lost.lost:
             return [f"it repeats trial {lost.number}, which was not lost"]
-        drawn = replace(lost.draw, retry_of=lost.number)
-        found = Drawn(values=dict(lost.params), draw=drawn, candidate_id=lost.candidate_id)
-        return [
-            *_compared(record, draw, found),
-            *_unequal("place", draw.place, drawn.place),
-            *_unequal("places seen", draw.seen, drawn.seen),
-        ]
+        return _compared_with_earlier(record, draw, lost)
+
+    def _other_than_pruned(self, record: TrialRecord, draw: Draw) -> list[str]:
+        """Compare a trial with the pruned one that it goes on with."""
+        pruned = self._before(record, draw.continues)
+        if pruned is None:
+            return [f"it goes on with trial {draw.continues}, which is not there"]
+        if pruned.state != "pruned":
+            return [f"it goes on with trial {pruned.number}, which was not pruned"]
+        return _compared_with_earlier(record, draw, pruned)
+
+    def _before(self, record: TrialRecord, number: int | None) -> TrialRecord | None:
+        """Return an earlier trial that was drawn, by its number."""
+        earlier = self._by_number.get(-1 if number is None else number)
+        if earlier is None or earlier.draw is None or earlier.number >= record.number:
+            return None
+        return earlier
 
     @cached_property
     def _by_number(self) -> Mapping[int, TrialRecord]:
@@ -137,6 +149,18 @@ class Replay:
             settings = self.stored.settings.model_copy(update={"trials": budget})
             self._sources[budget] = stored_source(replace(self.stored, settings=settings))
         return self._sources[budget]
+
+
+def _compared_with_earlier(record: TrialRecord, draw: Draw, earlier: TrialRecord) -> list[str]:
+    """Return where a trial differs from an earlier one whose candidate it has."""
+    drawn = earlier.draw
+    assert drawn is not None
+    found = Drawn(values=dict(earlier.params), draw=drawn, candidate_id=earlier.candidate_id)
+    return [
+        *_compared(record, draw, found),
+        *_unequal("place", draw.place, drawn.place),
+        *_unequal("places seen", draw.seen, drawn.seen),
+    ]
 
 
 def _compared(record: TrialRecord, draw: Draw, found: Drawn) -> list[str]:
