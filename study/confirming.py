@@ -104,7 +104,7 @@ def _settings(origin: StoredStudy, epochs: int | None) -> StudySettings:
         )
     name, changed = f"{settings.study}-confirm", {}
     if epochs is not None and epochs != settings.epochs:
-        name, changed = f"{name}-{epochs}-epochs", {"epochs": epochs}
+        name, changed = f"{name}-epochs{epochs}", {"epochs": epochs}
     return full_settings(origin, study=name, objectives=(_quality(settings)[0],), **changed)
 
 
