@@ -1,0 +1,82 @@
+"""Tiny studies that really train, for tests of what follows a search."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from study.config import StudySettings
+from study.retraining import Force
+from study.runner import run_study
+from study.surroundings import Place
+from tests.data.files import Arrays, write_npz
+from tests.data.pictures import pictures
+from tests.studies import settings
+
+SPACE = """\
+name: tiny
+parameters:
+  conv_layers: 1
+  channels: {type: categorical, choices: [2, 3, 4]}
+  hidden_units: 8
+  learning_rate: 0.01
+  batch_size: 32
+  epochs: 2
+"""
+
+
+def learnable(*, test_images: int = 30) -> Arrays:
+    """Three classes of 8 x 8 images that differ in brightness, and overlap."""
+    counts = {"train": 120, "val": 45, "test": test_images}
+    images = pictures(sum(counts.values()), size=8, seed=5).astype(float)
+    arrays: Arrays = {}
+    start = 0
+    for part, count in counts.items():
+        labels = (np.arange(count) % 3).astype(np.uint8)
+        shifted = images[start : start + count] * 0.5 + 45.0 * labels[:, None, None]
+        arrays[f"{part}_images"] = np.clip(shifted, 0, 255).astype(np.uint8)
+        arrays[f"{part}_labels"] = labels[:, None]
+        start += count
+    return arrays
+
+
+def tiny(folder: Path, **changes: Any) -> StudySettings:
+    """Return the settings of a search over three networks, its data in a file of the folder."""
+    data = folder / "tiny.npz"
+    if not data.exists():
+        write_npz(data, learnable())
+    values: dict[str, Any] = {
+        "study": "s",
+        "space_name": "tiny.yaml",
+        "space_text": SPACE,
+        "dataset": str(data),
+        "sampler": "grid",
+        "estimator": "train",
+        "precision": "float32",
+        "trials": 3,
+    }
+    return settings(**{**values, **changes})
+
+
+def place(folder: Path) -> Place:
+    """Return a storage in a folder."""
+    return Place(url=f"sqlite:///{folder}/study.db", device="cpu")
+
+
+def force(folder: Path) -> Force:
+    """Return one worker, in this process."""
+    return Force(place=place(folder))
+
+
+def search(folder: Path, **changes: Any) -> None:
+    """Run the search in a folder."""
+    run_study(tiny(folder, **changes), place(folder))
+
+
+def copied(source: Path, target: Path) -> Path:
+    """Copy a folder with its storage and artifacts; its data stay where they are."""
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    return target
