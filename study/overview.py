@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,9 +15,9 @@ from study.performance_estimation.estimators import estimator_spec
 from study.records import TrialRecord, ranked, read_trials
 from study.report.importance import parameter_importance
 from study.report.listing import StudyLine
-from study.report.outcomes import read_confirmation, read_final_test
+from study.report.stored_outcomes import read_confirmation, read_final_test
 from study.report.summary import Look, Objective, Process, StudySummary
-from study.storage import open_storage, redacted, storage_errors
+from study.storage import DEFAULT_URL, open_storage, redacted, storage_errors
 from study.stored_study import StoredStudy, open_study
 
 CONFIRMATION, TEST = "confirmation", "test"
@@ -68,9 +69,15 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
         confirmation=read_confirmation(attributes.get(CONFIRMATION)),
         test=read_final_test(attributes.get(TEST)),
         storage=redacted(stored.url),
-        resume=f"run_study.py resume {settings.study}",
+        resume=resume_command(settings.study, stored.url),
         created=min((r.started for r in records if r.started), default=None),
     )
+
+
+def resume_command(name: str, url: str) -> str:
+    """Return the command that goes on with a study; the reader fills a password in."""
+    flag = "" if url == DEFAULT_URL else f" --storage {shlex.quote(redacted(url))}"
+    return f"run_study.py resume {shlex.quote(name)}{flag}"
 
 
 def _data_notes(stored: StoredStudy) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from study.report.figures.figure import Figure
 
 PREFIX = "dashboard:plot_data:"
+HEIGHT = 450
+"""Of the dashboard's card, in pixels; what is higher is cut off."""
 PIECE = 1_000_000
 PIECE_MYSQL = 2045
 MOST = 300_000
@@ -45,7 +47,7 @@ def plot_json(figure: Figure) -> str:
     """Return a figure as plotly's JSON, with its title in it."""
     from study.report.figures.figure import standalone
 
-    plot = standalone(figure)
+    plot = standalone(figure).update_layout(height=HEIGHT)
     text: str = plot.to_json()
     if len(text) > MOST:
         plot.update_traces(text=None, customdata=None, hovertemplate=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.records import TrialRecord
+from study.records import TrialRecord, ranges
 from study.report.formats import (
     ABSENT,
     amount,
@@ -14,13 +14,15 @@ from study.report.formats import (
     headline,
     listed,
     measure,
+    metric_headline,
     metric_words,
     moment,
     plain,
 )
-from study.report.standing import best, distinct, pareto_front
+from study.report.standing import best, continued, distinct, finished, pareto_front
 from study.report.summary import Process, StudySummary
 from study.report.table import Table
+from study.report.words import architecture_words, choice_words, space_parameters
 
 
 def found_words(records: Sequence[TrialRecord], summary: StudySummary) -> str:
@@ -50,10 +52,12 @@ def counts_words(records: Sequence[TrialRecord], summary: StudySummary) -> str:
     """Return how many trials there are of each kind, in a sentence."""
     trained = len(distinct(records, len(summary.objectives)))
     complete = sum(record.state == "complete" for record in records)
+    later = continued(records)
     kinds = [
         (trained, "trained to the end"),
         (complete - trained, "reused as twins"),
-        (sum(r.state == "pruned" for r in records), "pruned"),
+        (sum(r.state == "pruned" and r.number not in later for r in records), "pruned"),
+        (len(later), "pruned and continued later"),
         (sum(r.state == "failed" and not r.lost for r in records), "failed"),
         (sum(r.lost for r in records), "lost to a crash or an interruption"),
         (sum(r.state == "running" for r in records), "running"),
@@ -61,8 +65,9 @@ def counts_words(records: Sequence[TrialRecord], summary: StudySummary) -> str:
     ]
     told = listed([f"{count} {kind}" for count, kind in kinds if count])
     wanted = "" if summary.target is None else f" of {summary.target:,} wanted"
-    finished = sum(record.state in ("complete", "pruned") for record in records)
-    return f"{counted(finished, 'finished trial')}{wanted}" + (f": {told}." if told else ".")
+    return f"{counted(finished(records), 'finished trial')}{wanted}" + (
+        f": {told}." if told else "."
+    )
 
 
 def cost(records: Sequence[TrialRecord], summary: StudySummary) -> Process:
@@ -119,6 +124,58 @@ def cost_table(records: Sequence[TrialRecord], summary: StudySummary) -> Table |
         ),
         numeric=frozenset({2, 3, 4, 5}),
         strong=frozenset({len(lines) - 1}),
+    )
+
+
+def front_table(records: Sequence[TrialRecord], summary: StudySummary) -> Table | None:
+    """Return the Pareto front, by the first objective; None for one objective."""
+    front = pareto_front(records, summary.objectives)
+    if len(summary.objectives) < 2 or not front:
+        return None
+    metrics = [objective.metric for objective in summary.objectives]
+    names = space_parameters(front, summary)
+    return Table(
+        caption="The Pareto front: no other candidate is better in one and as good in the rest",
+        headers=("Trial", *map(metric_headline, metrics), "Network", "What was chosen"),
+        rows=tuple(
+            (
+                str(record.number),
+                *(measure(m, n) for m, n in zip(metrics, record.objectives, strict=True)),
+                architecture_words(record.architecture) or ABSENT,
+                choice_words(record, names),
+            )
+            for record in front
+        ),
+        numeric=frozenset(range(len(metrics) + 1)),
+    )
+
+
+def failures_table(records: Sequence[TrialRecord]) -> Table | None:
+    """Return the kinds of failures and of losses, the most frequent first; None without any."""
+    failed = [record for record in records if record.state == "failed"]
+    kinds: dict[str, list[TrialRecord]] = {}
+    for record in failed:
+        kinds.setdefault("" if record.failure is None else record.failure.kind, []).append(record)
+    if not failed:
+        return None
+    return Table(
+        caption="Trials that failed, and trials that were lost and run again",
+        headers=("Kind", "Trials", "Which", "What the last one said"),
+        rows=tuple(
+            _failure_row(kind, group)
+            for kind, group in sorted(kinds.items(), key=lambda item: -len(item[1]))
+        ),
+        numeric=frozenset({1}),
+    )
+
+
+def _failure_row(kind: str, group: Sequence[TrialRecord]) -> tuple[str, ...]:
+    last = group[-1].failure
+    return (
+        f"{kind or 'not known'}, {'lost' if group[-1].lost else 'failed'}",
+        f"{len(group):,}",
+        ranges(record.number for record in group),
+        ABSENT if last is None else " ".join(last.text.split()) or ABSENT,
     )
 
 

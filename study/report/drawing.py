@@ -6,13 +6,16 @@ number and as a bar. The drawing carries its own light and dark colours and need
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from study.records import TrialRecord
 from study.report.formats import whole
 from study.report.palette import PALETTE
 from study.report.stacks import Layer, layers, stored_stack
+from study.report.standing import chosen
+from study.report.summary import StudySummary
 from study.report.words import architecture_sentence
 
 _WIDTH = 440
@@ -40,7 +43,8 @@ def architecture_svg(architecture: Mapping[str, Any]) -> str:
     )
     title = f"Network of {whole(total)} parameters"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" '
+        f'viewBox="0 0 {_WIDTH} {height}" '
         f'class="network" role="img" aria-labelledby="network-title network-text">'
         f'<title id="network-title">{escape(title)}</title>'
         f'<desc id="network-text">{escape(_description(architecture, drawn))}</desc>'
@@ -48,6 +52,12 @@ def architecture_svg(architecture: Mapping[str, Any]) -> str:
         f'<rect class="net-paper" width="{_WIDTH}" height="{height}" rx="10"/>'
         f"{_flow(len(drawn))}{body}{_total(height, total)}</svg>"
     )
+
+
+def chosen_network_svg(records: Sequence[TrialRecord], summary: StudySummary) -> str:
+    """Return the drawing of the network that a study stands for; empty where there is none."""
+    winner = chosen(records, summary)
+    return "" if winner is None else architecture_svg(winner.architecture)
 
 
 def _row(layer: Layer, index: int, *, largest: int, total: int) -> str:

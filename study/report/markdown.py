@@ -9,18 +9,16 @@ from study.report.account import (
     cost_table,
     cost_words,
     counts_words,
+    failures_table,
     found_words,
+    front_table,
     looks_table,
     looks_words,
     settings_tables,
 )
 from study.report.escaping import code, in_markdown
-from study.report.outcome_account import (
-    confirmation_table,
-    confirmation_words,
-    final_test_tables,
-    final_test_words,
-)
+from study.report.final_test_account import final_test_tables, final_test_words
+from study.report.outcome_account import confirmation_tables, confirmation_words
 from study.report.redaction import redacted
 from study.report.standing import best
 from study.report.summary import StudySummary
@@ -42,7 +40,9 @@ def to_markdown(records: Sequence[TrialRecord], summary: StudySummary) -> str:
         "\n>\n".join(f"> {in_markdown(notice)}" for notice in summary.notices),
         " ".join(in_markdown(words(records, summary)) for words in lead),
         _best(records, summary),
+        _section("Pareto front", tables=[front_table(records, summary)]),
         f"## Leaderboard\n\n{as_markdown(leaderboard(records, summary))}",
+        _section("Failures", tables=[failures_table(records)]),
         _confirmation(summary),
         _test(summary),
         _section("Cost", tables=[cost_table(records, summary)]),
@@ -86,7 +86,7 @@ def _confirmation(summary: StudySummary) -> str:
         words = "Not confirmed yet: a search's best value is the luckiest of many."
         return _section("Confirmation", words=[words])
     return _section(
-        "Confirmation", words=confirmation_words(result), tables=[confirmation_table(result)]
+        "Confirmation", words=confirmation_words(result), tables=confirmation_tables(result)
     )
 
 

@@ -8,7 +8,7 @@ from study.records import TrialRecord
 from study.report.escaping import code, in_markdown
 from study.report.formats import amount, counted, duration, headline, metric_words, plain
 from study.report.redaction import redacted
-from study.report.standing import best
+from study.report.standing import best, finished
 from study.report.summary import StudySummary
 from study.report.words import (
     architecture_sentence,
@@ -86,15 +86,12 @@ def study_note(records: Sequence[TrialRecord], summary: StudySummary) -> str:
 
 def _best_note(records: Sequence[TrialRecord], summary: StudySummary) -> str:
     found = best(records, summary)
-    finished = sum(record.state in ("complete", "pruned") for record in records)
+    ended = counted(finished(records), "finished trial")
     if found is None:
-        return f"{counted(finished, 'finished trial')}; no result yet."
+        return f"{ended}; no result yet."
     parameters = space_parameters([found], summary)
     line = headline_choices(found, parameters, summary.objective.metric)
-    return (
-        f"{counted(finished, 'finished trial')}; best so far, trial {found.number}: "
-        f"{in_markdown(line)}"
-    )
+    return f"{ended}; best so far, trial {found.number}: {in_markdown(line)}"
 
 
 def _settings_note(summary: StudySummary) -> str:

@@ -1,12 +1,9 @@
-"""What a confirmation and a test found, as sentences and tables that every format shares."""
+"""What a confirmation found, as sentences and tables that every format shares."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 from study.report.formats import (
     ABSENT,
-    amount,
     counted,
     measure,
     metric_headline,
@@ -14,7 +11,8 @@ from study.report.formats import (
     percent,
     whole,
 )
-from study.report.outcomes import Comparison, Confirmation, FinalTest, Spread
+from study.report.outcomes import Comparison, Spread
+from study.report.stored_outcomes import PairedResult, ShownConfirmation
 from study.report.table import Table
 
 
@@ -26,7 +24,7 @@ def spread_words(metric: str, spread: Spread) -> str:
     return f"{mean} [{measure(metric, spread.low)}, {measure(metric, spread.high)}]"
 
 
-def confirmation_words(result: Confirmation) -> list[str]:
+def confirmation_words(result: ShownConfirmation) -> list[str]:
     """Return what the confirmation says, a sentence or two an item."""
     if not result.candidates:
         return []
@@ -45,10 +43,16 @@ def confirmation_words(result: Confirmation) -> list[str]:
         )
     if result.comparison is not None and len(result.candidates) > 1:
         told.append(_comparison_words(result, result.comparison))
+    if result.seeds_needed is not None:
+        told.append(
+            f"{whole(result.seeds_needed)} common seeds would tell them apart in 4 of 5 cases, "
+            "were the difference and its spread as seen here."
+        )
+    told += [f"Left out: {line}." for line in result.left_out]
     return told
 
 
-def _comparison_words(result: Confirmation, found: Comparison) -> str:
+def _comparison_words(result: ShownConfirmation, found: Comparison) -> str:
     first, second = result.candidates[0].number, result.candidates[1].number
     verdict = "can" if found.distinguishable else "cannot"
     between = (
@@ -56,14 +60,14 @@ def _comparison_words(result: Confirmation, found: Comparison) -> str:
         if found.low is None or found.high is None
         else f" [{found.low:+.4f}, {found.high:+.4f}]"
     )
-    p_value = f"p = {found.p_value:.3f}" if found.p_value >= 0.0005 else "p < 0.001"
+    p_value = f"p = {_p_value(found.p_value)}".replace("= <", "<")
     return (
         f"Trial {first} {verdict} be told from trial {second}: difference "
         f"{found.difference:+.4f}{between}, {p_value} ({found.method})."
     )
 
 
-def confirmation_table(result: Confirmation) -> Table:
+def confirmation_table(result: ShownConfirmation) -> Table:
     """Return the confirmed candidates, best first."""
     return Table(
         caption=f"{metric_headline(result.metric)} of the best candidates, trained again",
@@ -73,7 +77,7 @@ def confirmation_table(result: Confirmation) -> Table:
                 str(c.number),
                 measure(result.metric, c.fresh.mean),
                 measure(result.metric, c.fresh.std),
-                _interval(result.metric, c.fresh),
+                interval_words(result.metric, c.fresh),
                 ", ".join(measure(result.metric, number) for number in c.fresh_values),
                 measure(result.metric, c.search_value),
             )
@@ -84,130 +88,37 @@ def confirmation_table(result: Confirmation) -> Table:
     )
 
 
-def _interval(metric: str, spread: Spread) -> str:
+def confirmation_tables(result: ShownConfirmation) -> list[Table]:
+    """Return everything the confirmation measured, in reading order; empty tables left out."""
+    return [t for t in (confirmation_table(result), _paired_tests_table(result)) if t.rows]
+
+
+def _paired_tests_table(result: ShownConfirmation) -> Table:
+    return Table(
+        caption="The first against the second; a positive difference is for the first",
+        headers=("Test", "Pairs", "Difference", "Interval", "p"),
+        rows=tuple(_paired_row(test) for test in result.tests),
+        numeric=frozenset({1, 2, 4}),
+    )
+
+
+def _paired_row(test: PairedResult) -> tuple[str, ...]:
+    between = test.interval
+    return (
+        test.method,
+        whole(test.pairs),
+        f"{test.difference:+.4f}",
+        ABSENT if between is None else f"[{between.low:+.4f}, {between.high:+.4f}]",
+        _p_value(test.p_value),
+    )
+
+
+def _p_value(p: float) -> str:
+    return f"{p:.3f}" if p >= 0.0005 else "< 0.001"
+
+
+def interval_words(metric: str, spread: Spread) -> str:
+    """Return an interval: ``[0.7498, 0.7726]``; a dash where there is none."""
     if spread.low is None or spread.high is None:
         return ABSENT
     return f"[{measure(metric, spread.low)}, {measure(metric, spread.high)}]"
-
-
-def final_test_words(result: FinalTest) -> list[str]:
-    """Return what the test says, a sentence or two an item."""
-    return list(_final_test_words(result))
-
-
-def _final_test_words(result: FinalTest) -> Iterator[str]:
-    seeds = counted(len(result.per_seed), "fresh seed")
-    fit = {"train": "the training part", "train+val": "training and validation parts"}
-    epochs = "" if result.epochs is None else f" for {amount(result.epochs)} epochs"
-    yield (
-        f"Trial {result.number} was trained with {seeds} on "
-        f"{fit.get(result.fit_on, result.fit_on)}{epochs} and tested on {whole(result.images)} "
-        f"images; this was look {result.look} at the test part."
-    )
-    if accuracy := result.over_seeds.get("test_accuracy"):
-        yield (
-            f"Test accuracy {spread_words('test_accuracy', accuracy)} "
-            f"(mean over seeds, {percent(result.level, 0)} interval)."
-        )
-    if result.resolvable is not None:
-        yield (
-            f"{whole(result.images)} images resolve differences in accuracy from "
-            f"{100 * result.resolvable:.1f} points on; smaller ones to published figures say "
-            "nothing."
-        )
-
-
-def final_test_tables(result: FinalTest) -> list[Table]:
-    """Return everything the test measured, in reading order; empty tables left out."""
-    tables = [
-        _chain_table(result),
-        _classes_table(result),
-        _measures_table(result),
-        _published_table(result),
-        _seeds_table(result),
-    ]
-    return [table for table in tables if table.rows]
-
-
-def _chain_table(result: FinalTest) -> Table:
-    return Table(
-        caption="From validation to test",
-        headers=("Figure", "Value"),
-        rows=tuple((link.name, measure("", link.value)) for link in result.chain),
-        numeric=frozenset({1}),
-    )
-
-
-def _measures_table(result: FinalTest) -> Table:
-    names = list(dict.fromkeys([*result.over_seeds, *result.over_images]))
-    return Table(
-        caption="Test measures; an interval over seeds tells how trainings differ, one over "
-        "images how far other images could",
-        headers=("Measure", "Over seeds", "One network, over images", "Interval by"),
-        rows=tuple(
-            (
-                metric_headline(name),
-                _spread(name, result.over_seeds.get(name)),
-                _spread(name, result.over_images.get(name)),
-                result.interval_methods.get(name, ABSENT),
-            )
-            for name in names
-        ),
-        numeric=frozenset({1, 2}),
-    )
-
-
-def _spread(metric: str, spread: Spread | None) -> str:
-    return ABSENT if spread is None else spread_words(metric, spread)
-
-
-def _classes_table(result: FinalTest) -> Table:
-    return Table(
-        caption="Each class",
-        headers=("Class", "Images", "Recall", "Precision"),
-        rows=tuple(
-            (each.name, whole(each.images), percent(each.recall), percent(each.precision))
-            for each in result.classes
-        ),
-        numeric=frozenset({1, 2, 3}),
-    )
-
-
-def _seeds_table(result: FinalTest) -> Table:
-    names = list(dict.fromkeys(name for seed in result.per_seed for name in seed))
-    return Table(
-        caption="Each training",
-        headers=("Run", *map(metric_headline, names)),
-        rows=tuple(
-            (str(run), *(measure(name, seed.get(name)) for name in names))
-            for run, seed in enumerate(result.per_seed, 1)
-        ),
-        numeric=frozenset(range(len(names) + 1)),
-    )
-
-
-def _published_table(result: FinalTest) -> Table:
-    ours = _ours(result)
-    rows = [
-        (each.name, measure("", each.accuracy), measure("", each.auc), each.source or ABSENT)
-        for each in result.published
-    ]
-    return Table(
-        caption="Published figures on the same test part",
-        headers=("Method", "Accuracy", "AUC", "Source"),
-        rows=(*ours, *rows) if rows else (),
-        numeric=frozenset({1, 2}),
-        strong=frozenset({0}),
-    )
-
-
-def _ours(result: FinalTest) -> Sequence[tuple[str, str, str, str]]:
-    accuracy, auc = (result.over_seeds.get(f"test_{name}") for name in ("accuracy", "auc"))
-    return [
-        (
-            "This study, mean over seeds",
-            ABSENT if accuracy is None else measure("", accuracy.mean),
-            ABSENT if auc is None else measure("", auc.mean),
-            f"look {result.look}",
-        )
-    ]

@@ -1,16 +1,12 @@
 """What ``confirm`` and ``test`` found, in the form they are stored in and shown from.
 
-``dataclasses.asdict`` of these is what lies in the study; ``read_confirmation`` and
-``read_final_test`` are the way back.
+``stored_outcomes`` is the way back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
-
-from study.errors import StorageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,36 +195,3 @@ class FinalTest:
     published: tuple[Published, ...] = ()
     resolvable: float | None = None
     level: float = 0.95
-
-
-Outcome = TypeVar("Outcome", Confirmation, FinalTest)
-
-
-def read_confirmation(stored: Mapping[str, Any] | None) -> Confirmation | None:
-    """Return the stored result of ``confirm``; None where there is none.
-
-    Raises:
-        StorageError: It is not of the form that ``confirm`` stores.
-    """
-    return None if stored is None else _read(Confirmation, stored, command="confirm")
-
-
-def read_final_test(stored: Mapping[str, Any] | None) -> FinalTest | None:
-    """Return the stored result of ``test``; None where there is none.
-
-    Raises:
-        StorageError: It is not of the form that ``test`` stores.
-    """
-    return None if stored is None else _read(FinalTest, stored, command="test")
-
-
-def _read(kind: type[Outcome], stored: Mapping[str, Any], *, command: str) -> Outcome:
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        return TypeAdapter(kind).validate_python(stored)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        message = f"the stored result of '{command}' cannot be read: {where}: {first['msg']}"
-        raise StorageError(f"{message}; run '{command}' again") from error

@@ -55,6 +55,17 @@ def distinct(records: Sequence[TrialRecord], objectives: int = 1) -> list[TrialR
     return kept
 
 
+def continued(records: Sequence[TrialRecord]) -> set[int]:
+    """Return the numbers of the pruned trials that a later trial goes on with."""
+    return {r.draw.continues for r in records if r.draw and r.draw.continues is not None}
+
+
+def finished(records: Sequence[TrialRecord]) -> int:
+    """Return how many trials have ended with something said of their candidate, each once."""
+    later = continued(records)
+    return sum(r.state in ("complete", "pruned") and r.number not in later for r in records)
+
+
 def standings(records: Sequence[TrialRecord], summary: StudySummary) -> list[Standing]:
     """Return every trial, best first: ranked, then twins by value, pruned, unfinished, failed."""
     fronts = _ranks(distinct(records, len(summary.objectives)), summary.objectives)

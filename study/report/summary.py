@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from study.report.outcomes import Confirmation, FinalTest
+from study.report.stored_outcomes import ShownConfirmation, ShownTest
 
 Direction = Literal["maximize", "minimize"]
 
@@ -109,8 +109,8 @@ class StudySummary:
     hardware: Mapping[str, str] = field(default_factory=dict)
     processes: tuple[Process, ...] = ()
     looks: tuple[Look, ...] = ()
-    confirmation: Confirmation | None = None
-    test: FinalTest | None = None
+    confirmation: ShownConfirmation | None = None
+    test: ShownTest | None = None
     importance: Mapping[str, float] = field(default_factory=dict)
     storage: str = ""
     resume: str = ""

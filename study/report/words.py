@@ -119,6 +119,14 @@ def seed_line(record: TrialRecord, parameters: Sequence[str], metric: str) -> st
     return ", ".join([*chosen, f"{metric_headline(metric)}: {measure(metric, record.value)}"])
 
 
+def choice_words(record: TrialRecord, parameters: Sequence[str]) -> str:
+    """Return what was chosen, ``Conv layers: 2, Dropout: 0.2``; of much, the training alone."""
+    chosen = {name: record.params[name] for name in parameters if name in record.params}
+    if folds(parameters):
+        return recipe_words(chosen)
+    return ", ".join(f"{headline(name)}: {value(choice)}" for name, choice in chosen.items())
+
+
 def headline_choices(record: TrialRecord, parameters: Sequence[str], metric: str) -> str:
     """Return the seed's line or, in a large space, what was chosen for the training alone.
 
@@ -136,7 +144,7 @@ def state_words(record: TrialRecord) -> str:
     if record.state == "failed":
         return _failure_words(record)
     if record.state == "complete":
-        return "complete" if record.reused_from is None else f"twin of {record.reused_from}"
+        return _completion_words(record)
     if record.state == "pruned":
         reason = _one_line(record.reason or "")
         return reason if reason.startswith("pruned") else f"pruned: {reason}".rstrip(": ")
@@ -144,6 +152,14 @@ def state_words(record: TrialRecord) -> str:
         done = max(record.intermediate, default=0)
         return f"running, epoch {done} done" if done else "running"
     return "waiting"
+
+
+def _completion_words(record: TrialRecord) -> str:
+    if record.reused_from is not None:
+        return f"twin of {record.reused_from}"
+    if record.draw is not None and record.draw.continues is not None:
+        return f"complete, continues {record.draw.continues}"
+    return "complete"
 
 
 def _failure_words(record: TrialRecord) -> str:

@@ -20,7 +20,7 @@ from study.evaluation.stored_form import from_stored, to_stored
 from study.objectives import MEASURES
 from study.plan import PlannedCandidate
 from study.records import TrialRecord
-from study.report.outcomes import read_confirmation
+from study.report.stored_outcomes import read_confirmation
 
 ACCURACY, LOSS = MEASURES["accuracy"], MEASURES["log_loss"]
 

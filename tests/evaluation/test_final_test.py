@@ -15,8 +15,8 @@ from study.evaluation.final_test_text import final_test_text
 from study.evaluation.intervals import wilson
 from study.evaluation.network_result import ACCURACY, AUC, BALANCED, CALIBRATION
 from study.evaluation.stored_form import from_stored, to_stored
-from study.report.outcome_account import final_test_tables, final_test_words
-from study.report.outcomes import read_final_test
+from study.report.final_test_account import final_test_tables, final_test_words
+from study.report.stored_outcomes import read_final_test
 
 Scores = dict[int, NDArray[np.floating]]
 

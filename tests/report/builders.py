@@ -12,14 +12,19 @@ from typing import Any
 from study.records import Draw, Failure, TrialRecord
 from study.report.outcomes import (
     ChainLink,
-    ClassResult,
     Comparison,
-    Confirmation,
     ConfirmedCandidate,
-    FinalTest,
     Published,
     ReliabilityBin,
     Spread,
+)
+from study.report.stored_outcomes import (
+    PairedResult,
+    Range,
+    ShownClass,
+    ShownConfirmation,
+    ShownNetwork,
+    ShownTest,
 )
 from study.report.summary import Look, Objective, Process, StudySummary
 from study.search_space.candidate import (
@@ -165,9 +170,9 @@ def _stages_trial(number: int, rng: random.Random) -> TrialRecord:
     )
 
 
-def confirmation() -> Confirmation:
+def confirmation() -> ShownConfirmation:
     """Return a confirmation of three candidates."""
-    return Confirmation(
+    return ShownConfirmation(
         metric="val_accuracy",
         candidates=(
             _confirmed(7, 0.8193, (0.8101, 0.8122, 0.8087)),
@@ -184,6 +189,24 @@ def confirmation() -> Confirmation:
             distinguishable=False,
         ),
         study="seed-confirm",
+        tests=(
+            PairedResult(
+                method="paired t-test over seeds",
+                pairs=3,
+                difference=0.0006,
+                p_value=0.61,
+                interval=Range(low=-0.003, high=0.0042),
+            ),
+            PairedResult(
+                method="paired bootstrap over images",
+                pairs=10832,
+                difference=0.0006,
+                p_value=0.44,
+                interval=Range(low=-0.001, high=0.0021),
+            ),
+        ),
+        seeds_needed=41,
+        left_out=("trial 22: none of its fresh runs completed",),
     )
 
 
@@ -202,10 +225,10 @@ def _confirmed(number: int, search: float, fresh: tuple[float, ...]) -> Confirme
 CLASSES = ("choroidal neovascularization", "diabetic macular edema", "drusen", "normal")
 
 
-def final_test() -> FinalTest:
+def final_test() -> ShownTest:
     """Return a test on 1,000 images of four classes."""
     confusion = ((228, 9, 5, 8), (31, 172, 4, 43), (68, 6, 121, 55), (2, 3, 1, 244))
-    return FinalTest(
+    return ShownTest(
         candidate_id="a" * 16,
         number=7,
         look=2,
@@ -223,7 +246,14 @@ def final_test() -> FinalTest:
         over_images={"test_accuracy": Spread(mean=0.765, low=0.7377, high=0.7903)},
         interval_methods={"test_accuracy": "Wilson"},
         classes=tuple(
-            ClassResult(name=name, images=250, recall=r, precision=p)
+            ShownClass(
+                name=name,
+                images=250,
+                recall=r,
+                precision=p,
+                recall_interval=Range(low=r - 0.03, high=min(r + 0.03, 1.0)),
+                precision_interval=Range(low=p - 0.05, high=min(p + 0.05, 1.0)),
+            )
             for name, r, p in zip(
                 CLASSES,
                 (0.912, 0.688, 0.484, 0.976),
@@ -259,6 +289,17 @@ def final_test() -> FinalTest:
             ),
         ),
         resolvable=0.034,
+        dataset="octmnist",
+        networks=tuple(
+            ShownNetwork(
+                seed=seed, measures={"test_accuracy": a}, wilson=Range(low=a - 0.02, high=a + 0.02)
+            )
+            for seed, a in zip(
+                (11, 22, 33, 44, 55), (0.761, 0.772, 0.765, 0.758, 0.769), strict=True
+            )
+        ),
+        mean_over_images={"test_accuracy": Spread(mean=0.765, low=0.7401, high=0.7880)},
+        validated="the confirmation's networks",
     )
 
 

@@ -6,17 +6,18 @@ from dataclasses import asdict
 import pytest
 
 from study.errors import StorageError
-from study.report.outcome_account import (
-    confirmation_table,
-    confirmation_words,
-    final_test_tables,
-    final_test_words,
+from study.report.final_test_account import final_test_tables, final_test_words
+from study.report.outcome_account import confirmation_tables, confirmation_words
+from study.report.stored_outcomes import (
+    ShownConfirmation,
+    ShownTest,
+    read_confirmation,
+    read_final_test,
 )
-from study.report.outcomes import Confirmation, FinalTest, read_confirmation, read_final_test
 from tests.report.builders import confirmation, final_test
 
 
-def through_storage(result: Confirmation | FinalTest) -> dict[str, object]:
+def through_storage(result: ShownConfirmation | ShownTest) -> dict[str, object]:
     stored: dict[str, object] = json.loads(json.dumps(asdict(result)))
     return stored
 
@@ -29,7 +30,7 @@ def test_results_come_back_from_the_storage_as_they_were() -> None:
 
 
 def test_what_else_is_stored_with_a_result_does_no_harm() -> None:
-    stored = {**through_storage(confirmation()), "seeds_needed": 12}
+    stored = {**through_storage(confirmation()), "maximise": True}
     assert read_confirmation(stored) == confirmation()
 
 
@@ -46,7 +47,11 @@ def test_a_confirmation_is_told_with_its_optimism_and_its_doubt() -> None:
     assert "validation accuracy 0.8103 [0.8059, 0.8147] over 3 fresh seeds" in told
     assert "an optimism of +0.0090" in told
     assert "Trial 7 cannot be told from trial 12" in told
-    assert confirmation_table(confirmation()).rows[0][0] == "7"
+    candidates, tests = confirmation_tables(confirmation())
+    assert candidates.rows[0][0] == "7"
+    assert [row[1] for row in tests.rows] == ["3", "10,832"]
+    assert "41 common seeds would tell them apart" in told
+    assert "Left out: trial 22" in told
 
 
 def test_a_test_is_told_with_its_look_and_what_its_images_can_resolve() -> None:
@@ -59,6 +64,11 @@ def test_a_test_is_told_with_its_look_and_what_its_images_can_resolve() -> None:
 def test_published_figures_stand_under_ours() -> None:
     table = next(t for t in final_test_tables(final_test()) if t.caption.startswith("Published"))
     assert table.rows[0][1:3] == ("0.7650", "0.9476")
+    assert [row[3] for row in table.rows[1:]] == [
+        "+2.2 points, not resolved",
+        "+0.2 points, not resolved",
+        "-0.6 points, not resolved",
+    ]
     assert [row[0] for row in table.rows[1:]] == [
         "ResNet-18 (28)",
         "AutoKeras",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from study.records import TrialRecord
-from study.report import account, outcome_account
+from study.report import account, final_test_account, outcome_account
 from study.report.drawing import architecture_svg
 from study.report.figures.collection import search_figures
 from study.report.figures.confusion import confusion
@@ -30,7 +30,7 @@ from study.report.page.parts import (
     section,
     table,
 )
-from study.report.standing import best, chosen
+from study.report.standing import best, chosen, finished
 from study.report.summary import StudySummary
 from study.report.table import leaderboard
 from study.report.words import (
@@ -60,12 +60,11 @@ def header(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
 def _numbers(records: Sequence[TrialRecord], summary: StudySummary) -> list[tuple[str, str, str]]:
     winner = best(records, summary)
     total = account.cost(records, summary)
-    finished = sum(record.state in ("complete", "pruned") for record in records)
     wanted = "" if summary.target is None else f"of {summary.target:,} wanted"
     metric = summary.objective.metric
     return [
         _best_number(winner, summary),
-        ("Finished trials", f"{finished:,}", wanted or "no fixed number wanted"),
+        ("Finished trials", f"{finished(records):,}", wanted or "no fixed number wanted"),
         (
             "Epochs trained",
             amount(total.epochs),
@@ -133,7 +132,13 @@ def board(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
     """Return the leaderboard."""
     if not records:
         return Markup("")
-    return section("leaderboard", "Leaderboard", table(leaderboard(records, summary)))
+    return section(
+        "leaderboard",
+        "Leaderboard",
+        table(account.front_table(records, summary)),
+        table(leaderboard(records, summary)),
+        table(account.failures_table(records)),
+    )
 
 
 def pictures(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
@@ -156,7 +161,7 @@ def confirmation(summary: StudySummary) -> Markup:
         "Confirmation",
         paragraphs(outcome_account.confirmation_words(found)),
         None if plot is None else figure(plot),
-        table(outcome_account.confirmation_table(found)),
+        *map(table, outcome_account.confirmation_tables(found)),
     )
 
 
@@ -170,9 +175,9 @@ def final_test(summary: StudySummary) -> Markup:
     return section(
         "test",
         "Test",
-        paragraphs(outcome_account.final_test_words(found)),
+        paragraphs(final_test_account.final_test_words(found)),
         tag("div", *(figure(plot) for plot in plots), class_="panels wide"),
-        tag("div", *map(table, outcome_account.final_test_tables(found)), class_="panels wide"),
+        tag("div", *map(table, final_test_account.final_test_tables(found)), class_="panels wide"),
         *ledger,
     )
 
