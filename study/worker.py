@@ -25,8 +25,8 @@ from study.locks import Holding, LockLost, StudyLock
 from study.objective import TrialCrashed, TrialSetup, run_trial
 from study.performance_estimation.estimator import EstimateFailed
 from study.performance_estimation.failures import Interrupted
-from study.rdb import RECONNECT_SECONDS, connection_lost
 from study.promotion import competing, curve_of
+from study.rdb import RECONNECT_SECONDS, connection_lost
 from study.records import TrialRecord, read_trial
 from study.search_strategy.budget import Budget, has_room, too_little_left, used_up
 from study.search_strategy.curve import Curve

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -23,12 +23,14 @@ class PrunerSpec:
         build: Makes the pruner from a value for every option.
         first: Earliest epoch at which that pruner stops anything.
         options: What may be given after the name.
+        promotes: Whether a pruned candidate goes on once the cut has moved below it.
     """
 
     meaning: str
     build: Callable[[Values], Pruner]
     first: Callable[[Values], int]
     options: Options = field(default_factory=dict)
+    promotes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +134,14 @@ PRUNERS: Mapping[str, PrunerSpec] = MappingProxyType(
             build=_asha,
             first=lambda values: int(values["min_resource"]),
             options=_options(min_resource=_MIN_RESOURCE, reduction_factor=_REDUCTION),
+            promotes=True,
         ),
         "hyperband": PrunerSpec(
             meaning="successive halving in brackets with early and late first comparisons",
             build=_hyperband,
             first=lambda values: int(values["min_resource"]),
             options=_options(min_resource=_MIN_RESOURCE, reduction_factor=_REDUCTION),
+            promotes=True,
         ),
         "patient": PrunerSpec(
             meaning="the median rule, once a candidate has stopped improving",
@@ -198,31 +202,49 @@ def make_pruner(text: str, *, epochs: int) -> Pruner:
     return spec.build(values)
 
 
-def promotable(
-    pruner: Pruner, curves: Sequence[Curve], *, study_name: str, epochs: int
-) -> tuple[int, ...]:
-    """Return the places of pruned candidates that the pruner would let go on by now.
+def promotes(text: str) -> bool:
+    """Tell whether a pruner lets pruned candidates go on later.
+
+    Raises:
+        SettingsError: An unknown name or option.
+    """
+    registry = {name: spec.options for name, spec in PRUNERS.items()}
+    return PRUNERS[parse_choice(text, registry, what="pruner")[0]].promotes
+
+
+def promoted(
+    pruner: Pruner,
+    curves: Sequence[Curve],
+    *,
+    among: Container[int | None],
+    study_name: str,
+    epochs: int,
+) -> int | None:
+    """Return the place of the pruned candidate that the pruner lets go on by now, if any.
 
     A cut moves as candidates come in: in ASHA the best third of nine holds three, of three one.
-    Best score first.
+    The furthest candidate is taken, of equals the one with the best score.
 
     Args:
-        pruner: The study's pruner.
+        pruner: The study's pruner; one that ``promotes``.
         curves: The curves of all candidates, one for a place.
+        among: Places that can be continued.
         study_name: Name of the study.
         epochs: Steps of a whole training.
     """
-    pruned = [curve for curve in curves if curve.outcome == "pruned" and curve.scores]
-    passing = [
-        curve
-        for curve in pruned
-        if not pruner.decide(
-            curve,
-            [other for other in curves if other.place != curve.place],
-            study_name=study_name,
-            epochs=epochs,
-        ).stop
-    ]
-    return tuple(
-        curve.place for curve in sorted(passing, key=lambda c: (-c.step, -c.last, c.place))
-    )
+    missed: set[tuple[int, int]] = set()
+    waiting = [c for c in curves if c.place in among and c.outcome == "pruned" and c.scores]
+    for curve in sorted(waiting, key=lambda c: (-c.step, -c.last, c.place)):
+        bracket = getattr(pruner, "bracket", _one_bracket)
+        rivals = (curve.step, bracket(curve.place, study_name=study_name, epochs=epochs))
+        if rivals in missed:  # a better one at the same rung does not go on
+            continue
+        others = [other for other in curves if other.place != curve.place]
+        if not pruner.decide(curve, others, study_name=study_name, epochs=epochs).stop:
+            return curve.place
+        missed.add(rivals)
+    return None
+
+
+def _one_bracket(place: int, *, study_name: str, epochs: int) -> int:  # noqa: ARG001
+    return 0

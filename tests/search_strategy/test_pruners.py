@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from study.errors import SettingsError
 from study.search_strategy.curve import Curve, Decision, Pruner, short
-from study.search_strategy.pruners import PRUNERS, make_pruner, promotable
+from study.search_strategy.pruners import PRUNERS, make_pruner, promoted
 
 EPOCHS = 9
 Outcome = Literal["complete", "pruned", "running"]
@@ -248,16 +248,38 @@ def test_the_place_and_the_name_alone_choose_the_bracket() -> None:
     assert shares == pytest.approx([0.49, 0.32, 0.19], abs=0.06)
 
 
-def test_a_pruned_candidate_is_promotable_once_the_cut_has_moved() -> None:
+def next_promoted(pruner: Pruner, curves: Sequence[Curve], among: Sequence[int]) -> int | None:
+    return promoted(pruner, curves, among=frozenset(among), study_name="octmnist", epochs=EPOCHS)
+
+
+def test_a_pruned_candidate_is_promoted_once_the_cut_has_moved() -> None:
     asha = make_pruner("asha", epochs=EPOCHS)
     curves = [
         Curve(place=0, scores=dict.fromkeys(range(1, 10), 0.9), outcome="complete"),
         Curve(place=1, scores={1: 0.8}, outcome="pruned"),
         Curve(place=2, scores={1: 0.2}, outcome="pruned"),
     ]
-    assert promotable(asha, curves, study_name="octmnist", epochs=EPOCHS) == ()
-    more = [Curve(place=p, scores={1: 0.1}, outcome="pruned") for p in range(3, 6)]
-    assert promotable(asha, curves + more, study_name="octmnist", epochs=EPOCHS) == (1,)
+    assert next_promoted(asha, curves, range(3)) is None
+    curves += [Curve(place=p, scores={1: 0.1}, outcome="pruned") for p in range(3, 6)]
+    assert next_promoted(asha, curves, range(6)) == 1
+    assert next_promoted(asha, curves, [0, 2, 3]) is None
+
+
+@pytest.mark.parametrize("name", ["asha", "hyperband"])
+@unhurried
+@given(curves=populations())
+def test_the_promoted_candidate_is_one_that_the_pruner_keeps_and_none_is_passed_over(
+    name: str, curves: tuple[Curve, ...]
+) -> None:
+    pruner = make_pruner(name, epochs=EPOCHS)
+    keeps = {
+        own.place
+        for own in curves
+        if own.outcome == "pruned"
+        and not decide(pruner, own, [c for c in curves if c.place != own.place]).stop
+    }
+    found = next_promoted(pruner, curves, [curve.place for curve in curves])
+    assert found in keeps if keeps else found is None
 
 
 @pytest.mark.parametrize(
