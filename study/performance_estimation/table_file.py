@@ -95,7 +95,7 @@ def _read_arrays(path: Path) -> dict[str, Array]:
     damaged = (BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError)
     wrong = (AttributeError, TypeError, NotImplementedError, SyntaxError, MemoryError)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (*damaged, *wrong) as error:
         message = f"{path}: cannot be read as an .npz file ({error}); make or copy it again"

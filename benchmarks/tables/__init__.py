@@ -1,0 +1,1 @@
+"""Tabulated benchmarks: every candidate of a small space trained beforehand."""

@@ -1,0 +1,146 @@
+"""Train every candidate of a space with several seeds, and put what they reached into a table.
+
+    python -m benchmarks.tables.make SPACE.yaml --dataset octmnist --seeds 2
+
+Each seed is an ordinary study with the sampler ``grid``, called after the space and the seed: it
+can be cut off at any moment, and the same command goes on with it. When all are done, ``NAME.npz``
+is written beside the space; see docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from study.config import make_settings
+from study.errors import EvaluationError
+from study.records import TrialRecord
+from study.runner import run_study
+from study.search_space.loading import read_space_text, space_from_text
+from study.search_space.point import PointKey, point_key
+from study.search_space.space import SearchSpace
+from study.stopping import Stop, end_on_signals
+from study.surroundings import Place
+
+METRIC = "val_accuracy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is tabulated.
+
+    Args:
+        space: File of the space.
+        dataset: A MedMNIST flag, or a ``.npz`` in MedMNIST's layout.
+        seeds: Trainings of each candidate.
+        storage: Where the studies are kept.
+        workers: Processes.
+    """
+
+    space: Path
+    dataset: str
+    seeds: int
+    storage: str
+    workers: int
+
+
+def tabulate(order: Order, *, stop: Stop) -> Path | None:
+    """Train what is missing and write the table; None where a stop was asked for.
+
+    Raises:
+        StudyError: The space, the data or the storage cannot be used, or a training failed.
+    """
+    source, text = read_space_text(order.space)
+    space = space_from_text(text, source=source)
+    studies = []
+    for seed in range(order.seeds):
+        trials = _train_all(order, source, text, count=space.size() or 0, seed=seed, stop=stop)
+        if stop():
+            return None
+        studies.append(trials)
+    path = order.space.with_suffix(".npz")
+    out = io.BytesIO()
+    np.savez_compressed(out, **table_arrays(space, studies))  # type: ignore[arg-type]
+    path.write_bytes(out.getvalue())
+    return path
+
+
+def _train_all(
+    order: Order, source: str, text: str, *, count: int, seed: int, stop: Stop
+) -> tuple[TrialRecord, ...]:
+    settings = make_settings(
+        study=f"{order.space.stem}-{seed}",
+        space_name=source,
+        space_text=text,
+        dataset=order.dataset,
+        sampler="grid",
+        seed=seed,
+        trials=count,
+        keep="none",
+    )
+    place = Place(url=order.storage)
+    return run_study(settings, place, workers=order.workers, stop=stop, quiet=False).trials
+
+
+def table_arrays(
+    space: SearchSpace, studies: Sequence[Sequence[TrialRecord]]
+) -> dict[str, np.ndarray]:
+    """Return the arrays of a table, its rows in the order of the space.
+
+    Args:
+        space: The space; each study has a complete trial for each of its points.
+        studies: The trials of one study a seed.
+
+    Raises:
+        EvaluationError: A point has no complete trial.
+    """
+    found = [
+        {point_key(r.params): r for r in trials if r.state == "complete"} for trials in studies
+    ]
+    keys = [point_key(values) for values in space.points()]
+    rows = [[_record(key, trained) for trained in found] for key in keys]
+    curves = np.array([[[step[METRIC] for step in r.curve] for r in row] for row in rows])
+    ids = [row[0].candidate_id for row in rows]
+    macs = np.array([row[0].macs for row in rows])
+    return {
+        "values": curves[:, :, -1],
+        "curves": curves,
+        "cost": macs,
+        "twins": np.array([ids.index(name) for name in ids]),
+        "parameters": np.array([row[0].parameters for row in rows]),
+        "macs": macs,
+    }
+
+
+def _record(key: PointKey, trained: Mapping[PointKey, TrialRecord]) -> TrialRecord:
+    if key not in trained:
+        point = {name: value for name, _, value in key}
+        raise EvaluationError(f"no training of {point} is complete; a table needs all of them")
+    return trained[key]
+
+
+def main() -> None:
+    """Make the table that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Plain)
+    parser.add_argument(
+        "space", type=Path, help="YAML file; every parameter with countable values"
+    )
+    parser.add_argument("--dataset", default="octmnist", help="a flag, or a .npz file")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--storage", default="sqlite:///tables.db")
+    parser.add_argument("--workers", type=int, default=1)
+    stop = Stop()
+    with end_on_signals(stop):
+        path = tabulate(Order(**vars(parser.parse_args())), stop=stop)
+    print("interrupted; the same command goes on" if path is None else f"wrote {path}")
+
+
+_Plain = argparse.RawDescriptionHelpFormatter
+
+if __name__ == "__main__":
+    main()
