@@ -8,8 +8,10 @@ training that has run for an hour does not end because the server was restarted.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -73,6 +75,7 @@ class StudyStorage(RDBStorage):
         if sqlite:
             _make_sqlite_safe(self, read_only=read_only)
         self._patient = not sqlite
+        weakref.finalize(self, self.engine.dispose)  # connections are closed, not just forgotten
 
     def get_heartbeat_interval(self) -> int | None:
         """Return None: Optuna's own heartbeat ends for good when a connection is lost."""
@@ -200,3 +203,15 @@ def _make_sqlite_safe(storage: RDBStorage, *, read_only: bool) -> None:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     engine.dispose()
+    path = _file_of(engine)
+
+    @event.listens_for(engine, "do_connect")
+    def _(*_: Any) -> None:
+        if path is not None and not path.exists():  # SQLite would make a new, empty one
+            raise sqlite3.OperationalError(f"the file {path} has vanished")
+
+
+def _file_of(engine: Engine) -> Path | None:
+    """Return the file of an SQLite database; None where the URL is one of SQLite's own."""
+    name = engine.url.database
+    return None if name is None or name.startswith("file:") else Path(name).absolute()

@@ -8,10 +8,11 @@ from __future__ import annotations
 import difflib
 import errno
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from study.errors import StorageError
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 DEFAULT_URL = "sqlite:///study.db"
+_T = TypeVar("_T")
+
 DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
 
 
@@ -57,6 +60,25 @@ def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> 
         path = sqlite_path(url)
         opened = read_only_url(path) if path is not None and read_only else with_driver(url)
         return _CachedStorage(StudyStorage(opened, create=create, read_only=read_only))
+
+
+def when_reachable(open_: Callable[[], _T], *, give_up: Callable[[], bool]) -> _T:
+    """Open something in a storage, waiting a minute for a server that is just being restarted.
+
+    Raises:
+        StorageError: It cannot be opened.
+    """
+    from study.rdb import RECONNECT_SECONDS, RETRY_SECONDS, connection_lost
+
+    deadline = time.monotonic() + RECONNECT_SECONDS
+    while True:
+        try:
+            return open_()
+        except StorageError as error:
+            lost = error.__cause__ is not None and connection_lost(error.__cause__)
+            if not lost or give_up() or time.monotonic() > deadline:
+                raise
+            time.sleep(RETRY_SECONDS)
 
 
 def with_driver(url: str) -> str:
@@ -142,6 +164,7 @@ _REMEDIES: Mapping[str, str] = {
     "disk I/O error": "check the disk, and that its quota is not used up",
     "readonly database": "make the file and its folder writable",
     "database is locked": "another program holds the file; close it",
+    "has vanished": "put it back, or start a new study",
     "unable to open": "check that the folder exists and may be written to",
     "not a database": "the file is not SQLite; name another with --storage",
     "malformed": "the file is damaged; restore a copy",

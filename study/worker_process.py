@@ -18,12 +18,14 @@ def main() -> int:
     stop = Stop(parent=os.getppid())
     with stop_on_signals(stop):
         from study.runner import work_on
+        from study.storage import when_reachable
         from study.stored_study import open_study
         from study.workers import read_orders
 
         name, place = read_orders()
         try:
-            result = work_on(open_study(name, place.url), place, stop=stop)
+            stored = when_reachable(lambda: open_study(name, place.url), give_up=stop)
+            result = work_on(stored, place, stop=stop)
         except StudyError as error:
             print(json.dumps({"error": str(error)}))  # noqa: T201
             return error.exit_code

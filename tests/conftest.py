@@ -1,0 +1,28 @@
+"""What the tests of whole studies share: a real SQLite file, a real PostgreSQL server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.postgres_server import Server, missing, postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """Start one server for all tests that do not stop it."""
+    if (reason := missing()) is not None:
+        pytest.skip(reason)
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a new storage, once a file and once a database of a server."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/study.db"
+    server: Server = request.getfixturevalue("postgres_server")
+    return server.new_database()

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from study.errors import StorageError
+from study.storage import open_storage, redacted
+
+SECRET = "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("study.db", "is not a URL; for a file write sqlite:///study.db"),
+        ("postgre://h/d", "no database is called 'postgre'; did you mean 'postgresql'?"),
+        ("sqlit:///x.db", "did you mean 'sqlite'?"),
+        ("mongodb://h/d", "known are sqlite, postgresql, mysql, mariadb"),
+        ("sqlite://", "names no file; write sqlite:///study.db"),
+        ("sqlite:///", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+        ("sqlite:///nowhere/there/x.db", "the folder nowhere/there does not exist; make it"),
+        (f"mysql://user:{SECRET}@127.0.0.1/d", "its database driver is not installed"),
+        (f"postgresql+asyncpgx://user:{SECRET}@h/d", "check the storage"),
+        (f"postgresql://user:{SECRET}@@127.0.0.1/d", "more than one '@'"),
+    ],
+)
+def test_a_url_that_is_none_gives_one_clear_line(url: str, said: str) -> None:
+    with pytest.raises(StorageError) as raised:
+        open_storage(url, create=True)
+    text = str(raised.value)
+    assert said in text
+    assert SECRET not in text
+    assert "\n" not in text
+
+
+def test_a_folder_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="is a folder; name a file in it"):
+        open_storage(f"sqlite:///{tmp_path}", create=True)
+    with pytest.raises(StorageError, match=r"there is no file .*start a study with 'run'"):
+        open_storage(f"sqlite:///{tmp_path}/x.db")
+    assert not (tmp_path / "x.db").exists()
+
+
+@pytest.mark.parametrize(
+    "form", ["sqlite:///{}", "sqlite+pysqlite:///{}", "sqlite:///{}?timeout=9"]
+)
+def test_every_form_of_an_sqlite_url_opens_its_file(tmp_path: Path, form: str) -> None:
+    open_storage(form.format(tmp_path / "x.db"), create=True)
+    assert (tmp_path / "x.db").is_file()
+
+
+def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(
+        StorageError, match=r"user:\*\*\*@.*start the server, or correct"
+    ) as raised:
+        open_storage(f"postgresql://user:{SECRET}@127.0.0.1:{port}/d", create=True)
+    assert SECRET not in str(raised.value)
+
+
+def test_a_server_that_answers_nothing_is_given_up_in_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("study.rdb.CONNECT_SECONDS", 2)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"postgresql://user:{SECRET}@127.0.0.1:{silent.getsockname()[1]}/d"
+        with pytest.raises(StorageError, match="check that the server runs and can be reached"):
+            open_storage(url, create=True)
+    assert threading.active_count() < 20
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://user:{SECRET}@host/db",
+        f"postgresql+psycopg://user:{SECRET}@host:5432/db?sslmode=require",
+        f"postgresql://user:{SECRET}/with/slashes@host/db",
+        f"postgresql://user:a@{SECRET}@host/db",
+        f"postgresql://host/db?user=user&password={SECRET}",
+        f"mysql+pymysql://user:{SECRET}@host/db",
+    ],
+)
+def test_a_password_is_never_shown(url: str) -> None:
+    assert SECRET not in redacted(url)
+    assert "host" in redacted(url)
