@@ -19,6 +19,7 @@ from study.observations import below_zero
 from study.performance_estimation.estimator import Estimator, Fidelity
 from study.performance_estimation.estimators import EstimatorSetup, make_estimator
 from study.performance_estimation.failures import Interrupted
+from study.performance_estimation.latency import METRIC, WithLatency
 from study.planned_source import PlannedSource
 from study.points import points_of
 from study.preparing import POLICIES, preparation, sampler_name
@@ -48,6 +49,7 @@ def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
     identify = points_of(settings, image).identify
     making = estimator_setup(stored, place, stop=stop)
     estimator = make_estimator(settings.estimator, making)
+    scoring = with_costs(estimator, settings, making)
 
     def alive() -> None:
         ledger.tick()
@@ -63,7 +65,9 @@ def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
         source=source,
         prepare=preparation(estimator, source, stored.study, alive=alive),
         setup=replace(
-            _trial_setup(stored, estimator, trials, identify=identify), worker=who, alive=alive
+            _trial_setup(stored, scoring, trials, identify=identify),
+            worker=who,
+            alive=alive,
         ),
         trials=trials,
         budget=settings.budget,
@@ -103,6 +107,14 @@ def estimator_setup(stored: StoredStudy, place: Place, *, stop: Stop) -> Estimat
         seeds_apart=settings.plan is not None,
         interrupted=stop,
     )
+
+
+def with_costs(estimator: Estimator, settings: StudySettings, setup: EstimatorSetup) -> Estimator:
+    """Return the estimator, with the latency measured too where that is an objective."""
+    if all(measure.key != METRIC for measure in settings.measures):
+        return estimator
+    assert setup.device is not None
+    return WithLatency(estimator=estimator, image=setup.image, device=setup.device)
 
 
 def _trial_setup(

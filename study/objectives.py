@@ -45,7 +45,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         "macs": Measure(key="macs", maximise=False, meaning="multiply-accumulates an image"),
         "parameters": Measure(key="parameters", maximise=False, meaning="trainable numbers"),
         "latency": Measure(
-            key="latency_ms", maximise=False, meaning="milliseconds an image on this device"
+            key="latency_ms", maximise=False, meaning="milliseconds for one image on this device"
         ),
         **{name: _proxy(name) for name in ("synflow", "jacob_cov", "naswot", "grad_norm", "snip")},
     }

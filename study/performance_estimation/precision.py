@@ -66,13 +66,14 @@ def _seconds(network: nn.Module, dtype: torch.dtype, device: torch.device) -> fl
     images = images.contiguous(memory_format=torch.channels_last)
     labels = torch.zeros(_IMAGES, dtype=torch.int64, device=device)
     clock = time.thread_time if device.type == "cpu" else time.perf_counter
-    _wait(device)
+    wait_for(device)
     start = clock()
     F.cross_entropy(network(images).float(), labels).backward()  # type: ignore[no-untyped-call]
-    _wait(device)
+    wait_for(device)
     return clock() - start
 
 
-def _wait(device: torch.device) -> None:
+def wait_for(device: torch.device) -> None:
+    """Return once the device has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -19,6 +19,7 @@ _ACRONYMS = {
     "ece": "ECE",
     "conv_macs": "Convolution MACs",
     "train_loss": "Training loss",
+    "latency_ms": "Latency, ms",
 }
 _COUNTS = frozenset({"parameters", "macs", "conv_macs"})
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
