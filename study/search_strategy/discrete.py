@@ -17,6 +17,8 @@ from study.search_space.parameter import snap
 from study.search_space.space import (
     AnyParameter,
     CategoricalParameter,
+    FloatParameter,
+    IntParameter,
     SearchSpace,
     bins,
     same_value,
@@ -142,13 +144,18 @@ class DiscreteSpace:
         return changed
 
 
+def in_logarithm(parameter: IntParameter | FloatParameter) -> bool:
+    """Tell whether a range is so wide that its values are compared by their logarithms."""
+    return parameter.log or (parameter.low > 0 and parameter.high / parameter.low >= WIDE)
+
+
 def moved(parameter: AnyParameter, value: Value, rng: np.random.Generator) -> Value:
     """Return a value a small normal step away, in the logarithm where the range is wide."""
     if isinstance(parameter, CategoricalParameter):
         return value
     low, high = float(parameter.low), float(parameter.high)
     step = STEP * float(rng.normal())
-    if parameter.log or (low > 0 and high / low >= WIDE):
+    if in_logarithm(parameter):
         number = float(value) * math.exp(step * math.log(high / low))
     else:
         number = float(value) + step * (high - low)

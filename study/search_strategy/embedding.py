@@ -20,11 +20,9 @@ import numpy as np
 
 from study.search_space.candidate import Value, Values
 from study.search_space.space import AnyParameter, CategoricalParameter, SearchSpace
+from study.search_strategy.discrete import in_logarithm
 
 Array = np.ndarray
-
-WIDE = 10.0
-"""A range of ten to one or more is measured in the logarithm, as ``bins`` cuts it."""
 
 
 class Embedding:
@@ -73,7 +71,7 @@ class _Numbers:
             self._knots = sorted(float(choice) for choice in parameter.choices)
         else:
             low, high = float(parameter.low), float(parameter.high)
-            self._log = parameter.log or (low > 0 and high / low >= WIDE)
+            self._log = in_logarithm(parameter)
             self._knots = [math.log(low), math.log(high)] if self._log else [low, high]
         self._places = np.linspace(0.0, 1.0, len(self._knots))
 

@@ -2,6 +2,10 @@
 
 From the best of a few random points go to the first better one among those that differ in one
 choice; where none is better, start again from a random point.
+
+Neighbours are tried in shuffled order, but a change that failed lately waits for those that were
+not tried or failed longer ago (after Bentley's don't-look bits, 1992): what did not help a point
+will seldom help the next one, which differs in one choice.
 """
 
 from __future__ import annotations
@@ -10,8 +14,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from study.search_space.candidate import Value
+from study.search_space.candidate import Value, Values
 from study.search_space.point import PointKey, point_key
+from study.search_space.space import same_value
 from study.search_strategy.discrete import DiscreteSpace
 from study.search_strategy.fold import Fold
 from study.search_strategy.history import (
@@ -23,7 +28,9 @@ from study.search_strategy.history import (
 )
 from study.search_strategy.sampler_spec import Chosen, Setup
 
-RESTART = "restart"
+CENTRE, RESTART = "centre", "restart"
+Change = tuple[str, bool, Value]
+"""A parameter and the value it got; ``True`` is not ``1``."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,14 +41,16 @@ class _Climb:
         seen: Observations so far.
         centre: The point whose neighbours are tried.
         tried: Every point tried so far.
+        failed: When each change last made a point no better, counted in observations.
     """
 
     seen: int = 0
     centre: Observation | None = None
     tried: set[PointKey] = field(default_factory=set)
+    failed: dict[Change, int] = field(default_factory=dict)
 
     def copy(self) -> _Climb:
-        return replace(self, tried=self.tried.copy())
+        return replace(self, tried=self.tried.copy(), failed=self.failed.copy())
 
 
 class LocalSearch:
@@ -60,15 +69,19 @@ class LocalSearch:
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return an untried neighbour of the centre, or a random point to start from."""
         climb = self._climb.over(history.observations)
-        if climb.centre is None or climb.seen < self._start:
+        centre = climb.centre
+        if centre is None or climb.seen < self._start:
             return Proposal(values=self._space.sample(rng))
         running = {point_key(values) for values in history.running}
-        around = self._neighbours(climb.centre)
-        for index in rng.permutation(len(around)):  # anew for every draw, so all are alike likely
-            key = point_key(around[index])
-            if key not in climb.tried and key not in running and self._allows(around[index]):
-                return Proposal(values=around[index], notes={"centre": climb.centre.number})
-        return Proposal(values=self._space.sample(rng), notes={RESTART: climb.centre.number})
+        around = self._neighbours(centre)
+        failed = [climb.failed.get(_change(centre.values, point), -1) for point in around]
+        shuffled = rng.permutation(len(around)).tolist()
+        for index in sorted(shuffled, key=lambda i: failed[i]):
+            point = around[index]
+            key = point_key(point)
+            if key not in climb.tried and key not in running and self._allows(point):
+                return Proposal(values=point, notes={CENTRE: centre.number})
+        return Proposal(values=self._space.sample(rng), notes={RESTART: centre.number})
 
     def _neighbours(self, centre: Observation) -> list[dict[str, Value]]:
         """Return the points around a centre, the same at every call."""
@@ -83,6 +96,16 @@ class LocalSearch:
         centre = climb.centre
         if centre is None or merit(observation) > merit(centre) or _restarts(observation, centre):
             climb.centre = observation
+        elif observation.notes.get(CENTRE) == centre.number:
+            climb.failed[_change(centre.values, observation.values)] = climb.seen
+
+
+def _change(before: Values, after: Values) -> Change:
+    """Return the first parameter of a neighbour that differs; what it opens comes after it."""
+    for name, value in after.items():
+        if name not in before or not same_value(before[name], value):
+            return (name, isinstance(value, bool), value)
+    return ("", False, False)
 
 
 def _restarts(observation: Observation, centre: Observation) -> bool:

@@ -1,8 +1,8 @@
 """Optuna's samplers as strategies: rebuilt for every proposal, shown the history, asked once.
 
 A fresh sampler whose generator is derived from the place has nothing to lose in a crash, so the
-answer is the same after a restart and in any process. What NSGA-II keeps in the storage, the
-generation of every trial, follows from the order of the trials.
+answer is the same after a restart and in any process. Samplers that keep their state in the
+storage would find none: ``nsga2`` and ``cmaes`` are the project's own.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 import optuna
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.trial import FrozenTrial
 
 from study.search_space.candidate import Value
@@ -100,3 +100,22 @@ def tpe(setup: Setup, chosen: Chosen) -> OptunaStrategy:
             )
 
     return OptunaStrategy(build, setup, failed_as_worst=setup.objectives > 1)
+
+
+def gp(setup: Setup, chosen: Chosen) -> OptunaStrategy:
+    """Return Optuna's Gaussian process with expected improvement.
+
+    Its kernel is fitted from the start at every ask; what Optuna keeps from ask to ask would make
+    the answer depend on the process.
+    """
+
+    def build(seed: int) -> BaseSampler:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return GPSampler(
+                seed=seed,
+                n_startup_trials=int(chosen["n_startup_trials"]),
+                warn_independent_sampling=False,
+            )
+
+    return OptunaStrategy(build, setup, failed_as_worst=True)

@@ -12,6 +12,7 @@ The reward is the trial's rank among the distinct candidates so far, which suits
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -24,11 +25,10 @@ from study.search_strategy.history import (
     Observation,
     Proposal,
     generator,
-    rank_quantiles,
+    merit,
 )
 from study.search_strategy.sampler_spec import Chosen, Setup
 
-Array = np.ndarray
 State = tuple[int, int, int]
 """Parameter to choose for, parameter chosen before it and its choice; (-1, 0) for none."""
 Path = tuple[tuple[State, int], ...]
@@ -80,41 +80,52 @@ class Memory:
 
     Args:
         paths: The path of every distinct candidate, in the order of their first trials.
-        firsts: The first trial of each.
+        merits: Merit of the first trial of each.
+        order: The merits in rising order.
         index: Index of each candidate in ``paths``.
         trials: Trials so far, repeats included.
         values: For every state met so far, one number a choice.
     """
 
     paths: list[Path] = field(default_factory=list)
-    firsts: list[Observation] = field(default_factory=list)
+    merits: list[tuple[float, ...]] = field(default_factory=list)
+    order: list[tuple[float, ...]] = field(default_factory=list)
     index: dict[str, int] = field(default_factory=dict)
     trials: int = 0
-    values: dict[State, Array] = field(default_factory=dict)
+    values: dict[State, list[float]] = field(default_factory=dict)
+
+    def reward(self, index: int) -> float:
+        """Return the rank quantile of a candidate among all: 1 for the best, 0 for the worst."""
+        if len(self.order) == 1:
+            return FIRST_VALUE
+        low = bisect.bisect_left(self.order, self.merits[index])
+        high = bisect.bisect_right(self.order, self.merits[index])
+        return (low + high - 1) / (2 * (len(self.order) - 1))
 
     def copy(self) -> Memory:
         """Return a copy that later steps do not change."""
         return Memory(
             paths=self.paths.copy(),
-            firsts=self.firsts.copy(),
+            merits=self.merits.copy(),
+            order=self.order.copy(),
             index=self.index.copy(),
             trials=self.trials,
-            values={state: array.copy() for state, array in self.values.items()},
+            values={state: row.copy() for state, row in self.values.items()},
         )
 
 
-Backup = Callable[[dict[State, Array], Path, float, float], None]
+Backup = Callable[[dict[State, list[float]], Path, float, float], None]
 """Values, path, reward and step size: moves the values along one trial's path."""
 
 
-def monte_carlo(values: dict[State, Array], path: Path, reward: float, alpha: float) -> None:
+def monte_carlo(values: dict[State, list[float]], path: Path, reward: float, alpha: float) -> None:
     """Move the value of every choice towards the trial's reward."""
     for state, choice in path:
         row = values[state]
         row[choice] += alpha * (reward - row[choice])
 
 
-def bellman(values: dict[State, Array], path: Path, reward: float, alpha: float) -> None:
+def bellman(values: dict[State, list[float]], path: Path, reward: float, alpha: float) -> None:
     """Move each value, last choice first, towards the best value of the state that followed.
 
     Equation 3 of the paper with a discount of 1; only the last choice sees the reward.
@@ -123,7 +134,7 @@ def bellman(values: dict[State, Array], path: Path, reward: float, alpha: float)
     for state, choice in reversed(path):
         row = values[state]
         row[choice] += alpha * (target - row[choice])
-        target = float(row.max())
+        target = max(row)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,23 +180,23 @@ class QLearning:
             if row is None or rng.random() < epsilon:
                 choice = int(rng.integers(count))
             else:
-                choice = int(rng.choice(np.flatnonzero(row == row.max())))
+                best = [c for c, value in enumerate(row) if value == max(row)]
+                choice = best[int(rng.integers(len(best)))]
             taken.append(Step(node=node, choice=choice))
             return choice
 
         return Proposal(values=self._space.walk(choose), notes={"epsilon": round(epsilon, 6)})
 
-    def action_values(self, observations: tuple[Observation, ...]) -> dict[State, Array]:
+    def action_values(self, observations: tuple[Observation, ...]) -> dict[State, list[float]]:
         """Return what each choice is worth after these observations."""
         return self._memory.over(observations).values
 
     def _learn(self, memory: Memory, observation: Observation) -> None:
         rule, newest = self._rule, self._remember(memory, observation)
-        rewards = rank_quantiles(memory.firsts)
         rng = generator(self._seed, "replay", memory.trials)
         replayed = rng.integers(len(memory.paths), size=rule.replays)
         for index in (newest, *replayed.tolist()):
-            rule.backup(memory.values, memory.paths[index], rewards[index], rule.alpha)
+            rule.backup(memory.values, memory.paths[index], memory.reward(index), rule.alpha)
 
     def _remember(self, memory: Memory, observation: Observation) -> int:
         """Return the index of the observation's candidate, kept if it is new."""
@@ -197,10 +208,11 @@ class QLearning:
         for state, _ in path:
             if state not in memory.values:
                 count = len(self._space.choices[state[0]])
-                memory.values[state] = np.full(count, FIRST_VALUE)
+                memory.values[state] = [FIRST_VALUE] * count
         memory.index[identity] = len(memory.paths)
         memory.paths.append(path)
-        memory.firsts.append(observation)
+        memory.merits.append(merit(observation))
+        bisect.insort(memory.order, memory.merits[-1])
         return memory.index[identity]
 
 

@@ -7,10 +7,12 @@ from types import MappingProxyType
 
 from study.errors import SettingsError
 from study.options import Option, Options, parse_choice
+from study.search_strategy.cma_es import cma_es, refuse_cmaes, warn_cmaes
 from study.search_strategy.evolution import evolution
 from study.search_strategy.fixed_sequence import grid, quasi_random, refuse_grid
 from study.search_strategy.history import Strategy
 from study.search_strategy.local_search import local_search
+from study.search_strategy.nsga2 import nsga2
 from study.search_strategy.q_learning import metaqnn, q_learning
 from study.search_strategy.random_search import RandomSearch
 from study.search_strategy.reinforce import reinforce
@@ -25,6 +27,26 @@ def _tpe(setup: Setup, chosen: Chosen) -> Strategy:
     from study.search_strategy.optuna_strategy import tpe
 
     return tpe(setup, chosen)
+
+
+def _gp(setup: Setup, chosen: Chosen) -> Strategy:
+    from study.search_strategy.optuna_strategy import gp
+
+    return gp(setup, chosen)
+
+
+def _warn_gp(setup: Setup) -> str | None:
+    if setup.prunes():
+        return "gp: learns from complete trials only, pruned ones are lost on it; try auto"
+    if setup.conditional():
+        return "gp: conditional parameters are drawn at random, it cannot learn them; try auto"
+    return None
+
+
+def _reinforce_zoph(setup: Setup, chosen: Chosen) -> Strategy:
+    from study.search_strategy.reinforce_zoph import reinforce_zoph
+
+    return reinforce_zoph(setup, chosen)
 
 
 def _surrogate(setup: Setup, chosen: Chosen) -> Strategy:
@@ -84,11 +106,59 @@ SAMPLERS: Mapping[str, SamplerSpec] = MappingProxyType(
                 constant_liar=_switch("true", "keep away from candidates in training"),
             ),
         ),
+        "gp": SamplerSpec(
+            meaning="Optuna's Gaussian process; for small spaces without conditions or pruning",
+            build=_gp,
+            multi_objective=True,
+            warn=_warn_gp,
+            options=_options(
+                n_startup_trials=Option(
+                    default=10, low=1, meaning="random trials first (Optuna's default)"
+                ),
+            ),
+        ),
+        "cmaes": SamplerSpec(
+            meaning="CMA-ES with margin, for spaces of numbers; choices are drawn at random",
+            build=cma_es,
+            refuse=refuse_cmaes,
+            warn=warn_cmaes,
+            options=_options(
+                population=Option(
+                    default=0, low=0, high=100_000, meaning="a generation; 0: by dimension"
+                )
+            ),
+        ),
+        "nsga2": SamplerSpec(
+            meaning="NSGA-II, a population along the front of several objectives",
+            build=nsga2,
+            multi_objective=True,
+            options=_options(
+                population=Option(
+                    default=0,
+                    low=0,
+                    high=100_000,
+                    meaning="a generation; 0: a tenth of the budget",
+                )
+            ),
+        ),
         "reinforce": SamplerSpec(
             meaning="policy gradient with a softmax for each parameter; learns within 50 trials",
             build=reinforce,
             options=_options(
                 step=Option(default=0.3, low=1e-6, high=100.0, meaning="learning rate"),
+                entropy=Option(
+                    default=0.0, low=0.0, high=10.0, meaning="weight of an entropy bonus"
+                ),
+            ),
+        ),
+        "reinforce:zoph": SamplerSpec(
+            meaning="policy gradient as published, with an LSTM; meant for thousands of trials",
+            build=_reinforce_zoph,
+            options=_options(
+                step=Option(default=6e-4, low=1e-9, high=1.0, meaning="Adam's learning rate"),
+                decay=Option(
+                    default=0.99, low=0.0, high=1.0, meaning="memory of the average reward"
+                ),
                 entropy=Option(
                     default=0.0, low=0.0, high=10.0, meaning="weight of an entropy bonus"
                 ),

@@ -1,0 +1,134 @@
+"""What it costs to ask a sampler for the next candidate, after so many trials.
+
+    python -m benchmarks.ask_cost                           # every sampler but gp, 1,000 trials
+    python -m benchmarks.ask_cost --space seed --trials 100 gp auto
+
+The history is as the runner makes it: rebuilt for every ask, equal to the last but not the same
+objects, with one new trial each time. Random candidates with a closed-form score stand for trained
+ones, a tenth of them pruned and a twentieth failed. ``first`` is the ask of a new process, which
+has the whole history to read; ``median`` and ``worst`` are of the asks after it. ``gp`` has to be
+named: after 1,000 trials one of its asks takes minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from study.errors import SettingsError
+from study.search_space.candidate import ImageFormat, Values
+from study.search_space.loading import load_space
+from study.search_space.resolve import candidate_id
+from study.search_space.space import SearchSpace
+from study.search_strategy.history import Exhausted, History, Observation, generator
+from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.samplers import SAMPLERS, make_strategy
+
+IMAGE = ImageFormat()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskCost:
+    """Milliseconds of the asks of one sampler.
+
+    Args:
+        first: The ask that reads the whole history.
+        later: Those after it, one new trial each.
+    """
+
+    first: float
+    later: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Median of the later asks."""
+        return statistics.median(self.later)
+
+
+def ask_cost(sampler: str, space: SearchSpace, *, trials: int, asks: int) -> AskCost:
+    """Return what a sampler takes for the asks before and after ``trials`` trials.
+
+    Args:
+        sampler: As given to ``--sampler``.
+        space: The search space.
+        trials: Trials known at the first ask.
+        asks: Further asks, one new trial each.
+
+    Raises:
+        SettingsError: The sampler does not fit the space.
+    """
+    setup = Setup(space=space, budget=trials + asks, image=IMAGE)
+    strategy = make_strategy(sampler, setup)
+    history = closed_form_history(space, trials=trials + asks)
+    milliseconds = []
+    for known in range(trials, trials + asks + 1):
+        fresh = tuple(replace(o, values=dict(o.values)) for o in history[:known])
+        asked = History(space=space, observations=fresh, place=known, budget=setup.budget)
+        start = time.perf_counter()
+        try:
+            strategy.propose(asked, generator(0, "draw", known, 0))
+        except Exhausted:
+            break
+        milliseconds.append(1000 * (time.perf_counter() - start))
+    first, *later = milliseconds
+    return AskCost(first=first, later=tuple(later))
+
+
+def closed_form_history(space: SearchSpace, *, trials: int) -> tuple[Observation, ...]:
+    """Return random candidates with scores that depend smoothly on every parameter."""
+    rng = np.random.default_rng(0)
+    weights = {parameter.name: rng.normal(size=2) for parameter in space.parameters}
+    return tuple(_observation(n, space.sample(rng), weights, space) for n in range(trials))
+
+
+def _observation(
+    number: int, values: Values, weights: dict[str, np.ndarray], space: SearchSpace
+) -> Observation:
+    score = 0.0
+    for name, value in values.items():
+        shown = np.log1p(abs(value)) if isinstance(value, int | float) else len(str(value))
+        score += float(weights[name] @ np.array([np.sin(shown), np.cos(shown)]))
+    outcome = "failed" if number % 20 == 7 else "pruned" if number % 10 == 3 else "complete"
+    return Observation(
+        number=number,
+        values=values,
+        outcome=outcome,  # type: ignore[arg-type]
+        scores=() if outcome == "failed" else (score,),
+        step=1 + number % 3,
+        candidate_id=candidate_id(space.candidate(values), IMAGE),
+    )
+
+
+def _row(sampler: str, space: SearchSpace, *, trials: int, asks: int) -> str:
+    try:
+        cost = ask_cost(sampler, space, trials=trials, asks=asks)
+    except SettingsError as error:
+        return f"{sampler:20} {error}"
+    worst = max(cost.later)
+    return f"{sampler:20} {cost.median:10.2f} {worst:10.1f} {cost.first:12.0f}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print one row a sampler."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "samplers", nargs="*", default=[s for s in SAMPLERS if s != "gp"], metavar="sampler"
+    )
+    parser.add_argument("--space", default="stages", help="a shipped space or a file")
+    parser.add_argument("--trials", type=int, default=1000, help="trials known")
+    parser.add_argument("--asks", type=int, default=21, help="asks measured")
+    chosen = parser.parse_args(arguments)
+    space = load_space(chosen.space)
+    print(f"{space.name}, {len(space.parameters)} parameters, {chosen.trials} trials known")
+    print(f"{'sampler':20} {'median ms':>10} {'worst ms':>10} {'first ask ms':>12}")
+    for sampler in chosen.samplers:
+        print(_row(sampler, space, trials=chosen.trials, asks=chosen.asks), flush=True)
+
+
+if __name__ == "__main__":
+    main()
