@@ -178,6 +178,7 @@ def test_lower_fidelities_are_settings_of_their_study() -> None:
         ({"sample": 29}, "a sample of 29 candidates is too small: rank correlations"),
         ({"seeds": 1}, "--seeds 1: how well an estimator can rank at all"),
         ({"estimators": (PERFECT, PERFECT)}, "is named twice"),
+        ({"base": settings(estimator="synflow", objectives=("synflow",))}, "no full training"),
     ],
 )
 def test_what_no_report_can_be_made_of_is_refused(

@@ -21,6 +21,8 @@ from study.records import TrialRecord
 from study.search_space.candidate import Values
 
 FEWEST_SEEDS = 2
+YARDSTICKS = ("train", "synthetic")
+"""What a full training may be: estimators that answer anew for every seed."""
 
 FIDELITY: Options = MappingProxyType(
     {
@@ -52,9 +54,15 @@ class TrustPlan:
         """Refuse what no report can be made of.
 
         Raises:
-            SettingsError: Too few candidates or seeds, or an estimator named twice.
+            SettingsError: Too few candidates or seeds, another yardstick than ``YARDSTICKS``, or
+                an estimator named twice.
         """
         check_sample_size(self.sample)
+        if self.base.estimator.partition(",")[0] not in YARDSTICKS:
+            raise SettingsError(
+                f"--yardstick {self.base.estimator}: no full training; "
+                f"write {' or '.join(YARDSTICKS)}"
+            )
         if self.seeds < FEWEST_SEEDS:
             raise SettingsError(
                 f"--seeds {self.seeds}: how well an estimator can rank at all is told by a second "
