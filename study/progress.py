@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from study.config import StudySettings
 from study.lifecycle import Standing, standing
 from study.records import TrialRecord, ranked
-from study.report.formats import duration, measure
-from study.report.words import seed_line, state_words
+from study.report.formats import counted, duration
+from study.report.standing import pareto_front
+from study.report.summary import Objective
+from study.report.words import headline_choices, state_words
 
 if TYPE_CHECKING:
     import optuna
@@ -63,17 +65,18 @@ class Lines:
         if self._shown is None:  # what was there before is not news
             self._shown = {record.number for record in ended}
             return
-        for record in ended:
-            if record.number not in self._shown:
-                self._shown.add(record.number)
-                print(self._line(record, state), file=self._out, flush=True)
+        news = [record for record in ended if record.number not in self._shown]
+        finished = {state.latest[place].number for place in state.finished}
+        for record in sorted(news, key=lambda r: (r.finished is None, r.finished, r.number)):
+            self._shown.add(record.number)
+            print(self._line(record, len(finished & self._shown)), file=self._out, flush=True)
 
-    def _line(self, record: TrialRecord, state: Standing) -> str:
+    def _line(self, record: TrialRecord, finished: int) -> str:
         total = self._settings.trials
-        done = f"{len(state.finished)}" + (f"/{total}" if total else "")
+        done = f"{finished}" + (f"/{total}" if total else "")
         metric = self._settings.measures[0].key
         outcome = "" if record.state == "complete" else f" ({state_words(record)})"
-        words = seed_line(record, self._parameters, metric)
+        words = headline_choices(record, self._parameters, metric)
         return f"[{done}] trial {record.number}: {words}{outcome}, {record.seconds:.1f} s"
 
     def close(self) -> None:
@@ -94,7 +97,7 @@ class Live:
         from rich.live import Live as RichLive
 
         self._settings, self._parameters, self._epochs = settings, parameters, epochs
-        self._start, self._before = time.monotonic(), -1
+        self._clock = RemainingTime(settings.trials, epochs)
         self._live = RichLive(console=Console(stderr=True), refresh_per_second=4, transient=True)
         self._live.start()
 
@@ -105,34 +108,78 @@ class Live:
         from rich.text import Text
 
         done, total = len(state.finished), self._settings.trials
-        if self._before < 0:
-            self._before = done
         bar = ProgressBar(total=total or max(done, 1), completed=done, width=40)
         self._live.update(Group(bar, Text("\n".join(self._lines(records, state, done)))))
 
     def _lines(self, records: Sequence[TrialRecord], state: Standing, done: int) -> list[str]:
         total = self._settings.trials
-        lines = [f"{done} of {total} trials" if total else f"{done} trials", self._left(done)]
-        for place in state.running:
-            record = state.latest[place]
-            lines.append(f"trial {record.number}: epoch {len(record.intermediate)}/{self._epochs}")
-        best = ranked(records, maximise=self._settings.measures[0].maximise)[:1]
-        metric = self._settings.measures[0].key
-        if best and best[0].value is not None and len(self._settings.measures) == 1:
-            words = seed_line(best[0], self._parameters, metric)
-            lines.append(f"best {measure(metric, best[0].value)}: trial {best[0].number}: {words}")
-        return [line for line in lines if line]
+        running = [state.latest[place] for place in state.running]
+        lines = [
+            f"{done} of {total} trials" if total else f"{done} trials",
+            self._clock.words(done, running, now=time.monotonic()),
+        ]
+        for record in running:
+            lines.append(f"trial {record.number}: epoch {epochs_done(record)}/{self._epochs}")
+        return [*lines, *self._best(records)]
 
-    def _left(self, done: int) -> str:
-        total, new = self._settings.trials, done - self._before
-        passed = time.monotonic() - self._start
-        if not total or new < 1:
-            return f"running for {duration(passed)}"
-        return f"about {duration(passed / new * (total - done))} left"
+    def _best(self, records: Sequence[TrialRecord]) -> list[str]:
+        measures = self._settings.measures
+        if len(measures) > 1:
+            objectives = [
+                Objective(metric=m.key, direction=d)
+                for m, d in zip(measures, self._settings.directions, strict=True)
+            ]
+            front = pareto_front(records, objectives)
+            return [f"{counted(len(front), 'candidate')} on the Pareto front"] if front else []
+        best = ranked(records, maximise=measures[0].maximise)[:1]
+        if not best:
+            return []
+        words = headline_choices(best[0], self._parameters, measures[0].key)
+        return [f"best, trial {best[0].number}: {words}"]
 
     def close(self) -> None:
         """See ``Progress``."""
         self._live.stop()
+
+
+def epochs_done(record: TrialRecord) -> int:
+    """Return the epochs that a running trial has behind it."""
+    return max(len(record.intermediate), int(record.epochs))
+
+
+class RemainingTime:
+    """Tells how long a study will still run, from how fast its trials and epochs went by.
+
+    The clock starts when the first trial runs: what a process needs to start up says nothing.
+
+    Args:
+        total: Trials that the study shall have; None where other limits end it.
+        epochs: Epochs of a full training.
+    """
+
+    def __init__(self, total: int | None, epochs: int) -> None:
+        self._total, self._epochs = total, epochs
+        self._start: tuple[float, float] | None = None
+
+    def words(self, done: int, running: Sequence[TrialRecord], *, now: float) -> str:
+        """Return the time left, or what there is to say instead.
+
+        Args:
+            done: Finished trials.
+            running: Those that are being trained.
+            now: Of a clock that never goes back, in seconds.
+        """
+        share = sum(min(1.0, epochs_done(record) / self._epochs) for record in running)
+        units = done + share
+        if self._start is None:
+            if not running:
+                return "starting"
+            self._start = now, units
+        since, before = self._start
+        if not self._total or units <= before:
+            return f"running for {duration(now - since)}"
+        left = (now - since) / (units - before) * max(self._total - units, 0.0)
+        return f"about {duration(left)} left"
 
 
 def choose_progress(

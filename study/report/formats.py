@@ -17,6 +17,7 @@ _ACRONYMS = {
     "macs": "MACs",
     "auc": "AUC",
     "ece": "ECE",
+    "cpu": "CPU",
     "conv_macs": "Convolution MACs",
     "train_loss": "Training loss",
     "latency_ms": "Latency, ms",

@@ -10,6 +10,8 @@ from study.report.formats import headline, listed, metric_words, percent
 from study.report.summary import StudySummary
 
 MOST_BARS = 15
+_ROOM = 1.25
+"""The axis goes on so far beyond the longest bar, for the number behind it."""
 
 
 def importance(summary: StudySummary) -> Figure | None:
@@ -19,7 +21,11 @@ def importance(summary: StudySummary) -> Figure | None:
         return None
     ordered = sorted(shares.items(), key=lambda pair: (-pair[1], pair[0]))[:MOST_BARS]
     plot = blank(
-        x=axis("Share of the variation explained", tickformat=".0%", rangemode="tozero"),
+        x=axis(
+            "Share of the variation explained",
+            tickformat=".0%",
+            range=[0, _ROOM * max(share for _, share in ordered) or 1.0],
+        ),
         y=axis(autorange="reversed", showgrid=False),
         height=110 + 30 * len(ordered),
         bargap=0.35,
