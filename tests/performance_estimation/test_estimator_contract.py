@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
+from study.data.dataset import SearchData
+from study.objectives import MEASURES
 from study.performance_estimation.checkpoint import Checkpoint
-from study.performance_estimation.estimator import Estimator, Step
-from study.performance_estimation.estimators import EstimatorSetup
+from study.performance_estimation.estimator import Estimator, Fidelity, Step
+from study.performance_estimation.estimators import (
+    ESTIMATORS,
+    EstimatorSetup,
+    candidate_epochs,
+    make_estimator,
+)
 from study.performance_estimation.supernet import Supernet, SupernetSettings
 from study.performance_estimation.supernet_estimator import SupernetEstimator
 from study.performance_estimation.supernet_paths import sandwich, source
@@ -24,9 +33,12 @@ from study.performance_estimation.training import TrainingData
 from study.performance_estimation.zero_cost import MEANINGS, ZeroCostEstimator
 from study.search_space.space import CategoricalParameter, IntParameter, SearchSpace
 from tests.performance_estimation.estimator_contract import (
+    CANDIDATE,
     IMAGE,
     CheckpointContract,
     EstimatorContract,
+    bits,
+    ignore,
     kill_me,
     small_data,
 )
@@ -127,3 +139,65 @@ class TestSupernet(CheckpointContract):
 
         estimator.supernet.train_epoch(estimator.paths, interrupted=interrupted)
         estimator.supernet.train_epoch(estimator.paths, interrupted=interrupted)
+
+
+CONTRACTS = {"synthetic", "train", "table", "supernet", *MEANINGS}
+"""What the classes above test."""
+
+
+def test_every_estimator_of_the_registry_is_among_them() -> None:
+    assert set(ESTIMATORS) <= CONTRACTS
+
+
+def search_data() -> SearchData:
+    data = small_data()
+    return SearchData(
+        name="contract",
+        split="official",
+        image=IMAGE,
+        class_names=tuple("abcd"),
+        train_images=data.train_images,
+        train_labels=data.train_labels,
+        val_images=data.val_images,
+        val_labels=data.val_labels,
+        sha256="",
+        notes=(),
+    )
+
+
+@pytest.mark.parametrize("name", sorted(set(ESTIMATORS) - {"table"}))
+def test_an_estimator_made_from_its_name_is_repeatable_and_keeps_to_its_price(
+    name: str, tmp_path: Path
+) -> None:
+    setup = EstimatorSetup(
+        space=SPACE, image=IMAGE, data=search_data(), device=torch.device("cpu"), seed=1
+    )
+    text = "supernet,epochs=2" if name == "supernet" else name
+    first, again = (
+        make_estimator(text, replace(setup, folder=tmp_path / part)).estimate(
+            CANDIDATE, seed=3, report=ignore
+        )
+        for part in ("a", "b")
+    )
+    assert bits(first) == bits(again)
+    assert first.epochs == candidate_epochs(name, longest=CANDIDATE.recipe.epochs)
+    wanted = ESTIMATORS[name].metric
+    assert MEASURES[wanted or "accuracy"].key in first.metrics
+
+
+@pytest.mark.parametrize("name", ["train", "supernet"])
+def test_a_part_of_the_images_is_the_same_for_every_estimator_of_a_study(name: str) -> None:
+    setup = EstimatorSetup(
+        space=SPACE,
+        image=replace(IMAGE, size=10),
+        data=search_data(),
+        fidelity=Fidelity(fraction=0.5, image_size=10),
+        device=torch.device("cpu"),
+        seed=1,
+    )
+    first, again = (make_estimator(name, setup) for _ in range(2))
+    seen = [e.data if isinstance(e, TrainEstimator) else e.supernet.data for e in (first, again)]  # type: ignore[attr-defined]
+    assert torch.equal(seen[0].train_images, seen[1].train_images)
+    assert seen[0].train_images.shape == (24, 1, 10, 10)
+    assert seen[0].val_images.shape == (32, 1, 10, 10)
+    assert torch.bincount(seen[0].train_labels).tolist() == [6, 6, 6, 6]
