@@ -12,7 +12,7 @@ import sqlite3
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -143,13 +143,22 @@ def connection_lost(error: BaseException) -> bool:
     comes up, 53300 too many connections (its manual, appendix A). An error without a code was
     raised on this side of a connection that broke or could not be made.
     """
-    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
-    if not isinstance(cause, DBAPIError) or cause.orig is None:
-        return False
-    code = getattr(cause.orig, "sqlstate", None)
+    return any(_is_lost(cause) for cause in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[DBAPIError]:
+    """Yield the errors of the database that led to an error, the last one first."""
+    while error is not None:
+        if isinstance(error, DBAPIError):
+            yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_lost(error: DBAPIError) -> bool:
+    code = getattr(error.orig, "sqlstate", None)
     if code is None:
-        return type(cause).__name__ in ("OperationalError", "InterfaceError")
-    return code.startswith("08") or code in ("57P01", "57P02", "57P03", "53300")
+        return type(error).__name__ in ("OperationalError", "InterfaceError")
+    return str(code).startswith("08") or code in ("57P01", "57P02", "57P03", "53300")
 
 
 def open_engine(url: str) -> Engine:

@@ -120,6 +120,20 @@ def check_url(url: str, *, create: bool) -> None:
         raise StorageError(f"storage '{url}': the folder {path.parent} does not exist; make it")
 
 
+def refuse_vanished(url: str) -> None:
+    """Refuse to write on into a file that was deleted: nobody would ever read it again.
+
+    Raises:
+        StorageError: The storage is a file that is not there any more.
+    """
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        raise StorageError(
+            f"storage '{url}': the file {path} has vanished while the study ran; put it back, or"
+            " start a new study"
+        )
+
+
 def _check_scheme(url: str) -> None:
     scheme, _, rest = url.partition("://")
     database = scheme.partition("+")[0]
@@ -209,9 +223,10 @@ _DISK_REMEDIES: Mapping[int, str] = {
 
 
 def _root_cause(error: BaseException) -> str:
+    """Return the first line of what went wrong first."""
     cause: BaseException = error
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
+    while (before := cause.__cause__ or cause.__context__) is not None:
+        cause = before
     original = getattr(cause, "orig", None)
     text = str(original if original is not None else cause).strip()
     return " ".join(text.splitlines()[0].split()) if text else type(cause).__name__
