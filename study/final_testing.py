@@ -52,7 +52,7 @@ VALIDATION = ("val_accuracy", "val_balanced_accuracy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tested:
+class FinalOutcome:
     """What a call of ``test`` came to.
 
     Args:
@@ -77,7 +77,7 @@ def trainings_name(origin: str, fit_on: FitOn) -> str:
     return f"{origin}-test" if fit_on == "train" else f"{origin}-test-trainval"
 
 
-def final_check(name: str, force: Force, *, seeds: int, fit_on: FitOn, now: Clock) -> Tested:
+def final_check(name: str, force: Force, *, seeds: int, fit_on: FitOn, now: Clock) -> FinalOutcome:
     """Train the confirmed candidate with fresh seeds, look at the test part, store the figures.
 
     The look is written to the study's ledger once all networks are there, and before an image of
@@ -108,7 +108,7 @@ def final_check(name: str, force: Force, *, seeds: int, fit_on: FitOn, now: Cloc
     settings = full_settings(confirming, study=trainings_name(name, fit_on))
     trainings = retrain(settings, plan, force)
     if trainings.work.ending == "interrupted":
-        return Tested(result=None, trainings=trainings)
+        return FinalOutcome(result=None, trainings=trainings)
     case = _Case(
         origin=origin, confirming=confirming, trainings=trainings, plan=plan, place=force.place
     )
@@ -174,7 +174,7 @@ class _Case:
     def candidate(self) -> PlannedCandidate:
         return self.plan.candidates[0]
 
-    def tested(self, now: Clock) -> Tested:
+    def tested(self, now: Clock) -> FinalOutcome:
         """Look at the test part and store what it says.
 
         Raises:
@@ -191,7 +191,7 @@ class _Case:
         }
         tested = self._under_test(opened, runs)
         result = final_test(scores, opened.labels.numpy(), tested=tested)
-        return Tested(
+        return FinalOutcome(
             result=result,
             trainings=self.trainings,
             looks=len(StudyLedger(self.origin.study).looks()),

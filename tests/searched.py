@@ -20,11 +20,11 @@ SPACE = """\
 name: tiny
 parameters:
   conv_layers: 1
-  channels: {type: categorical, choices: [2, 3, 4]}
-  hidden_units: 8
-  learning_rate: 0.01
-  batch_size: 32
-  epochs: 2
+  channels: {type: categorical, choices: [4, 6, 8]}
+  hidden_units: 16
+  learning_rate: 0.02
+  batch_size: 20
+  epochs: 4
 """
 
 
@@ -36,7 +36,7 @@ def learnable(*, test_images: int = 30) -> Arrays:
     start = 0
     for part, count in counts.items():
         labels = (np.arange(count) % 3).astype(np.uint8)
-        shifted = images[start : start + count] * 0.5 + 45.0 * labels[:, None, None]
+        shifted = images[start : start + count] * 0.8 + 22.0 * labels[:, None, None]
         arrays[f"{part}_images"] = np.clip(shifted, 0, 255).astype(np.uint8)
         arrays[f"{part}_labels"] = labels[:, None]
         start += count

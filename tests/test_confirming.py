@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,26 +106,37 @@ def test_a_confirmation_that_was_stopped_goes_on(searched: Path) -> None:
     assert len(trials(searched, "s-confirm")) == 4
 
 
-def test_a_search_that_trained_less_is_confirmed_by_full_training(tmp_path: Path) -> None:
-    search(tmp_path, estimator="synthetic")
-    search(tmp_path, study="part", fraction=0.5)
-    for name in ("s", "part"):
-        confirmed = confirm(name, force(tmp_path), top=2, seeds=2)
-        assert confirmed.result is not None
-        assert confirmed.result.optimism is None
-        settings = confirmed.trainings.stored.settings
-        assert (settings.estimator, settings.fraction) == ("train", 1.0)
-        assert all(r.epochs == 2 for r in trials(tmp_path, f"{name}-confirm"))
-
-
-def test_other_epochs_make_another_study_of_trainings(searched: Path) -> None:
-    confirmed = confirm("s", force(searched), top=1, seeds=1, epochs=3)
+@pytest.mark.parametrize(
+    "less",
+    [
+        {"estimator": "synthetic"},
+        pytest.param({"fraction": 0.5}, marks=pytest.mark.slow),
+        pytest.param({"image_size": 9}, marks=pytest.mark.slow),
+    ],
+)
+def test_a_search_that_trained_less_is_confirmed_by_full_training(
+    tmp_path: Path, less: dict[str, Any]
+) -> None:
+    search(tmp_path, **less)
+    confirmed = confirm("s", force(tmp_path), top=2, seeds=1)
     assert confirmed.result is not None
-    assert confirmed.result.study == "s-confirm-epochs3"
-    assert confirmed.result.optimism is None, "a training of two epochs is another candidate"
-    assert trials(searched, "s-confirm-epochs3")[0].epochs == 3
+    assert confirmed.result.optimism is None
+    settings = confirmed.trainings.stored.settings
+    full = (settings.estimator, settings.fraction, settings.image_size)
+    assert full == ("train", 1.0, None)
+    assert all(r.epochs == 4 for r in trials(tmp_path, "s-confirm"))
 
 
+@pytest.mark.slow
+def test_other_epochs_make_another_study_of_trainings(searched: Path) -> None:
+    confirmed = confirm("s", force(searched), top=1, seeds=1, epochs=5)
+    assert confirmed.result is not None
+    assert confirmed.result.study == "s-confirm-epochs5"
+    assert confirmed.result.optimism is None, "a training of five epochs is another candidate"
+    assert trials(searched, "s-confirm-epochs5")[0].epochs == 5
+
+
+@pytest.mark.slow
 def test_a_zero_cost_search_is_confirmed_by_validation_accuracy(tmp_path: Path) -> None:
     search(tmp_path, estimator="synflow", objectives=("synflow",))
     confirmed = confirm("s", force(tmp_path), top=2, seeds=1)
@@ -134,6 +146,7 @@ def test_a_zero_cost_search_is_confirmed_by_validation_accuracy(tmp_path: Path) 
     assert {c.number for c in confirmed.result.candidates} == {b.number for b in best}
 
 
+@pytest.mark.slow
 def test_of_two_objectives_the_front_is_confirmed(tmp_path: Path) -> None:
     search(tmp_path, objectives=("parameters", "accuracy"))
     confirmed = confirm("s", force(tmp_path), top=3, seeds=1)
@@ -148,6 +161,7 @@ def test_of_two_objectives_the_front_is_confirmed(tmp_path: Path) -> None:
         assert confirmed.fewer == len(numbers)
 
 
+@pytest.mark.slow
 def test_smaller_is_better_where_a_loss_is_searched(tmp_path: Path) -> None:
     search(tmp_path, objectives=("balanced_log_loss",))
     result = confirm("s", force(tmp_path), top=3, seeds=2).result
@@ -166,6 +180,7 @@ def test_a_study_of_trainings_is_not_confirmed_itself(searched: Path) -> None:
         confirm("s-confirm", force(searched), top=1, seeds=1)
 
 
+@pytest.mark.slow
 def test_a_study_that_happens_to_have_the_name_is_left_alone(searched: Path) -> None:
     search(searched, study="s-confirm")
     with pytest.raises(EvaluationError, match="'s-confirm' is there already and does not belong"):
@@ -173,6 +188,7 @@ def test_a_study_that_happens_to_have_the_name_is_left_alone(searched: Path) -> 
     assert len(trials(searched, "s-confirm")) == 3
 
 
+@pytest.mark.slow
 def test_other_images_under_the_same_name_are_refused(tmp_path: Path) -> None:
     search(tmp_path)
     confirm("s", force(tmp_path), top=1, seeds=1)

@@ -15,7 +15,7 @@ from study.storage import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.confirming import Confirmed
-    from study.final_testing import Tested
+    from study.final_testing import FinalOutcome
     from study.runner import StudyResult
     from study.stopping import Stop
 
@@ -107,7 +107,7 @@ def final_test(
     return with_stop(work)
 
 
-def _tell_tested(name: str, tested: Tested) -> int:
+def _tell_tested(name: str, tested: FinalOutcome) -> int:
     from study.evaluation.final_test_text import final_test_text
 
     _tell_notes(tested.trainings)

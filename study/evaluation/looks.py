@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 PREFIX = "test_look:"
 """Start of a look's key among a study's user attributes."""
 
+_DIGITS = 6
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
@@ -73,8 +75,9 @@ class Attributes(Protocol):
 class StudyLedger:
     """The ledger among a study's user attributes.
 
-    Every look has a key of its own, so that two processes that look at once both leave theirs;
-    the looks are numbered by time.
+    Every look has a key of its own, so that two processes that look at once both leave theirs.
+    The looks are numbered in the order they were written, whatever the clock did between them;
+    of two that were written at once, the earlier comes first.
 
     Args:
         study: The study, or a fake with its two attributes' methods.
@@ -96,7 +99,7 @@ class StudyLedger:
         Raises:
             EvaluationError: The storage did not keep it.
         """
-        key = f"{PREFIX}{secrets.token_hex(8)}"
+        key = f"{PREFIX}{len(self._entries()) + 1:0{_DIGITS}}-{secrets.token_hex(8)}"
         self.study.set_user_attr(key, to_stored(look))
         for number, (written, entry) in enumerate(self._entries(), start=1):
             if written == key and entry == look:
@@ -112,7 +115,8 @@ class StudyLedger:
             for key, value in self.study.user_attrs.items()
             if key.startswith(PREFIX)
         ]
-        return sorted(entries, key=lambda entry: (entry[1].when, entry[0]))
+        order = len(PREFIX) + _DIGITS
+        return sorted(entries, key=lambda entry: (entry[0][:order], entry[1].when, entry[0]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
