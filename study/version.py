@@ -11,7 +11,7 @@ from pathlib import Path
 
 from study import __version__
 
-NUMERIC_VERSION = 1
+NUMERIC_VERSION = 2
 """Raised whenever the same candidate and seed would train to other weights than before."""
 
 LIBRARIES = ("torch", "optuna", "numpy", "medmnist", "scikit-learn")

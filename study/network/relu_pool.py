@@ -27,9 +27,9 @@ _SMALLEST = 1_000_000
 class ReluMaxPool(nn.Sequential):
     """2×2 max pooling with stride 2, then ReLU (either order is the same function).
 
-    On a CPU, large bfloat16 batches take the way above. It gives the same outputs for finite
-    inputs, and a gradient to one winner of every window; where inputs are equal the winner may be
-    another than PyTorch's. An input that is not a number can come out as 0.
+    On a CPU, large bfloat16 batches take the way above. For numbers, infinities included, outputs
+    and gradients are PyTorch's bit for bit: of equal inputs the first in reading order wins. What
+    is not a number, with the sign bit set, comes out as 0.
     """
 
     def __init__(self) -> None:
@@ -44,27 +44,30 @@ class ReluMaxPool(nn.Sequential):
 
 
 class _ReluMaxPool(torch.autograd.Function):
-    """Keeps two masks: where the lower row won, and where the right column won."""
+    """Keeps two masks: where the right column won, and where the lower row won.
+
+    Columns are compared before rows and the first wins a draw, as in PyTorch's scan of a window.
+    """
 
     @staticmethod
     def forward(ctx: Any, images: Tensor) -> Tensor:
         bits = _bits(images)
         n, (height, width), channels = len(bits), _even(bits), bits.shape[3]
         chunk = _chunk(bits)
-        lower_won = bits.new_empty(n, height // 2, width, channels)
-        right_won = bits.new_empty(n, height // 2, width // 2, channels)
-        outputs = torch.empty_like(right_won)
+        right_won = bits.new_empty(n, height, width // 2, channels)
+        lower_won = bits.new_empty(n, height // 2, width // 2, channels)
+        outputs = torch.empty_like(lower_won)
         positive = bits.new_empty(chunk, height, width, channels)
-        rows = torch.empty_like(lower_won[:chunk])
+        columns = torch.empty_like(right_won[:chunk])
         for start in range(0, n, chunk):
             here = slice(start, start + chunk)
             part = bits[here, :height, :width]
             # without negative numbers no difference below overflows
-            upper, lower = _pairs(torch.clamp(part, min=0, out=positive[: len(part)]), dim=1)
-            left, right = _pairs(torch.maximum(upper, lower, out=rows[: len(part)]), dim=2)
-            torch.sub(upper, lower, out=lower_won[here]).bitwise_right_shift_(_SIGN_SHIFT)
+            left, right = _pairs(torch.clamp(part, min=0, out=positive[: len(part)]), dim=2)
+            upper, lower = _pairs(torch.maximum(left, right, out=columns[: len(part)]), dim=1)
             torch.sub(left, right, out=right_won[here]).bitwise_right_shift_(_SIGN_SHIFT)
-            torch.maximum(left, right, out=outputs[here])
+            torch.sub(upper, lower, out=lower_won[here]).bitwise_right_shift_(_SIGN_SHIFT)
+            torch.maximum(upper, lower, out=outputs[here])
         ctx.save_for_backward(lower_won, right_won, outputs)
         ctx.shape = bits.shape
         return _images(outputs)
@@ -80,14 +83,14 @@ class _ReluMaxPool(torch.autograd.Function):
         routed[:, :, width:] = 0
         chunk = _chunk(routed)
         positive = torch.empty_like(outputs[:chunk])
-        rows = torch.empty_like(lower_won[:chunk])
+        columns = torch.empty_like(right_won[:chunk])
         for start in range(0, len(routed), chunk):
             here = slice(start, start + chunk)
             part = routed[here, :height, :width]
             mask = torch.neg(outputs[here], out=positive[: len(part)])
             mask.bitwise_right_shift_(_SIGN_SHIFT).bitwise_and_(incoming[here])
-            _route(mask, right_won[here], *_pairs(rows[: len(part)], dim=2))
-            _route(rows[: len(part)], lower_won[here], *_pairs(part, dim=1))
+            _route(mask, lower_won[here], *_pairs(columns[: len(part)], dim=1))
+            _route(columns[: len(part)], right_won[here], *_pairs(part, dim=2))
         return _images(routed)
 
 

@@ -19,7 +19,8 @@ def keep_freed_memory() -> None:
     """Make the C library keep up to 256 MiB of what is freed; does nothing where it is not glibc.
 
     Every step of a training allocates and frees the same few megabytes. By default glibc may
-    return them to the system each time and get them back page by page, zeroed.
+    return them to the system each time and get them back page by page, zeroed. It holds for the
+    whole process, whose memory at rest may be that much larger.
     """
     if sys.platform != "linux":
         return
