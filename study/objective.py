@@ -131,7 +131,7 @@ def run_trial(
     except DataError as error:
         _store_failure(trial, "data error", str(error))
         raise EstimateFailed("data error", str(error)) from error
-    except StorageInternalError:
+    except (StorageInternalError, StorageError):
         raise  # no fault of the candidate: the worker waits for the server, or ends
     except Exception as error:
         _refuse_full_disk(trial, error)

@@ -24,6 +24,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from study.errors import StorageError
+
 HEARTBEAT_SECONDS = 20
 GRACE_SECONDS = 120
 """Six missed heartbeats: a worker of another machine is then taken for dead."""
@@ -73,7 +75,7 @@ class StudyStorage(RDBStorage):
                 skip_table_creation=not create,
             )
         if sqlite:
-            _make_sqlite_safe(self, read_only=read_only)
+            _make_sqlite_safe(self, url, read_only=read_only)
         self._patient = not sqlite
         weakref.finalize(self, self.engine.dispose)  # connections are closed, not just forgotten
 
@@ -197,30 +199,43 @@ def read_only_url(path: Path) -> str:
     return f"sqlite:///file:{path}?mode=ro&uri=true"
 
 
-def _make_sqlite_safe(storage: RDBStorage, *, read_only: bool) -> None:
-    engine = storage.engine
+def _make_sqlite_safe(storage: RDBStorage, url: str, *, read_only: bool) -> None:
+    engine, there = storage.engine, _still_there(Path(make_url(url).database or ""))
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy's begin event decides, below
         if not read_only:
+            there()  # before anything is asked: that would make a new, empty file
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
 
     @event.listens_for(engine, "begin")
     def _(connection: Any) -> None:
+        if not read_only:
+            there()
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     engine.dispose()
-    path = _file_of(engine)
-
-    @event.listens_for(engine, "do_connect")
-    def _(*_: Any) -> None:
-        if path is not None and not path.exists():  # SQLite would make a new, empty one
-            raise sqlite3.OperationalError(f"the file {path} has vanished")
 
 
-def _file_of(engine: Engine) -> Path | None:
-    """Return the file of an SQLite database; None where the URL is one of SQLite's own."""
-    name = engine.url.database
-    return None if name is None or name.startswith("file:") else Path(name).absolute()
+def _still_there(path: Path) -> Callable[[], None]:
+    """Return a check that a file is the one it was: SQLite writes on into a removed one."""
+
+    def identity() -> tuple[int, int] | None:
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    before = identity()
+
+    def check() -> None:
+        if before is not None and identity() != before:
+            raise StorageError(
+                f"storage '{path}': the file was removed or replaced while the study ran; put it"
+                " back and run the same command again, or start anew without it"
+            )
+
+    return check

@@ -120,20 +120,6 @@ def check_url(url: str, *, create: bool) -> None:
         raise StorageError(f"storage '{url}': the folder {path.parent} does not exist; make it")
 
 
-def refuse_vanished(url: str) -> None:
-    """Refuse to write on into a file that was deleted: nobody would ever read it again.
-
-    Raises:
-        StorageError: The storage is a file that is not there any more.
-    """
-    path = sqlite_path(url)
-    if path is not None and not path.exists():
-        raise StorageError(
-            f"storage '{url}': the file {path} has vanished while the study ran; put it back, or"
-            " start a new study"
-        )
-
-
 def _check_scheme(url: str) -> None:
     scheme, _, rest = url.partition("://")
     database = scheme.partition("+")[0]
@@ -178,7 +164,6 @@ _REMEDIES: Mapping[str, str] = {
     "disk I/O error": "check the disk, and that its quota is not used up",
     "readonly database": "make the file and its folder writable",
     "database is locked": "another program holds the file; close it",
-    "has vanished": "put it back, or start a new study",
     "unable to open": "check that the folder exists and may be written to",
     "not a database": "the file is not SQLite; name another with --storage",
     "malformed": "the file is damaged; restore a copy",

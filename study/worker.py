@@ -37,6 +37,14 @@ from study.storage import end_waiting, storage_errors
 
 WAIT_SECONDS = 0.25
 
+_HIDING = (
+    optuna.exceptions.UpdateFinishedTrialError,
+    ValueError,
+    AssertionError,
+    UnboundLocalError,
+)
+"""What comes out of ``optimize`` where a trial was taken away, or the storage failed inside."""
+
 Ending = Literal["done", "exhausted", "interrupted", "failing"]
 
 
@@ -214,7 +222,10 @@ class Worker:
             self.study.optimize(
                 objective, n_trials=1, catch=(EstimateFailed, TrialCrashed, LockLost)
             )
-        except (optuna.exceptions.UpdateFinishedTrialError, ValueError, AssertionError):
+        except _HIDING as error:
+            cause = error.__context__
+            if isinstance(cause, optuna.exceptions.StorageInternalError | StorageError):
+                raise cause from cause.__cause__  # Optuna hides it behind an assertion
             if not begun or not self._was_taken_away(begun[0]):
                 raise
         self.ledger.tick()
