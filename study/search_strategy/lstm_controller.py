@@ -19,8 +19,8 @@ UNITS, LAYERS = 35, 2
 class Controller(nn.Module):
     """Gives the logits of each choice, having seen those before it.
 
-    The values of all parameters stand in one table each for the embeddings and for the softmax
-    weights, a parameter's side by side: few large tensors are faster than many small ones.
+    Each parameter has weights of its own at both ends of the LSTM. Those of one that is not active
+    in a point get no gradient, and Adam leaves them alone.
 
     Args:
         counts: Number of values of each parameter.
@@ -28,29 +28,19 @@ class Controller(nn.Module):
 
     def __init__(self, counts: Sequence[int]) -> None:
         super().__init__()
-        self._ends = np.cumsum(counts).tolist()
-        self._starts = [0, *self._ends[:-1]]
         self.first = nn.Parameter(torch.empty(UNITS))
-        self.embeddings = nn.Embedding(self._ends[-1], UNITS)
+        self.embeddings = nn.ParameterList(torch.empty(count, UNITS) for count in counts)
         self.lstm = nn.LSTM(UNITS, UNITS, num_layers=LAYERS)
-        self.heads = nn.Linear(UNITS, self._ends[-1])
-
-    def embed(self, steps: Sequence[Step]) -> torch.Tensor:
-        """Return the vectors of choices that were made, shape (steps, UNITS)."""
-        rows = [self._starts[step.node] + step.choice for step in steps]
-        return torch.as_tensor(self.embeddings(torch.tensor(rows, dtype=torch.long)))
-
-    def slice(self, node: int) -> slice:
-        """Return where a parameter's values stand in the tables."""
-        return slice(self._starts[node], self._ends[node])
+        self.heads = nn.ParameterList(torch.empty(count, UNITS) for count in counts)
+        self.biases = nn.ParameterList(torch.empty(count) for count in counts)
 
     def log_policies(self, steps: Sequence[Step]) -> list[torch.Tensor]:
         """Return the log-probabilities of every value at each of these steps."""
-        outputs, _ = self.lstm(torch.cat([self.first[None], self.embed(steps[:-1])]))
-        logits = self.heads(outputs)
+        made = [self.embeddings[step.node][step.choice] for step in steps[:-1]]
+        outputs, _ = self.lstm(torch.stack([self.first, *made]))
         return [
-            torch.log_softmax(row[self.slice(step.node)], dim=0)
-            for step, row in zip(steps, logits, strict=True)
+            torch.log_softmax(self.heads[step.node] @ output + self.biases[step.node], dim=0)
+            for step, output in zip(steps, outputs, strict=True)
         ]
 
 
@@ -64,22 +54,20 @@ class Walk:
     """
 
     def __init__(self, controller: Controller) -> None:
-        weights = {
+        arrays = {
             name: tensor.detach().numpy().astype(np.float64)
             for name, tensor in controller.named_parameters()
         }
-        self._slice = controller.slice
-        self._embeddings = weights["embeddings.weight"]
-        self._heads = weights["heads.weight"], weights["heads.bias"]
+        self._arrays = arrays
         self._layers = [
             (
-                weights[f"lstm.weight_ih_l{layer}"],
-                weights[f"lstm.weight_hh_l{layer}"],
-                weights[f"lstm.bias_ih_l{layer}"] + weights[f"lstm.bias_hh_l{layer}"],
+                arrays[f"lstm.weight_ih_l{layer}"],
+                arrays[f"lstm.weight_hh_l{layer}"],
+                arrays[f"lstm.bias_ih_l{layer}"] + arrays[f"lstm.bias_hh_l{layer}"],
             )
             for layer in range(LAYERS)
         ]
-        self._seen = weights["first"]
+        self._seen = arrays["first"]
         self._memory = [(np.zeros(UNITS), np.zeros(UNITS)) for _ in range(LAYERS)]
 
     def policy(self, node: int) -> Array:
@@ -91,15 +79,13 @@ class Walk:
             cell = _sigmoid(forget) * cell + _sigmoid(entry) * np.tanh(new)
             output = _sigmoid(leave) * np.tanh(cell)
             self._memory[layer] = (output, cell)
-        matrix, bias = self._heads
-        rows = self._slice(node)
-        logits = matrix[rows] @ output + bias[rows]
+        logits = self._arrays[f"heads.{node}"] @ output + self._arrays[f"biases.{node}"]
         weights = np.exp(logits - logits.max())
         return np.asarray(weights / weights.sum())
 
     def chose(self, step: Step) -> None:
         """Go on from a choice."""
-        self._seen = self._embeddings[self._slice(step.node)][step.choice]
+        self._seen = self._arrays[f"embeddings.{step.node}"][step.choice]
 
 
 def _sigmoid(x: Array) -> Array:

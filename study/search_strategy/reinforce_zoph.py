@@ -103,7 +103,7 @@ class ReinforceZoph:
             for weights in controller.parameters():
                 drawn = rng.uniform(-FIRST_WEIGHTS, FIRST_WEIGHTS, size=tuple(weights.shape))
                 weights.copy_(torch.from_numpy(drawn))
-        adam = torch.optim.Adam(controller.parameters(), lr=self._step)
+        adam = torch.optim.Adam(controller.parameters(), lr=self._step, foreach=True)
         return _Learner(controller=controller, adam=adam)
 
     def _learn(self, learner: _Learner, observation: Observation) -> None:

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from study.search_strategy.history import (
+    Observation,
+    Ranking,
+    best,
+    merit,
+    rank_quantiles,
+    rank_rewards,
+)
+
+outcomes = st.sampled_from(["complete", "pruned", "failed"])
+scores = st.integers(-8, 8).map(lambda n: n / 4)
+
+
+@st.composite
+def observation(draw: st.DrawFn) -> Observation:
+    outcome = draw(outcomes)
+    return Observation(
+        number=draw(st.integers(0, 99)),
+        values={},
+        outcome=outcome,
+        scores=() if outcome == "failed" else (draw(scores),),
+        step=draw(st.integers(1, 3)),
+    )
+
+
+histories = st.lists(observation(), min_size=1, max_size=30)
+
+
+def transformed(observations: Sequence[Observation]) -> list[Observation]:
+    """Return the same trials with every score under an increasing transformation."""
+    return [replace(o, scores=tuple(5 * s**3 + s - 7 for s in o.scores)) for o in observations]
+
+
+@given(histories)
+def test_rewards_are_the_same_under_every_increasing_transformation(
+    observations: list[Observation],
+) -> None:
+    assert rank_rewards(observations) == rank_rewards(transformed(observations))
+    assert rank_quantiles(observations) == rank_quantiles(transformed(observations))
+
+
+@given(histories)
+def test_complete_stand_above_pruned_and_pruned_above_failed(
+    observations: list[Observation],
+) -> None:
+    order = [o.outcome for o in sorted(observations, key=merit)]
+    assert order == sorted(order, key=["failed", "pruned", "complete"].index)
+
+
+@given(histories)
+def test_pruned_trials_are_ranked_among_those_of_the_same_step(
+    observations: list[Observation],
+) -> None:
+    pruned = sorted((o for o in observations if o.outcome == "pruned"), key=merit)
+    assert pruned == sorted(pruned, key=lambda o: (o.step, o.scores))
+
+
+@given(histories)
+def test_the_newest_reward_is_its_quantile_among_all_before_it(
+    observations: list[Observation],
+) -> None:
+    *before, newest = observations
+    reward = rank_rewards(observations)[-1]
+    if not before:
+        assert reward == 0.5
+        return
+    worse = sum(merit(o) < merit(newest) for o in before)
+    equal = sum(merit(o) == merit(newest) for o in before)
+    assert reward == pytest.approx((worse + equal / 2) / len(before))
+
+
+@given(histories)
+def test_quantiles_rise_with_merit_from_0_to_1(observations: list[Observation]) -> None:
+    quantiles = rank_quantiles(observations)
+    pairs = sorted(zip(map(merit, observations), quantiles, strict=True))
+    assert all(0.0 <= q <= 1.0 for q in quantiles)
+    assert [q for _, q in pairs] == sorted(quantiles)
+    assert sum(quantiles) == pytest.approx(len(observations) / 2)
+
+
+@given(histories, histories)
+def test_a_copied_ranking_goes_its_own_way(
+    first: list[Observation], second: list[Observation]
+) -> None:
+    ranking = Ranking()
+    for o in first:
+        ranking.add(o)
+    copied = ranking.copy()
+    expected = [copied.add(o) for o in second]
+    assert [ranking.add(o) for o in second] == expected
+
+
+@given(histories)
+def test_the_best_is_the_earliest_of_the_highest_merit(observations: list[Observation]) -> None:
+    found = best(observations)
+    assert found is not None
+    assert merit(found) == max(map(merit, observations))
+    assert found.number == min(o.number for o in observations if merit(o) == merit(found))
+
+
+def test_nothing_is_the_best_of_nothing() -> None:
+    assert best([]) is None

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from study.search_space.candidate import Values
+from study.search_strategy.history import History, Observation, Strategy, generator
+from study.search_strategy.nsga2 import (
+    cross,
+    crowding,
+    fronts,
+    mutate,
+    population_for,
+    selection_order,
+    vectors,
+)
+from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.samplers import make_strategy
+from tests.search_strategy.landscapes import CONDITIONAL, FLAT
+from tests.search_strategy.test_every_sampler import assert_is_point
+
+score_rows = hnp.arrays(
+    float, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=st.integers(0, 4)
+)
+
+
+def test_fronts_are_the_ones_seen_by_eye() -> None:
+    scores = np.array([[1, 5], [3, 3], [5, 1], [2, 2], [1, 1], [3, 3]], dtype=float)
+    assert fronts(scores).tolist() == [0, 0, 0, 1, 2, 0]
+
+
+@given(score_rows)
+def test_nothing_in_a_front_dominates_another_and_each_is_dominated_by_the_front_before(
+    scores: np.ndarray,
+) -> None:
+    front = fronts(scores)
+
+    def dominates(a: int, b: int) -> bool:
+        return bool((scores[a] >= scores[b]).all() and (scores[a] > scores[b]).any())
+
+    for b in range(len(scores)):
+        above = [a for a in range(len(scores)) if dominates(a, b)]
+        assert front[b] == max((front[a] + 1 for a in above), default=0)
+
+
+def test_crowding_is_the_distance_of_the_neighbours_and_infinite_at_the_ends() -> None:
+    scores = np.array([[0, 10], [1, 6], [4, 5], [10, 0]], dtype=float)
+    assert crowding(scores) == pytest.approx([np.inf, 0.4 + 0.5, 0.9 + 0.6, np.inf])
+
+
+@given(score_rows)
+def test_selection_puts_whole_fronts_first(scores: np.ndarray) -> None:
+    order = selection_order(scores)
+    front = fronts(scores)
+    ranked = sorted(range(len(scores)), key=lambda i: order[i])
+    assert [front[i] for i in ranked] == sorted(front)
+
+
+def test_failed_trials_are_dominated_by_all_others() -> None:
+    trials = [
+        Observation(number=0, values={}, outcome="complete", scores=(0.1, -9.0)),
+        Observation(number=1, values={}, outcome="failed"),
+        Observation(number=2, values={}, outcome="complete", scores=(0.2, -10.0)),
+    ]
+    assert fronts(vectors(trials)).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("budget", "population"), [(None, 20), (15, 10), (100, 10), (200, 20), (5000, 50)]
+)
+def test_the_population_is_a_tenth_of_the_budget(budget: int | None, population: int) -> None:
+    assert population_for(budget) == population
+
+
+@given(st.integers(0, 2**32))
+def test_a_child_inherits_conditional_values_and_is_a_point_of_the_space(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = CONDITIONAL.sample(rng), CONDITIONAL.sample(rng)
+    crossed = cross(a, b, rng)
+    assert all(value in (a.get(name), b.get(name)) for name, value in crossed.items())
+    child = CONDITIONAL.complete(crossed, rng)
+    for name, value in child.items():
+        assert value in (a.get(name), b.get(name))
+    assert_is_point(mutate(CONDITIONAL, child, rng), CONDITIONAL)
+
+
+def test_one_value_in_expectation_is_drawn_anew() -> None:
+    rng = np.random.default_rng(0)
+    parent: Values = {parameter.name: "a" for parameter in FLAT.parameters}
+    changed = [sum(v != "a" for v in mutate(FLAT, parent, rng).values()) for _ in range(2000)]
+    assert np.mean(changed) == pytest.approx(3 / 4, abs=0.06)  # a quarter is drawn as it was
+
+
+def two_objectives(values: Values) -> tuple[float, float]:
+    worth = {"a": 0.0, "b": 0.4, "c": 0.7, "d": 1.0}
+    price = {"a": 0.0, "b": 0.1, "c": 0.5, "d": 1.0}
+    chosen = [str(v) for v in values.values()]
+    return sum(worth[c] for c in chosen), -sum(price[c] for c in chosen)
+
+
+def front_size(strategy: Strategy, *, trials: int, seed: int) -> int:
+    """Return how many of the trials lie on the true front: choices a, b and c do, d seldom."""
+    observations: list[Observation] = []
+    for place in range(trials):
+        history = History(
+            space=FLAT,
+            observations=tuple(observations),
+            place=place,
+            budget=trials,
+            objectives=2,
+        )
+        proposal = strategy.propose(history, generator(seed, "draw", place, 0))
+        observations.append(
+            Observation(
+                number=place,
+                values=proposal.values,
+                outcome="complete",
+                scores=two_objectives(proposal.values),
+                candidate_id=str(proposal.values),
+            )
+        )
+    ideal = [_best_worth(-o.scores[1]) for o in observations]
+    found = {o.scores for o, w in zip(observations, ideal, strict=True) if o.scores[0] > w - 0.1}
+    return len(found)
+
+
+def _best_worth(price: float) -> float:
+    """Return the largest worth for a price, choices divisible: b first, then c, then d."""
+    worth, left = 0.0, price
+    for gain, cost in ((0.4, 0.1), (0.3, 0.4), (0.3, 0.5)):
+        share = min(left, 6 * cost)
+        worth, left = worth + share / cost * gain, left - share
+    return worth
+
+
+def test_more_of_the_front_is_found_than_by_chance() -> None:
+    def total(name: str) -> int:
+        setups = [Setup(space=FLAT, budget=150, objectives=2, seed=seed) for seed in range(6)]
+        return sum(front_size(make_strategy(name, s), trials=150, seed=s.seed) for s in setups)
+
+    assert total("nsga2") > 1.5 * total("random")

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+
+from study.search_space.space import CategoricalParameter, SearchSpace
+from study.search_strategy.discrete import Step
+from study.search_strategy.history import History, generator
+from study.search_strategy.q_learning import PAPER, SHORT, as_path, bellman, monte_carlo
+from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.samplers import make_strategy
+from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, play
+from tests.search_strategy.test_reinforce import AVERAGE, FLATTEN, complete
+
+CHAIN = SearchSpace(
+    name="chain",
+    parameters=(
+        CategoricalParameter(name="first", choices=("a", "b")),
+        CategoricalParameter(name="second", choices=("a", "b")),
+    ),
+)
+PATH = as_path((Step(node=0, choice=1), Step(node=1, choice=0)), order=1)
+START, AFTER = (0, -1, 0), (1, 0, 1)
+
+
+def test_a_path_remembers_the_choice_before() -> None:
+    assert PATH == ((START, 1), (AFTER, 0))
+    steps = (Step(node=0, choice=1), Step(node=1, choice=0))
+    assert as_path(steps, order=0) == ((START, 1), ((1, -1, 0), 0))
+
+
+def test_a_bellman_backup_is_the_one_computed_by_hand() -> None:
+    values = {START: [0.5, 0.5], AFTER: [0.5, 0.7]}
+    bellman(values, PATH, 1.0, 0.1)
+    # last choice first: 0.5 + 0.1 (1 - 0.5) = 0.55; the better one there is still 0.7, so the
+    # first choice moves to 0.5 + 0.1 (0.7 - 0.5) = 0.52
+    assert values[AFTER] == pytest.approx([0.55, 0.7])
+    assert values[START] == pytest.approx([0.5, 0.52])
+
+
+def test_repeated_bellman_backups_pass_the_reward_to_the_start() -> None:
+    values = {START: [0.5, 0.5], AFTER: [0.5, 0.5]}
+    for _ in range(2000):
+        bellman(values, PATH, 0.9, 0.05)
+    assert values[START] == pytest.approx([0.5, 0.9], abs=1e-6)
+
+
+def test_a_monte_carlo_backup_gives_every_choice_the_reward() -> None:
+    values = {START: [0.5, 0.5], AFTER: [0.5, 0.7]}
+    monte_carlo(values, PATH, 1.0, 0.1)
+    assert values == {START: [0.5, 0.55], AFTER: [0.55, 0.7]}
+
+
+def test_an_early_choice_gets_credit_from_monte_carlo_at_once_and_from_bellman_late() -> None:
+    """With one bad trial alone, Bellman leaves its first choice at the best that may follow."""
+    known = (
+        complete(0, {"first": "a", "second": "a"}, 1.0),
+        complete(1, {"first": "b", "second": "b"}, 0.0),
+    )
+    setup = Setup(space=CHAIN)
+    by_return = make_strategy("q_learning,order=1", setup).action_values(known)  # type: ignore[attr-defined]
+    by_bellman = make_strategy("q_learning:metaqnn,alpha=0.1", setup).action_values(known)  # type: ignore[attr-defined]
+    assert by_return[START][1] < 0.2
+    assert by_bellman[START][1] == pytest.approx(0.5)
+
+
+def test_the_schedules_are_the_documented_ones() -> None:
+    shares = (0.0, 0.1, 0.3, 0.5, 1.0)
+    assert [SHORT.epsilon(s) for s in shares] == pytest.approx([1.0, 1.0, 0.55, 0.1, 0.1])
+    trials = (0, 1499, 1501, 1650, 1801, 1999, 2549, 2699)
+    chances = [PAPER.epsilon(t / 2700) for t in trials]
+    assert chances == pytest.approx([1.0, 1.0, 0.9, 0.8, 0.6, 0.5, 0.2, 0.1])
+
+
+def test_equal_rewards_leave_the_values_of_all_choices_equal() -> None:
+    strategy = make_strategy("q_learning", Setup(space=FLAT, budget=50))
+    played = tuple(play(strategy, FLAT, constant, trials=50, seed=2))
+    for row in strategy.action_values(played).values():  # type: ignore[attr-defined]
+        assert row == pytest.approx([0.5] * 4)
+
+
+def test_an_inactive_parameter_gets_no_update() -> None:
+    strategy = make_strategy("q_learning,replays=0", Setup(space=CONDITIONAL))
+    node = [p.name for p in CONDITIONAL.parameters].index("hidden_units")
+    known = (complete(0, FLATTEN, 0.1),)
+    before = list(strategy.action_values(known)[(node, -1, 0)])  # type: ignore[attr-defined]
+    after = strategy.action_values((*known, complete(1, AVERAGE, 2.0)))  # type: ignore[attr-defined]
+    assert after[(node, -1, 0)] == before
+    only_inactive = make_strategy("q_learning", Setup(space=CONDITIONAL))
+    assert (node, -1, 0) not in only_inactive.action_values((complete(0, AVERAGE, 1.0),))  # type: ignore[attr-defined]
+
+
+def test_twins_spend_nothing_of_the_schedule() -> None:
+    strategy = make_strategy("q_learning", Setup(space=FLAT, budget=100))
+    values = {parameter.name: "a" for parameter in FLAT.parameters}
+    twins = tuple(complete(n, values, 1.0) for n in range(60))
+    history = History(space=FLAT, observations=twins, place=60, budget=100)
+    assert strategy.propose(history, generator(0, "x")).notes["epsilon"] == 1.0
