@@ -120,12 +120,18 @@ def _candidate(winner: TrialRecord, kind: str, summary: StudySummary) -> list[Ch
     full = seed_line(winner, names, metric)
     words = architecture_words(winner.architecture)
     return [
-        tag("h3", f"The {kind} candidate, trial {winner.number}"),
+        tag("h3", f"{_candidate_heading(kind, summary)}, trial {winner.number}"),
         tag("p", line, class_="seed-line"),
         tag("p", tag("code", words)) if words else None,
         paragraphs([architecture_sentence(winner.architecture), size_words(winner)]),
         folded("All its parameters", paragraphs([full])) if line != full else None,
     ]
+
+
+def _candidate_heading(kind: str, summary: StudySummary) -> str:
+    if len(summary.objectives) > 1 and kind == "best":
+        return f"The candidate best by {metric_words(summary.objective.metric)}"
+    return f"The {kind} candidate"
 
 
 def board(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
