@@ -14,8 +14,11 @@ def audit_words(settings: StudySettings, place: Place, *, parts: Looked) -> str:
     Args:
         settings: The study's.
         place: Where its data are.
-        parts: ``searched`` leaves the test part closed, as a search must.
+        parts: ``searched`` leaves the test part closed, as a search must unless it was asked to
+            leave out what has a twin there.
     """
+    if settings.drop_leaks:  # which has compared with the test part already
+        parts = "all"
     found = audit(
         settings.dataset,
         data_root=place.data_root,
@@ -24,4 +27,4 @@ def audit_words(settings: StudySettings, place: Place, *, parts: Looked) -> str:
         seed=settings.seed,
         parts=parts,
     )
-    return audit_text(found)
+    return audit_text(found, leaks="left out" if settings.drop_leaks else "kept")

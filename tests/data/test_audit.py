@@ -107,6 +107,8 @@ def test_the_text_names_every_finding(planted: str) -> None:
     assert "Training images with a twin in val or test: 5; --drop-leaks" in text
     assert "The same image with two labels: 2 images within a part, 3 across parts" in text
     assert "16 of 64 bits" in text
+    left_out = audit_text(audit(planted), leaks="left out")
+    assert "a twin in val or test: 5; left out by --drop-leaks." in left_out
     assert len(text.splitlines()) < 16
 
 
@@ -159,6 +161,27 @@ def test_what_a_search_may_know_leaves_the_test_part_closed(tmp_path: Path) -> N
     assert "A search leaves the test part closed" in audit_text(found)
     with pytest.raises(DataError, match="label 9 of image 0 is out of range"):
         audit(path)
+
+
+def test_the_prior_shift_of_octmnist_is_said_without_opening_its_test_part() -> None:
+    parts = tuple(
+        PartSummary(name=name, class_counts=counts, constant=0, repeated=0, conflicting=0)
+        for name, counts in (
+            ("train", (33484, 10213, 7754, 46026)),
+            ("val", (3721, 1135, 862, 5114)),
+        )
+    )
+    found = Audit(
+        name="octmnist",
+        split="official",
+        sha256="",
+        class_names=("cnv", "dme", "drusen", "normal"),
+        parts=parts,
+        overlaps=(),
+    )
+    text = audit_text(found)
+    assert "250 images of class normal among 1,000, while 47% of val are of it" in text
+    assert "balanced accuracy" in text
 
 
 def test_a_second_audit_is_read_and_not_worked_out(
