@@ -46,6 +46,8 @@ CLIMBS = 3
 CLIMB_STEPS = 10
 LARGEST_FIT = 300
 """Trials the process is conditioned on; its cost grows with their cube."""
+DECIMALS = 9
+"""Decimals of a bound: what rounding errors tell apart is equal, and the first one is taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +187,7 @@ class Hope:
         if not listed:
             return []
         mean, deviation = self.posterior.predict(self.embedding.matrix(listed))
-        bounds = mean + self.bound * deviation
+        bounds = np.round(mean + self.bound * deviation, DECIMALS)
         return [
             Scored(bound=float(b), point=point) for b, point in zip(bounds, listed, strict=True)
         ]

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from study.search_space.candidate import ImageFormat, Values
+from study.search_space.point import point_key
+from study.search_space.space import Bound, IntParameter, SearchSpace
+from study.search_strategy import surrogate as module
+from study.search_strategy.history import History, Observation, generator
+from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.samplers import auto_choice, make_strategy
+from study.search_strategy.surrogate import LARGEST_FIT, Surrogate, _informative
+from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, mixed, play, separable
+
+
+def test_no_candidate_is_proposed_twice() -> None:
+    observations = play(
+        make_strategy("surrogate", Setup(space=FLAT)), FLAT, separable, trials=60, seed=0
+    )
+    assert len({point_key(o.values) for o in observations}) == 60
+
+
+def test_a_small_space_is_searched_to_its_end_without_a_repeat() -> None:
+    space = SearchSpace(name="s", parameters=FLAT.parameters[:2])
+    observations = play(
+        make_strategy("surrogate", Setup(space=space)), space, constant, trials=16, seed=0
+    )
+    assert len({point_key(o.values) for o in observations}) == 16
+
+
+def test_twins_are_told_by_their_candidate() -> None:
+    def identity(values: Values) -> str:
+        return "".join(sorted(map(str, values.values())))
+
+    setup = Setup(space=FLAT, identity=identity)
+    strategy = make_strategy("surrogate", setup)
+    observations: list[Observation] = []
+    for place in range(40):
+        history = History(space=FLAT, observations=tuple(observations), place=place)
+        values = strategy.propose(history, generator(0, "draw", place)).values
+        observations.append(
+            Observation(
+                number=place,
+                values=values,
+                outcome="complete",
+                scores=(float(place % 7),),
+                candidate_id=identity(values),
+            )
+        )
+    later = [o.candidate_id for o in observations[8:]]
+    assert len(set(later)) == len(later)
+
+
+def test_what_is_being_trained_is_left_alone() -> None:
+    setup = Setup(space=FLAT, seed=1)
+    known = tuple(play(make_strategy("surrogate", setup), FLAT, separable, trials=30, seed=1))
+    running: list[Values] = []
+    for _ in range(6):
+        history = History(space=FLAT, observations=known, running=tuple(running), place=30)
+        proposal = make_strategy("surrogate", setup).propose(history, generator(1, "draw", 30))
+        running.append(proposal.values)
+    assert len({point_key(values) for values in running}) == 6
+
+
+def test_constraints_hold_for_every_proposal_after_the_first_ones_too() -> None:
+    space = SearchSpace(
+        name="s",
+        parameters=(
+            IntParameter(name="conv_layers", low=1, high=3),
+            IntParameter(name="hidden_units", low=16, high=512),
+        ),
+        constraints={"parameters": Bound(high=100_000)},
+    )
+    setup = Setup(space=space, image=ImageFormat())
+    observations = play(
+        make_strategy("surrogate", setup),
+        space,
+        lambda values, _: float(values["hidden_units"]),  # larger is better, and forbidden
+        trials=40,
+        seed=0,
+    )
+    assert all(space.allows(o.values, ImageFormat()) for o in observations)
+
+
+def test_of_many_trials_the_best_and_a_spread_of_the_others_are_looked_at() -> None:
+    observations = [
+        Observation(number=n, values={}, outcome="complete", scores=(float(n),))
+        for n in range(2 * LARGEST_FIT)
+    ]
+    kept, scores = _informative(observations)
+    assert len(kept) == len(scores) == LARGEST_FIT
+    assert {o.number for o in kept} >= set(
+        range(2 * LARGEST_FIT - LARGEST_FIT // 2, 2 * LARGEST_FIT)
+    )
+    assert kept[0].number == 0
+    assert np.all(np.diff(scores) > 0)
+
+
+def test_a_failing_region_is_avoided() -> None:
+    """Learning rates above 0.05 fail: a third of the range in the logarithm's uniform draws."""
+    setup = Setup(space=CONDITIONAL, seed=2)
+    played = play(make_strategy("surrogate", setup), CONDITIONAL, mixed, trials=40, seed=2)
+    assert sum(o.outcome == "failed" for o in played[20:]) <= 1
+
+
+def test_the_kernel_fitted_in_one_process_is_the_one_fitted_in_the_next() -> None:
+    setup = Setup(space=FLAT, seed=3)
+    played = tuple(play(make_strategy("surrogate", setup), FLAT, separable, trials=50, seed=3))
+    gone_on = make_strategy("surrogate", setup)
+    for known in (20, 33, 48, 50):
+        history = History(space=FLAT, observations=played[:known], place=known)
+        again = make_strategy("surrogate", setup)
+        rngs = [generator(3, "draw", known) for _ in range(2)]
+        assert gone_on.propose(history, rngs[0]) == again.propose(history, rngs[1])
+
+
+@pytest.mark.parametrize(("objectives", "name"), [(1, "surrogate"), (2, "tpe")])
+def test_auto_is_what_the_page_says(objectives: int, name: str) -> None:
+    setup = Setup(space=FLAT, objectives=objectives)
+    assert auto_choice(setup) == name
+    assert type(make_strategy("auto", setup)) is type(make_strategy(name, setup))
+
+
+def test_a_climb_goes_on_until_nothing_around_promises_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a climb, what lies three changes from every leader is met by chance alone."""
+    monkeypatch.setattr(module, "RANDOM_POINTS", 0)
+    monkeypatch.setattr(module, "DOUBLE_MOVES", 0)
+    letters = "abcd"
+    observations = tuple(
+        Observation(
+            number=n,
+            values={p.name: letters[(n >> i) & 1] for i, p in enumerate(FLAT.parameters)},
+            outcome="complete",
+            scores=(float(bin(n).count("1")),),
+            candidate_id=str(n),
+        )
+        for n in range(64)
+        if bin(n).count("1") <= 3
+    )
+    strategy = make_strategy("surrogate", replace(Setup(space=FLAT), seed=0))
+    assert isinstance(strategy, Surrogate)
+    history = History(space=FLAT, observations=observations, place=len(observations))
+    proposal = strategy.propose(history, generator(0, "draw"))
+    assert sum(value == "b" for value in proposal.values.values()) >= 5
