@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
+from study.artifact_path import ArtifactPath
 from study.checkpoints import needed, study_folder, tidy
 from study.config import StudySettings
 from study.dashboard.pictures import trial_pictures
@@ -79,7 +79,7 @@ def make_worker(stored: StoredStudy, place: Place, *, stop: Stop) -> Worker:
     )
 
 
-def checkpoints(stored: StoredStudy, place: Place) -> Path:
+def checkpoints(stored: StoredStudy, place: Place) -> ArtifactPath:
     """Return the folder of a study's checkpoints."""
     return study_folder(place.artifacts, place.url, stored.settings.study) / "checkpoints"
 
@@ -149,7 +149,7 @@ def _trial_setup(
     )
 
 
-def _tidying(settings: StudySettings, folder: Path) -> Callable[[Standing], None]:
+def _tidying(settings: StudySettings, folder: ArtifactPath) -> Callable[[Standing], None]:
     """Return what removes the checkpoints that are no longer needed."""
 
     def clean(state: Standing) -> None:

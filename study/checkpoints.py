@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from study.artifact_path import ArtifactPath
 from study.lifecycle import Standing
 from study.objectives import Measure
 from study.records import ranked
@@ -18,7 +19,7 @@ SHARED = "supernet"
 """Name of a checkpoint that belongs to the whole study."""
 
 
-def study_folder(artifacts: Path | None, url: str, name: str) -> Path:
+def study_folder(artifacts: ArtifactPath | None, url: str, name: str) -> ArtifactPath:
     """Return the folder of a study's files.
 
     Args:
@@ -28,8 +29,22 @@ def study_folder(artifacts: Path | None, url: str, name: str) -> Path:
         name: The study's name; what a file name cannot hold is replaced.
     """
     path = sqlite_path(url)
-    base = artifacts or (path.parent if path else Path()) / "artifacts"
+    beside = (path.parent if path else Path()) / "artifacts"
+    base = beside if artifacts is None else artifacts
     return base / re.sub(r"[^\w.-]+", "_", name)
+
+
+def local_study_folder(artifacts: ArtifactPath | None, url: str, name: str) -> Path:
+    """Return the folder of this machine for files that a person opens: figures, predictions.
+
+    Args:
+        artifacts: As for ``study_folder``; behind a URL, the folder beside the storage is taken.
+        url: The study's storage.
+        name: The study's name.
+    """
+    folder = study_folder(artifacts if isinstance(artifacts, Path) else None, url, name)
+    assert isinstance(folder, Path)
+    return folder
 
 
 def needed(
@@ -59,7 +74,7 @@ def needed(
     return ids
 
 
-def tidy(folder: Path, ids: set[str] | None) -> None:
+def tidy(folder: ArtifactPath, ids: set[str] | None) -> None:
     """Remove the checkpoints of all candidates but these, and what was left half written."""
     if ids is None or not folder.is_dir():
         return

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.auditing import audit_words
-from study.checkpoints import study_folder
+from study.checkpoints import local_study_folder
 from study.data.splits import POOLED
 from study.errors import EvaluationError
 from study.evaluation.class_scores import class_scores
@@ -262,7 +262,7 @@ class _Case:
         figures = to_stored(result)
         with storage_errors(self.place.url):
             self.origin.study.set_user_attr(TEST, figures)
-        base = study_folder(self.place.artifacts, self.place.url, self.origin.settings.study)
+        base = local_study_folder(self.place.artifacts, self.place.url, self.origin.settings.study)
         folder = base / "test" / f"look-{result.look}"
         texts = {**prediction_files(scores, result), "figures.json": canonical(figures)}
         folder.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from study.artifact_path import check_writable
 from study.assembly import make_worker, sampler_setup
 from study.auditing import audit_words
 from study.beginnings import beginnings, settle_beginnings
@@ -141,6 +142,8 @@ def prepare(
     notes = [*described["notes"], *described["warnings"], *check(settings, space, image)]
     if data is not None:
         described["audit"] = audit_words(settings, place, parts="searched")
+    if place.artifacts is not None:
+        check_writable(place.artifacts)
     storage = open_or_create_storage(place.url)
     lock = study_lock(storage, place.url, settings.study)
     with Holding(lock, interrupted=lambda: False):

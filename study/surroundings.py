@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from study.artifact_path import ArtifactPath
 from study.config import StudySettings
 from study.errors import SettingsError
 from study.performance_estimation.estimators import estimator_spec, table_named
@@ -28,14 +29,14 @@ class Place:
     Args:
         url: The storage.
         data_root: Folder of downloaded data sets; None for medmnist's own.
-        artifacts: Folder of checkpoints and artifacts; None for one beside the storage.
+        artifacts: Folder or URL of checkpoints and artifacts; None for one beside the storage.
         device: ``cpu``, ``cuda``, ``cuda:1``, …; None for the best there is.
         label: What this process is called, as ``worker 2``.
     """
 
     url: str
     data_root: Path | None = None
-    artifacts: Path | None = None
+    artifacts: ArtifactPath | None = None
     device: str | None = None
     label: str = "worker"
 

@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
+from study.artifact_path import artifact_path
 from study.errors import StudyError
-from study.stopping import Stop
+from study.stopping import PARENT, Stop
 from study.surroundings import Place
 from study.worker import WorkResult
 
@@ -90,7 +91,8 @@ def _start(name: str, place: Place, index: int, workers: int) -> _Process:
     }
     package = str(Path(__file__).resolve().parent.parent)
     paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, ORDERS: json.dumps(orders), "PYTHONPATH": paths}
+    told = {ORDERS: json.dumps(orders), PARENT: str(os.getpid()), "PYTHONPATH": paths}
+    environment = {**os.environ, **told}
     if workers > 1:
         environment.setdefault("OMP_NUM_THREADS", "1")
     log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
@@ -188,6 +190,6 @@ def read_orders() -> tuple[str, Place]:
     """Return the study and the place that the parent wrote down for this process."""
     orders = json.loads(os.environ.pop(ORDERS))
     place = orders["place"]
-    for key in ("data_root", "artifacts"):
-        place[key] = None if place[key] is None else Path(place[key])
+    for key, path_of in (("data_root", Path), ("artifacts", artifact_path)):
+        place[key] = None if place[key] is None else path_of(place[key])
     return orders["study"], Place(**place)

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "study"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "version"),
-    ("search_space", "options", "objectives", "stopping", "writing", "rdb"),
+    ("search_space", "options", "objectives", "stopping", "writing", "rdb", "artifact_path"),
     ("search_strategy", "network", "data"),
     ("performance_estimation", "plan"),
     ("config", "storage", "records", "processes"),

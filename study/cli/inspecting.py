@@ -171,10 +171,9 @@ def delete(
     artifacts: Artifacts = None,
 ) -> int:
     """Delete a study, its trials and its files. Asks first."""
-    import shutil
-
     import optuna
 
+    from study.artifact_path import remove_tree
     from study.checkpoints import study_folder
     from study.dashboard.store import artifact_store, file_ids, remove_files
     from study.overview import load_trials
@@ -191,7 +190,7 @@ def delete(
     with storage_errors(storage):
         optuna.delete_study(study_name=study, storage=open_storage(storage))
     folder = study_folder(artifacts, storage, stored.settings.study)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_tree(folder)
     remove_files(artifact_store(artifacts, storage), files)
     typer.echo(f"deleted '{study}'", err=True)
     return 0

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from study.artifact_path import ArtifactPath, artifact_path
 from study.storage import DEFAULT_URL
 
 Storage = Annotated[
@@ -20,8 +21,13 @@ DataRoot = Annotated[
     typer.Option("--data-root", help="Folder of data sets; medmnist's own by default."),
 ]
 Artifacts = Annotated[
-    Path | None,
-    typer.Option("--artifacts", help="Folder of checkpoints; 'artifacts' beside the storage."),
+    ArtifactPath | None,
+    typer.Option(
+        "--artifacts",
+        parser=artifact_path,
+        metavar="FOLDER",
+        help="Folder or URL of checkpoints; 'artifacts' beside the storage.",
+    ),
 ]
 Device = Annotated[
     str | None, typer.Option("--device", help="cpu, cuda or cuda:N; the best there is by default.")

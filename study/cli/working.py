@@ -6,24 +6,34 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from study.storage import DEFAULT_URL
 
 if TYPE_CHECKING:
+    from study.artifact_path import ArtifactPath
     from study.stopping import Stop
     from study.surroundings import Place
 
 
 def with_stop(work: Callable[[Stop], int]) -> int:
     """Do the work with Ctrl-C and SIGTERM heard from the first moment on."""
-    from study.stopping import Stop, end_on_signals
+    from study.stopping import INTERRUPTED, KEPT, Stop, end_on_signals, leave
 
     stop = Stop()
     with end_on_signals(stop):
-        return work(stop)
+        try:
+            code = work(stop)
+        except KeyboardInterrupt:  # as a download answers a stop
+            typer.echo(KEPT, err=True)
+            code = INTERRUPTED
+        if stop():
+            leave(code)
+    return code
 
 
 def place_of(
-    storage: str, data_root: Path | None, artifacts: Path | None, device: str | None
+    storage: str, data_root: Path | None, artifacts: ArtifactPath | None, device: str | None
 ) -> Place:
     """Return where a command works."""
     from study.surroundings import Place

@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
 
 from study import records
+from study.artifact_path import ArtifactPath
 from study.dashboard.store import artifact_store, attach_to_trial
 from study.performance_estimation.estimator import EstimateFailed
 from study.report.confusion_drawing import confusion_svg
@@ -31,7 +31,7 @@ Pictures = Callable[[optuna.Trial], AbstractContextManager[None]]
 """Called with a trial that is about to run; attaches its pictures when the block ends."""
 
 
-def trial_pictures(stored: StoredStudy, artifacts: Path | None) -> Pictures:
+def trial_pictures(stored: StoredStudy, artifacts: ArtifactPath | None) -> Pictures:
     """Return what attaches the pictures of each trial of a study.
 
     Args:

@@ -11,8 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from study.artifact_path import ArtifactPath
 from study.dashboard.study_page import StudyPage, new_pages
 
 _LOG = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def kept_fresh(page: StudyPage, *, interrupted: Callable[[], bool]) -> Iterator[
         thread.join(PATIENCE if interrupted() else None)
 
 
-def keep_all_fresh(url: str, artifacts: Path | None) -> None:
+def keep_all_fresh(url: str, artifacts: ArtifactPath | None) -> None:
     """Keep the pages of all studies of a storage fresh, from a thread, until the process ends.
 
     A study's own run does so too, unless it was too short to draw plots.
@@ -56,7 +56,7 @@ def keep_all_fresh(url: str, artifacts: Path | None) -> None:
     thread.start()
 
 
-def _keep_all_fresh(url: str, artifacts: Path | None) -> None:
+def _keep_all_fresh(url: str, artifacts: ArtifactPath | None) -> None:
     pages: dict[str, StudyPage] = {}
     drawn: dict[str, int] = {}
     while True:

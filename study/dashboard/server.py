@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+from study.artifact_path import ArtifactPath
 from study.dashboard.refresh import keep_all_fresh
 from study.dashboard.store import artifact_store
 from study.errors import StorageError
@@ -19,7 +19,7 @@ LOOKING = ("GET", "HEAD", "OPTIONS")
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
-def serve(url: str, *, port: int, read_only: bool, artifacts: Path | None) -> int:
+def serve(url: str, *, port: int, read_only: bool, artifacts: ArtifactPath | None) -> int:
     """Serve the dashboard until Ctrl-C.
 
     The dashboard has no login: it listens on the loopback address alone.
@@ -50,7 +50,9 @@ def serve(url: str, *, port: int, read_only: bool, artifacts: Path | None) -> in
     return 0
 
 
-def dashboard_application(url: str, *, read_only: bool, artifacts: Path | None) -> Application:
+def dashboard_application(
+    url: str, *, read_only: bool, artifacts: ArtifactPath | None
+) -> Application:
     """Return the dashboard as a WSGI application.
 
     Raises:

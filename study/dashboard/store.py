@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from study.artifact_path import ArtifactPath, RemotePath
 from study.checkpoints import study_folder
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ PREFIX = "artifacts:"
 """Under this prefix and its id Optuna stores what it knows of a file (``optuna.artifacts``)."""
 
 
-def store_folder(artifacts: Path | None, url: str) -> Path:
+def store_folder(artifacts: ArtifactPath | None, url: str) -> ArtifactPath:
     """Return the folder of the files that the dashboard of a storage shows.
 
     Args:
@@ -38,14 +39,24 @@ def store_folder(artifacts: Path | None, url: str) -> Path:
     return study_folder(artifacts, url, "any").parent / FOLDER
 
 
-def artifact_store(artifacts: Path | None, url: str) -> ArtifactStore:
+def artifact_store(artifacts: ArtifactPath | None, url: str) -> ArtifactStore:
     """Return the store of the files that the dashboard of a storage shows."""
     from optuna.artifacts import FileSystemArtifactStore
 
     folder = store_folder(artifacts, url)
+    if not isinstance(folder, Path):
+        return remote_store(folder)
     with contextlib.suppress(OSError):  # said when a file is written
         folder.mkdir(parents=True, exist_ok=True)
     return FileSystemArtifactStore(folder)
+
+
+def remote_store(folder: ArtifactPath) -> ArtifactStore:
+    """Return the store of files behind a URL."""
+    from study.dashboard.remote_store import RemoteArtifactStore
+
+    assert isinstance(folder, RemotePath)
+    return RemoteArtifactStore(folder)
 
 
 def attach_to_trial(trial: optuna.Trial, store: ArtifactStore, files: Mapping[str, bytes]) -> None:

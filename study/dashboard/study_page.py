@@ -6,9 +6,9 @@ import contextlib
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from study.artifact_path import ArtifactPath
 from study.checkpoints import study_folder
 from study.dashboard.notes import has_note, write_study_note, write_trial_note
 from study.dashboard.plots import write_plot
@@ -47,7 +47,7 @@ class StudyPage:
 
     stored: StoredStudy
     store: ArtifactStore
-    checkpoints: Path
+    checkpoints: ArtifactPath
 
     def finished(self) -> int:
         """Return how many trials have ended."""
@@ -116,7 +116,7 @@ class StudyPage:
             write_plot(self.stored.study, figure, attributes)
 
 
-def study_page(stored: StoredStudy, artifacts: Path | None) -> StudyPage:
+def study_page(stored: StoredStudy, artifacts: ArtifactPath | None) -> StudyPage:
     """Return the page of a stored study.
 
     Args:
@@ -128,7 +128,9 @@ def study_page(stored: StoredStudy, artifacts: Path | None) -> StudyPage:
     return StudyPage(stored=stored, store=store, checkpoints=folder / "checkpoints")
 
 
-def new_pages(url: str, artifacts: Path | None, *, known: Collection[str]) -> dict[str, StudyPage]:
+def new_pages(
+    url: str, artifacts: ArtifactPath | None, *, known: Collection[str]
+) -> dict[str, StudyPage]:
     """Return the pages of the studies of a storage, by name, that are not known yet.
 
     Raises:

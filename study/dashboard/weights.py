@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from study.artifact_path import ArtifactPath
 from study.dashboard.store import attach_to_study, detach_from_study, listed
 from study.records import TrialRecord
 
@@ -21,7 +21,7 @@ def attach_best_weights(
     store: ArtifactStore,
     best: TrialRecord,
     *,
-    checkpoints: Path,
+    checkpoints: ArtifactPath,
     attributes: Mapping[str, Any],
 ) -> None:
     """Attach the weights of the best trial in place of those of an earlier best.
@@ -51,7 +51,7 @@ def attach_best_weights(
             detach_from_study(study, store, identity)
 
 
-def _weights(checkpoints: Path, best: TrialRecord) -> bytes | None:
+def _weights(checkpoints: ArtifactPath, best: TrialRecord) -> bytes | None:
     from safetensors.torch import save
 
     from study.performance_estimation.checkpoint import network_weights

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import os
 import pickle
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
+
+from study.artifact_path import ArtifactPath, replace_file
 
 _LOG = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Checkpoint:
         path: The file; its folder is made when it is missing. One training at a time writes it.
     """
 
-    path: Path
+    path: ArtifactPath
 
     def save(self, state: State, *, fingerprint: str) -> None:
         """Replace the file by ``state``. Killed at any instant, the old file or the new is there.
@@ -44,17 +44,7 @@ class Checkpoint:
         buffer = io.BytesIO()
         torch.save({"fingerprint": fingerprint, "state": state}, buffer)
         content = buffer.getbuffer()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(hashlib.sha256(content).digest())
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        replace_file(self.path, (hashlib.sha256(content).digest(), content))
 
     def load(self, *, fingerprint: str) -> State | None:
         """Return the state saved under this fingerprint, or None where there is none.
@@ -81,7 +71,7 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
 
-def network_weights(path: Path) -> dict[str, torch.Tensor] | None:
+def network_weights(path: ArtifactPath) -> dict[str, torch.Tensor] | None:
     """Return the weights in a training's file, whoever wrote it; None where it is not whole."""
     try:
         stored = _unpacked(path.read_bytes())

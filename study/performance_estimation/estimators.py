@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from study.artifact_path import ArtifactPath
 from study.options import Options, OptionValue, parse_choice
 from study.performance_estimation import (
     supernet_paths,
@@ -54,7 +54,7 @@ class EstimatorSetup:
     precision: str = "float32"
     device: torch.device | None = None
     seed: int = 0
-    folder: Path | None = None
+    folder: ArtifactPath | None = None
     policy: bool = False
     seeds_apart: bool = False
     interrupted: Callable[[], bool] = lambda: False

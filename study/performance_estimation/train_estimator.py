@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from study.artifact_path import ArtifactPath
 from study.performance_estimation.checkpoint import Checkpoint
 from study.performance_estimation.estimator import (
     Estimate,
@@ -100,7 +100,7 @@ class TrainEstimator:
             checkpoint=None if path is None else Checkpoint(path=path),
         )
 
-    def checkpoint_path(self, candidate: Candidate, *, seed: int) -> Path | None:
+    def checkpoint_path(self, candidate: Candidate, *, seed: int) -> ArtifactPath | None:
         """Return where the training of a candidate is kept between its epochs."""
         folder = self.setup.folder
         if folder is None:
