@@ -50,23 +50,24 @@ class AskCost:
         return statistics.median(self.later)
 
 
-def ask_cost(sampler: str, space: SearchSpace, *, trials: int, asks: int) -> AskCost:
-    """Return what a sampler takes for the asks before and after ``trials`` trials.
+def ask_cost(
+    sampler: str, space: SearchSpace, history: Sequence[Observation], *, asks: int
+) -> AskCost:
+    """Return what a sampler takes for the last asks of a history.
 
     Args:
         sampler: As given to ``--sampler``.
         space: The search space.
-        trials: Trials known at the first ask.
-        asks: Further asks, one new trial each.
+        history: All trials, the last ``asks`` of which are not known at the first ask.
+        asks: Asks after the first, one new trial each.
 
     Raises:
         SettingsError: The sampler does not fit the space.
     """
-    setup = Setup(space=space, budget=trials + asks, image=IMAGE)
+    setup = Setup(space=space, budget=len(history), image=IMAGE)
     strategy = make_strategy(sampler, setup)
-    history = closed_form_history(space, trials=trials + asks)
     milliseconds = []
-    for known in range(trials, trials + asks + 1):
+    for known in range(len(history) - asks, len(history) + 1):
         fresh = tuple(replace(o, values=dict(o.values)) for o in history[:known])
         asked = History(space=space, observations=fresh, place=known, budget=setup.budget)
         start = time.perf_counter()
@@ -104,9 +105,9 @@ def _observation(
     )
 
 
-def _row(sampler: str, space: SearchSpace, *, trials: int, asks: int) -> str:
+def _row(sampler: str, space: SearchSpace, history: Sequence[Observation], *, asks: int) -> str:
     try:
-        cost = ask_cost(sampler, space, trials=trials, asks=asks)
+        cost = ask_cost(sampler, space, history, asks=asks)
     except SettingsError as error:
         return f"{sampler:20} {error}"
     worst = max(cost.later)
@@ -126,8 +127,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     space = load_space(chosen.space)
     print(f"{space.name}, {len(space.parameters)} parameters, {chosen.trials} trials known")
     print(f"{'sampler':20} {'median ms':>10} {'worst ms':>10} {'first ask ms':>12}")
+    history = closed_form_history(space, trials=chosen.trials + chosen.asks)
     for sampler in chosen.samplers:
-        print(_row(sampler, space, trials=chosen.trials, asks=chosen.asks), flush=True)
+        print(_row(sampler, space, history, asks=chosen.asks), flush=True)
 
 
 if __name__ == "__main__":

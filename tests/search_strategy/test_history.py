@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,9 @@ from study.search_strategy.history import (
     rank_rewards,
 )
 
-outcomes = st.sampled_from(["complete", "pruned", "failed"])
+Outcome = Literal["complete", "pruned", "failed"]
+OUTCOMES: tuple[Outcome, ...] = ("complete", "pruned", "failed")
+outcomes = st.sampled_from(OUTCOMES)
 scores = st.integers(-8, 8).map(lambda n: n / 4)
 
 

@@ -1,0 +1,45 @@
+"""An ask stays cheap with a thousand trials behind it; the figures are in docs/strategies.md."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.ask_cost import ask_cost, closed_form_history, main
+from study.search_space.loading import load_space
+from study.search_space.space import SearchSpace
+from study.search_strategy.history import Observation
+
+LIMIT = 50.0
+"""Milliseconds: five times the claim, for machines that are busy with something else."""
+CHEAP = ("random", "qmc", "evolution", "local_search", "reinforce", "nsga2", "q_learning")
+SLOW_TO_BEGIN = ("q_learning:metaqnn", "reinforce:zoph")
+"""Their first ask replays the whole history, in seconds."""
+
+
+@pytest.fixture(scope="module")
+def space() -> SearchSpace:
+    return load_space("stages")
+
+
+@pytest.fixture(scope="module")
+def history(space: SearchSpace) -> tuple[Observation, ...]:
+    return closed_form_history(space, trials=1000)
+
+
+@pytest.mark.parametrize(
+    "name", [*CHEAP, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW_TO_BEGIN)]
+)
+def test_an_ask_is_cheap_after_a_thousand_trials(
+    name: str, space: SearchSpace, history: tuple[Observation, ...]
+) -> None:
+    cost = ask_cost(name, space, history, asks=5)
+    assert len(cost.later) == 5
+    assert min(cost.later) < LIMIT
+
+
+def test_the_script_prints_a_row_a_sampler(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["random", "grid", "--trials", "5", "--asks", "3"])
+    title, _, drawn, refused = capsys.readouterr().out.splitlines()
+    assert title == "stages, 38 parameters, 5 trials known"
+    assert len(drawn.split()) == 4
+    assert refused.startswith("grid                 grid: learning_rate has no countable values")

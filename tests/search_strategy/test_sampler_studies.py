@@ -1,0 +1,53 @@
+"""Every sampler in a real study: queued candidates first, constraints kept, restarts unseen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from study.runner import run_study
+from study.search_space.candidate import ImageFormat
+from study.search_space.loading import space_from_text
+from study.search_strategy.samplers import SAMPLERS
+from study.surroundings import Place
+from tests.studies import outcome, settings
+
+SPACE = """
+name: queued
+parameters:
+  conv_layers: {type: int, low: 1, high: 3}
+  head: {type: categorical, choices: [flatten, global_average]}
+  hidden_units: {type: int, low: 16, high: 512, log: true, grid_points: 4, when: {head: flatten}}
+  dropout: {type: float, low: 0, high: 0.6, step: 0.2}
+  learning_rate: {type: float, low: 0.0003, high: 0.01, log: true, grid_points: 2}
+  epochs: 2
+constraints: {parameters: 400_000}
+enqueue:
+  - {conv_layers: 3, head: flatten, hidden_units: 64, dropout: 0.2, learning_rate: 0.001}
+  - {conv_layers: 2, head: global_average, dropout: 0.4, learning_rate: 0.002}
+"""
+TRIALS = 14
+
+
+def queued(**changes: object) -> object:
+    return settings(space_name="queued", space_text=SPACE, trials=TRIALS, seed=1, **changes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_study_starts_with_its_queue_keeps_its_constraints_and_survives_a_restart(
+    tmp_path: Path, name: str
+) -> None:
+    if name == "cmaes":
+        pytest.importorskip("cmaes", reason="the extra 'cmaes' is not installed")
+    places = [Place(url=f"sqlite:///{tmp_path}/{part}.db") for part in ("whole", "parts")]
+    whole = run_study(queued(sampler=name), places[0])  # type: ignore[arg-type]
+    for trials in (1, 9, TRIALS):
+        parts = run_study(queued(sampler=name).model_copy(update={"trials": trials}), places[1])  # type: ignore[attr-defined]
+    assert outcome(parts.trials) == outcome(whole.trials)
+    image = ImageFormat(channels=1, size=28, classes=10)
+    space = space_from_text(SPACE, source="queued", image=image)
+    first = sorted(whole.trials, key=lambda trial: trial.number)[:2]
+    assert [dict(t.params) for t in first] == [dict(v) for v in space.enqueue]
+    assert all(space.allows(t.params, image) for t in whole.trials)
