@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import random
 import signal
 import time
 from pathlib import Path
 
 import pytest
 
-from study.errors import EvaluationError, ResumeError, SettingsError
+from study.errors import EvaluationError, ResumeError, SettingsError, StorageError
 from study.evaluation.trust_rows import TrustRow
 from study.evaluation.trust_studies import TrustPlan, split_estimators
 from study.overview import load_trials, study_lines
@@ -208,9 +207,7 @@ def test_the_command_refuses_a_small_sample_with_the_reason(tmp_path: Path) -> N
 @pytest.mark.slow
 def test_the_command_goes_on_after_ctrl_c_and_trains_nothing_twice(tmp_path: Path) -> None:
     process = command(*TRIED_OUT, "--workers", "1", cwd=tmp_path)
-    deadline = time.monotonic() + 60
-    while not _begun(tmp_path) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    _wait_for(3, tmp_path)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
@@ -223,11 +220,19 @@ def test_the_command_goes_on_after_ctrl_c_and_trains_nothing_twice(tmp_path: Pat
     _each_is_trained_once(tmp_path)
 
 
-def _begun(folder: Path) -> bool:
+def _wait_for(done: int, folder: Path) -> None:
+    """Wait until so many trials of all studies are complete."""
+    deadline = time.monotonic() + 100
+    while _complete(folder) < done:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _complete(folder: Path) -> int:
     try:
-        return len(trials(folder).get("trust-seed.full-1", ())) > 3
-    except Exception:  # noqa: BLE001 - the storage is being made
-        return False
+        return sum(r.state == "complete" for records in trials(folder).values() for r in records)
+    except StorageError:  # it is being made
+        return 0
 
 
 def _each_is_trained_once(folder: Path) -> None:
@@ -241,19 +246,18 @@ def _each_is_trained_once(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_report_killed_again_and_again_is_the_report_in_one_piece(tmp_path: Path) -> None:
     arguments = (
-        "trust", "seed", "--dataset", "digits", "--epochs", "1", "--sample", "30", "--quiet",
-        "--estimators", "conv_macs,train,epochs=1", "--precision", "float32", "--workers", "1",
-        "--format", "json",
+        "trust", "seed", "--dataset", "digits", "--yardstick", "synthetic", "--sample", "30",
+        "--estimators", "train,epochs=1,fraction=0.2", "--precision", "float32", "--workers", "1",
+        "--quiet", "--format", "json",
     )  # fmt: skip
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
     killed.mkdir()
     code, expected, _ = answer(*arguments, cwd=whole)
     assert code == 0
-    rng = random.Random(0)
-    for _ in range(4):
+    for done in (5, 40, 65):
         process = command(*arguments, cwd=killed)
-        time.sleep(4 + 3 * rng.random())
+        _wait_for(done, killed)
         process.send_signal(signal.SIGKILL)
         process.communicate()
     code, found, _ = answer(*arguments, cwd=killed)
