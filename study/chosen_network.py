@@ -102,7 +102,7 @@ def _tested(origin: StoredStudy, result: FinalTest, place: Place) -> Chosen:
 
 def _best_of_search(origin: StoredStudy) -> Chosen:
     settings = origin.settings
-    if len(settings.measures) > 1 or not trained_in_full(settings):
+    if len(settings.measures) > 1 or not trained_in_full(origin):
         raise EvaluationError(
             f"study '{settings.study}' has no one best network trained in full; run 'confirm "
             f"{settings.study}' first, which chooses and trains one"

@@ -31,6 +31,7 @@ from study.retraining import (
     Force,
     Networks,
     completed_runs,
+    full_epochs,
     full_settings,
     retrain,
     seed_of,
@@ -72,7 +73,8 @@ def confirm(
         force: Where to train, and with what.
         top: Candidates to train again.
         seeds: Fresh seeds for each.
-        epochs: Epochs of a full training; the search's where it is left out.
+        epochs: Epochs of a full training; where left out, the search's, or the space's own if the
+            search trained for fewer.
 
     Raises:
         StudyError: There is no such study, nothing to confirm, or no run completed.
@@ -102,10 +104,12 @@ def _settings(origin: StoredStudy, epochs: int | None) -> StudySettings:
             f"study '{settings.study}' holds the trainings of '{settings.plan.kind} "
             f"{settings.plan.origin}'; confirm '{settings.plan.origin}' instead"
         )
-    name, changed = f"{settings.study}-confirm", {}
-    if epochs is not None and epochs != settings.epochs:
-        name, changed = f"{name}-epochs{epochs}", {"epochs": epochs}
-    return full_settings(origin, study=name, objectives=(_quality(settings)[0],), **changed)
+    full = full_epochs(origin)
+    name = f"{settings.study}-confirm"
+    if epochs is not None and epochs != full:
+        name, full = f"{name}-epochs{epochs}", epochs
+    changes = {"study": name, "objectives": (_quality(settings)[0],), "epochs": full}
+    return full_settings(origin, **changes)
 
 
 def _quality(settings: StudySettings) -> tuple[str, Measure, int]:
@@ -127,7 +131,7 @@ def _plan(
     _, described = load_data(settings, force.place, interrupted=force.stop)
     image = ImageFormat(**described["image"])
     space = settings.space(image)
-    comparable = trained_in_full(origin.settings) and settings.epochs == origin.settings.epochs
+    comparable = trained_in_full(origin) and settings.epochs in (None, full_epochs(origin))
     chosen: dict[str, PlannedCandidate] = {}
     for found in _best(origin, top):
         identity = candidate_id(space.candidate(found.params), image)

@@ -23,7 +23,8 @@ from study.plan import Plan, as_purpose
 from study.planned_source import run_key
 from study.records import TrialRecord, read_trials
 from study.runner import StudyResult, run_study
-from study.search_space.candidate import Candidate
+from study.search_space.candidate import Candidate, Recipe
+from study.search_space.loading import space_from_text
 from study.stopping import Stop
 from study.storage import open_storage, storage_errors
 from study.stored_study import SETTINGS, StoredStudy, open_study
@@ -47,10 +48,27 @@ class Force:
     quiet: bool = True
 
 
-def trained_in_full(settings: StudySettings) -> bool:
+def full_epochs(origin: StoredStudy) -> int | None:
+    """Return the epochs of a full training; None where the space lets them vary.
+
+    They are the study's, or the space's own where the study trained for fewer.
+    """
+    settings = origin.settings
+    declared = space_from_text(settings.space_text, source=settings.space_name, image=origin.image)
+    if "epochs" in declared.by_name:
+        return None
+    own = int(declared.fixed.get("epochs", Recipe().epochs))
+    return max(own, settings.epochs or own)
+
+
+def trained_in_full(origin: StoredStudy) -> bool:
     """Tell whether a study's values are those of full trainings on all images."""
+    settings = origin.settings
     return (
-        settings.estimator == "train" and settings.fraction == 1.0 and settings.image_size is None
+        settings.estimator == "train"
+        and settings.fraction == 1.0
+        and settings.image_size is None
+        and settings.epochs in (None, full_epochs(origin))
     )
 
 
@@ -79,6 +97,7 @@ def full_settings(origin: StoredStudy, **changes: Any) -> StudySettings:
         "keep": "all",
         "reuse": (),
         "warm_start": None,
+        "purpose": {},
     }
     return make_settings(**{**settings.model_dump(), **whole, **changes})
 

@@ -111,6 +111,7 @@ def test_a_confirmation_that_was_stopped_goes_on(searched: Path) -> None:
     [
         {"estimator": "synthetic"},
         pytest.param({"fraction": 0.5}, marks=pytest.mark.slow),
+        pytest.param({"epochs": 2}, marks=pytest.mark.slow),
         pytest.param({"image_size": 9}, marks=pytest.mark.slow),
     ],
 )

@@ -27,7 +27,7 @@ def confirm(
     top: Annotated[int, typer.Option(min=1, help="Best candidates to train again.")] = 5,
     seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds for each.")] = 3,
     epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs of a full training; the search's by default.")
+        int | None, typer.Option(min=1, help="Epochs of a full training; the space's by default.")
     ] = None,
     storage: Storage = DEFAULT_URL,
     data_root: DataRoot = None,
