@@ -105,14 +105,14 @@ def test_a_screen_before_a_grid_is_refused(tmp_path: Path) -> None:
 def test_a_screen_killed_at_any_moment_by_several_workers_ends_the_same(tmp_path: Path) -> None:
     arguments = (
         "run", "seed", "--dataset", "digits", "--estimator", "synthetic", "--trials", "12",
-        "--screen", "naswot:400:12", "--sampler", "random", "--workers", "2", "--quiet",
+        "--screen", "naswot:150:12", "--sampler", "random", "--workers", "2", "--quiet",
         "--retries", "50",
     )  # fmt: skip
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
     killed.mkdir()
     assert answer(*arguments, cwd=whole)[0] == 0
-    for wait in (4.0, 6.0, 8.0):
+    for wait in (3.0, 4.0, 5.0):
         process = command(*arguments, cwd=killed)
         time.sleep(wait)
         process.send_signal(signal.SIGKILL)
@@ -122,4 +122,4 @@ def test_a_screen_killed_at_any_moment_by_several_workers_ends_the_same(tmp_path
     assert outcome(found[0][1]) == outcome(found[1][1])
     stored = [stored_scores(study.study.user_attrs) for study, _ in found]
     assert stored[0] == stored[1]
-    assert len(stored[0]) == 400
+    assert len(stored[0]) == 150
