@@ -11,7 +11,7 @@ from study.chosen_network import Chosen, choose
 from study.config import StudySettings
 from study.data.origin import origin_of
 from study.evaluation.bundle import Bundle, DataFacts, Figure, TrainingFacts
-from study.evaluation.export import PREPROCESSING, classifier_of, export
+from study.evaluation.export import PREPROCESSING, check_place, classifier_of, export
 from study.evaluation.figures import final_figures, validation_figures
 from study.evaluation.looks import StudyLedger
 from study.evaluation.onnx_model import OnnxModel, onnx_available, onnx_model
@@ -43,6 +43,7 @@ def export_study(
     Raises:
         StudyError: There is no network, or it cannot be written.
     """
+    check_place(directory)  # before anything that takes time
     origin = open_study(name, place.url)
     chosen = choose(origin, place)
     networks = Networks.of(chosen.stored, place)

@@ -13,7 +13,7 @@ from typing import Any
 
 from study.assembly import stored_estimator
 from study.config import StudySettings, make_settings
-from study.errors import EvaluationError
+from study.errors import EvaluationError, ResumeError
 from study.lifecycle import standing
 from study.locks import Holding, study_lock
 from study.performance_estimation.table_space import OwnSpace
@@ -114,9 +114,15 @@ def retrain(settings: StudySettings, plan: Plan, force: Force) -> StudyResult:
         StudyError: The linked study's name is taken, or its settings, data or versions differ.
     """
     settings = _taking_up(settings, plan, force.place)
-    return run_study(
-        settings, force.place, workers=force.workers, stop=force.stop, quiet=force.quiet
-    )
+    try:
+        return run_study(
+            settings, force.place, workers=force.workers, stop=force.stop, quiet=force.quiet
+        )
+    except ResumeError as error:
+        raise ResumeError(
+            f"{error}\n(it holds the trainings of '{plan.kind} {plan.origin}'; to make them anew, "
+            f"remove it first: run_study.py delete {settings.study})"
+        ) from error
 
 
 def _taking_up(settings: StudySettings, plan: Plan, place: Place) -> StudySettings:

@@ -24,7 +24,7 @@ from study.evaluation.comparison import (
     paired_t,
     seeds_to_resolve,
 )
-from study.evaluation.intervals import LEVEL, t_interval
+from study.evaluation.intervals import LEVEL, reachable, t_interval
 from study.evaluation.weighted import mean_over_classes, weighted_mean
 from study.objectives import Measure
 from study.plan import PlannedCandidate
@@ -143,7 +143,8 @@ def confirmation(
         )
     sign = 1.0 if measure.maximise else -1.0
     confirmed = [
-        _confirmed(candidate, fresh[candidate.candidate_id], level) for candidate in trained
+        _confirmed(candidate, fresh[candidate.candidate_id], metric=measure.key, level=level)
+        for candidate in trained
     ]
     confirmed.sort(key=lambda c: (-sign * c.choosing_mean, c.number))
     tests = _tests(confirmed, fresh, images, sign=sign, level=level)
@@ -167,7 +168,7 @@ def confirmation(
 
 
 def _confirmed(
-    candidate: PlannedCandidate, runs: Mapping[int, float], level: float
+    candidate: PlannedCandidate, runs: Mapping[int, float], *, metric: str, level: float
 ) -> ConfirmedCandidate:
     seeds = sorted(runs)
     values = [float(runs[seed]) for seed in seeds]
@@ -178,7 +179,7 @@ def _confirmed(
         search_value=seen,
         seeds=tuple(seeds),
         fresh_values=tuple(values),
-        fresh=seed_spread(values, level=level),
+        fresh=seed_spread(metric, values, level=level),
         choosing_mean=float(np.mean(values if seen is None else [seen, *values])),
     )
 
@@ -189,9 +190,9 @@ def _optimism(chosen: ConfirmedCandidate, sign: float) -> float | None:
     return sign * (chosen.search_value - chosen.fresh.mean)
 
 
-def seed_spread(values: Sequence[float], *, level: float = LEVEL) -> outcomes.Spread:
+def seed_spread(metric: str, values: Sequence[float], *, level: float = LEVEL) -> outcomes.Spread:
     """Return mean, standard deviation and t-interval of the mean of values over seeds."""
-    interval = t_interval(values, level=level)
+    interval = reachable(t_interval(values, level=level), metric)
     return outcomes.Spread(
         mean=float(np.mean(values)),
         std=float(np.std(values, ddof=1)) if len(values) > 1 else None,

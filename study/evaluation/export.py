@@ -60,7 +60,7 @@ def export(
             are not finite or are not those of its layers.
     """
     directory = directory.resolve()
-    _check_place(directory)
+    check_place(directory)
     described = dataclasses.replace(bundle, onnx=None if onnx is None else onnx.check)
     contents = _contents(described, network, space_text, onnx)
     written = sealed(described, contents)
@@ -122,7 +122,12 @@ def _check(bundle: Bundle, weights: bytes) -> None:
     description_text(bundle)
 
 
-def _check_place(directory: Path) -> None:
+def check_place(directory: Path) -> None:
+    """Refuse a place that is taken.
+
+    Raises:
+        EvaluationError: There is a file, or a folder with something in it.
+    """
     if not directory.exists():
         return
     if not directory.is_dir():

@@ -10,6 +10,7 @@ from study.evaluation.intervals import (
     LEVEL,
     Interval,
     next_value_interval,
+    reachable,
     t_interval,
     wilson,
 )
@@ -37,8 +38,8 @@ def validation_figures(
             value=float(value),
             over_images=_wilson(value, images, level) if name == "val_accuracy" else None,
             mean=_mean(known.get(name, ())),
-            over_seeds=t_interval(known.get(name, ()), level=level),
-            next_run=next_value_interval(known.get(name, ()), level=level),
+            over_seeds=reachable(t_interval(known.get(name, ()), level=level), name),
+            next_run=reachable(next_value_interval(known.get(name, ()), level=level), name),
         )
         for name, value in metrics.items()
     }
@@ -53,7 +54,7 @@ def final_figures(result: FinalTest) -> dict[str, Figure]:
             over_images=_interval(result.over_images.get(name), result.level),
             mean=result.over_seeds[name].mean,
             over_seeds=_interval(result.over_seeds[name], result.level),
-            next_run=next_value_interval(runs, level=result.level),
+            next_run=reachable(next_value_interval(runs, level=result.level), name),
         )
         for name, runs in values.items()
     }

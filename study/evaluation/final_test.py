@@ -133,7 +133,7 @@ def final_test(
     first = networks[0]
     bins = reliability(next(iter(probabilities.values())), labels)
     over_seeds = {
-        name: seed_spread([n.measures[name] for n in networks], level=level)
+        name: seed_spread(name, [n.measures[name] for n in networks], level=level)
         for name in first.measures
     }
     return FinalTest(

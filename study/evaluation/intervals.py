@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,17 @@ class Interval:
 
     def __str__(self) -> str:
         return f"[{self.low:.3f}, {self.high:.3f}]"
+
+
+def reachable(interval: Interval | None, metric: str) -> Interval | None:
+    """Return the part of an interval in which a measure can lie: a share in 0..1, a loss from 0.
+
+    Student's interval of few values knows no such bounds, and goes beyond them.
+    """
+    if interval is None:
+        return None
+    highest = math.inf if "loss" in metric else 1.0
+    return replace(interval, low=max(interval.low, 0.0), high=min(interval.high, highest))
 
 
 def wilson(hits: int, images: int, *, level: float = LEVEL) -> Interval:

@@ -12,6 +12,7 @@ from study.evaluation.intervals import (
     bootstrap,
     bootstrap_draws,
     next_value_interval,
+    reachable,
     t_interval,
     wilson,
 )
@@ -146,3 +147,10 @@ def test_the_bootstrap_covers_the_true_value_about_as_often_as_it_says(measure: 
         interval, _ = interval_and_value(150, seed)
         covered.append(interval is not None and interval.covers(truth))
     assert np.mean(covered) == pytest.approx(0.94, abs=0.035)
+
+
+def test_a_share_stays_a_share_and_a_loss_has_no_upper_bound() -> None:
+    wide = Interval(low=-0.2, high=1.3)
+    assert reachable(wide, "val_accuracy") == Interval(low=0.0, high=1.0)
+    assert reachable(wide, "val_balanced_log_loss") == Interval(low=0.0, high=1.3)
+    assert reachable(None, "val_auc") is None
