@@ -88,21 +88,50 @@ class _Refresher:
     def __init__(
         self, page: StudyPage, ended: threading.Event, interrupted: Callable[[], bool]
     ) -> None:
-        self._page, self._ended, self._interrupted = page, ended, interrupted
-        self._started = time.monotonic()
+        self._ended, self._interrupted = ended, interrupted
+        now = time.monotonic()
+        self._jobs = (
+            _Paced(page.write_words, due=now),
+            _Paced(page.write_plots, due=now + PLOTS_AFTER),
+        )
+        self._plots_from = now + PLOTS_AFTER
 
     def run(self) -> None:
         wait = 0.0
         while not self._ended.wait(wait):
-            wait = max(SHORTEST_WAIT, self._pass(self._ended.is_set) / SHARE)
+            for job in self._jobs:
+                job.do_if_due(time.monotonic(), ended=self._ended.is_set)
+            wait = SHORTEST_WAIT
+        words, plots = self._jobs
         if not self._interrupted():
-            self._pass(self._interrupted)
+            words.do(ended=self._interrupted)
+        if not self._interrupted() and time.monotonic() > self._plots_from:
+            plots.do(ended=self._interrupted)
 
-    def _pass(self, ended: Callable[[], bool]) -> float:
-        """Bring the page up to date and return the seconds of processor time that it took."""
+
+class _Paced:
+    """Work that is done again and again, for at most ``SHARE`` of the time.
+
+    The first time is not counted: it loads modules.
+
+    Args:
+        work: Does it; asked to end early by ``ended``.
+        due: When it is done first, by a clock that never goes back.
+    """
+
+    def __init__(self, work: Callable[..., None], *, due: float) -> None:
+        self._work, self._due, self._first = work, due, True
+
+    def do_if_due(self, now: float, *, ended: Callable[[], bool]) -> None:
+        if now < self._due or ended():
+            return
+        cost = self.do(ended=ended)
+        self._due = now + (SHORTEST_WAIT if self._first else cost / SHARE)
+        self._first = False
+
+    def do(self, *, ended: Callable[[], bool]) -> float:
+        """Do the work and return the seconds of processor time that it took."""
         began = time.thread_time()
         with never_fatal():
-            self._page.write_words(ended=ended)
-            if time.monotonic() - self._started > PLOTS_AFTER and not ended():
-                self._page.write_plots(ended=ended)
+            self._work(ended=ended)
         return time.thread_time() - began
