@@ -55,7 +55,9 @@ def run(
     objectives: Annotated[
         str | None, typer.Option(help="Several, as accuracy,macs; in place of --metric.")
     ] = None,
-    sampler: Annotated[str, typer.Option(help="What to try next, as tpe or random.")] = ("tpe"),
+    sampler: Annotated[str, typer.Option(help="What to try next; see docs/strategies.md.")] = (
+        "tpe"
+    ),
     estimator: Annotated[str, typer.Option(help="How to score; see docs/estimators.md.")] = (
         "train"
     ),
