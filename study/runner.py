@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from study.artifact_path import check_writable
 from study.assembly import make_worker, sampler_setup
@@ -36,6 +36,19 @@ from study.stored_study import StoredStudy, create_or_load
 from study.surroundings import Place, load_data, machine_facts
 from study.worker import WorkResult
 from study.workers import run_workers
+
+
+class Crew(Protocol):
+    """Lets so many processes work on a stored study until it is done."""
+
+    def __call__(
+        self, stored: StoredStudy, place: Place, *, workers: int, stop: Stop
+    ) -> WorkResult:
+        """Return why they left.
+
+        Raises:
+            StudyError: A worker met something that no restart mends.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +97,8 @@ def run_study(
     """
     stop = stop or Stop()
     stored, notes = prepare(settings, place, stop=stop, fork_of=fork_of)
-    return continue_study(stored, place, workers=workers, stop=stop, quiet=quiet, notes=notes)
+    result = continue_study(stored, place, workers=workers, stop=stop, quiet=quiet)
+    return replace(result, notes=notes)
 
 
 def continue_study(
@@ -94,9 +108,17 @@ def continue_study(
     workers: int,
     stop: Stop,
     quiet: bool,
-    notes: tuple[str, ...] = (),
+    crew: Crew | None = None,
 ) -> StudyResult:
     """Work on a stored study until it is done.
+
+    Args:
+        stored: The study.
+        place: Where it runs.
+        workers: Processes that work on it.
+        stop: The wish to stop.
+        quiet: Whether to show no progress.
+        crew: Lets the processes work; None for processes of this machine.
 
     Raises:
         StudyError: Data, space or storage cannot be used.
@@ -113,15 +135,20 @@ def continue_study(
         kept_fresh(page, interrupted=stop),
         watching(stored.study, stored.settings, progress),
     ):
-        if workers == 1:
-            work = work_on(stored, place, stop=stop)
-        else:
-            work = run_workers(stored.settings.study, place, workers=workers, stop=stop)
-            if work.killed:
-                park(stored.study, pids=work.killed)
+        work = (crew or local_crew)(stored, place, workers=workers, stop=stop)
     with storage_errors(place.url):
         trials = tuple(read_trials(stored.study.get_trials(deepcopy=False)))
-    return StudyResult(stored=stored, work=work, trials=trials, notes=notes)
+    return StudyResult(stored=stored, work=work, trials=trials)
+
+
+def local_crew(stored: StoredStudy, place: Place, *, workers: int, stop: Stop) -> WorkResult:
+    """Work in this process alone, or in several of this machine; see ``Crew``."""
+    if workers == 1:
+        return work_on(stored, place, stop=stop)
+    work = run_workers(stored.settings.study, place, workers=workers, stop=stop)
+    if work.killed:
+        park(stored.study, pids=work.killed)
+    return work
 
 
 def prepare(

@@ -32,6 +32,7 @@ class Place:
         artifacts: Folder or URL of checkpoints and artifacts; None for one beside the storage.
         device: ``cpu``, ``cuda``, ``cuda:1``, …; None for the best there is.
         label: What this process is called, as ``worker 2``.
+        lent: What ``load_data`` returns, where another process has loaded it for this one.
     """
 
     url: str
@@ -39,6 +40,7 @@ class Place:
     artifacts: ArtifactPath | None = None
     device: str | None = None
     label: str = "worker"
+    lent: tuple[SearchData | None, dict[str, Any]] | None = None
 
 
 def load_data(
@@ -55,6 +57,8 @@ def load_data(
     """
     from study.data.dataset import image_format, load_search_data
 
+    if place.lent is not None:
+        return place.lent
     if not _needs_data(settings):
         image = _resized(settings, image_format(settings.dataset, settings.size, place.data_root))
         return None, {"image": asdict(image), "notes": [], "warnings": [], **_looked_up(settings)}

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +27,7 @@ QUICK_DEATHS = 5
 """A worker that dies so often without a finished trial between is not started again."""
 
 ORDERS = "STUDY_WORKER"
+_PATHS: Mapping[str, Callable[[str], Any]] = {"data_root": Path, "artifacts": artifact_path}
 
 
 def default_workers() -> int:
@@ -80,19 +82,16 @@ def run_workers(name: str, place: Place, *, workers: int, stop: Stop) -> WorkRes
 
 
 def _start(name: str, place: Place, index: int, workers: int) -> _Process:
+    place = replace(place, label=f"worker {index + 1}", device=_device(place, index))
+    told = {key: getattr(place, key) for key in ("url", *_PATHS, "device", "label")}
     orders = {
         "study": name,
-        "place": {
-            key: None if value is None else str(value)
-            for key, value in asdict(
-                replace(place, label=f"worker {index + 1}", device=_device(place, index))
-            ).items()
-        },
+        "place": {key: None if value is None else str(value) for key, value in told.items()},
     }
     package = str(Path(__file__).resolve().parent.parent)
     paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-    told = {ORDERS: json.dumps(orders), PARENT: str(os.getpid()), "PYTHONPATH": paths}
-    environment = {**os.environ, **told}
+    variables = {ORDERS: json.dumps(orders), PARENT: str(os.getpid()), "PYTHONPATH": paths}
+    environment = {**os.environ, **variables}
     if workers > 1:
         environment.setdefault("OMP_NUM_THREADS", "1")
     log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
@@ -190,6 +189,6 @@ def read_orders() -> tuple[str, Place]:
     """Return the study and the place that the parent wrote down for this process."""
     orders = json.loads(os.environ.pop(ORDERS))
     place = orders["place"]
-    for key, path_of in (("data_root", Path), ("artifacts", artifact_path)):
+    for key, path_of in _PATHS.items():
         place[key] = None if place[key] is None else path_of(place[key])
     return orders["study"], Place(**place)

@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("dashboard",),
     ("assembly", "workers", "progress"),
     ("runner", "replay",),
-    ("worker_process", "trusting", "retraining"),
+    ("worker_process", "trusting", "retraining", "ray_workers"),
     ("confirming",),
     ("final_testing",),
     ("chosen_network",),

@@ -53,6 +53,18 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, max=512, help="Processes; one a core up to 4, or one a GPU."),
 ]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Let Ray place the workers: local, auto, host:port; see docs/machines.md.",
+    ),
+]
+GpusPerWorker = Annotated[
+    float | None,
+    typer.Option("--gpus-per-worker", min=0.0, help="With --ray: 0.25 lets four share a GPU."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Trials = Annotated[
     int | None, typer.Option("--trials", min=1, help="Trials the study shall have in all.")

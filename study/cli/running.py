@@ -15,7 +15,9 @@ from study.cli.options import (
     Device,
     EpochsBudget,
     Fork,
+    GpusPerWorker,
     Quiet,
+    Ray,
     Reuse,
     Storage,
     Timeout,
@@ -23,13 +25,14 @@ from study.cli.options import (
     WarmStart,
     Workers,
 )
-from study.cli.working import place_of, storage_flag, with_stop, workers_of
+from study.cli.working import place_of, ray_crew, storage_flag, with_stop, workers_of
 from study.errors import SettingsError, StudyError
 from study.objectives import MEASURES
 from study.storage import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.config import StudySettings
+    from study.ray_workers import RayCluster
     from study.runner import StudyResult
     from study.stopping import Stop
     from study.surroundings import Place
@@ -94,6 +97,8 @@ def run(
     artifacts: Artifacts = None,
     device: Device = None,
     workers: Workers = None,
+    ray: Ray = None,
+    gpus_per_worker: GpusPerWorker = None,
     quiet: Quiet = False,
 ) -> int:
     """Run a study, or complete one: the same command again adds what is missing."""
@@ -135,6 +140,7 @@ def run(
             quiet=quiet,
             stop=stop,
             fork_of=name if fork else None,
+            crew=ray_crew(ray, gpus_per_worker),
         )
     )
 
@@ -149,6 +155,8 @@ def resume(
     artifacts: Artifacts = None,
     device: Device = None,
     workers: Workers = None,
+    ray: Ray = None,
+    gpus_per_worker: GpusPerWorker = None,
     quiet: Quiet = False,
 ) -> int:
     """Go on with a study where it stopped; its settings are stored with it."""
@@ -159,7 +167,14 @@ def resume(
 
         place = place_of(storage, data_root, artifacts, device)
         settings = resume_settings(open_study(study, storage), **limits)
-        return _start(settings, place, workers=workers_of(workers, device), quiet=quiet, stop=stop)
+        return _start(
+            settings,
+            place,
+            workers=workers_of(workers, device),
+            quiet=quiet,
+            stop=stop,
+            crew=ray_crew(ray, gpus_per_worker),
+        )
 
     return with_stop(go_on)
 
@@ -193,14 +208,17 @@ def _start(
     quiet: bool,
     stop: Stop,
     fork_of: str | None = None,
+    crew: RayCluster | None = None,
 ) -> int:
     """Run or resume a study; what there is to note is said before it begins."""
     from study.runner import continue_study, prepare
 
+    if crew is not None:
+        crew.check(place)
     stored, notes = prepare(settings, place, stop=stop, fork_of=fork_of)
-    for note in notes:
+    for note in (*notes, *(crew.notes(place) if crew else ())):
         typer.echo(f"note: {note}", err=True)
-    return _tell(continue_study(stored, place, workers=workers, stop=stop, quiet=quiet))
+    return _tell(continue_study(stored, place, workers=workers, stop=stop, quiet=quiet, crew=crew))
 
 
 def _stages(*, pruner: str, screen: str | None, cascade: str | None) -> dict[str, str | None]:

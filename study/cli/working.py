@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from study.errors import SettingsError
 from study.storage import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.artifact_path import ArtifactPath
+    from study.ray_workers import RayCluster
     from study.stopping import Stop
     from study.surroundings import Place
 
@@ -50,6 +52,21 @@ def workers_of(asked: int | None, device: str | None) -> int:
     if device != "cpu" and (gpus := default_gpu_workers()):
         return gpus
     return default_workers()
+
+
+def ray_crew(address: str | None, gpus: float | None) -> RayCluster | None:
+    """Return what lets Ray place the workers; None where it is not asked for.
+
+    Raises:
+        SettingsError: GPUs are given for Ray's workers, and Ray is not asked for.
+    """
+    if address is None:
+        if gpus is not None:
+            raise SettingsError("--gpus-per-worker says what --ray hands out; add --ray ADDRESS")
+        return None
+    from study.ray_workers import RayCluster
+
+    return RayCluster(address=address, gpus=gpus or 0.0)
 
 
 def storage_flag(url: str) -> str:
