@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import optuna
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -57,7 +58,10 @@ class Mirror(InMemoryStorage):
 
     def __init__(self, space: SearchSpace, *, objectives: int, failed_as_worst: bool) -> None:
         super().__init__()
-        self.study_id = self.create_new_study([StudyDirection.MAXIMIZE] * objectives, STUDY_NAME)
+        with _unannounced():
+            self.study_id = self.create_new_study(
+                [StudyDirection.MAXIMIZE] * objectives, STUDY_NAME
+            )
         self.distributions = distributions(space)
         self._failed_as_worst = failed_as_worst
         self._seen: list[Observation] = []
@@ -105,6 +109,17 @@ class Mirror(InMemoryStorage):
         for trial in trials[length:]:
             del self._trial_id_to_study_id_and_number[trial.number]
         del trials[length:]
+
+
+@contextmanager
+def _unannounced() -> Iterator[None]:
+    """Keep Optuna from saying that a study was created: nobody will find it anywhere."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
 
 
 def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:

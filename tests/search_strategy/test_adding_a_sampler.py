@@ -1,0 +1,65 @@
+"""The code of docs/strategies.md that adds a sampler is code that works."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from study.search_strategy import samplers
+from study.search_strategy.sampler_spec import Setup
+from tests.search_strategy.landscapes import CONDITIONAL, FLAT, mixed, play, separable
+from tests.search_strategy.test_every_sampler import assert_is_point
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "strategies.md"
+NAME = "threshold_accepting"
+
+
+@pytest.fixture
+def blocks() -> tuple[str, str]:
+    _, adding = PAGE.read_text("utf-8").split("## Adding one")
+    first, second = re.findall(r"```python\n(.*?)```", adding, re.DOTALL)
+    return first, second
+
+
+@pytest.fixture
+def registered(blocks: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    names: dict[str, Any] = dict(vars(samplers))
+    exec(compile(blocks[0], str(PAGE), "exec"), names)
+    entry = eval("{" + blocks[1] + "}", names)
+    monkeypatch.setattr(samplers, "SAMPLERS", MappingProxyType({**samplers.SAMPLERS, **entry}))
+
+
+def test_it_takes_fewer_than_forty_lines(blocks: tuple[str, str]) -> None:
+    assert sum(len(block.splitlines()) for block in blocks) < 40
+
+
+@pytest.mark.usefixtures("registered")
+def test_it_does_what_every_sampler_must() -> None:
+    setup = Setup(space=CONDITIONAL, budget=40, seed=5)
+    whole = play(samplers.make_strategy(NAME, setup), CONDITIONAL, mixed, trials=40, seed=5)
+    for observation in whole:
+        assert_is_point(dict(observation.values), CONDITIONAL)
+    strategy = samplers.make_strategy(f"{NAME},threshold=0.3", setup)
+    again = play(strategy, CONDITIONAL, mixed, trials=40, seed=5, known=whole[:17])
+    assert again == whole
+
+
+@pytest.mark.usefixtures("registered")
+def test_it_beats_random_search() -> None:
+    def best(name: str, seed: int) -> float:
+        setup = Setup(space=FLAT, budget=100, seed=seed)
+        played = play(samplers.make_strategy(name, setup), FLAT, separable, trials=100, seed=seed)
+        return max(o.scores[0] for o in played)
+
+    wins = [best(NAME, seed) > best("random", seed) for seed in range(20)]
+    assert sum(wins) >= 16
+
+
+def test_the_page_has_a_line_for_every_sampler() -> None:
+    page = PAGE.read_text("utf-8")
+    for name in samplers.SAMPLERS:
+        assert f"`{name}`" in page, name
