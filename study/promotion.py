@@ -17,7 +17,7 @@ from study.draw import CandidateSource, Source
 from study.lifecycle import Standing
 from study.records import TrialRecord
 from study.search_strategy.curve import Curve, Pruner
-from study.search_strategy.pruners import make_pruner, promoted, promotes
+from study.search_strategy.pruners import make_pruner, promotable, promotes
 
 if TYPE_CHECKING:
     from study.performance_estimation.estimators import EstimatorSetup
@@ -43,19 +43,17 @@ class Promotion:
 
     def __call__(self, state: Standing) -> int | None:
         """Return the place that is continued next, or None."""
-        waiting = [r for r in stopped(state) if self.resumable(r.candidate_id)]
+        waiting = frozenset(record.place for record in stopped(state))
         if not waiting:
             return None
-        return promoted(
+        places = promotable(
             self.pruner,
-            self._curves(state),
-            among=frozenset(record.place for record in waiting),
+            [curve_of(record, sign=self.sign) for record in competing(state)],
+            among=waiting,
             study_name=self.study_name,
             epochs=self.epochs,
         )
-
-    def _curves(self, state: Standing) -> list[Curve]:
-        return [curve_of(record, sign=self.sign) for record in competing(state)]
+        return next((p for p in places if self.resumable(state.latest[p].candidate_id)), None)
 
 
 def stopped(state: Standing) -> list[TrialRecord]:

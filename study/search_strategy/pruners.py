@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -212,18 +212,18 @@ def promotes(text: str) -> bool:
     return PRUNERS[parse_choice(text, registry, what="pruner")[0]].promotes
 
 
-def promoted(
+def promotable(
     pruner: Pruner,
     curves: Sequence[Curve],
     *,
     among: Container[int | None],
     study_name: str,
     epochs: int,
-) -> int | None:
-    """Return the place of the pruned candidate that the pruner lets go on by now, if any.
+) -> Iterator[int]:
+    """Yield the places of the pruned candidates that the pruner lets go on by now.
 
     A cut moves as candidates come in: in ASHA the best third of nine holds three, of three one.
-    The furthest candidate is taken, of equals the one with the best score.
+    The furthest candidate comes first, of equals the one with the best score.
 
     Args:
         pruner: The study's pruner; one that ``promotes``.
@@ -241,9 +241,9 @@ def promoted(
             continue
         others = [other for other in curves if other.place != curve.place]
         if not pruner.decide(curve, others, study_name=study_name, epochs=epochs).stop:
-            return curve.place
-        missed.add(rivals)
-    return None
+            yield curve.place
+        else:
+            missed.add(rivals)
 
 
 def _one_bracket(place: int, *, study_name: str, epochs: int) -> int:  # noqa: ARG001

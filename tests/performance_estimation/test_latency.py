@@ -60,7 +60,7 @@ def test_a_prune_passes_through_before_anything_is_timed() -> None:
 @pytest.mark.parametrize("cost", ["latency", "macs", "parameters"])
 def test_a_study_of_two_objectives_ends_with_a_pareto_front(tmp_path: Path, cost: str) -> None:
     result = run_study(
-        settings(objectives=("accuracy", cost), trials=12),
+        settings(objectives=("accuracy", cost), trials=6),
         Place(url=f"sqlite:///{tmp_path}/study.db", device="cpu"),
     )
     summary = summarise_study(result.stored, result.trials)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from study.errors import SettingsError
 from study.search_strategy.curve import Curve, Decision, Pruner, short
-from study.search_strategy.pruners import PRUNERS, make_pruner, promoted
+from study.search_strategy.pruners import PRUNERS, make_pruner, promotable
 
 EPOCHS = 9
 Outcome = Literal["complete", "pruned", "running"]
@@ -248,27 +248,29 @@ def test_the_place_and_the_name_alone_choose_the_bracket() -> None:
     assert shares == pytest.approx([0.49, 0.32, 0.19], abs=0.06)
 
 
-def next_promoted(pruner: Pruner, curves: Sequence[Curve], among: Sequence[int]) -> int | None:
-    return promoted(pruner, curves, among=frozenset(among), study_name="octmnist", epochs=EPOCHS)
+def places_let_go_on(pruner: Pruner, curves: Sequence[Curve], among: Sequence[int]) -> list[int]:
+    return list(
+        promotable(pruner, curves, among=frozenset(among), study_name="octmnist", epochs=EPOCHS)
+    )
 
 
-def test_a_pruned_candidate_is_promoted_once_the_cut_has_moved() -> None:
+def test_a_pruned_candidate_is_promotable_once_the_cut_has_moved() -> None:
     asha = make_pruner("asha", epochs=EPOCHS)
     curves = [
         Curve(place=0, scores=dict.fromkeys(range(1, 10), 0.9), outcome="complete"),
         Curve(place=1, scores={1: 0.8}, outcome="pruned"),
         Curve(place=2, scores={1: 0.2}, outcome="pruned"),
     ]
-    assert next_promoted(asha, curves, range(3)) is None
+    assert places_let_go_on(asha, curves, range(3)) == []
     curves += [Curve(place=p, scores={1: 0.1}, outcome="pruned") for p in range(3, 6)]
-    assert next_promoted(asha, curves, range(6)) == 1
-    assert next_promoted(asha, curves, [0, 2, 3]) is None
+    assert places_let_go_on(asha, curves, range(6)) == [1]
+    assert places_let_go_on(asha, curves, [0, 2, 3]) == []
 
 
 @pytest.mark.parametrize("name", ["asha", "hyperband"])
 @unhurried
 @given(curves=populations())
-def test_the_promoted_candidate_is_one_that_the_pruner_keeps_and_none_is_passed_over(
+def test_every_candidate_that_the_pruner_would_keep_now_is_promotable_and_no_other(
     name: str, curves: tuple[Curve, ...]
 ) -> None:
     pruner = make_pruner(name, epochs=EPOCHS)
@@ -278,8 +280,9 @@ def test_the_promoted_candidate_is_one_that_the_pruner_keeps_and_none_is_passed_
         if own.outcome == "pruned"
         and not decide(pruner, own, [c for c in curves if c.place != own.place]).stop
     }
-    found = next_promoted(pruner, curves, [curve.place for curve in curves])
-    assert found in keeps if keeps else found is None
+    found = places_let_go_on(pruner, curves, [curve.place for curve in curves])
+    assert set(found) == keeps
+    assert len(found) == len(keeps)
 
 
 @pytest.mark.parametrize(
