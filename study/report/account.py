@@ -99,7 +99,8 @@ def cost_words(records: Sequence[TrialRecord], summary: StudySummary) -> str:
     spent = f"{amount(total.epochs)} epochs of training, {duration(total.training_seconds)}"
     if not summary.processes:
         return f"It cost {spent}."
-    processes = counted(len(summary.processes), "process", "processes")
+    workers = sum(not process.fixed for process in summary.processes)
+    processes = counted(workers, "process", "processes")
     return f"It cost {spent}, by {processes} in {duration(total.seconds)} of process time."
 
 

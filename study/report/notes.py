@@ -64,7 +64,8 @@ def _cost_note(record: TrialRecord) -> str:
     if not record.epochs and not record.seconds:
         return ""
     epochs = f"{amount(record.epochs)} epoch{'' if record.epochs == 1 else 's'}"
-    return f"Cost: {epochs}, {duration(record.seconds)}"
+    restored = f", {amount(record.restored)} of them taken over"
+    return f"Cost: {epochs}{restored if record.restored else ''}, {duration(record.seconds)}"
 
 
 def study_note(records: Sequence[TrialRecord], summary: StudySummary) -> str:

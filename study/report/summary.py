@@ -41,6 +41,7 @@ class Process:
         trials: Trials it finished.
         epochs: Epochs it trained, repeats after a crash included.
         training_seconds: Seconds of training and validation.
+        fixed: Whether it is no process but what the study spent beside its trials, as on a screen.
     """
 
     label: str
@@ -49,6 +50,7 @@ class Process:
     trials: int = 0
     epochs: float = 0.0
     training_seconds: float = 0.0
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,7 @@ def drawing(
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}" '
         f'viewBox="0 0 {width:g} {height:g}" role="img" aria-labelledby="title text">'
-        f'<title id="title">{escape(title)}</title><desc id="text">{escape(description)}</desc>'
+        f'<title id="title">{_xml(title)}</title><desc id="text">{_xml(description)}</desc>'
         f"<style>{_TEXT}{fixed}{coloured((*_COMMON, *rules))}</style>"
         f'<rect class="paper" width="{width:g}" height="{height:g}" rx="10"/>{body}</svg>'
     )
@@ -53,6 +53,11 @@ def coloured(rules: Sequence[Rule]) -> str:
     return f"{light}@media (prefers-color-scheme:dark){{{dark}}}"
 
 
-def text(x: float, y: float, words: str, kind: str, *, more: str = "") -> str:
-    """Return text at a point, of a class; ``more`` is further attributes."""
-    return f'<text class="{kind}" x="{x:g}" y="{y:g}"{more}>{escape(words)}</text>'
+def text(x: float, y: float, words: str, kind: str) -> str:
+    """Return text at a point, of these classes."""
+    return f'<text class="{kind}" x="{x:g}" y="{y:g}">{_xml(words)}</text>'
+
+
+def _xml(words: str) -> str:
+    """Return text for XML, which no control character may enter, escaped or not."""
+    return escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in words))

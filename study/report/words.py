@@ -159,15 +159,20 @@ def _completion_words(record: TrialRecord) -> str:
         return f"twin of {record.reused_from}"
     if record.draw is not None and record.draw.continues is not None:
         return f"complete, continues {record.draw.continues}"
-    return "complete"
+    return f"complete{_repeat_words(record)}"
 
 
 def _failure_words(record: TrialRecord) -> str:
     kind = "interrupted before it began" if record.failure is None else record.failure.kind
     words = f"lost: {kind}" if record.lost else f"failed: {kind}"
-    if record.draw is not None and record.draw.retry_of is not None:
-        words += f" (repeat of {record.draw.retry_of})"
-    return _one_line(words)
+    return _one_line(f"{words}{_repeat_words(record)}")
+
+
+def _repeat_words(record: TrialRecord) -> str:
+    """Return of which lost trial this one is the repeat; empty where it is none."""
+    if record.draw is None or record.draw.retry_of is None:
+        return ""
+    return f" (repeat of {record.draw.retry_of})"
 
 
 def _one_line(text: str) -> str:

@@ -10,19 +10,17 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from rich.console import Console
 
 from study.records import TrialRecord
 from study.report.csv_report import to_csv
+from study.report.curve_drawing import curve_svg
 from study.report.drawing import architecture_svg
 from study.report.figures.collection import all_figures
-from study.report.figures.curves import trial_curve
 from study.report.html import to_html
 from study.report.json_report import to_json
 from study.report.listing import best_text
 from study.report.markdown import to_markdown
 from study.report.notes import study_note, trial_note
-from study.report.rich_table import as_rich
 from study.report.summary import StudySummary
 from study.report.table import as_text, leaderboard
 from tests.report.builders import (
@@ -63,14 +61,13 @@ def make_everything(records: list[TrialRecord], study: StudySummary) -> None:
     assert len(table.rows) == len(records)
     assert all(len(row) == len(table.headers) for row in table.rows)
     assert as_text(table).endswith("\n")
-    Console(file=io.StringIO(), width=80).print(as_rich(table))
     assert best_text(records, study)
     assert to_markdown(records, study).startswith("# ")
     assert study_note(records, study)
     for record in records:
         assert trial_note(record, study)
         architecture_svg(record.architecture)
-        trial_curve(record, study)
+        curve_svg(record.intermediate, study.objective.metric, trial=record.number)
     for figure in all_figures(records, study):
         assert figure.text
         strictly(figure.plot.to_json())

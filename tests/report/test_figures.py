@@ -8,7 +8,7 @@ import pytest
 
 from study.report.figures.collection import all_figures, outcome_figures, search_figures
 from study.report.figures.confusion import confusion
-from study.report.figures.curves import curves, trial_curve
+from study.report.figures.curves import curves
 from study.report.figures.figure import Figure, standalone
 from study.report.figures.history import best_so_far, history
 from study.report.figures.importance import importance
@@ -133,7 +133,6 @@ def test_curves_tell_the_best_and_the_pruned_apart() -> None:
     figure = drawn(curves(records, summary()))
     assert [t.name for t in figure.plot.data] == ["Others (1)", "Pruned (1)", "Best (trial 1)"]
     assert "trial 1 went from 0.8333 after epoch 1 to 0.9000 after epoch 3" in figure.text
-    assert trial_curve(failed(3), summary()) is None
 
 
 def test_the_front_of_two_objectives_is_drawn_and_told() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from study.records import Draw
 from study.report.notes import study_note, trial_note
 from tests.report.builders import (
     PASSWORD,
@@ -50,3 +51,10 @@ def test_markup_and_passwords_in_a_note_are_harmless() -> None:
     note = study_note([], summary(name="<script>*x*", settings={"storage": url}))
     assert r"\<script\>\*x\*" in note
     assert PASSWORD not in note
+
+
+def test_a_repeated_trial_says_which_one_it_repeats_and_what_that_had_trained() -> None:
+    record = seed_trial(9, draw=Draw(place=4, retry_of=4), restored=2.0)
+    note = trial_note(record, summary())
+    assert "State: complete (repeat of 4)" in note
+    assert "Cost: 3 epochs, 2 of them taken over, 12.5 s" in note

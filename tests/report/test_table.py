@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import io
 import time
 
-from rich.console import Console
-
 from study.report.listing import StudyLine, best_text, study_list_text
-from study.report.rich_table import as_rich
 from study.report.table import Table, as_text, leaderboard
 from tests.report.builders import (
     PASSWORD,
@@ -84,13 +80,6 @@ def test_control_characters_never_reach_the_terminal() -> None:
     text = as_text(table)
     assert "\x1b" not in text
     assert "\x07" not in text
-
-
-def test_rich_takes_user_text_literally() -> None:
-    out = io.StringIO()
-    table = leaderboard([seed_trial(0)], summary(name="[red]x[/red]"))
-    Console(file=out, width=200).print(as_rich(table))
-    assert "[red]x[/red]" in out.getvalue()
 
 
 def test_the_best_is_told_with_its_network_and_cost() -> None:

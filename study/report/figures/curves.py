@@ -41,20 +41,6 @@ def curves(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | No
     )
 
 
-def trial_curve(record: TrialRecord, summary: StudySummary) -> Figure | None:
-    """Return one trial's curve, for its page in the dashboard; None without any."""
-    if not _points(record) or len(summary.objectives) > 1:
-        return None
-    plot = _blank([record], summary)
-    _add(plot, f"Trial {record.number}", [record], summary, _BOLD)
-    return Figure(
-        name=f"curve-{record.number}",
-        title=f"How trial {record.number} learned",
-        text=_course(record, summary),
-        plot=plot,
-    )
-
-
 def _blank(records: Sequence[TrialRecord], summary: StudySummary) -> go.Figure:
     return blank(
         x=whole_axis("Epoch", [epoch for r in records for epoch in r.intermediate]),
