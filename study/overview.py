@@ -109,7 +109,7 @@ def _processes(attributes: dict[str, Any], records: Sequence[TrialRecord]) -> tu
 def _fixed_costs(attributes: dict[str, Any]) -> tuple[Process, ...]:
     """Return what was spent beside the trials; its time is part of the processes' wall clock."""
     return tuple(
-        Process(label=cost.what, epochs=cost.epochs, training_seconds=cost.seconds)
+        Process(label=cost.what, epochs=cost.epochs, training_seconds=cost.seconds, fixed=True)
         for cost in read_costs(attributes)
     )
 

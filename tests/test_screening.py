@@ -10,6 +10,7 @@ from study.errors import SettingsError
 from study.ledger import read_costs
 from study.overview import load_trials, summarise_study
 from study.performance_estimation.screen import parse_screen
+from study.report.account import cost_words
 from study.runner import StudyResult, run_study
 from study.screening import PREFIX, stored_scores
 from study.surroundings import Place
@@ -50,8 +51,9 @@ def test_the_cost_of_the_screen_is_in_the_ledger(tmp_path: Path) -> None:
     (cost,) = read_costs(result.stored.study.user_attrs)
     assert (cost.what, cost.epochs) == ("screen by synflow", 0)
     assert cost.seconds > 0
-    processes = summarise_study(result.stored, result.trials).processes
-    assert "screen by synflow" in [process.label for process in processes]
+    summary = summarise_study(result.stored, result.trials)
+    assert "screen by synflow" in [process.label for process in summary.processes]
+    assert "by 1 process in" in cost_words(result.trials, summary)
 
 
 def test_a_space_smaller_than_the_screen_is_screened_whole(tmp_path: Path) -> None:
