@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import random
 import re
 import signal
 import subprocess
@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from study.errors import StorageError
 from study.evaluation.looks import StudyLedger
 from study.overview import load_trials
+from study.records import TrialRecord
 from study.retraining import seed_of
 from study.stored_study import open_study
 from tests.data.files import SHARED, write_npz
@@ -95,41 +97,59 @@ def test_a_search_becomes_a_tested_and_exported_network(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_killed_confirmation_ends_with_the_same_runs(folder: Path) -> None:
-    assert answer(*RUN, "--trials", "3", "--precision", "float32", *ONE, cwd=folder)[0] == 0
+    search = (*RUN, "--trials", "3", "--precision", "float32", *ONE)
     confirm = (*CONFIRM, "--epochs", "60", "--workers", "2", "--device", "cpu", "--quiet")
-    rng = random.Random(2)
-    for _ in range(4):
+    assert answer(*search, cwd=folder)[0] == 0
+    for _ in range(3):
         process = command(*confirm, cwd=folder)
-        time.sleep(4 + 3 * rng.random())
+        wait_for_a_training(folder, "s-confirm-epochs60", process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
     code, out, err = answer(*confirm, cwd=folder)
     assert code == 0, err
-    url = f"sqlite:///{folder}/study.db"
-    killed = [r for r in load_trials("s-confirm-epochs60", url)[1] if r.state == "complete"]
-    assert len(killed) == 4
+    killed = stored(folder, "s-confirm-epochs60")
+    assert [r for r in killed if r.lost], "nothing was killed"
     (folder / "study.db").rename(folder / "killed.db")
     (folder / "artifacts").rename(folder / "killed")
-    assert answer(*RUN, "--trials", "3", "--precision", "float32", *ONE, cwd=folder)[0] == 0
+    assert answer(*search, cwd=folder)[0] == 0
     assert answer(*confirm, cwd=folder)[1] == out
-    whole = load_trials("s-confirm-epochs60", url)[1]
-    assert {(r.candidate_id, seed_of(r), r.value) for r in killed} == {
-        (r.candidate_id, seed_of(r), r.value) for r in whole
-    }
+    whole = stored(folder, "s-confirm-epochs60")
+    assert outcomes(killed) == outcomes(whole)
+
+
+def stored(folder: Path, name: str) -> tuple[TrialRecord, ...]:
+    return load_trials(name, f"sqlite:///{folder}/study.db")[1]
+
+
+def outcomes(records: tuple[TrialRecord, ...]) -> set[tuple[str, int, float | None]]:
+    return {(r.candidate_id, seed_of(r), r.value) for r in records if r.state == "complete"}
+
+
+def wait_for_a_training(folder: Path, name: str, process: subprocess.Popen[str]) -> None:
+    """Wait until a trial of a study has trained some epochs."""
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(StorageError):
+            if any(r.state == "running" and r.epochs > 2 for r in stored(folder, name)):
+                return
+        time.sleep(0.05)
 
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_test_unopened_and_the_same_command_goes_on(folder: Path) -> None:
-    for arguments in ((*RUN, "--trials", "3", *ONE), (*CONFIRM, "--epochs", "80", *ONE)):
+    for arguments in (
+        (*RUN, "--trials", "3", *ONE),
+        ("confirm", "s", "--top", "1", "--seeds", "1", "--epochs", "60", *ONE),
+    ):
         assert answer(*arguments, cwd=folder)[0] == 0
     process = command(*TEST, *ONE, cwd=folder)
-    time.sleep(6)
+    wait_for_a_training(folder, "s-test", process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "The same command goes on from there: run_study.py test s" in err
     url = f"sqlite:///{folder}/study.db"
-    if process.returncode == 130:
-        assert "run_study.py test s" in err or "interrupted" in err
-        assert not StudyLedger(open_study("s", url).study).looks()
+    assert not StudyLedger(open_study("s", url).study).looks()
     code, out, _ = answer(*TEST, *ONE, cwd=folder)
     assert code == 0
     assert "at this test part" in out
