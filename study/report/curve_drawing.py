@@ -16,6 +16,10 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 28, 46, 44
 _DOTS = 40
 """Of more epochs than this only the line is drawn."""
 _STEPS = (1, 2, 5, 10)
+_LARGEST, _SMALLEST = 1e100, 1e-100
+"""Values beyond are not drawn, and nearer to 0 are 0: no arithmetic overflows in between."""
+_SAME = 1e-9
+"""Values closer than this share of them are drawn as one."""
 _LABELS_X = 10
 """Epochs that are labelled at most."""
 
@@ -40,7 +44,7 @@ def curve_svg(values: Mapping[int, float], metric: str, *, trial: int) -> str:
         metric: Which measure, with its split.
         trial: The trial's number.
     """
-    points = [(epoch, v) for epoch, v in sorted(values.items()) if math.isfinite(v)]
+    points = [(epoch, v) for epoch, v in sorted(values.items()) if abs(v) < _LARGEST]
     if not points:
         return ""
     numbers = [value for _, value in points]
@@ -63,8 +67,9 @@ def curve_svg(values: Mapping[int, float], metric: str, *, trial: int) -> str:
 
 def _nice_steps(low: float, high: float) -> list[float]:
     """Return three to seven round numbers that span a range."""
-    span = high - low or abs(high) or 1.0
-    raw = span / 4
+    size = max(abs(low), abs(high))
+    span = high - low if high - low > _SAME * size else size
+    raw = (span if span > _SMALLEST else 1.0) / 4
     scale = 10.0 ** math.floor(math.log10(raw))
     step = next(s for s in _STEPS if s * scale >= raw) * scale
     first, last = math.floor(low / step), math.ceil(high / step)
