@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from study.config import StudySettings
+from study.ledger import FixedCost, read_costs
 from study.lifecycle import Standing, standing
 from study.records import TrialRecord, ranked
-from study.report.formats import counted, duration
+from study.report.formats import amount, counted, duration
 from study.report.standing import pareto_front
 from study.report.summary import Objective
 from study.report.words import headline_choices, state_words
@@ -27,6 +28,9 @@ POLL_SECONDS = 0.5
 class Progress(Protocol):
     """Shows how a study stands."""
 
+    def prepare(self, costs: Sequence[FixedCost]) -> None:
+        """Show what was spent so far on what comes before the first trial."""
+
     def show(self, records: Sequence[TrialRecord], state: Standing) -> None:
         """Show the trials as they are now."""
 
@@ -36,6 +40,9 @@ class Progress(Protocol):
 
 class Quiet:
     """Shows nothing."""
+
+    def prepare(self, costs: Sequence[FixedCost]) -> None:
+        """See ``Progress``."""
 
     def show(self, records: Sequence[TrialRecord], state: Standing) -> None:
         """See ``Progress``."""
@@ -58,6 +65,14 @@ class Lines:
     ) -> None:
         self._settings, self._parameters, self._out = settings, parameters, out
         self._shown: set[int] | None = None
+        self._prepared: list[str] = []
+
+    def prepare(self, costs: Sequence[FixedCost]) -> None:
+        """See ``Progress``."""
+        for line in map(cost_line, costs):
+            if line not in self._prepared:
+                self._prepared.append(line)
+                print(line, file=self._out, flush=True)
 
     def show(self, records: Sequence[TrialRecord], state: Standing) -> None:
         """See ``Progress``."""
@@ -100,6 +115,11 @@ class Live:
         self._clock = RemainingTime(settings.trials, epochs)
         self._live = RichLive(console=Console(stderr=True), refresh_per_second=4, transient=True)
         self._live.start()
+        self._prepared: list[str] = []
+
+    def prepare(self, costs: Sequence[FixedCost]) -> None:
+        """See ``Progress``."""
+        self._prepared = [cost_line(cost) for cost in costs]
 
     def show(self, records: Sequence[TrialRecord], state: Standing) -> None:
         """See ``Progress``."""
@@ -115,6 +135,7 @@ class Live:
         total = self._settings.trials
         running = [state.latest[place] for place in state.running]
         lines = [
+            *(self._prepared if not records else ()),
             f"{done} of {total} trials" if total else f"{done} trials",
             self._clock.words(done, running, now=time.monotonic()),
         ]
@@ -140,6 +161,12 @@ class Live:
     def close(self) -> None:
         """See ``Progress``."""
         self._live.stop()
+
+
+def cost_line(cost: FixedCost) -> str:
+    """Return what was spent on something so far: ``supernet: 8 epochs, 12 s so far``."""
+    epochs = f"{amount(cost.epochs)} epochs, " if cost.epochs else ""
+    return f"{cost.what}: {epochs}{duration(cost.seconds)} so far"
 
 
 def epochs_done(record: TrialRecord) -> int:
@@ -202,6 +229,8 @@ def watching(study: optuna.Study, settings: StudySettings, progress: Progress) -
 
     def look() -> None:
         records = trials.read()
+        if not records:
+            progress.prepare(read_costs(study.user_attrs))
         progress.show(records, standing(records, retries=settings.retries))
 
     def keep_looking() -> None:

@@ -127,7 +127,7 @@ def continue_study(
     progress = choose_progress(
         stored.settings,
         tuple(space.by_name),
-        epochs=points_of(stored.settings, stored.image).epochs,
+        epochs=max(points_of(stored.settings, stored.image).epochs, 1),
         quiet=quiet,
     )
     page = study_page(stored, place.artifacts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import time
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 from study.config import StudySettings
 from study.errors import SettingsError
-from study.ledger import read_costs
+from study.ledger import FixedCost, read_costs
 from study.overview import load_trials, summarise_study
+from study.progress import Lines
 from study.records import TrialRecord
 from study.report.listing import best_text
 from study.runner import StudyResult, run_study
@@ -140,3 +142,14 @@ def test_weights_and_policy_killed_at_any_moment_end_the_same(tmp_path: Path) ->
         load_trials("shared", f"sqlite:///{folder}/study.db")[1] for folder in (whole, killed)
     ]
     assert outcome(found[0]) == outcome(found[1])
+
+
+def test_what_is_done_before_the_first_trial_is_shown_as_it_grows() -> None:
+    out = io.StringIO()
+    lines = Lines(supernet(), ("channels",), out)
+    for epochs in (1, 1, 2):
+        lines.prepare([FixedCost(what="supernet", epochs=epochs, seconds=2.0 * epochs)])
+    assert out.getvalue().splitlines() == [
+        "supernet: 1 epochs, 2.0 s so far",
+        "supernet: 2 epochs, 4.0 s so far",
+    ]

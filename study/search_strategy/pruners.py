@@ -185,7 +185,7 @@ def make_pruner(text: str, *, epochs: int) -> Pruner:
 
     Args:
         text: A name of ``PRUNERS`` and its options.
-        epochs: The most epochs that a candidate of the study is trained for.
+        epochs: The most epochs that a candidate of the study is trained for; 0 where none is.
 
     Raises:
         SettingsError: An unknown name or option, or a pruner that could never stop anything.
@@ -194,6 +194,11 @@ def make_pruner(text: str, *, epochs: int) -> Pruner:
     name, values = parse_choice(text, registry, what="pruner")
     spec = PRUNERS[name]
     first = spec.first(values)
+    if first and not epochs:
+        raise SettingsError(
+            f"pruner {name}: the estimator trains no candidate, so there is nothing to stop; use "
+            f"--pruner none"
+        )
     if first and first >= epochs:
         raise SettingsError(
             f"pruner {name}: first compares at epoch {first}, but trainings end at epoch "

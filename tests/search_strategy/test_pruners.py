@@ -291,6 +291,7 @@ def test_every_candidate_that_the_pruner_would_keep_now_is_promotable_and_no_oth
         ("asha,min_resource=3", 3, "pruner asha: first compares at epoch 3, but trainings end"),
         ("learning_curve", 4, "pruner learning_curve: first compares at epoch 4"),
         ("patient", 4, "pruner patient: first compares at epoch 4"),
+        ("median", 0, "pruner median: the estimator trains no candidate"),
         ("one_epoch", 1, "pruner one_epoch: first compares at epoch 1"),
         ("asha,reduction_factor=1", 9, "reduction_factor: 1 is outside 2 to 100"),
         ("media", 9, "unknown pruner 'media'; did you mean 'median'?"),
