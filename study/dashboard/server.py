@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from study.artifact_path import ArtifactPath
+from study.dashboard.filters import (
+    Application,
+    from_here_only,
+    looking_only,
+    with_wrapped_lines,
+)
 from study.dashboard.refresh import keep_all_fresh
 from study.dashboard.store import artifact_store
 from study.errors import StorageError
 from study.storage import open_storage, redacted
 
 HOST = "127.0.0.1"
-LOOKING = ("GET", "HEAD", "OPTIONS")
-
-Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 def serve(url: str, *, port: int, read_only: bool, artifacts: ArtifactPath | None) -> int:
@@ -62,20 +63,8 @@ def dashboard_application(
 
     storage = open_storage(url, read_only=read_only)
     store = artifact_store(artifacts, url)
-    application = optuna_dashboard.wsgi(storage, artifact_store=store)
-    return looking_only(application) if read_only else application
-
-
-def looking_only(application: Application) -> Application:
-    """Return an application that refuses every request but those that look."""
-
-    def filtered(environment: dict[str, Any], start: Any) -> Iterable[bytes]:
-        if environment["REQUEST_METHOD"] in LOOKING:
-            return application(environment, start)
-        start("403 Forbidden", [("Content-Type", "application/json")])
-        return [b'{"reason": "this dashboard is read-only"}']
-
-    return filtered
+    application = with_wrapped_lines(optuna_dashboard.wsgi(storage, artifact_store=store))
+    return from_here_only(looking_only(application) if read_only else application)
 
 
 class _Server(WSGIServer):

@@ -89,6 +89,7 @@ def test_a_trial_s_page_has_its_note_and_its_pictures(folder: Path, window: Brow
             ".filter(e => e.src.includes('/artifacts/') && e.complete && e.naturalWidth > 100)"
         )
         window.wait_for(f"{drawn}.length >= {len(PICTURES)}")
+        assert window.run("return document.documentElement.scrollWidth") <= 1400
         assert window.console() == []
 
 
@@ -104,6 +105,13 @@ def test_a_read_only_dashboard_lets_nothing_be_written(folder: Path) -> None:
         request = urllib.request.Request(
             f"{address}/api/studies/1/note", data=b'{"body": "x", "version": 9}', method="PUT"
         )
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(request, timeout=20)
+
+
+def test_another_site_s_name_for_this_machine_is_refused(folder: Path) -> None:
+    with dashboard(folder) as address:
+        request = urllib.request.Request(f"{address}/api/studies", headers={"Host": "evil.test"})
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(request, timeout=20)
 
