@@ -70,6 +70,29 @@ def counts_words(records: Sequence[TrialRecord], summary: StudySummary) -> str:
     )
 
 
+def method_words(summary: StudySummary, parameters: int) -> str:
+    """Return how was searched, in a sentence or two; empty where the settings do not say.
+
+    Args:
+        summary: The study.
+        parameters: How many parameters the space has.
+    """
+    settings = summary.settings
+    space = f"The search space {summary.space_name} has " if summary.space_name else "It has "
+    told = [f"{space}{counted(parameters, 'parameter')}."] if parameters else []
+    if "sampler" in settings and "estimator" in settings:
+        pruner = str(settings.get("pruner") or "none")
+        stopped = "none was stopped early" if pruner == "none" else f"{pruner} stopped some early"
+        told.append(
+            f"The sampler {settings['sampler']} chose the candidates, the estimator "
+            f"{settings['estimator']} scored them, {stopped}."
+        )
+    if "dataset" in settings:
+        split = f", split {settings['split']}" if "split" in settings else ""
+        told.append(f"Data: {settings['dataset']}{split}.")
+    return " ".join(told)
+
+
 def cost(records: Sequence[TrialRecord], summary: StudySummary) -> Process:
     """Return what the whole study cost: the ledger's sum, or the trials' where there is none.
 

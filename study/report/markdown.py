@@ -14,6 +14,7 @@ from study.report.account import (
     front_table,
     looks_table,
     looks_words,
+    method_words,
     settings_tables,
 )
 from study.report.escaping import code, in_markdown
@@ -45,7 +46,11 @@ def to_markdown(records: Sequence[TrialRecord], summary: StudySummary) -> str:
         _section("Failures", tables=[failures_table(records)]),
         _confirmation(summary),
         _test(summary),
-        _section("Cost", tables=[cost_table(records, summary)]),
+        _section(
+            "How, and at what cost",
+            words=[method_words(summary, len(space_parameters(records, summary)))],
+            tables=[cost_table(records, summary)],
+        ),
         _fenced("Data", summary.data_notes),
         _fenced("Search space", summary.space_text, "yaml"),
         _section("Settings, versions, hardware", tables=settings_tables(summary)),
@@ -103,7 +108,7 @@ def _section(
     heading: str, *, words: Sequence[str] = (), tables: Sequence[Table | None] = ()
 ) -> str:
     shown = [as_markdown(table) for table in tables if table is not None]
-    parts = [*(in_markdown(sentence) for sentence in words), *shown]
+    parts = [*(in_markdown(sentence) for sentence in words if sentence), *shown]
     return "\n\n".join([f"## {heading}", *parts]) if parts else ""
 
 

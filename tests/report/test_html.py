@@ -177,3 +177,12 @@ def test_data_cannot_end_its_script() -> None:
     element = data({"a": "</script><!--"}, id="d")
     assert element.count("<") == 2
     assert "\\u003c/script\\u003e" in element
+
+
+def test_the_page_says_how_was_searched() -> None:
+    page = to_html(seed_study(8), summary())
+    assert (
+        "The search space seed has 3 parameters. The sampler tpe chose the candidates, the "
+        "estimator train scored them, asha,reduction_factor=3 stopped some early. "
+        "Data: octmnist, split official."
+    ) in page

@@ -8,7 +8,8 @@ from tests.report.builders import PASSWORD, full_summary, seed_study, seed_trial
 def test_a_tested_study_has_every_section() -> None:
     text = to_markdown(seed_study(), full_summary())
     for heading in (
-        "# seed", "## Best: trial", "## Leaderboard", "## Confirmation", "## Test", "## Cost",
+        "# seed", "## Best: trial", "## Leaderboard", "## Confirmation", "## Test",
+        "## How, and at what cost",
         "## Data", "## Search space", "## Settings, versions, hardware", "## Go on with the study",
     ):  # fmt: skip
         assert f"\n{heading}" in f"\n{text}"

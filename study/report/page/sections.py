@@ -13,7 +13,6 @@ from study.report.figures.intervals import confirmed
 from study.report.figures.reliability import reliability
 from study.report.formats import (
     amount,
-    counted,
     duration,
     measure,
     metric_headline,
@@ -190,9 +189,7 @@ def final_test(summary: StudySummary) -> Markup:
 
 def method(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
     """Return what was searched, how, and at what cost."""
-    names = space_parameters(records, summary)
-    space = f"The search space {summary.space_name} has " if summary.space_name else "It has "
-    told = space + counted(len(names), "parameter") + "." if names else ""
+    told = account.method_words(summary, len(space_parameters(records, summary)))
     return section(
         "method",
         "What was searched, how, at what cost",
