@@ -126,7 +126,7 @@ def drop_leaks(data: SearchData, audit: Audit) -> SearchData:
         train_images=images,
         train_labels=labels,
         sha256=content_sha256(data.split, arrays),
-        notes=(*data.notes, f"{len(leaks):,} training images with a twin elsewhere left out."),
+        notes=(*data.notes, f"training images left out for a twin elsewhere: {len(leaks):,}."),
     )
 
 

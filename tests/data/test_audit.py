@@ -119,7 +119,7 @@ def test_leaks_are_dropped_and_the_digest_says_so(planted: str) -> None:
     assert torch.equal(clean.train_images, data.train_images[kept])
     assert torch.equal(clean.train_labels, data.train_labels[kept])
     assert clean.sha256 != data.sha256
-    assert clean.notes[-1] == "5 training images with a twin elsewhere left out."
+    assert clean.notes[-1] == "training images left out for a twin elsewhere: 5."
 
 
 def test_without_leaks_the_data_stay_as_they_are(tmp_path: Path) -> None:
