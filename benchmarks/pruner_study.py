@@ -189,8 +189,8 @@ def study(ground: Ground, searches: Sequence[str], *, seeds: int, spend: float) 
     noise = ground.noise()
     lines = [
         f"A plain search trains {ground.budget} epochs: {CANDIDATES} candidates for "
-        f"{ground.epochs}. The others may train {spend:.0%} of that. Another training moves a good "
-        f"candidate's value by {100 * noise:.2f} points (standard deviation)."
+        f"{ground.epochs}. The others may train {spend:.0%} of that. Another training moves a "
+        f"good candidate's value by {100 * noise:.2f} points (standard deviation)."
     ]
     for reference in PLAIN:
         rows = [
