@@ -62,6 +62,7 @@ def run_workers(name: str, place: Place, *, workers: int, stop: Stop) -> WorkRes
         StudyError: A worker met something that no restart mends; its message.
     """
     running = [_start(name, place, index, workers) for index in range(workers)]
+    ended: list[_Process] = []
     results: list[WorkResult] = []
     try:
         while running:
@@ -71,6 +72,7 @@ def run_workers(name: str, place: Place, *, workers: int, stop: Stop) -> WorkRes
                 if worker.process.poll() is None:
                     continue
                 running.remove(worker)
+                ended.append(worker)
                 result = _result(worker)
                 if result is None:
                     running.append(_restart(name, place, worker, workers))
@@ -78,7 +80,7 @@ def run_workers(name: str, place: Place, *, workers: int, stop: Stop) -> WorkRes
                     results.append(result)
         return results[-1]
     finally:
-        _kill(running)
+        _kill([*running, *ended])
 
 
 def _start(name: str, place: Place, index: int, workers: int) -> _Process:

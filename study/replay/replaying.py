@@ -17,7 +17,7 @@ from study.assembly import stored_source
 from study.draw import Drawn, Source
 from study.errors import EvaluationError
 from study.lifecycle import Standing
-from study.records import Draw, TrialRecord, latest_by_place, unranges
+from study.records import Draw, TrialRecord, latest_by_place, ranges, unranges
 from study.search_strategy.history import Exhausted
 from study.stored_study import StoredStudy
 
@@ -78,10 +78,11 @@ class Replay:
             return self._other_than_lost(record, draw)
         if draw.continues is not None:
             return self._other_than_pruned(record, draw)
+        if unlike := _unlike_all_before(draw):
+            return unlike
         state, missing = self._as_seen(record.number, draw)
         if missing:
-            places = ", ".join(map(str, missing))
-            return [f"it says that it knew places that no earlier trial has: {places}"]
+            return [f"it says that it knew places that no earlier trial has: {ranges(missing)}"]
         try:
             found = self._source(draw.budget).next(state)
         except Exhausted as reason:
@@ -149,6 +150,19 @@ class Replay:
             settings = self.stored.settings.model_copy(update={"trials": budget})
             self._sources[budget] = stored_source(replace(self.stored, settings=settings))
         return self._sources[budget]
+
+
+def _unlike_all_before(draw: Draw) -> list[str]:
+    """Return a line where a draw did not know every place before its own.
+
+    A new place is drawn only when all before it are finished or being trained: what was lost is
+    repeated first.
+    """
+    known = sorted({*unranges(draw.seen), *unranges(draw.running)})
+    if known == list(range(draw.place)):
+        return []
+    before = f"0-{draw.place - 1}" if draw.place else "none"
+    return [f"it says that it knew the places {ranges(known) or 'none'}; before it were {before}"]
 
 
 def _compared_with_earlier(record: TrialRecord, draw: Draw, earlier: TrialRecord) -> list[str]:
