@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from study.config import StudySettings
 from study.errors import StorageError
 from study.evaluation.looks import StudyLedger
 from study.ledger import read_costs, read_entries
@@ -55,7 +56,9 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
         space_name=settings.space_name,
         space_text=settings.space_text,
         target=settings.trials,
-        notices=tuple(filter(None, (*stored.data.get("warnings", ()), caution))),
+        notices=tuple(
+            filter(None, (_linked(settings), *stored.data.get("warnings", ()), caution))
+        ),
         caution=caution,
         data_notes="\n".join(filter(None, _data_notes(stored))),
         versions={**libraries, "code": environment.get("code", "")},
@@ -78,6 +81,17 @@ def resume_command(name: str, url: str) -> str:
     """Return the command that goes on with a study; the reader fills a password in."""
     flag = "" if url == DEFAULT_URL else f" --storage {shlex.quote(redacted(url))}"
     return f"run_study.py resume {shlex.quote(name)}{flag}"
+
+
+def _linked(settings: StudySettings) -> str:
+    """Say whose trainings these are, where they are another study's."""
+    plan = settings.plan
+    if plan is None:
+        return ""
+    return (
+        f"The trainings of '{plan.kind} {plan.origin}': listed candidates, {plan.repeats} fresh "
+        f"seeds each. What they say is in the report of '{plan.origin}'."
+    )
 
 
 def _data_notes(stored: StoredStudy) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from study.draw import Drawn
 from study.lifecycle import Standing
 from study.plan import Plan, Run
-from study.records import Draw, TrialRecord
+from study.records import REPEAT, Draw, TrialRecord
 from study.search_strategy.history import Exhausted
 
-REPEAT, SEED = "repeat", "seed"
-"""Keys of a draw's notes: index of the seed in the plan, and the training seed."""
+SEED = "seed"
+"""Key of a draw's notes: the training seed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class PlannedSource:
         """
         if state.to_repeat:
             return self._repeat(state.latest[state.to_repeat[0]])
-        made = {run_key(record) for record in state.latest.values()}
+        made = {record.training for record in state.latest.values()}
         for run in self.plan.runs():
             if run.key not in made:
                 return self._drawn(run, state.next_place)
@@ -67,9 +67,3 @@ class PlannedSource:
             candidate_id=lost.candidate_id,
             seed=int(notes[SEED]),
         )
-
-
-def run_key(record: TrialRecord) -> tuple[str, int]:
-    """Return which run of the plan a trial is: its candidate and the index of its seed."""
-    assert record.draw is not None
-    return record.candidate_id, int(record.draw.notes[REPEAT])

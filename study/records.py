@@ -36,6 +36,9 @@ FAILURE = "failure"
 REASON = "reason"
 WORKER = "worker"
 
+REPEAT = "repeat"
+"""Key of a draw's notes: index of the training's seed in a plan."""
+
 LOST_KINDS = frozenset({"killed", "parked", "crash"})
 """Failures that say nothing about the candidate; such a trial is run again."""
 
@@ -146,6 +149,12 @@ class TrialRecord:
     def place(self) -> int | None:
         """Index in the sequence of candidates, or None where nothing was drawn."""
         return None if self.draw is None else self.draw.place
+
+    @property
+    def training(self) -> tuple[str, int | None]:
+        """What was trained: the candidate, and the index of its seed where a plan has several."""
+        repeat = None if self.draw is None else self.draw.notes.get(REPEAT)
+        return self.candidate_id, repeat
 
     @property
     def lost(self) -> bool:

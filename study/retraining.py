@@ -20,7 +20,6 @@ from study.performance_estimation.table_space import OwnSpace
 from study.performance_estimation.train_estimator import TrainEstimator
 from study.performance_estimation.training import Training
 from study.plan import Plan, as_purpose
-from study.planned_source import run_key
 from study.records import TrialRecord, read_trials
 from study.runner import StudyResult, run_study
 from study.search_space.candidate import Candidate, Recipe
@@ -139,7 +138,7 @@ def _taking_up(settings: StudySettings, plan: Plan, place: Place) -> StudySettin
     with Holding(lock, interrupted=lambda: False), storage_errors(place.url):
         keys = {run.key for run in plan.runs()}
         state = standing(_trials(stored), retries=settings.retries)
-        others = sum(run_key(record) not in keys for record in state.latest.values())
+        others = sum(record.training not in keys for record in state.latest.values())
         wanted = _planned(settings, plan, other_runs=others)
         with_plan = _planned(stored.settings, plan, other_runs=others)
         stored.study.set_user_attr(SETTINGS, with_plan.model_dump_json())
@@ -181,8 +180,8 @@ def completed_runs(stored: StoredStudy) -> dict[str, dict[int, TrialRecord]]:
         state = standing(_trials(stored), retries=stored.settings.retries)
     runs: dict[str, dict[int, TrialRecord]] = {}
     for record in state.latest.values():
-        candidate, repeat = run_key(record)
-        if record.state == "complete" and (candidate, repeat) in keys:
+        candidate, repeat = record.training
+        if record.state == "complete" and repeat is not None and record.training in keys:
             runs.setdefault(candidate, {})[repeat] = record
     return {candidate: dict(sorted(found.items())) for candidate, found in runs.items()}
 

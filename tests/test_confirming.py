@@ -14,6 +14,7 @@ from study.evaluation.stored_form import from_stored
 from study.objective import training_seed
 from study.overview import load_trials, summarise_study
 from study.records import TrialRecord, ranked
+from study.report.markdown import to_markdown
 from study.retraining import seed_of
 from study.stopping import Stop
 from study.stored_study import open_study
@@ -94,6 +95,15 @@ def test_the_same_call_again_trains_nothing_and_more_seeds_add_what_is_missing(
     assert fewer.result is not None
     assert [len(c.seeds) for c in fewer.result.candidates] == [2]
     assert len(trials(searched, "s-confirm")) == 6
+
+
+def test_the_study_of_trainings_says_whose_they_are_and_counts_every_seed(searched: Path) -> None:
+    confirm("s", force(searched), top=2, seeds=2)
+    stored, records = load_trials("s-confirm", place(searched).url)
+    text = to_markdown(records, summarise_study(stored, records))
+    assert "The trainings of 'confirm s': listed candidates, 2 fresh seeds each" in text
+    assert "the best of 4 trained candidates" in text
+    assert "reused as twins" not in text
 
 
 def test_a_confirmation_that_was_stopped_goes_on(searched: Path) -> None:

@@ -44,14 +44,14 @@ def distinct(records: Sequence[TrialRecord], objectives: int = 1) -> list[TrialR
     here it is the candidate's only one.
     """
     kept: list[TrialRecord] = []
-    seen: set[str] = set()
+    seen: set[tuple[str, int | None]] = set()
     usable = sorted((r for r in records if valued(r, objectives)), key=lambda r: r.number)
     numbers = {r.number for r in usable}
     for record in usable:
-        twin = record.reused_from in numbers or record.candidate_id in seen
+        twin = record.reused_from in numbers or record.training in seen
         if not twin:
             kept.append(record)
-            seen.update(filter(None, [record.candidate_id]))
+            seen.update([record.training] if record.candidate_id else [])
     return kept
 
 
