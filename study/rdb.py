@@ -8,7 +8,6 @@ training that has run for an hour does not end because the server was restarted.
 
 from __future__ import annotations
 
-import sqlite3
 import time
 import warnings
 import weakref
@@ -234,7 +233,7 @@ def _still_there(path: Path) -> Callable[[], None]:
     def check() -> None:
         if before is not None and identity() != before:
             raise StorageError(
-                f"storage '{path}': the file was removed or replaced while the study ran; put it"
+                f"storage '{path}': the file has vanished or was replaced; put it"
                 " back and run the same command again, or start anew without it"
             )
 

@@ -10,12 +10,12 @@ import os
 import sys
 
 from study.errors import StudyError
-from study.stopping import Stop, stop_on_signals
+from study.stopping import PARENT, Stop, leave, stop_on_signals
 
 
 def main() -> int:
     """Work until the study is done, a stop is asked for, or the parent is gone."""
-    stop = Stop(parent=os.getppid())
+    stop = Stop(parent=int(os.environ.pop(PARENT)))
     with stop_on_signals(stop):
         from study.runner import work_on
         from study.storage import when_reachable
@@ -29,7 +29,9 @@ def main() -> int:
         except StudyError as error:
             print(json.dumps({"error": str(error)}))  # noqa: T201
             return error.exit_code
-    print(json.dumps({"ending": result.ending, "text": result.text}))  # noqa: T201
+        print(json.dumps({"ending": result.ending, "text": result.text}))  # noqa: T201
+        if stop():
+            leave(0)
     return 0
 
 
