@@ -116,10 +116,11 @@ def test_every_wrong_input_gets_one_clear_message(
 @pytest.mark.slow
 def test_every_sampler_can_be_compared(tmp_path: Path) -> None:
     table = str(write_table(tmp_path))
-    able = ",".join(SAMPLERS)
+    named = [name for name in SAMPLERS if name != "cmaes"]  # wants numbers, the table has none
+    able = ",".join(named)
     code, out, err = answer(
         "compare", "--table", table, "--samplers", able, "--trials", "14", "--repeats", "2",
         "--quiet", cwd=tmp_path,
     )  # fmt: skip
     assert code == 0, err
-    assert all(f"\n{name} " in out for name in SAMPLERS)
+    assert all(f"\n{name} " in out for name in named)
