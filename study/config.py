@@ -131,8 +131,8 @@ def make_settings(**values: Any) -> StudySettings:
         raise SettingsError(
             f"--pruner {settings.pruner} with {len(settings.objectives)} objectives: Optuna prunes"
             " one objective only; leave the pruner out, or bound the second objective with"
-            " 'constraints:' in the space (or Optuna's trial.set_constraint in code of your own) and"
-            " search for the first"
+            " 'constraints:' in the space (or Optuna's trial.set_constraint in code of your own)"
+            " and search for the first"
         )
     return settings
 
