@@ -58,18 +58,18 @@ def keep_all_fresh(url: str, artifacts: ArtifactPath | None) -> None:
 
 def _keep_all_fresh(url: str, artifacts: ArtifactPath | None) -> None:
     pages: dict[str, StudyPage] = {}
-    drawn: dict[str, int] = {}
+    drawn: dict[str, tuple[object, ...]] = {}
     while True:
         began = time.thread_time()
         with never_fatal():
             pages |= new_pages(url, artifacts, known=pages)
         for name, page in pages.items():
             with never_fatal():
-                finished = page.finished()
-                if drawn.get(name) != finished:
+                shown = page.shown()
+                if drawn.get(name) != shown:
                     page.write_words()
                     page.write_plots()
-                    drawn[name] = finished
+                    drawn[name] = shown
         time.sleep(max(LONGER_WAIT, (time.thread_time() - began) / SHARE))
 
 

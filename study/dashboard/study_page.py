@@ -15,7 +15,7 @@ from study.dashboard.plots import write_plot
 from study.dashboard.store import artifact_store
 from study.dashboard.weights import attach_best_weights
 from study.errors import StorageError
-from study.overview import summarise_study, with_importance
+from study.overview import CONFIRMATION, TEST, summarise_study, with_importance
 from study.records import TrialRecord, read_trial, read_trials
 from study.report.notes import study_note, trial_note
 from study.report.standing import chosen
@@ -49,10 +49,12 @@ class StudyPage:
     store: ArtifactStore
     checkpoints: ArtifactPath
 
-    def finished(self) -> int:
-        """Return how many trials have ended."""
+    def shown(self) -> tuple[Any, ...]:
+        """Return what the page depends on: trials that ended, confirmation and test."""
         trials = self.stored.study.get_trials(deepcopy=False)
-        return sum(trial.state.is_finished() for trial in trials)
+        outcomes = self.stored.study.user_attrs
+        ended = sum(trial.state.is_finished() for trial in trials)
+        return ended, outcomes.get(CONFIRMATION), outcomes.get(TEST)
 
     def write_words(self, *, ended: Ended = lambda: False) -> None:
         """Write the study's note, missing notes of trials, and the best network's weights.

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from study.records import TrialRecord
+from study.report.account import looks_words
 from study.report.escaping import code, in_markdown
+from study.report.final_test_account import final_test_words
 from study.report.formats import amount, counted, duration, headline, metric_words, plain
+from study.report.outcome_account import confirmation_words
 from study.report.redaction import redacted
 from study.report.standing import best, finished
 from study.report.summary import StudySummary
@@ -78,6 +81,7 @@ def study_note(records: Sequence[TrialRecord], summary: StudySummary) -> str:
         + (f" over the search space {code(summary.space_name)}" if summary.space_name else ""),
         "\n".join(f"> {in_markdown(notice)}" for notice in summary.notices),
         _best_note(records, summary),
+        _outcomes_note(summary),
         _settings_note(summary),
         _block("Data", summary.data_notes),
         _block("Go on with the study", summary.resume),
@@ -93,6 +97,16 @@ def _best_note(records: Sequence[TrialRecord], summary: StudySummary) -> str:
     parameters = space_parameters([found], summary)
     line = headline_choices(found, parameters, summary.objective.metric)
     return f"{ended}; best so far, trial {found.number}: {in_markdown(line)}"
+
+
+def _outcomes_note(summary: StudySummary) -> str:
+    """Return what the confirmation and the test found, a sentence a line; empty without both."""
+    told = [] if summary.confirmation is None else confirmation_words(summary.confirmation)
+    if summary.test is not None:
+        told = [*told, *final_test_words(summary.test)]
+    if summary.looks:
+        told.append(looks_words(summary))
+    return "\n".join(f"- {in_markdown(sentence)}" for sentence in told)
 
 
 def _settings_note(summary: StudySummary) -> str:

@@ -5,7 +5,9 @@ from study.report.notes import study_note, trial_note
 from tests.report.builders import (
     PASSWORD,
     failed,
+    full_summary,
     pruned,
+    seed_study,
     seed_trial,
     stages_study,
     summary,
@@ -58,3 +60,10 @@ def test_a_repeated_trial_says_which_one_it_repeats_and_what_that_had_trained() 
     note = trial_note(record, summary())
     assert "State: complete (repeat of 4)" in note
     assert "Cost: 3 epochs, 2 of them taken over, 12.5 s" in note
+
+
+def test_the_study_s_note_tells_what_was_confirmed_and_tested() -> None:
+    note = study_note(seed_study(8), full_summary())
+    assert "- Trial 7 is confirmed: validation accuracy 0.8103" in note
+    assert "- Test accuracy 0.7650" in note
+    assert "- The test part was opened 2 times." in note
