@@ -21,6 +21,7 @@ _HUES = ("accent", "best", "pruned", "twin", "failed", "ink", "scale_3", "mark")
 _DASHES = ("", "7 3", "2 3", "9 3 2 3")
 _FIXED = (
     ".name{font-size:13px}.tick{font-size:12px}.head{font-size:16px;font-weight:600}"
+    ".end{text-anchor:end}.middle{text-anchor:middle}"
     ".curve{fill:none;stroke-width:2}.band{opacity:.13;stroke:none}.grid{stroke-width:1}"
 )
 _RULES: tuple[Rule, ...] = (
@@ -134,15 +135,12 @@ def _grid(scale: Scale, trials: int) -> list[str]:
     for tick in scale.ticks:
         y = scale.place(tick)
         parts.append(f'<path class="grid" d="M{_LEFT:g} {y:.1f}H{right:g}"/>')
-        parts.append(text(_LEFT - 8, round(y + 4, 1), f"{tick:g}", "tick", more=_END))
+        parts.append(text(_LEFT - 8, round(y + 4, 1), f"{tick:g}", "tick end"))
     for trial in sorted({1, *(round(trials * quarter / 4) for quarter in (1, 2, 3, 4))} - {0}):
         x = round(_across(trial, trials), 1)
-        parts.append(text(x, bottom + 20, str(trial), "tick", more=_MIDDLE))
-    parts.append(text((_LEFT + right) / 2, bottom + 42, "Trials", "tick", more=_MIDDLE))
+        parts.append(text(x, bottom + 20, str(trial), "tick middle"))
+    parts.append(text((_LEFT + right) / 2, bottom + 42, "Trials", "tick middle"))
     return parts
-
-
-_END, _MIDDLE = ' text-anchor="end"', ' text-anchor="middle"'
 
 
 def _curve(index: int, curve: Band, scale: Scale, trials: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,10 +33,10 @@ def arrays(*, epochs: int = 3) -> dict[str, np.ndarray]:
     }
 
 
-def write_table(folder: Path, *, name: str = "layers", **changes: np.ndarray | None) -> Path:
+def write_table(folder: Path, name: str = "layers", /, **changes: Any) -> Path:
     """Write a table and its space, and return the table's path; None leaves an array out."""
     path = folder / f"{name}.npz"
     content = {k: v for k, v in {**arrays(), **changes}.items() if v is not None}
-    np.savez(path, **content)  # type: ignore[arg-type]
+    np.savez(path, **content)
     path.with_suffix(".yaml").write_text(SPACE, encoding="utf-8")
     return path

@@ -90,7 +90,7 @@ def test_arrays_that_do_not_fit_are_refused(
 
 def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
     path = write_table(tmp_path)
-    np.savez(path, values=np.array([[{"evil": 1}]] * 81, dtype=object))  # type: ignore[arg-type]
+    np.savez(path, values=np.array([[{"evil": 1}]] * 81, dtype=object))
 
     with pytest.raises(StudyError, match="cannot be read as"):
         load_table(path)
@@ -167,8 +167,8 @@ def test_names_of_fields_make_a_space_of_networks_unless_their_values_are_none()
 
 def test_units_follow_from_the_values(tmp_path: Path) -> None:
     values = arrays()["values"]
-    percent = load_table(write_table(tmp_path, name="p", values=100 * values, curves=None))
-    number = load_table(write_table(tmp_path, name="n", values=-values, curves=None))
+    percent = load_table(write_table(tmp_path, "p", values=100 * values, curves=None))
+    number = load_table(write_table(tmp_path, "n", values=-values, curves=None))
 
     assert (percent.unit, percent.to_points, percent.to_metric) == ("percent", 1.0, 0.01)
     assert (number.unit, number.to_points, number.to_metric) == ("number", 1.0, 1.0)
