@@ -145,7 +145,15 @@ def local_crew(stored: StoredStudy, place: Place, *, workers: int, stop: Stop) -
     """Work in this process alone, or in several of this machine; see ``Crew``."""
     if workers == 1:
         return work_on(stored, place, stop=stop)
-    work = run_workers(stored.settings.study, place, workers=workers, stop=stop)
+    work = run_workers(
+        stored.settings.study,
+        place,
+        workers=workers,
+        stop=stop,
+        finished=lambda: sum(
+            t.state.is_finished() for t in stored.study.get_trials(deepcopy=False)
+        ),
+    )
     if work.killed:
         park(stored.study, pids=work.killed)
     return work

@@ -24,7 +24,9 @@ PATIENCE_SECONDS = 1.4
 """A worker asked to stop has so long to park its trial; then it is killed, which loses less than
 an epoch. The whole command has to end within two seconds."""
 QUICK_DEATHS = 5
-"""A worker that dies so often without a finished trial between is not started again."""
+QUICK_SECONDS = 10.0
+"""A worker that dies five times within so many seconds each, without any trial of the study ending
+between, is not started again."""
 
 ORDERS = "STUDY_WORKER"
 _PATHS: Mapping[str, Callable[[str], Any]] = {"data_root": Path, "artifacts": artifact_path}
@@ -50,13 +52,23 @@ class _Process:
     process: subprocess.Popen[str]
     log: IO[str]
     deaths: int = 0
+    finished: int = 0
     started: float = field(default_factory=time.monotonic)
 
 
-def run_workers(name: str, place: Place, *, workers: int, stop: Stop) -> WorkResult:
+def run_workers(
+    name: str, place: Place, *, workers: int, stop: Stop, finished: Callable[[], int]
+) -> WorkResult:
     """Run that many worker processes on a stored study until it is done.
 
     A worker that dies is started again; the trial it had is run again by whoever comes first.
+
+    Args:
+        name: The study.
+        place: Where it runs.
+        workers: How many processes.
+        stop: The wish to stop.
+        finished: Returns how many of its trials have ended, to tell bad luck from a fault.
 
     Raises:
         StudyError: A worker met something that no restart mends; its message.
@@ -75,7 +87,7 @@ def run_workers(name: str, place: Place, *, workers: int, stop: Stop) -> WorkRes
                 ended.append(worker)
                 result = _result(worker)
                 if result is None:
-                    running.append(_restart(name, place, worker, workers))
+                    running.append(_restart(name, place, worker, workers, finished()))
                 else:
                     results.append(result)
         return results[-1]
@@ -117,21 +129,21 @@ def _device(place: Place, index: int) -> str | None:
     return f"cuda:{index % gpus}" if gpus else None
 
 
-def _restart(name: str, place: Place, dead: _Process, workers: int) -> _Process:
+def _restart(name: str, place: Place, dead: _Process, workers: int, finished: int) -> _Process:
     """Start a worker anew.
 
     Raises:
-        StudyError: It dies again and again.
+        StudyError: It dies again and again, and no trial ends meanwhile.
     """
-    lived = time.monotonic() - dead.started
-    deaths = dead.deaths + 1 if lived < 10 else 1
+    hopeless = time.monotonic() - dead.started < QUICK_SECONDS and finished <= dead.finished
+    deaths = dead.deaths + 1 if hopeless else 1
     if deaths >= QUICK_DEATHS:
         raise StudyError(
             f"worker {dead.index + 1} died {deaths} times within seconds (exit code"
             f" {dead.process.returncode}); its last words:\n{_last_words(dead)}"
         )
     worker = _start(name, place, dead.index, workers)
-    worker.deaths = deaths
+    worker.deaths, worker.finished = deaths, finished
     return worker
 
 
