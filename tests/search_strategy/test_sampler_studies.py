@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from study.config import StudySettings
 from study.runner import run_study
 from study.search_space.candidate import ImageFormat
 from study.search_space.loading import space_from_text
@@ -30,7 +32,7 @@ enqueue:
 TRIALS = 14
 
 
-def queued(**changes: object) -> object:
+def queued(**changes: Any) -> StudySettings:
     return settings(space_name="queued", space_text=SPACE, trials=TRIALS, seed=1, **changes)
 
 
@@ -42,9 +44,9 @@ def test_a_study_starts_with_its_queue_keeps_its_constraints_and_survives_a_rest
     if name == "cmaes":
         pytest.importorskip("cmaes", reason="the extra 'cmaes' is not installed")
     places = [Place(url=f"sqlite:///{tmp_path}/{part}.db") for part in ("whole", "parts")]
-    whole = run_study(queued(sampler=name), places[0])  # type: ignore[arg-type]
-    for trials in (1, 9, TRIALS):
-        parts = run_study(queued(sampler=name).model_copy(update={"trials": trials}), places[1])  # type: ignore[attr-defined]
+    whole = run_study(queued(sampler=name), places[0])
+    for epochs in (2.0, 18.0, None):  # schedules follow --trials, so another limit cuts the parts
+        parts = run_study(queued(sampler=name, epochs_budget=epochs), places[1])
     assert outcome(parts.trials) == outcome(whole.trials)
     image = ImageFormat(channels=1, size=28, classes=10)
     space = space_from_text(SPACE, source="queued", image=image)
