@@ -8,6 +8,7 @@ training that has run for an hour does not end because the server was restarted.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 import warnings
 import weakref
@@ -157,6 +158,8 @@ def _causes(error: BaseException | None) -> Iterator[DBAPIError]:
 
 def _is_lost(error: DBAPIError) -> bool:
     code = getattr(error.orig, "sqlstate", None)
+    if isinstance(error.orig, sqlite3.Error):
+        return False  # a file does not come back by waiting
     if code is None:
         return type(error).__name__ in ("OperationalError", "InterfaceError")
     return str(code).startswith("08") or code in ("57P01", "57P02", "57P03", "53300")

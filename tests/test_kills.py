@@ -49,9 +49,16 @@ def work(asked: StudySettings, place: Place) -> None:
 
 
 def killed(asked: StudySettings, place: Place, *, after: float) -> bool:
-    """Run a study in a process that is killed after some seconds; False where it ended before."""
+    """Run a study in a process that is killed some seconds after it began a trial.
+
+    Returns:
+        Whether it was; False where the study ended before.
+    """
+    known = len(load_trials(asked.study, place.url)[1])
     process = FORKS.Process(target=work, args=(asked, place))
     process.start()
+    while process.is_alive() and len(load_trials(asked.study, place.url)[1]) == known:
+        process.join(0.02)
     process.join(after)
     alive = process.is_alive()
     process.kill()
@@ -65,7 +72,7 @@ def interrupted_study(asked: StudySettings, place: Place, seed: str) -> tuple[Tr
     rng, met = random.Random(seed), 0
     run_study(asked.model_copy(update={"trials": 1}), place)
     for _ in range(12):
-        if not killed(asked, place, after=0.5 + 0.5 * rng.random()):
+        if not killed(asked, place, after=0.3 * rng.random()):
             break
         met += any(t.state == "running" for t in load_trials(asked.study, place.url)[1])
         if met == 2:
@@ -128,7 +135,7 @@ def test_a_killed_and_resumed_training_ends_with_the_same_values_and_the_same_we
     there, here = (("--artifacts", str(tmp_path / name)) for name in ("there", "here"))
     assert answer(*arguments, whole, *there, cwd=tmp_path)[0] == 0
     rng = random.Random(0)
-    for _ in range(6):
+    for _ in range(4):
         process = command(*arguments, storage_url, *here, cwd=tmp_path)
         time.sleep(2.5 + rng.random() * 2.5)
         process.kill()
@@ -166,7 +173,7 @@ def test_killed_parents_and_workers_leave_an_exact_count_and_no_trained_twins(
         "--storage", storage_url,
     )  # fmt: skip
     rng = random.Random(1)
-    for _ in range(8):
+    for _ in range(5):
         process = command(*arguments, cwd=tmp_path)
         time.sleep(3 + rng.random() * 2)
         process.kill()
