@@ -13,6 +13,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -65,7 +66,7 @@ class StudyStorage(RDBStorage):
         """Asked while a lost server is waited for; waiting ends when it says so."""
         self._patient = False
         sqlite = url.startswith("sqlite")
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), self._closed_if_it_fails():
             warnings.simplefilter("ignore")  # heartbeats are marked experimental
             super().__init__(
                 url,
@@ -78,6 +79,15 @@ class StudyStorage(RDBStorage):
             _make_sqlite_safe(self, url, read_only=read_only)
         self._patient = not sqlite
         weakref.finalize(self, self.engine.dispose)  # connections are closed, not just forgotten
+
+    @contextmanager
+    def _closed_if_it_fails(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            if hasattr(self, "engine"):
+                self.engine.dispose()
+            raise
 
     def get_heartbeat_interval(self) -> int | None:
         """Return None: Optuna's own heartbeat ends for good when a connection is lost."""

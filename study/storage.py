@@ -168,6 +168,7 @@ _REMEDIES: Mapping[str, str] = {
     "not a database": "the file is not SQLite; name another with --storage",
     "malformed": "the file is damaged; restore a copy",
     "no such table": "the file is not a study database; name another with --storage",
+    'relation "': "it holds no study yet: start one with 'run'",
     "does not exist": "create the database, or correct the URL",
     "password authentication": "correct the user or the password in the URL",
     "Connection refused": "start the server, or correct host and port in the URL",

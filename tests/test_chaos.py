@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from study.errors import StorageError
 from study.lifecycle import standing
 from study.overview import load_trials
 from study.records import TrialRecord
@@ -25,7 +26,7 @@ KILLS = 25
 SECONDS = 240.0
 DIGITS = (
     "run", "seed", "--dataset", "digits", "--sampler", "random", "--precision", "float32",
-    "--epochs", "12", "--quiet", "--retries", "100",
+    "--epochs", "8", "--quiet", "--retries", "100",
 )  # fmt: skip
 
 
@@ -38,12 +39,21 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in listed.split()]
 
 
-def finished(url: str) -> int:
-    """Return how many trials are finished, 0 before there is a study."""
+def begun(url: str) -> int:
+    """Return how many trials were begun, 0 before there is a study."""
     try:
-        return len(standing(load_trials("seed", url)[1], retries=100).finished)
-    except Exception:  # noqa: BLE001 - the very first parent was killed early
+        return len(load_trials("seed", url)[1])
+    except StorageError:  # the very first parent was killed early
         return 0
+
+
+def wait_for_a_moment(url: str, rng: random.Random, process: subprocess.Popen[str]) -> None:
+    """Wait, three times out of four into a trial that was begun since, else at random."""
+    known, deadline = begun(url), time.monotonic() + 8.0
+    if rng.random() < 0.75:
+        while begun(url) == known and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+    time.sleep(1.2 * rng.random())
 
 
 def under_fire(arguments: tuple[str, ...], url: str, folder: Path, *, kills: int) -> int:
@@ -51,7 +61,7 @@ def under_fire(arguments: tuple[str, ...], url: str, folder: Path, *, kills: int
     rng, deadline, done = random.Random(4), time.monotonic() + SECONDS, 0
     process = command(*arguments, "--storage", url, cwd=folder)
     while done < kills and time.monotonic() < deadline:
-        time.sleep(0.5 + 2.0 * rng.random())
+        wait_for_a_moment(url, rng, process)
         if process.poll() is not None:
             assert process.returncode in (0, -9), process.communicate()
             process.communicate()
@@ -80,7 +90,7 @@ def values(trials: tuple[TrialRecord, ...]) -> dict[str, tuple[object, ...]]:
     }
 
 
-@pytest.mark.parametrize(("kills", "trials"), [(KILLS, 40)])
+@pytest.mark.parametrize(("kills", "trials"), [(KILLS, 30)])
 def test_a_study_under_fire_is_the_study_at_peace(
     tmp_path: Path, storage_url: str, kills: int, trials: int
 ) -> None:
@@ -94,7 +104,7 @@ def test_a_study_under_fire_is_the_study_at_peace(
     after = load_trials("seed", storage_url)[1]
     check_exact(after, trials)
     lost = [t for t in after if t.failure and t.failure.kind == "killed"]
-    assert lost, "no kill met a trial"
+    assert len(lost) > kills // 4, "too few kills met a trial"
 
     peace = f"sqlite:///{tmp_path}/peace.db"
     code, _, err = answer(*arguments, "--workers", "2", "--storage", peace, cwd=tmp_path)

@@ -26,7 +26,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("worker", "comparison", "screening", "preparing", "overview", "beginnings"),
     ("dashboard",),
     ("assembly", "workers", "progress"),
-    ("runner", "replay",),
+    (
+        "runner",
+        "replay",
+    ),
     ("worker_process", "trusting", "retraining", "ray_workers"),
     ("confirming",),
     ("final_testing",),

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from study.network.build import build
 from study.performance_estimation import training
 from study.performance_estimation.estimator import Estimate, EstimateFailed
 from study.performance_estimation.estimators import EstimatorSetup
@@ -36,7 +37,6 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
 
     def limited(images: int) -> list[int]:
         seen: list[int] = []
-        build = training.build
 
         def forward(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             seen.append(len(inputs[0]))

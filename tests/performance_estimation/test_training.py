@@ -205,9 +205,10 @@ def flip_a_bit(path: Path) -> None:
 def test_a_damaged_checkpoint_is_not_used(
     damage: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    checkpoint = Checkpoint(path=tmp_path / "training.pt")
+    path = tmp_path / "training.pt"
+    checkpoint = Checkpoint(path=path)
     expected = digest(trained(checkpoint=checkpoint))
-    damage(checkpoint.path)
+    damage(path)
     training = trained(checkpoint=checkpoint)
     assert training.epochs_trained == 3
     assert digest(training) == expected

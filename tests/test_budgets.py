@@ -1,0 +1,61 @@
+"""Limits of a study, alone and together, and the ledger they are counted by."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.ledger import read_entries, wall_seconds
+from study.runner import StudyResult, run_study
+from study.stored_study import open_study
+from study.surroundings import Place
+from tests.studies import settings
+
+
+def run(folder: Path, **limits: Any) -> StudyResult:
+    values = {"trials": None, "estimator": "synthetic,delay=0.02", **limits}
+    return run_study(settings(**values), Place(url=f"sqlite:///{folder}/study.db"))
+
+
+@pytest.mark.parametrize(
+    ("limits", "finished", "said"),
+    [
+        ({"trials": 3, "timeout": 60.0, "epochs_budget": 90.0}, 3, "all 3 trials"),
+        ({"trials": 50, "timeout": 60.0, "epochs_budget": 12.0}, 4, "12 epochs"),
+        ({"trials": 5, "epochs_budget": 15.0}, 5, "5 trials"),
+    ],
+)
+def test_the_first_limit_that_is_reached_ends_the_study(
+    tmp_path: Path, limits: dict[str, Any], finished: int, said: str
+) -> None:
+    result = run(tmp_path, **limits)
+    assert len(result.standing.finished) == finished
+    assert (result.work.ending, said in result.work.text) == ("done", True), result.work
+
+
+def test_time_is_counted_over_all_runs_and_not_between_them(tmp_path: Path) -> None:
+    start = time.monotonic()
+    first = run(tmp_path, trials=4)
+    limit = worked(tmp_path) + 1.0
+    time.sleep(1.5)
+    second = run(tmp_path, timeout=limit)
+    assert "seconds" in second.work.text
+    assert len(second.standing.finished) > len(first.standing.finished)
+    assert limit <= worked(tmp_path) < time.monotonic() - start - 1.4
+    third = run(tmp_path, timeout=limit)
+    assert len(third.trials) == len(second.trials)
+
+
+def worked(folder: Path) -> float:
+    attributes = open_study("test", f"sqlite:///{folder}/study.db").study.user_attrs
+    return wall_seconds(read_entries(attributes))
+
+
+def test_epochs_that_were_spent_stay_spent(tmp_path: Path) -> None:
+    run(tmp_path, epochs_budget=6.0)
+    result = run(tmp_path, epochs_budget=12.0)
+    assert sum(t.epochs for t in result.trials) == 12
+    assert len(run(tmp_path, epochs_budget=12.0).trials) == len(result.trials)
