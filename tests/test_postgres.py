@@ -184,6 +184,7 @@ def test_a_study_goes_on_when_the_server_was_restarted(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(missing() is not None, reason=str(missing()))
+@pytest.mark.slow
 def test_a_server_that_does_not_come_back_ends_the_run_with_one_line_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

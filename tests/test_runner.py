@@ -88,14 +88,6 @@ def test_failing_candidates_are_recorded_and_do_not_end_the_study(tmp_path: Path
     assert len(result.standing.finished) == 12
 
 
-def test_a_hundred_failures_in_a_row_end_the_study_with_the_cause(tmp_path: Path) -> None:
-    result = run_study(
-        settings(estimator="synthetic,fail=1", trials=500, sampler="random"), place(tmp_path)
-    )
-    assert result.work.ending == "failing"
-    assert "non-finite" in result.work.text
-
-
 def test_the_epochs_budget_is_not_exceeded(tmp_path: Path) -> None:
     result = run_study(settings(trials=50, epochs_budget=10), place(tmp_path))
     assert sum(t.epochs for t in result.trials) == 9  # three trainings of three epochs
