@@ -73,8 +73,7 @@ def leaderboard(
         _Column("Trial", lambda s: str(s.record.number)),
         *_choice_columns(records, summary),
         *_value_columns(summary),
-        _Column("Parameters", lambda s: whole(s.record.parameters)),
-        _Column("MACs", lambda s: short(s.record.macs)),
+        *_size_columns(summary),
         _Column("Epochs", lambda s: amount(s.record.epochs)),
         _Column("Seconds", lambda s: tenths(s.record.seconds)),
         _Column("State", lambda s: state_words(s.record), numeric=False),
@@ -111,6 +110,16 @@ def _parameter_column(name: str, records: Sequence[TrialRecord]) -> _Column:
 
 def _value_columns(summary: StudySummary) -> list[_Column]:
     return [_value_column(index, o.metric) for index, o in enumerate(summary.objectives)]
+
+
+def _size_columns(summary: StudySummary) -> list[_Column]:
+    """Return what the networks weigh, but for what is an objective and has its column already."""
+    sizes = {
+        "parameters": _Column("Parameters", lambda s: whole(s.record.parameters)),
+        "macs": _Column("MACs", lambda s: short(s.record.macs)),
+    }
+    objectives = {objective.metric for objective in summary.objectives}
+    return [column for name, column in sizes.items() if name not in objectives]
 
 
 def _value_column(index: int, metric: str) -> _Column:
