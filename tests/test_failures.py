@@ -211,7 +211,7 @@ def test_a_database_that_vanishes_is_a_clear_error_and_not_made_anew(
     _, error = process.communicate(timeout=90)
     assert process.returncode == 1
     assert "Traceback" not in error
-    assert "was removed or replaced" in error or "there is no file" in error
+    assert "has vanished or was replaced" in error or "there is no file" in error
     assert not (tmp_path / "study.db").exists()
 
 
