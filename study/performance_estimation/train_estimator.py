@@ -130,6 +130,7 @@ def training_data(setup: EstimatorSetup) -> TrainingData:
         train_labels=labels.to(device),
         val_images=val_images.to(device),
         val_labels=data.val_labels.to(device),
+        origin=f"{data.sha256} {len(labels)}",
     )
 
 

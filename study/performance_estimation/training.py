@@ -38,12 +38,14 @@ class TrainingData:
         train_labels: int64 (n,).
         val_images: uint8 (m, channels, size, size).
         val_labels: int64 (m,).
+        origin: Names the images: no training goes on from a checkpoint of others.
     """
 
     train_images: Tensor
     train_labels: Tensor
     val_images: Tensor
     val_labels: Tensor
+    origin: str = ""
 
     @property
     def device(self) -> torch.device:
@@ -191,7 +193,7 @@ class _Run:
             network=network,
             optimizer=optimizer,
             epochs=Epochs(network, optimizer, recipe, data, settings, classes=stack.head.classes),
-            fingerprint=_fingerprint(stack, recipe, settings),
+            fingerprint=_fingerprint(stack, recipe, settings, origin=data.origin),
         )
 
     def one_epoch(self, epoch: int, interrupted: Callable[[], bool]) -> EpochResult:
@@ -227,12 +229,13 @@ class _Run:
         return [EpochResult(**result, restored=True) for result in state["results"]]
 
 
-def _fingerprint(stack: Stack, recipe: Recipe, settings: TrainingSettings) -> str:
+def _fingerprint(stack: Stack, recipe: Recipe, settings: TrainingSettings, *, origin: str) -> str:
     """Return what a checkpoint must have been written by to be gone on with."""
     described = {
         "stack": asdict(stack),
         "recipe": resolved_recipe(recipe),
         "settings": asdict(settings),
+        "origin": origin,
     }
     text = json.dumps(described, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

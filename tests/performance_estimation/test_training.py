@@ -71,11 +71,12 @@ def trained(
     micro_batch: int | None = None,
     watch: Watch | None = None,
     checkpoint: Checkpoint | None = None,
+    data: TrainingData = DATA,
 ) -> Training:
     return train(
         stack,
         recipe,
-        DATA,
+        data,
         settings=TrainingSettings(seed=3, epochs=3, precision=precision, micro_batch=micro_batch),
         watch=watch,
         checkpoint=checkpoint,
@@ -228,6 +229,14 @@ def test_another_training_s_checkpoint_is_not_used(
     assert training.epochs_trained == 3
     assert digest(training) == digest(trained(stack, recipe))
     assert "another training" in caplog.text
+
+
+def test_a_checkpoint_of_other_images_is_not_used(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(path=tmp_path / "training.pt")
+    trained(checkpoint=checkpoint)
+    assert trained(checkpoint=checkpoint).epochs_trained == 0
+    others = replace(DATA, origin="others")
+    assert trained(checkpoint=checkpoint, data=others).epochs_trained == 3
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
