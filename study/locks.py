@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from study.storage import check_url, sqlite_path, storage_errors, with_driver
+from study.storage import check_url, opening_errors, sqlite_path, storage_errors, with_driver
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -193,7 +193,7 @@ def schema_lock(url: str) -> StudyLock | None:
         return FileLock(path.with_name(f"{path.name}.lock")) if path.parent.is_dir() else None
     if not url.startswith("postgres"):
         return None
-    with storage_errors(url):
+    with opening_errors(url):
         from study.rdb import open_engine
 
         return AdvisoryLock(open_engine(with_driver(url)), "study/schema", url)

@@ -131,12 +131,12 @@ def continue_study(
         quiet=quiet,
     )
     page = study_page(stored, place.artifacts)
-    with (
-        kept_fresh(page, interrupted=stop),
-        watching(stored.study, stored.settings, progress),
-    ):
-        work = (crew or local_crew)(stored, place, workers=workers, stop=stop)
     with storage_errors(place.url):
+        with (
+            kept_fresh(page, interrupted=stop),
+            watching(stored.study, stored.settings, progress),
+        ):
+            work = (crew or local_crew)(stored, place, workers=workers, stop=stop)
         trials = tuple(read_trials(stored.study.get_trials(deepcopy=False)))
     return StudyResult(stored=stored, work=work, trials=trials)
 
@@ -181,7 +181,7 @@ def prepare(
         check_writable(place.artifacts)
     storage = open_or_create_storage(place.url)
     lock = study_lock(storage, place.url, settings.study)
-    with Holding(lock, interrupted=lambda: False):
+    with storage_errors(place.url), Holding(lock, interrupted=lambda: False):
         stored, remarks = create_or_load(
             settings,
             place.url,
@@ -231,5 +231,5 @@ def work_on(stored: StoredStudy, place: Place, *, stop: Stop) -> WorkResult:
     Raises:
         StudyError: Data, space or storage cannot be used.
     """
-    worker = make_worker(stored, place, stop=stop)
-    return worker.run()
+    with storage_errors(place.url):
+        return make_worker(stored, place, stop=stop).run()

@@ -51,7 +51,7 @@ def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> 
         StorageError: The URL is not one, or the storage cannot be opened.
     """
     check_url(url, create=create)
-    with storage_errors(url):
+    with opening_errors(url):
         from optuna.storages._cached_storage import _CachedStorage
 
         from study.rdb import StudyStorage, read_only_url
@@ -148,6 +148,14 @@ def storage_errors(url: str) -> Iterator[None]:
         yield
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
         raise StorageError(explain(error, url)) from error
+
+
+@contextmanager
+def opening_errors(url: str) -> Iterator[None]:
+    """Turn what can go wrong when a storage is opened into one clear ``StorageError``."""
+    try:
+        with storage_errors(url):
+            yield
     except ImportError as error:
         raise StorageError(
             f"storage '{redacted(url)}': its database driver is not installed"
@@ -157,6 +165,16 @@ def storage_errors(url: str) -> Iterator[None]:
         if "schema" not in str(error):
             raise
         raise StorageError(f"storage '{redacted(url)}': {error}") from error
+
+
+def is_database_error(error: BaseException) -> bool:
+    """Tell whether an exception comes from a database; imports none of its libraries."""
+    kinds = type(error).__mro__
+    return any(
+        (kind.__module__, kind.__name__)
+        in (("sqlalchemy.exc", "SQLAlchemyError"), ("optuna.exceptions", "StorageInternalError"))
+        for kind in kinds
+    )
 
 
 _REMEDIES: Mapping[str, str] = {

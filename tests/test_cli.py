@@ -2,11 +2,17 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import typer
+from optuna.exceptions import StorageInternalError
+from typer.testing import CliRunner
+
+from study.cli.exiting import add
 from tests.studies import ROOT, answer, command
 
 SYNTHETIC = ("--dataset", "digits", "--estimator", "synthetic", "--workers", "1", "--quiet")
@@ -38,6 +44,23 @@ def test_errors_are_one_message_and_the_right_exit_code(tmp_path: Path) -> None:
         assert code == expected, (arguments, err)
         assert err.strip()
         assert "Traceback" not in err
+
+
+def test_a_database_that_fails_in_the_midst_of_a_command_is_one_message() -> None:
+    def command_(storage: str = "sqlite:///study.db") -> int:
+        try:
+            raise sqlite3.OperationalError("disk I/O error")
+        except sqlite3.OperationalError as error:
+            raise StorageInternalError(f"{storage}: raised during the commit") from error
+
+    app = typer.Typer()
+    add(app, "report", command_)
+    done = CliRunner().invoke(app, [])
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "error: storage 'sqlite:///study.db': disk I/O error; check the disk, and that its quota"
+        " is not used up, then run the same command again: what was finished is kept\n"
+    )
 
 
 def test_help_and_check_load_neither_torch_nor_optuna(tmp_path: Path) -> None:

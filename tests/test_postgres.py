@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event
 
 from study.errors import StorageError
 from study.lifecycle import standing
@@ -205,6 +208,48 @@ def test_a_server_that_does_not_come_back_ends_the_run_with_one_line_and_loses_n
     whole = run_study(
         settings(estimator="synthetic", trials=8), Place(url=f"sqlite:///{tmp_path}/study.db")
     )
+    assert outcome(result.trials) == outcome(whole.trials)
+
+
+@contextmanager
+def stopped_at(server: Server, statement: int) -> Iterator[None]:
+    """Stop a server for good right before a statement is sent to it."""
+    lock, sent = threading.Lock(), 0
+
+    def count(*_: object) -> None:
+        nonlocal sent
+        with lock:
+            sent += 1
+            if sent == statement:
+                server.stop()
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    assert sent >= statement, f"only {sent} statements were sent"
+
+
+@pytest.mark.slow
+def test_a_server_that_goes_away_at_any_statement_ends_the_run_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.rdb.RECONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("study.worker.RECONNECT_SECONDS", 0.1)
+    asked = settings(estimator="synthetic", trials=6)
+    with postgres() as server:
+        place = Place(url=server.new_database(), artifacts=tmp_path)
+        for statement in (1, 2, 4, 8, 12, 16, 20, 25, 30, 35, 40, 60, 90, 130):
+            with (
+                pytest.raises(StorageError, match="what was finished is kept"),
+                stopped_at(server, statement),
+            ):
+                run_study(asked, place)
+            server.start()
+        result = run_study(asked, place)
+    exactly(result.trials, 6)
+    whole = run_study(asked, Place(url=f"sqlite:///{tmp_path}/study.db"))
     assert outcome(result.trials) == outcome(whole.trials)
 
 

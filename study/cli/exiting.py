@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import typer
 
-from study.errors import StudyError
+from study.errors import StorageError, StudyError
 from study.stopping import INTERRUPTED, KEPT
+from study.storage import explain, is_database_error
 
 
 def add(app: typer.Typer, name: str, command: Callable[..., int]) -> None:
@@ -34,3 +35,8 @@ def _code(command: Callable[..., int], *arguments: object, **options: object) ->
     except BrokenPipeError:
         sys.stderr.close()  # whoever read us has left; nothing to complain about
         return 0
+    except Exception as error:
+        if not is_database_error(error):
+            raise
+        typer.echo(f"error: {explain(error, str(options.get('storage', '')))}", err=True)
+        return StorageError.exit_code
