@@ -24,11 +24,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from study.config import make_settings
-from study.lifecycle import standing
 from study.overview import load_trials
-from study.records import TrialRecord
 from study.runner import prepare
 from study.stopping import Stop
+from study.storage.lifecycle import standing
+from study.storage.records import TrialRecord
 from study.surroundings import Place
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,13 +81,13 @@ class Crew:
         """Let them work, and kill some; return the seconds from the first start to the end."""
         rng, start = random.Random(seed), time.perf_counter()
         self.running = [self._start() for _ in range(workers)]
-        next_kill = start + 20.0  # loading sixteen interpreters takes its time
+        next_kill = start + 60.0  # loading sixteen interpreters takes its time
         while self.running:
             time.sleep(0.1)
             if self.killed < kills and time.perf_counter() > next_kill:
                 rng.choice(self.running).kill()
                 self.killed += 1
-                next_kill = time.perf_counter() + rng.uniform(0.5, 4.0)
+                next_kill = time.perf_counter() + rng.uniform(1.0, 8.0)
             for process in [p for p in self.running if p.poll() is not None]:
                 self.running.remove(process)
                 if process.returncode != 0:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from study.records import TrialRecord
+from study.storage.records import TrialRecord
 
 SHARES = (0.1, 0.2, 1.0)
 """Parts of the reference's epochs at which a search is looked at."""

@@ -35,11 +35,11 @@ from study.performance_estimation.estimators import EstimatorSetup
 from study.performance_estimation.precision import probe_precision
 from study.performance_estimation.table_file import SHIPPED, load_table, shipped_tables
 from study.performance_estimation.train_estimator import TrainEstimator
-from study.records import TrialRecord
 from study.runner import run_study
 from study.search_space.loading import load_space, read_space_text
 from study.search_strategy.history import generator
 from study.search_strategy.pruners import PRUNERS
+from study.storage.records import TrialRecord
 from study.surroundings import Place
 
 CANDIDATES = 15

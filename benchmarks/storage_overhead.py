@@ -22,15 +22,15 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from study import records
 from study.assembly import make_worker
 from study.config import StudySettings, make_settings
-from study.records import Draw, ranges
 from study.runner import prepare
 from study.search_space.resolve import candidate_id
 from study.search_strategy.mirror import distributions
 from study.stopping import Stop
-from study.stored_study import StoredStudy
+from study.storage import records
+from study.storage.records import Draw, ranges
+from study.storage.stored_study import StoredStudy
 from study.surroundings import Place
 
 SPACE = """

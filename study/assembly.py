@@ -6,36 +6,36 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from study.artifact_path import ArtifactPath
-from study.checkpoints import needed, study_folder, tidy
+from study.candidate_source.draw import CandidateSource, Source, full_range
+from study.candidate_source.planned_source import PlannedSource
+from study.candidate_source.preparing import POLICIES, preparation, sampler_name
+from study.candidate_source.promotion import with_promotion
+from study.candidate_source.screening import with_screen
 from study.config import StudySettings
 from study.dashboard.pictures import trial_pictures
-from study.draw import CandidateSource, Source, full_range
-from study.fork import forked_observations, forked_results
-from study.ledger import LedgerEntry
-from study.lifecycle import Standing
-from study.locks import study_lock
 from study.objective import TrialSetup
-from study.observations import below_zero
 from study.performance_estimation.estimator import Estimator, Fidelity
 from study.performance_estimation.estimators import EstimatorSetup, make_estimator
 from study.performance_estimation.failures import Interrupted
 from study.performance_estimation.latency import METRIC, WithLatency
-from study.planned_source import PlannedSource
 from study.points import points_of
-from study.preparing import POLICIES, preparation, sampler_name
-from study.processes import identity
-from study.promotion import with_promotion
-from study.reuse import reusable_results
-from study.screening import with_screen
+from study.prior_results.fork import forked_observations, forked_results
+from study.prior_results.observations import below_zero
+from study.prior_results.reuse import reusable_results
+from study.prior_results.warm_start import warm_observations
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.space import SearchSpace
 from study.search_strategy.pruners import make_pruner
 from study.search_strategy.sampler_spec import Setup
 from study.search_strategy.samplers import make_strategy
 from study.stopping import Stop
-from study.stored_study import StoredStudy, refuse_strangers, versions
+from study.storage.checkpoints import needed, study_folder, tidy
+from study.storage.ledger import LedgerEntry
+from study.storage.lifecycle import Standing
+from study.storage.locks import study_lock
+from study.storage.processes import identity
+from study.storage.stored_study import StoredStudy, refuse_strangers, versions
 from study.surroundings import Place, choose_device, load_data
-from study.warm_start import warm_observations
 from study.worker import Trials, Worker, curves_of_others
 
 

@@ -15,8 +15,7 @@ from typing import Any, Protocol
 import optuna
 from optuna.exceptions import StorageInternalError
 
-from study import records
-from study.draw import Drawn
+from study.candidate_source.draw import Drawn, training_seed
 from study.errors import DataError, StorageError
 from study.objectives import Measure
 from study.performance_estimation.estimator import (
@@ -26,12 +25,12 @@ from study.performance_estimation.estimator import (
     Step,
 )
 from study.performance_estimation.failures import Interrupted
-from study.records import Failure, TrialRecord
 from study.search_space.candidate import Candidate, Values
 from study.search_space.suggest import suggest
 from study.search_strategy.curve import Curve, Pruner
-from study.search_strategy.history import generator
-from study.storage import disk_trouble
+from study.storage import records
+from study.storage.records import Failure, TrialRecord
+from study.storage.trouble import disk_trouble
 
 
 class TrialCrashed(Exception):  # noqa: N818 - an outcome: the trial is run again
@@ -152,11 +151,6 @@ def _refuse_full_disk(trial: optuna.Trial, error: Exception) -> None:
     if trouble is not None:
         _store_failure(trial, "parked", trouble)
         raise StorageError(trouble) from error
-
-
-def training_seed(seed: int, candidate_id: str) -> int:
-    """Return the seed of a candidate's training: of the study's seed and its id alone."""
-    return int(generator(seed, "training", candidate_id).integers(2**62))
 
 
 def _seed(setup: TrialSetup, drawn: Drawn) -> int:

@@ -10,16 +10,17 @@ from typing import Any
 from study.config import StudySettings
 from study.errors import StorageError
 from study.evaluation.looks import StudyLedger
-from study.ledger import read_costs, read_entries
-from study.lifecycle import standing
 from study.performance_estimation.estimators import estimator_spec
-from study.records import TrialRecord, ranked, read_trials
 from study.report.importance import parameter_importance
 from study.report.listing import StudyLine
 from study.report.stored_outcomes import read_confirmation, read_final_test
 from study.report.summary import Look, Objective, Process, StudySummary
-from study.storage import DEFAULT_URL, open_storage, redacted, storage_errors
-from study.stored_study import StoredStudy, open_study
+from study.storage.ledger import read_costs, read_entries
+from study.storage.lifecycle import standing
+from study.storage.opening import DEFAULT_URL, open_storage
+from study.storage.records import TrialRecord, ranked, read_trials
+from study.storage.stored_study import StoredStudy, open_study
+from study.storage.trouble import redacted, storage_errors
 
 CONFIRMATION, TEST = "confirmation", "test"
 

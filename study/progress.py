@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from study.config import StudySettings
-from study.ledger import FixedCost, read_costs
-from study.lifecycle import Standing, standing
-from study.records import TrialRecord, ranked
 from study.report.formats import amount, counted, duration
 from study.report.standing import pareto_front
 from study.report.summary import Objective
 from study.report.words import headline_choices, state_words
+from study.storage.ledger import FixedCost, read_costs
+from study.storage.lifecycle import Standing, standing
+from study.storage.records import TrialRecord, ranked
 
 if TYPE_CHECKING:
     import optuna

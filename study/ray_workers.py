@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from study.artifact_path import RemotePath
 from study.errors import SettingsError, StorageError, StudyError
 from study.stopping import Stop, stop_on_signals
-from study.storage import redacted, sqlite_path
-from study.stored_study import StoredStudy
+from study.storage.opening import sqlite_path
+from study.storage.stored_study import StoredStudy
+from study.storage.trouble import redacted
 from study.surroundings import Place, load_data
 from study.worker import WorkResult
 
@@ -174,7 +175,7 @@ def unpacked(lent: Packed) -> tuple[SearchData | None, dict[str, Any]]:
 def work(name: str, place: Place, lent: Packed) -> dict[str, str]:
     """Work on a study until it is done: the task that Ray runs, and runs again when it is lost."""
     from study.runner import work_on
-    from study.stored_study import open_study
+    from study.storage.stored_study import open_study
 
     stop = Stop()
     with stop_on_signals(stop):  # a cancelled task is interrupted, and parks its trial

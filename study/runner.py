@@ -11,28 +11,29 @@ from typing import Any, Protocol
 from study.artifact_path import check_writable
 from study.assembly import make_worker, sampler_setup
 from study.auditing import audit_words
-from study.beginnings import beginnings, settle_beginnings
+from study.candidate_source.preparing import check_preparation
+from study.candidate_source.screening import check_screen_fits
 from study.config import StudySettings
 from study.dashboard.refresh import kept_fresh
 from study.dashboard.study_page import study_page
 from study.errors import SettingsError
-from study.lifecycle import Standing, standing
-from study.locks import Holding, schema_lock, study_lock
 from study.objectives import COSTS
 from study.performance_estimation.estimators import estimator_spec
 from study.points import check_table, points_of
-from study.preparing import check_preparation
+from study.prior_results.beginnings import beginnings, settle_beginnings
 from study.progress import choose_progress, watching
-from study.records import TrialRecord, read_trials
-from study.screening import check_screen_fits
 from study.search_space.candidate import ImageFormat
 from study.search_space.space import SearchSpace
 from study.search_strategy.pruners import make_pruner
 from study.search_strategy.samplers import make_strategy, sampler_warnings
-from study.settle import park
 from study.stopping import Stop
-from study.storage import open_storage, quiet_optuna, storage_errors
-from study.stored_study import StoredStudy, create_or_load
+from study.storage.lifecycle import Standing, standing
+from study.storage.locks import Holding, schema_lock, study_lock
+from study.storage.opening import open_storage, quiet_optuna
+from study.storage.records import TrialRecord, read_trials
+from study.storage.settle import park
+from study.storage.stored_study import StoredStudy, create_or_load
+from study.storage.trouble import storage_errors
 from study.surroundings import Place, load_data, machine_facts
 from study.worker import WorkResult
 from study.workers import run_workers

@@ -19,16 +19,16 @@ from study.evaluation.trust_json import trust_json
 from study.evaluation.trust_rows import Scored
 from study.evaluation.trust_studies import TrustPlan, by_point
 from study.evaluation.trust_text import trust_text
-from study.ledger import read_costs
 from study.points import longest_training
-from study.records import TrialRecord
 from study.report.formats import counted
 from study.runner import StudyResult, check, run_study
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.resolve import candidate_id
 from study.stopping import Stop
-from study.storage import storage_errors
-from study.stored_study import StoredStudy
+from study.storage.ledger import read_costs
+from study.storage.records import TrialRecord
+from study.storage.stored_study import StoredStudy
+from study.storage.trouble import storage_errors
 from study.surroundings import Place, load_data
 
 STORED = "trust"

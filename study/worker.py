@@ -15,25 +15,26 @@ from typing import Any, Literal
 
 import optuna
 
-from study import records
-from study.draw import Drawn, Source
+from study.candidate_source.draw import Drawn, Source
+from study.candidate_source.promotion import competing, curve_of
 from study.errors import StorageError
-from study.heartbeat import beating
-from study.ledger import LedgerEntry, read_costs, read_entries, spent
-from study.lifecycle import Standing, same_failures, standing
-from study.locks import Holding, LockLost, StudyLock
 from study.objective import TrialCrashed, TrialSetup, run_trial
 from study.performance_estimation.estimator import EstimateFailed
 from study.performance_estimation.failures import Interrupted
-from study.promotion import competing, curve_of
-from study.rdb import RECONNECT_SECONDS, connection_lost
-from study.records import TrialRecord, read_trial
 from study.search_strategy.budget import Budget, has_room, too_little_left, used_up
 from study.search_strategy.curve import Curve
 from study.search_strategy.history import Exhausted
-from study.settle import disown, settle
 from study.stopping import Stop
-from study.storage import end_waiting, storage_errors
+from study.storage import records
+from study.storage.heartbeat import beating
+from study.storage.ledger import LedgerEntry, read_costs, read_entries, spent
+from study.storage.lifecycle import Standing, same_failures, standing
+from study.storage.locks import Holding, LockLost, StudyLock
+from study.storage.opening import end_waiting
+from study.storage.rdb import RECONNECT_SECONDS, connection_lost
+from study.storage.records import TrialRecord, read_trial
+from study.storage.settle import disown, settle
+from study.storage.trouble import storage_errors
 
 WAIT_SECONDS = 0.25
 

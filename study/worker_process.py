@@ -18,8 +18,8 @@ def main() -> int:
     stop = Stop(parent=int(os.environ.pop(PARENT)))
     with stop_on_signals(stop):
         from study.runner import work_on
-        from study.storage import when_reachable
-        from study.stored_study import open_study
+        from study.storage.opening import when_reachable
+        from study.storage.stored_study import open_study
         from study.workers import read_orders
 
         name, place = read_orders()

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from study.after_search.retraining import Force
 from study.config import StudySettings
-from study.retraining import Force
 from study.runner import run_study
 from study.surroundings import Place
 from tests.data.files import Arrays, write_npz

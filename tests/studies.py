@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from study.config import StudySettings, make_settings
-from study.records import TrialRecord
 from study.search_space.loading import read_space_text
+from study.storage.records import TrialRecord
 
 ROOT = Path(__file__).resolve().parent.parent
 

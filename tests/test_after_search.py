@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from study.after_search.retraining import seed_of
 from study.errors import StorageError
 from study.evaluation.looks import StudyLedger
 from study.overview import load_trials
-from study.records import TrialRecord
-from study.retraining import seed_of
-from study.stored_study import open_study
+from study.storage.records import TrialRecord
+from study.storage.stored_study import open_study
 from tests.data.files import SHARED, write_npz
 from tests.searched import SPACE, learnable
 from tests.studies import ROOT, answer, command

@@ -19,12 +19,12 @@ from study.artifact_path import (
     replace_file,
 )
 from study.assembly import checkpoints, make_worker
-from study.checkpoints import tidy
 from study.errors import SettingsError, StorageError
 from study.performance_estimation.checkpoint import Checkpoint
-from study.records import read_trials
 from study.runner import prepare, run_study
 from study.stopping import Stop
+from study.storage.checkpoints import tidy
+from study.storage.records import read_trials
 from study.surroundings import Place
 from tests.studies import outcome, settings
 

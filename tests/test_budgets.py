@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from study.ledger import read_entries, wall_seconds
 from study.runner import StudyResult, run_study
-from study.stored_study import open_study
+from study.storage.ledger import read_entries, wall_seconds
+from study.storage.stored_study import open_study
 from study.surroundings import Place
 from tests.studies import settings
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from study.errors import StorageError
-from study.lifecycle import standing
 from study.overview import load_trials
-from study.records import TrialRecord
+from study.storage.lifecycle import standing
+from study.storage.records import TrialRecord
 from tests.studies import answer, command
 
 pytestmark = pytest.mark.slow

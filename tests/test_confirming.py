@@ -7,17 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.confirming import confirm
+from study.after_search.confirming import confirm
+from study.after_search.retraining import seed_of
+from study.candidate_source.draw import training_seed
 from study.errors import EvaluationError, ResumeError
 from study.evaluation.confirm import Confirmation
 from study.evaluation.stored_form import from_stored
-from study.objective import training_seed
 from study.overview import load_trials, summarise_study
-from study.records import TrialRecord, ranked
 from study.report.markdown import to_markdown
-from study.retraining import seed_of
 from study.stopping import Stop
-from study.stored_study import open_study
+from study.storage.records import TrialRecord, ranked
+from study.storage.stored_study import open_study
 from tests.searched import copied, force, place, search
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from study.lifecycle import standing
 from study.overview import load_trials
+from study.storage.lifecycle import standing
 from tests.studies import answer
 from tests.terminal import environment, program
 

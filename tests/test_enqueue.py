@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from study.assembly import candidate_source
-from study.lifecycle import Standing, standing
 from study.runner import run_study
 from study.search_space.loading import load_space, read_space_text
 from study.search_strategy.samplers import SAMPLERS
-from study.stored_study import create_or_load
+from study.storage.lifecycle import Standing, standing
+from study.storage.stored_study import create_or_load
 from study.surroundings import Place
 from tests.studies import settings
 

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from study.confirming import confirm
+from study.after_search.confirming import confirm
+from study.after_search.exporting import export_study
+from study.after_search.final_testing import final_check
+from study.after_search.reproducing import reproduce_bundle
+from study.after_search.retraining import seed_of
 from study.errors import EvaluationError
 from study.evaluation.bundle import Bundle
 from study.evaluation.classifier import load
 from study.evaluation.looks import StudyLedger
 from study.evaluation.reproduce import reproduction_text
-from study.exporting import export_study
-from study.final_testing import final_check
 from study.overview import load_trials
-from study.records import ranked
-from study.reproducing import reproduce_bundle
-from study.retraining import seed_of
-from study.stored_study import open_study
+from study.storage.records import ranked
+from study.storage.stored_study import open_study
 from tests.searched import copied, force, learnable, place, search
 
 NOW = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)

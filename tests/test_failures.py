@@ -16,10 +16,8 @@ import pytest
 
 from study.assembly import make_worker
 from study.errors import DataError, StorageError
-from study.lifecycle import SAME_FAILURES, standing
 from study.overview import load_trials, summarise_study
 from study.performance_estimation.estimator import Estimate, EstimateFailed, Report, Step
-from study.records import TrialRecord, read_trials
 from study.report.csv_report import to_csv
 from study.report.json_report import to_json
 from study.report.notes import trial_note
@@ -27,6 +25,8 @@ from study.report.words import state_words
 from study.runner import prepare, run_study
 from study.search_space.candidate import Candidate
 from study.stopping import Stop
+from study.storage.lifecycle import SAME_FAILURES, standing
+from study.storage.records import TrialRecord, read_trials
 from study.surroundings import Place
 from study.worker import WorkResult
 from tests.studies import ROOT, answer, command, settings
@@ -138,7 +138,7 @@ def test_a_hundred_failures_in_a_row_end_the_study_with_the_common_cause(tmp_pat
 def test_a_locked_database_is_a_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from study import rdb
+    from study.storage import rdb
 
     place = Place(url=f"sqlite:///{tmp_path}/study.db")
     run_study(settings(trials=2), place)

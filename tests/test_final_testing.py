@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.confirming import confirm
+from study.after_search.confirming import confirm
+from study.after_search.final_testing import FinalOutcome, final_check
+from study.after_search.retraining import seed_of
 from study.errors import DataError, EvaluationError
 from study.evaluation.final_test import FinalTest
 from study.evaluation.looks import StudyLedger
-from study.final_testing import FinalOutcome, final_check
 from study.overview import load_trials, summarise_study
 from study.plan import FitOn
 from study.report.markdown import to_markdown
-from study.retraining import seed_of
 from study.stopping import Stop
-from study.stored_study import open_study
+from study.storage.stored_study import open_study
 from tests.searched import copied, force, learnable, place, search
 
 NOW = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)

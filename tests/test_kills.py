@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from study.checkpoints import study_folder
 from study.config import StudySettings
-from study.lifecycle import standing
 from study.overview import load_trials
-from study.records import TrialRecord
 from study.runner import run_study
 from study.search_strategy.samplers import SAMPLERS
+from study.storage.checkpoints import study_folder
+from study.storage.lifecycle import standing
+from study.storage.records import TrialRecord
 from study.surroundings import Place
 from tests.studies import answer, command, outcome, settings
 

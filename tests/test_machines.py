@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from study.overview import load_trials
-from study.records import TrialRecord
 from study.runner import run_study
+from study.storage.records import TrialRecord
 from study.surroundings import Place
 from tests.postgres_server import Server
 from tests.studies import settings
@@ -23,7 +23,7 @@ from tests.terminal import environment, program
 from tests.test_postgres import exactly
 
 APART = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-QUICK = "import study.rdb as r\nr.HEARTBEAT_SECONDS, r.GRACE_SECONDS = 1, 4"
+QUICK = "import study.storage.rdb as r\nr.HEARTBEAT_SECONDS, r.GRACE_SECONDS = 1, 4"
 """Heartbeats in seconds instead of minutes."""
 
 
@@ -75,8 +75,8 @@ def asked_at(
     tmp_path: Path, postgres_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[str, Path]:
     """Return a storage with a study of one trial, and its folder."""
-    monkeypatch.setattr("study.rdb.HEARTBEAT_SECONDS", 1)
-    monkeypatch.setattr("study.rdb.GRACE_SECONDS", 4)
+    monkeypatch.setattr("study.storage.rdb.HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr("study.storage.rdb.GRACE_SECONDS", 4)
     url = postgres_server.new_database()
     run_study(settings(estimator="synthetic,delay=2.5", trials=1), Place(url=url))
     return url, tmp_path
@@ -89,7 +89,7 @@ def finish(url: str, folder: Path, *, trials: int) -> tuple[TrialRecord, ...]:
 
 def reserve(url: str, *, trials: int) -> None:
     """Let the study have so many trials, without running them."""
-    from study.stored_study import SETTINGS, open_study
+    from study.storage.stored_study import SETTINGS, open_study
 
     stored = open_study("test", url)
     larger = stored.settings.model_copy(update={"trials": trials})

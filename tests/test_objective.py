@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from study import records
 from study.runner import StudyResult, run_study
+from study.storage import records
 from study.surroundings import Place
 from tests.studies import settings
 

@@ -6,8 +6,8 @@ import pytest
 
 from study.objectives import MEASURES, find_measures
 from study.performance_estimation.metrics import METRICS
-from study.records import ranked
 from study.runner import run_study
+from study.storage.records import ranked
 from study.surroundings import Place
 from tests.studies import settings
 

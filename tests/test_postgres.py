@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import Engine, event
 
 from study.errors import StorageError
-from study.lifecycle import standing
-from study.locks import AdvisoryLock
 from study.overview import load_trials
-from study.rdb import open_engine
-from study.records import TrialRecord
 from study.runner import run_study
-from study.storage import open_storage
+from study.storage.lifecycle import standing
+from study.storage.locks import AdvisoryLock
+from study.storage.opening import open_storage
+from study.storage.rdb import open_engine
+from study.storage.records import TrialRecord
 from study.surroundings import Place
 from tests.postgres_server import PASSWORD, Server, missing, postgres
 from tests.studies import answer, command, outcome, settings
@@ -191,7 +191,7 @@ def test_a_study_goes_on_when_the_server_was_restarted(tmp_path: Path) -> None:
 def test_a_server_that_does_not_come_back_ends_the_run_with_one_line_and_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.rdb.RECONNECT_SECONDS", 1.0)
+    monkeypatch.setattr("study.storage.rdb.RECONNECT_SECONDS", 1.0)
     monkeypatch.setattr("study.worker.RECONNECT_SECONDS", 1.0)
     asked = settings(estimator="synthetic,delay=0.1", trials=8)
     with postgres() as server:
@@ -235,7 +235,7 @@ def stopped_at(server: Server, statement: int) -> Iterator[None]:
 def test_a_server_that_goes_away_at_any_statement_ends_the_run_with_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.rdb.RECONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("study.storage.rdb.RECONNECT_SECONDS", 0.1)
     monkeypatch.setattr("study.worker.RECONNECT_SECONDS", 0.1)
     asked = settings(estimator="synthetic", trials=6)
     with postgres() as server:

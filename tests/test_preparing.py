@@ -12,12 +12,12 @@ import pytest
 
 from study.config import StudySettings
 from study.errors import SettingsError
-from study.ledger import FixedCost, read_costs
 from study.overview import load_trials, summarise_study
 from study.progress import Lines
-from study.records import TrialRecord
 from study.report.listing import best_text
 from study.runner import StudyResult, run_study
+from study.storage.ledger import FixedCost, read_costs
+from study.storage.records import TrialRecord
 from study.surroundings import Place
 from tests.studies import answer, command, outcome, settings
 

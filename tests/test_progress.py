@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from study.lifecycle import standing
 from study.progress import Lines, RemainingTime
-from study.records import TrialRecord
+from study.storage.lifecycle import standing
+from study.storage.records import TrialRecord
 from tests.report.builders import failed, seed_trial
 from tests.studies import ROOT, settings
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from study.candidate_source.promotion import stopped
 from study.overview import load_trials
-from study.promotion import stopped
-from study.records import TrialRecord
 from study.runner import StudyResult, run_study
+from study.storage.records import TrialRecord
 from study.surroundings import Place
 from tests.studies import answer, command, outcome, settings
 

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.paired_searches import Find, Search, compare, search_of, table
 from benchmarks.pruner_study import default_searches, study, table_ground
 from study.errors import SettingsError
-from study.records import TrialRecord
+from study.storage.records import TrialRecord
 
 SPACE = """
 name: planted

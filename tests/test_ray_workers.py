@@ -16,10 +16,10 @@ import torch
 from study.artifact_path import RemotePath
 from study.cli.working import ray_crew
 from study.errors import SettingsError, StorageError
-from study.lifecycle import standing
 from study.overview import load_trials
 from study.ray_workers import RayCluster, packed, unpacked
-from study.records import TrialRecord
+from study.storage.lifecycle import standing
+from study.storage.records import TrialRecord
 from study.surroundings import Place, load_data
 from tests.studies import answer, command, settings
 

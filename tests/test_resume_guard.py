@@ -11,7 +11,7 @@ import pytest
 
 from study.config import LIMITS, StudySettings, differences
 from study.errors import ResumeError
-from study.stored_study import (
+from study.storage.stored_study import (
     DATA,
     ENVIRONMENT,
     StoredStudy,

@@ -10,14 +10,14 @@ import optuna
 import pytest
 
 from study.assembly import candidate_source
-from study.beginnings import settle_beginnings
 from study.errors import ResumeError, SettingsError, StorageError
-from study.fork import forked
-from study.lifecycle import standing
-from study.records import TrialRecord
-from study.reuse import disagreements, reusable_results
+from study.prior_results.beginnings import settle_beginnings
+from study.prior_results.fork import forked
+from study.prior_results.reuse import disagreements, reusable_results
 from study.runner import StudyResult, run_study
-from study.stored_study import ENVIRONMENT, open_study
+from study.storage.lifecycle import standing
+from study.storage.records import TrialRecord
+from study.storage.stored_study import ENVIRONMENT, open_study
 from study.surroundings import Place
 from tests.studies import answer, outcome, settings
 

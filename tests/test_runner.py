@@ -8,7 +8,7 @@ from study.errors import ResumeError, SettingsError
 from study.runner import run_study
 from study.search_strategy.samplers import SAMPLERS
 from study.stopping import Stop
-from study.stored_study import open_study
+from study.storage.stored_study import open_study
 from study.surroundings import Place
 from tests.studies import outcome, settings
 

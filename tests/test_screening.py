@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from study.candidate_source.screening import PREFIX, stored_scores
 from study.errors import SettingsError
-from study.ledger import read_costs
 from study.overview import load_trials, summarise_study
 from study.performance_estimation.screen import parse_screen
 from study.report.account import cost_words
 from study.runner import StudyResult, run_study
-from study.screening import PREFIX, stored_scores
+from study.storage.ledger import read_costs
 from study.surroundings import Place
 from tests.studies import answer, command, outcome, settings
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from study.errors import StorageError
-from study.storage import open_storage, redacted
+from study.storage.opening import open_storage
+from study.storage.trouble import redacted
 
 SECRET = "s3cret"
 
@@ -67,7 +68,7 @@ def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
 def test_a_server_that_answers_nothing_is_given_up_in_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("study.rdb.CONNECT_SECONDS", 2)
+    monkeypatch.setattr("study.storage.rdb.CONNECT_SECONDS", 2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

@@ -11,9 +11,9 @@ from study.config import StudySettings
 from study.errors import StudyError
 from study.overview import load_trials, summarise_study
 from study.performance_estimation.table_file import load_table
-from study.records import TrialRecord
 from study.report.html import to_html
 from study.runner import run_study
+from study.storage.records import TrialRecord
 from study.surroundings import Place
 from tests.comparison.tables import SPACE, arrays, write_table
 from tests.studies import settings

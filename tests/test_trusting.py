@@ -13,10 +13,10 @@ from study.errors import EvaluationError, ResumeError, SettingsError, StorageErr
 from study.evaluation.trust_rows import TrustRow
 from study.evaluation.trust_studies import TrustPlan, split_estimators
 from study.overview import load_trials, study_lines
-from study.records import TrialRecord
 from study.search_space.candidate import OCTMNIST
 from study.search_space.loading import load_space
 from study.stopping import Stop
+from study.storage.records import TrialRecord
 from study.surroundings import Place
 from study.trusting import STORED, Judged, measure_trust
 from tests.studies import answer, command, settings

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from study.lifecycle import standing
 from study.overview import load_trials
+from study.storage.lifecycle import standing
 from tests.studies import answer, command
 from tests.terminal import environment
 

@@ -19,12 +19,12 @@ import numpy as np
 
 from study.config import make_settings
 from study.errors import EvaluationError
-from study.records import TrialRecord
 from study.runner import run_study
 from study.search_space.loading import read_space_text, space_from_text
 from study.search_space.point import PointKey, point_key
 from study.search_space.space import SearchSpace
 from study.stopping import Stop, end_on_signals
+from study.storage.records import TrialRecord
 from study.surroundings import Place
 
 METRIC = "val_accuracy"

@@ -13,7 +13,7 @@ import typer
 
 from study.cli.options import Quiet, Storage, Workers
 from study.errors import SettingsError
-from study.storage import DEFAULT_URL
+from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.comparison.games import GameKey

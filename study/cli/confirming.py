@@ -11,11 +11,11 @@ import typer
 from study.cli.options import Artifacts, DataRoot, Device, Quiet, Storage, Workers
 from study.cli.working import place_of, storage_flag, with_stop, workers_of
 from study.stopping import INTERRUPTED
-from study.storage import DEFAULT_URL
+from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
-    from study.confirming import Confirmed
-    from study.final_testing import FinalOutcome
+    from study.after_search.confirming import Confirmed
+    from study.after_search.final_testing import FinalOutcome
     from study.runner import StudyResult
     from study.stopping import Stop
 
@@ -39,8 +39,8 @@ def confirm(
     """Train the best candidates again with fresh seeds; say which is best and how sure that is."""
 
     def work(stop: Stop) -> int:
-        from study.confirming import confirm
-        from study.retraining import Force
+        from study.after_search.confirming import confirm
+        from study.after_search.retraining import Force
 
         force = Force(
             place=place_of(storage, data_root, artifacts, device),
@@ -90,8 +90,8 @@ def final_test(
     def work(stop: Stop) -> int:
         import datetime as dt
 
-        from study.final_testing import final_check
-        from study.retraining import Force
+        from study.after_search.final_testing import final_check
+        from study.after_search.retraining import Force
 
         force = Force(
             place=place_of(storage, data_root, artifacts, device),

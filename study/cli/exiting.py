@@ -10,7 +10,7 @@ import typer
 
 from study.errors import StorageError, StudyError
 from study.stopping import INTERRUPTED, KEPT
-from study.storage import explain, is_database_error
+from study.storage.trouble import explain, is_database_error
 
 
 def add(app: typer.Typer, name: str, command: Callable[..., int]) -> None:

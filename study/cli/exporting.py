@@ -11,7 +11,7 @@ import typer
 
 from study.cli.options import Artifacts, DataRoot, Device, Storage
 from study.cli.working import place_of
-from study.storage import DEFAULT_URL
+from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,7 @@ def export(
     """Write the tested (or else confirmed, or else best) network with all it takes to use it."""
     import datetime as dt
 
-    from study.exporting import export_study
+    from study.after_search.exporting import export_study
 
     place = place_of(storage, data_root, artifacts, device)
     now = dt.datetime.now(dt.UTC)
@@ -84,9 +84,9 @@ def reproduce(
     device: Device = None,
 ) -> int:
     """Train an exported network again; say whether weights or at least figures are the same."""
+    from study.after_search.reproducing import reproduce_bundle
     from study.evaluation.classifier import load
     from study.evaluation.reproduce import reproduction_text
-    from study.reproducing import reproduce_bundle
 
     classifier = load(bundle)
     place = place_of(DEFAULT_URL, data_root, None, device)

@@ -11,13 +11,13 @@ import typer
 
 from study.cli.options import Artifacts, DataRoot, Storage
 from study.errors import SettingsError, StorageError
-from study.storage import DEFAULT_URL
+from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from study.records import TrialRecord
     from study.report.summary import StudySummary
+    from study.storage.records import TrialRecord
 
 FORMATS = ("table", "json", "csv", "markdown")
 
@@ -174,17 +174,17 @@ def delete(
     import optuna
 
     from study.artifact_path import remove_tree
-    from study.checkpoints import study_folder
     from study.dashboard.store import artifact_store, file_ids, remove_files
     from study.overview import load_trials
-    from study.storage import storage_errors
+    from study.storage.checkpoints import study_folder
+    from study.storage.trouble import storage_errors
 
     stored, records = load_trials(study, storage)
     if not yes:
         typer.confirm(f"Delete study '{study}' with its {len(records)} trials?", abort=True)
     if any(record.state == "running" for record in records) and not yes:
         raise StorageError(f"study '{study}' is running; stop it first, or write --yes")
-    from study.storage import open_storage
+    from study.storage.opening import open_storage
 
     files = file_ids(stored.study)
     with storage_errors(storage):

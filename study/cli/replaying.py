@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from study.cli.options import Storage
-from study.storage import DEFAULT_URL
+from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.replay.replaying import Replay, Replayed
@@ -38,7 +38,7 @@ def replay(
 
 def _verify(replay: Replay) -> int:
     from study.replay.replay_text import difference_text, same_text
-    from study.stored_study import version_differences
+    from study.storage.stored_study import version_differences
 
     name = replay.stored.settings.study
     refusals, notes = version_differences(replay.stored.environment)

@@ -28,7 +28,7 @@ from study.cli.options import (
 from study.cli.working import place_of, ray_crew, storage_flag, with_stop, workers_of
 from study.errors import SettingsError, StudyError
 from study.objectives import MEASURES
-from study.storage import DEFAULT_URL
+from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.config import StudySettings
@@ -163,7 +163,7 @@ def resume(
     limits = {"trials": trials, "timeout": timeout, "epochs_budget": epochs_budget}
 
     def go_on(stop: Stop) -> int:
-        from study.stored_study import open_study, resume_settings
+        from study.storage.stored_study import open_study, resume_settings
 
         place = place_of(storage, data_root, artifacts, device)
         settings = resume_settings(open_study(study, storage), **limits)
@@ -191,7 +191,7 @@ def worker(
 
     def join(stop: Stop) -> int:
         from study.runner import continue_study
-        from study.stored_study import open_study
+        from study.storage.stored_study import open_study
 
         place = place_of(storage, data_root, artifacts, device)
         stored = open_study(study, storage)

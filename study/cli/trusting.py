@@ -13,7 +13,7 @@ from study.cli.options import Artifacts, DataRoot, Device, Quiet, Storage, Worke
 from study.cli.working import place_of, with_stop, workers_of
 from study.objectives import MEASURES
 from study.stopping import INTERRUPTED
-from study.storage import DEFAULT_URL
+from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.stopping import Stop

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from study.errors import SettingsError
-from study.storage import DEFAULT_URL
+from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.artifact_path import ArtifactPath
@@ -71,6 +71,6 @@ def ray_crew(address: str | None, gpus: float | None) -> RayCluster | None:
 
 def storage_flag(url: str) -> str:
     """Return the flag that names this storage again; nothing for the usual one."""
-    from study.storage import redacted
+    from study.storage.trouble import redacted
 
     return "" if url == DEFAULT_URL else f" --storage '{redacted(url)}'"

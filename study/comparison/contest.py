@@ -15,8 +15,8 @@ from study.comparison.picture import regret_svg
 from study.comparison.summary import Comparison, median_asks, summarise
 from study.comparison.summary_text import comparison_text
 from study.errors import StudyError
-from study.locks import FileLock
 from study.stopping import Stop
+from study.storage.locks import FileLock
 from study.writing import write_text
 
 TEXT, CURVES, FIGURE = "comparison.txt", "regret.csv", "regret.svg"

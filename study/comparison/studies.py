@@ -10,9 +10,9 @@ import numpy as np
 from study.comparison.statistics import Array, Pair, pairwise
 from study.config import StudySettings
 from study.errors import EvaluationError
-from study.lifecycle import standing
 from study.objectives import Measure
-from study.records import TrialRecord
+from study.storage.lifecycle import standing
+from study.storage.records import TrialRecord
 
 APART = ("study", "seed", "trials", "timeout", "epochs_budget", "retries", "keep", "reuse")
 """Settings that do not make a strategy: names, limits and what is kept."""

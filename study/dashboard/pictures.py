@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
-from study import records
 from study.artifact_path import ArtifactPath
 from study.dashboard.store import artifact_store, attach_to_trial
 from study.performance_estimation.estimator import EstimateFailed
 from study.report.confusion_drawing import confusion_svg
 from study.report.curve_drawing import curve_svg
 from study.report.drawing import architecture_svg
-from study.stored_study import StoredStudy
+from study.storage import records
+from study.storage.stored_study import StoredStudy
 
 if TYPE_CHECKING:
     from optuna.artifacts._protocol import ArtifactStore

@@ -15,7 +15,8 @@ from study.dashboard.filters import (
 from study.dashboard.refresh import keep_all_fresh
 from study.dashboard.store import artifact_store
 from study.errors import StorageError
-from study.storage import open_storage, redacted
+from study.storage.opening import open_storage
+from study.storage.trouble import redacted
 
 HOST = "127.0.0.1"
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.artifact_path import ArtifactPath, RemotePath
-from study.checkpoints import study_folder
+from study.storage.checkpoints import study_folder
 
 if TYPE_CHECKING:
     import optuna

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from study.artifact_path import ArtifactPath
 from study.dashboard.store import attach_to_study, detach_from_study, listed
-from study.records import TrialRecord
+from study.storage.records import TrialRecord
 
 if TYPE_CHECKING:
     import optuna

@@ -28,8 +28,8 @@ from study.evaluation.intervals import LEVEL, reachable, t_interval
 from study.evaluation.weighted import mean_over_classes, weighted_mean
 from study.objectives import Measure
 from study.plan import PlannedCandidate
-from study.records import TrialRecord, ranked
 from study.report import outcomes
+from study.storage.records import TrialRecord, ranked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from study.evaluation.trust_rows import (
     judges,
     row,
 )
-from study.records import TrialRecord
+from study.storage.records import TrialRecord
 
 COUNTS = ("parameters", "macs", "conv_macs")
 """Scores that cost nothing, named after the fields of ``Trained``."""

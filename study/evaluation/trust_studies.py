@@ -17,8 +17,8 @@ from study.errors import SettingsError
 from study.evaluation.stratified_sample import check_sample_size
 from study.options import Option, Options, parse_choice
 from study.performance_estimation.estimators import estimator_spec
-from study.records import TrialRecord
 from study.search_space.candidate import Values
+from study.storage.records import TrialRecord
 
 FEWEST_SEEDS = 2
 YARDSTICKS = ("train", "synthetic")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from study.records import Draw, TrialRecord
 from study.replay.replaying import Replayed
 from study.report.formats import ABSENT, counted, headline, listed, measure, value
 from study.report.table import Table, as_text
+from study.storage.records import Draw, TrialRecord
 
 SOURCES = {
     "strategy": "by the strategy",

@@ -14,12 +14,12 @@ from functools import cached_property
 from typing import Any
 
 from study.assembly import stored_source
-from study.draw import Drawn, Source
+from study.candidate_source.draw import Drawn, Source
 from study.errors import EvaluationError
-from study.lifecycle import Standing
-from study.records import Draw, TrialRecord, latest_by_place, ranges, unranges
 from study.search_strategy.history import Exhausted
-from study.stored_study import StoredStudy
+from study.storage.lifecycle import Standing
+from study.storage.records import Draw, TrialRecord, latest_by_place, ranges, unranges
+from study.storage.stored_study import StoredStudy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

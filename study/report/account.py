@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.records import TrialRecord, ranges
 from study.report.formats import (
     ABSENT,
     amount,
@@ -23,6 +22,7 @@ from study.report.standing import best, continued, distinct, finished, pareto_fr
 from study.report.summary import Process, StudySummary
 from study.report.table import Table
 from study.report.words import architecture_words, choice_words, space_parameters
+from study.storage.records import TrialRecord, ranges
 
 
 def found_words(records: Sequence[TrialRecord], summary: StudySummary) -> str:

@@ -8,12 +8,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from study.records import TrialRecord
 from study.report.escaping import in_spreadsheet
 from study.report.json_report import strict
 from study.report.redaction import redacted
 from study.report.summary import StudySummary
 from study.report.words import architecture_words, space_parameters
+from study.storage.records import TrialRecord
 
 
 def to_csv(records: Sequence[TrialRecord], summary: StudySummary) -> str:

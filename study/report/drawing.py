@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from study.records import TrialRecord
 from study.report.formats import whole
 from study.report.palette import PALETTE
 from study.report.stacks import Layer, layers, stored_stack
 from study.report.standing import chosen
 from study.report.summary import StudySummary
 from study.report.words import architecture_sentence
+from study.storage.records import TrialRecord
 
 _WIDTH = 440
 _ROW = 64

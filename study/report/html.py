@@ -11,12 +11,12 @@ import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
 
-from study.records import TrialRecord
 from study.report.page import sections
 from study.report.page.elements import Markup, data, joined, tag
 from study.report.palette import css_variables, dark_partners
 from study.report.redaction import redacted
 from study.report.summary import StudySummary
+from study.storage.records import TrialRecord
 
 
 def to_html(records: Sequence[TrialRecord], summary: StudySummary) -> str:

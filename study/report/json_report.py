@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from study.records import TrialRecord
 from study.report.redaction import redacted
 from study.report.standing import best, pareto_front
 from study.report.summary import StudySummary
 from study.report.words import architecture_words
+from study.storage.records import TrialRecord
 
 
 def to_json(records: Sequence[TrialRecord], summary: StudySummary) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from study.records import TrialRecord
 from study.report.formats import (
     ABSENT,
     amount,
@@ -26,6 +25,7 @@ from study.report.words import (
     size_words,
     space_parameters,
 )
+from study.storage.records import TrialRecord
 
 
 def best_text(records: Sequence[TrialRecord], summary: StudySummary) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.records import TrialRecord
 from study.report.account import (
     cost_table,
     cost_words,
@@ -31,6 +30,7 @@ from study.report.words import (
     size_words,
     space_parameters,
 )
+from study.storage.records import TrialRecord
 
 
 def to_markdown(records: Sequence[TrialRecord], summary: StudySummary) -> str:

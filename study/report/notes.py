@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.records import TrialRecord
 from study.report.account import looks_words
 from study.report.escaping import code, in_markdown
 from study.report.final_test_account import final_test_words
@@ -22,6 +21,7 @@ from study.report.words import (
     space_parameters,
     state_words,
 )
+from study.storage.records import TrialRecord
 
 
 def trial_note(record: TrialRecord, summary: StudySummary) -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from study.records import TrialRecord
 from study.report.summary import Objective, StudySummary
+from study.storage.records import TrialRecord
 
 _STATE_ORDER = {"complete": 0, "pruned": 1, "running": 2, "waiting": 3, "failed": 4}
 

@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from study.records import TrialRecord
 from study.report.formats import (
     ABSENT,
     amount,
@@ -30,6 +29,7 @@ from study.report.words import (
     space_parameters,
     state_words,
 )
+from study.storage.records import TrialRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from study.records import TrialRecord
 from study.report.formats import (
     counted,
     headline,
@@ -20,6 +19,7 @@ from study.report.stacks import stored_stack
 from study.report.summary import StudySummary
 from study.search_space.candidate import ARCHITECTURE_FIELDS, Value, Values
 from study.search_space.resolve import Block, Stack
+from study.storage.records import TrialRecord
 
 _SHORT = {"conv": "conv", "separable": "sep", "residual": "res"}
 _POOLS = {"max": "max", "average": "avg"}

@@ -12,11 +12,11 @@ from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from optuna_dashboard._note import get_note_from_system_attrs, save_note
 
-from study import records
 from study.dashboard.store import artifact_store, file_ids, remove_files, store_folder
 from study.dashboard.study_page import StudyPage, new_pages, study_page
 from study.runner import run_study
-from study.stored_study import StoredStudy, open_study
+from study.storage import records
+from study.storage.stored_study import StoredStudy, open_study
 from study.surroundings import Place
 from tests.studies import answer, settings
 
@@ -161,7 +161,7 @@ def test_a_study_without_room_for_pictures_goes_on(tmp_path: Path) -> None:
 
 
 def test_no_study_s_folder_is_the_folder_of_the_pictures(tmp_path: Path) -> None:
-    from study.checkpoints import study_folder
+    from study.storage.checkpoints import study_folder
 
     folder = store_folder(tmp_path, "sqlite:///study.db")
     assert study_folder(tmp_path, "sqlite:///study.db", folder.name) != folder

@@ -19,8 +19,8 @@ from study.evaluation.confirm_text import confirmation_text
 from study.evaluation.stored_form import from_stored, to_stored
 from study.objectives import MEASURES
 from study.plan import PlannedCandidate
-from study.records import TrialRecord
 from study.report.stored_outcomes import read_confirmation
+from study.storage.records import TrialRecord
 
 ACCURACY, LOSS = MEASURES["accuracy"], MEASURES["log_loss"]
 

@@ -20,7 +20,6 @@ from study.evaluation.trust import TrustReport, judge, paired_trainings, scored
 from study.evaluation.trust_rows import Scored, Trained, TrustRow
 from study.evaluation.trust_text import reading, trust_text
 from study.performance_estimation.synthetic import SyntheticEstimator
-from study.records import TrialRecord
 from study.search_space.candidate import OCTMNIST
 from study.search_space.resolve import candidate_id, complexity, resolve
 from study.search_space.space import (
@@ -30,6 +29,7 @@ from study.search_space.space import (
     IntParameter,
     SearchSpace,
 )
+from study.storage.records import TrialRecord
 
 SEED_SPACE = SearchSpace(
     name="seed.yaml",

@@ -12,11 +12,11 @@ import pytest
 
 from study.cli import main
 from study.overview import load_trials
-from study.records import TrialRecord
 from study.replay.replaying import Replay, Replayed
 from study.runner import run_study
 from study.search_strategy.samplers import SAMPLERS
-from study.stored_study import StoredStudy
+from study.storage.records import TrialRecord
+from study.storage.stored_study import StoredStudy
 from study.surroundings import Place
 from tests.studies import settings
 

@@ -9,7 +9,6 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from study.records import Draw, Failure, TrialRecord
 from study.report.outcomes import (
     ChainLink,
     Comparison,
@@ -36,6 +35,7 @@ from study.search_space.candidate import (
     Values,
 )
 from study.search_space.resolve import candidate_id, complexity, resolve
+from study.storage.records import Draw, Failure, TrialRecord
 
 START = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 SEED_PARAMETERS = ("conv_layers", "hidden_units", "dropout")

@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from study.records import Draw, Failure, TrialRecord
 from study.search_space.candidate import Architecture
+from study.storage.records import Draw, Failure, TrialRecord
 from tests.report.builders import stored
 
 TEXT = st.text(max_size=12)

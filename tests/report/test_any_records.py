@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from study.records import TrialRecord
 from study.report.csv_report import to_csv
 from study.report.curve_drawing import curve_svg
 from study.report.drawing import architecture_svg
@@ -23,6 +22,7 @@ from study.report.markdown import to_markdown
 from study.report.notes import study_note, trial_note
 from study.report.summary import StudySummary
 from study.report.table import as_text, leaderboard
+from study.storage.records import TrialRecord
 from tests.report.builders import (
     failed,
     full_summary,

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from study.records import TrialRecord
 from study.report.figures.collection import all_figures
 from study.report.html import to_html
 from study.report.palette import PALETTE
 from study.report.summary import StudySummary
+from study.storage.records import TrialRecord
 from tests.report.builders import full_summary, seed_study, stages_study, summary
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

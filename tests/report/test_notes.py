@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from study.records import Draw
 from study.report.notes import study_note, trial_note
+from study.storage.records import Draw
 from tests.report.builders import (
     PASSWORD,
     failed,

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from study.records import Draw, Failure, TrialRecord
 from study.report.words import (
     architecture_sentence,
     architecture_words,
@@ -11,6 +10,7 @@ from study.report.words import (
     state_words,
 )
 from study.search_space.candidate import Architecture, Stage, Values
+from study.storage.records import Draw, Failure, TrialRecord
 from tests.report.builders import (
     SEED_PARAMETERS,
     failed,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.records import TrialRecord
 from study.report.figures.confusion import confusion
 from study.report.figures.curves import curves
 from study.report.figures.figure import Figure
@@ -17,6 +16,7 @@ from study.report.figures.reliability import reliability
 from study.report.figures.slices import slices
 from study.report.figures.timeline import timeline
 from study.report.summary import StudySummary
+from study.storage.records import TrialRecord
 
 
 def search_figures(records: Sequence[TrialRecord], summary: StudySummary) -> list[Figure]:

@@ -8,7 +8,6 @@ from itertools import accumulate
 
 import plotly.graph_objects as go
 
-from study.records import TrialRecord
 from study.report.escaping import in_plot
 from study.report.figures.figure import (
     ACCENT,
@@ -24,6 +23,7 @@ from study.report.figures.hover import trial_hover
 from study.report.formats import counted, listed, measure, metric_headline, metric_words
 from study.report.standing import distinct
 from study.report.summary import StudySummary
+from study.storage.records import TrialRecord
 
 
 def history(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from study.records import TrialRecord
 from study.report.escaping import in_plot
 from study.report.formats import headline, measure, metric_headline, short, value
 from study.report.summary import StudySummary
 from study.report.words import architecture_words, folds, state_words
+from study.storage.records import TrialRecord
 
 
 def trial_hover(record: TrialRecord, summary: StudySummary) -> str:

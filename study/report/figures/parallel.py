@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.records import TrialRecord
 from study.report.escaping import in_plot
 from study.report.figures.figure import INK, LINE, PAPER, SCALE, Figure, axis, blank
 from study.report.figures.hover import trial_hover
@@ -19,6 +18,7 @@ from study.report.formats import counted, headline, listed, metric_headline
 from study.report.standing import distinct
 from study.report.summary import StudySummary
 from study.report.words import space_parameters
+from study.storage.records import TrialRecord
 
 MOST_AXES = 8
 _AXIS_WIDTH = 84

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from study.records import TrialRecord
 from study.report.escaping import in_plot
 from study.report.figures.figure import BEST, MARK, Figure, axis, blank
 from study.report.figures.hover import trial_hover
 from study.report.formats import counted, metric_headline, metric_words, told
 from study.report.standing import distinct, pareto_front
 from study.report.summary import Objective, StudySummary
+from study.storage.records import TrialRecord
 
 SIZE = Objective(metric="parameters", direction="minimize")
 _LOG_FROM = 30.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from study.records import TrialRecord
 from study.report.escaping import in_plot
 from study.report.figures.figure import ACCENT, BEST, Figure, axis, blank, whole_axis
 from study.report.figures.hover import trial_hover
@@ -14,6 +13,7 @@ from study.report.formats import counted, headline, measure, metric_headline, va
 from study.report.standing import best, distinct
 from study.report.summary import StudySummary
 from study.report.words import space_parameters
+from study.storage.records import TrialRecord
 
 GROUP = "Each parameter on its own"
 MOST_SLICES = 12

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.records import TrialRecord
 from study.report import account, final_test_account, outcome_account
 from study.report.drawing import architecture_svg
 from study.report.figures.collection import search_figures
@@ -40,6 +39,7 @@ from study.report.words import (
     size_words,
     space_parameters,
 )
+from study.storage.records import TrialRecord
 
 
 def header(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:

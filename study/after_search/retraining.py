@@ -14,19 +14,20 @@ from typing import Any
 from study.assembly import stored_estimator
 from study.config import StudySettings, make_settings
 from study.errors import EvaluationError, ResumeError
-from study.lifecycle import standing
-from study.locks import Holding, study_lock
 from study.performance_estimation.table_space import OwnSpace
 from study.performance_estimation.train_estimator import TrainEstimator
 from study.performance_estimation.training import Training
 from study.plan import Plan, as_purpose
-from study.records import TrialRecord, read_trials
 from study.runner import StudyResult, run_study
 from study.search_space.candidate import Candidate, Recipe
 from study.search_space.loading import space_from_text
 from study.stopping import Stop
-from study.storage import open_storage, storage_errors
-from study.stored_study import SETTINGS, StoredStudy, open_study
+from study.storage.lifecycle import standing
+from study.storage.locks import Holding, study_lock
+from study.storage.opening import open_storage
+from study.storage.records import TrialRecord, read_trials
+from study.storage.stored_study import SETTINGS, StoredStudy, open_study
+from study.storage.trouble import storage_errors
 from study.surroundings import Place
 
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from study.config import StudySettings
 from study.errors import SettingsError, StorageError
-from study.observations import observe
-from study.records import TrialRecord, latest_by_place, ranges, read_trials, unranges
-from study.reuse import measured
+from study.prior_results.observations import observe
+from study.prior_results.reuse import measured
 from study.search_space.candidate import ImageFormat
 from study.search_space.effective import translate
 from study.search_strategy.history import Observation
-from study.stored_study import StoredStudy, read_study
+from study.storage.records import TrialRecord, latest_by_place, ranges, read_trials, unranges
+from study.storage.stored_study import StoredStudy, read_study
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage

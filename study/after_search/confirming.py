@@ -8,6 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from study.after_search.retraining import (
+    Force,
+    Networks,
+    completed_runs,
+    full_epochs,
+    full_settings,
+    retrain,
+    seed_of,
+    trained_in_full,
+)
 from study.config import StudySettings
 from study.errors import EvaluationError
 from study.evaluation.class_scores import class_scores
@@ -23,25 +33,15 @@ from study.network.pixels import normalise
 from study.objectives import MEASURES, Measure
 from study.overview import CONFIRMATION
 from study.plan import Plan, PlannedCandidate
-from study.records import TrialRecord, read_trials
 from study.report.formats import metric_words
 from study.report.standing import pareto_front
 from study.report.summary import Objective
-from study.retraining import (
-    Force,
-    Networks,
-    completed_runs,
-    full_epochs,
-    full_settings,
-    retrain,
-    seed_of,
-    trained_in_full,
-)
 from study.runner import StudyResult
 from study.search_space.candidate import ImageFormat
 from study.search_space.resolve import candidate_id, resolve
-from study.storage import storage_errors
-from study.stored_study import StoredStudy, open_study
+from study.storage.records import TrialRecord, read_trials
+from study.storage.stored_study import StoredStudy, open_study
+from study.storage.trouble import storage_errors
 from study.surroundings import load_data
 
 Runs = dict[str, dict[int, TrialRecord]]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from study.artifact_path import ArtifactPath
-from study.lifecycle import Standing
 from study.objectives import Measure
-from study.records import ranked
-from study.storage import sqlite_path
+from study.storage.lifecycle import Standing
+from study.storage.opening import sqlite_path
+from study.storage.records import ranked
 
 SUFFIX = ".pt"
 

@@ -16,10 +16,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from study.config import StudySettings
-from study.fork import NewStudy, begin_fork, fork_note, refuse_other_origin, take_over
-from study.reuse import reusable_results
-from study.stored_study import StoredStudy
-from study.warm_start import begin_warm, warm_note
+from study.prior_results.fork import (
+    NewStudy,
+    begin_fork,
+    fork_note,
+    refuse_other_origin,
+    take_over,
+)
+from study.prior_results.reuse import reusable_results
+from study.prior_results.warm_start import begin_warm, warm_note
+from study.storage.stored_study import StoredStudy
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage

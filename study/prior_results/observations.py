@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from study.objectives import Measure
-from study.records import TrialRecord
 from study.search_strategy.history import Observation
+from study.storage.records import TrialRecord
 
 
 def observe(record: TrialRecord, measures: Sequence[Measure], *, number: int) -> Observation:

@@ -6,13 +6,13 @@ from functools import partial
 
 from pydantic import ValidationError
 
+from study.after_search.exporting import versions_of
 from study.config import StudySettings
 from study.data.joined import joined
 from study.errors import EvaluationError
 from study.evaluation.bundle import Bundle
 from study.evaluation.classifier import Classifier
 from study.evaluation.reproduce import Reproduction, reproduce, retrain
-from study.exporting import versions_of
 from study.performance_estimation.training import TrainingData
 from study.surroundings import Place, choose_device, load_data, processor
 from study.version import NUMERIC_VERSION, code_version, library_versions

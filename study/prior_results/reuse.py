@@ -2,7 +2,7 @@
 
 A result holds where training the candidate here would give the same number: same data, same
 images, same estimator, same seed, same precision, same arithmetic. The seed of a training follows
-from the study's seed and the candidate alone (``objective.training_seed``), and the candidate's
+from the study's seed and the candidate alone (``draw.training_seed``), and the candidate's
 identity covers network, recipe and epochs. So reuse changes what a study costs, and nothing it
 finds. Sampler, pruner, budget, metric and the space may differ.
 """
@@ -17,8 +17,8 @@ from study.config import StudySettings
 from study.errors import SettingsError, StorageError
 from study.objectives import Measure
 from study.performance_estimation.estimators import study_epochs
-from study.records import TrialRecord, read_trials
-from study.stored_study import StoredStudy, read_study, version_differences
+from study.storage.records import TrialRecord, read_trials
+from study.storage.stored_study import StoredStudy, read_study, version_differences
 
 ALL = "all"
 

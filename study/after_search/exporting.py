@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from study.chosen_network import Chosen, choose
+from study.after_search.chosen_network import Chosen, choose
+from study.after_search.retraining import Networks, seed_of
 from study.config import StudySettings
 from study.data.origin import origin_of
 from study.evaluation.bundle import Bundle, DataFacts, Figure, TrainingFacts
@@ -16,9 +17,8 @@ from study.evaluation.figures import final_figures, validation_figures
 from study.evaluation.looks import StudyLedger
 from study.evaluation.onnx_model import OnnxModel, onnx_available, onnx_model
 from study.performance_estimation.training import Training
-from study.retraining import Networks, seed_of
 from study.search_space.resolve import resolve
-from study.stored_study import StoredStudy, open_study
+from study.storage.stored_study import StoredStudy, open_study
 from study.surroundings import Place
 
 ONNX_IMAGES = 256

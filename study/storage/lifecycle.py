@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from study.records import TrialRecord, latest_by_place
+from study.storage.records import TrialRecord, latest_by_place
 
 SAME_FAILURES = 100
 """So many failed candidates in a row end the study: the cause is not the candidates."""

@@ -10,8 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from study.after_search.retraining import (
+    Force,
+    Networks,
+    completed_runs,
+    full_settings,
+    retrain,
+    seed_of,
+)
 from study.auditing import audit_words
-from study.checkpoints import local_study_folder
 from study.data.splits import POOLED
 from study.errors import EvaluationError
 from study.evaluation.class_scores import class_scores
@@ -29,19 +36,12 @@ from study.evaluation.stored_form import canonical, from_stored, to_stored
 from study.network.pixels import normalise
 from study.overview import CONFIRMATION, TEST
 from study.plan import FitOn, Plan, PlannedCandidate
-from study.records import TrialRecord
-from study.retraining import (
-    Force,
-    Networks,
-    completed_runs,
-    full_settings,
-    retrain,
-    seed_of,
-)
 from study.runner import StudyResult
 from study.search_space.resolve import resolve
-from study.storage import storage_errors
-from study.stored_study import DATA, StoredStudy, open_study
+from study.storage.checkpoints import local_study_folder
+from study.storage.records import TrialRecord
+from study.storage.stored_study import DATA, StoredStudy, open_study
+from study.storage.trouble import storage_errors
 from study.surroundings import Place
 from study.version import code_version
 from study.writing import write_text

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from study.config import StudySettings, differences, refuse_changes
 from study.errors import ResumeError, StorageError
 from study.search_space.candidate import ImageFormat
-from study.storage import load_study, open_storage, redacted, storage_errors
+from study.storage.opening import load_study, open_storage
+from study.storage.trouble import redacted, storage_errors
 from study.version import NUMERIC_VERSION, code_version, library_versions
 
 if TYPE_CHECKING:

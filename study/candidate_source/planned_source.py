@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from study.draw import Drawn
-from study.lifecycle import Standing
+from study.candidate_source.draw import Drawn
 from study.plan import Plan, Run
-from study.records import REPEAT, Draw, TrialRecord
 from study.search_strategy.history import Exhausted
+from study.storage.lifecycle import Standing
+from study.storage.records import REPEAT, Draw, TrialRecord
 
 SEED = "seed"
 """Key of a draw's notes: the training seed."""

@@ -15,17 +15,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from study import records
 from study.config import StudySettings
 from study.errors import ResumeError, SettingsError
-from study.observations import observe
 from study.points import points_of
-from study.records import TrialRecord, ranges, read_trials, unranges
-from study.reuse import Known, disagreements, measured, origin_of, results_of
+from study.prior_results.observations import observe
+from study.prior_results.reuse import Known, disagreements, measured, origin_of, results_of
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.effective import translate
 from study.search_strategy.history import Observation
-from study.stored_study import StoredStudy, read_study
+from study.storage import records
+from study.storage.records import TrialRecord, ranges, read_trials, unranges
+from study.storage.stored_study import StoredStudy, read_study
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage

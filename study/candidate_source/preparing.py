@@ -17,17 +17,17 @@ from functools import lru_cache
 
 import optuna
 
+from study.candidate_source.draw import CandidateSource, Source
 from study.config import StudySettings
-from study.draw import CandidateSource, Source
 from study.errors import SettingsError
-from study.ledger import COST
-from study.lifecycle import Standing
 from study.performance_estimation.estimator import Estimator
 from study.performance_estimation.estimators import parse_estimator, study_epochs
 from study.performance_estimation.supernet_estimator import SupernetEstimator
 from study.performance_estimation.supernet_paths import PathSource, turns
 from study.search_space.candidate import Values
 from study.search_strategy.history import History, generator
+from study.storage.ledger import COST
+from study.storage.lifecycle import Standing
 
 KEY = f"{COST}supernet"
 MAX_REDRAWS = 100

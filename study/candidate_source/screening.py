@@ -11,11 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from study.candidate_source.draw import CandidateSource, Source, training_seed
 from study.config import StudySettings
-from study.draw import CandidateSource, Source
 from study.errors import SettingsError, StudyError
-from study.ledger import COST
-from study.objective import training_seed
 from study.performance_estimation.screen import (
     Scorer,
     ScreenSpec,
@@ -26,7 +24,8 @@ from study.performance_estimation.screen import (
 from study.search_space.candidate import Candidate, Values
 from study.search_space.space import SearchSpace
 from study.search_strategy.history import Proposal, generator
-from study.stored_study import StoredStudy
+from study.storage.ledger import COST
+from study.storage.stored_study import StoredStudy
 
 if TYPE_CHECKING:
     import optuna

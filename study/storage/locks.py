@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from study.storage import check_url, opening_errors, sqlite_path, storage_errors, with_driver
+from study.storage.opening import check_url, sqlite_path, with_driver
+from study.storage.trouble import opening_errors, storage_errors
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -194,6 +195,6 @@ def schema_lock(url: str) -> StudyLock | None:
     if not url.startswith("postgres"):
         return None
     with opening_errors(url):
-        from study.rdb import open_engine
+        from study.storage.rdb import open_engine
 
         return AdvisoryLock(open_engine(with_driver(url)), "study/schema", url)

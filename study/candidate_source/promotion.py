@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from study.checkpoints import SUFFIX
+from study.candidate_source.draw import CandidateSource, Source
 from study.config import StudySettings
-from study.draw import CandidateSource, Source
-from study.lifecycle import Standing
-from study.records import TrialRecord
 from study.search_strategy.curve import Curve, Pruner
 from study.search_strategy.pruners import make_pruner, promotable, promotes
+from study.storage.checkpoints import SUFFIX
+from study.storage.lifecycle import Standing
+from study.storage.records import TrialRecord
 
 if TYPE_CHECKING:
     from study.performance_estimation.estimators import EstimatorSetup

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from study import records
-from study.processes import host, lives, same_process
-from study.storage import silent_trial_ids
+from study.storage import records
+from study.storage.opening import silent_trial_ids
+from study.storage.processes import host, lives, same_process
 
 if TYPE_CHECKING:
     import optuna

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from study.after_search.final_testing import stored_confirmation, trainings_name
+from study.after_search.retraining import completed_runs, seed_of, trained_in_full
 from study.errors import EvaluationError
 from study.evaluation.final_test import FinalTest
 from study.evaluation.stored_form import from_stored
-from study.final_testing import stored_confirmation, trainings_name
 from study.overview import CONFIRMATION, TEST
 from study.plan import FitOn
-from study.records import TrialRecord, ranked, read_trials
-from study.retraining import completed_runs, seed_of, trained_in_full
-from study.storage import storage_errors
-from study.stored_study import StoredStudy, open_study
+from study.storage.records import TrialRecord, ranked, read_trials
+from study.storage.stored_study import StoredStudy, open_study
+from study.storage.trouble import storage_errors
 from study.surroundings import Place
 
 UNCONFIRMED = (

@@ -10,10 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from study.lifecycle import Standing
 from study.objectives import Measure
-from study.observations import observe
-from study.records import Draw, TrialRecord, ranges
+from study.prior_results.observations import observe
 from study.search_space.candidate import Value, Values
 from study.search_space.space import CategoricalParameter, SearchSpace
 from study.search_strategy.history import (
@@ -26,6 +24,8 @@ from study.search_strategy.history import (
     trailing_repeats,
 )
 from study.search_strategy.sampler_spec import Identity
+from study.storage.lifecycle import Standing
+from study.storage.records import Draw, TrialRecord, ranges
 
 MAX_REPEATS = 20
 """So many twins in a row, and the next unvisited candidate is drawn at random."""
@@ -292,3 +292,8 @@ def full_range(space: SearchSpace) -> SearchSpace:
             for p in space.parameters
         ),
     )
+
+
+def training_seed(seed: int, candidate_id: str) -> int:
+    """Return the seed of a candidate's training: of the study's seed and its id alone."""
+    return int(generator(seed, "training", candidate_id).integers(2**62))

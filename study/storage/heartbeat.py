@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from study.storage import storage_errors
+from study.storage.trouble import storage_errors
 
 if TYPE_CHECKING:
     import optuna
@@ -26,7 +26,7 @@ def beating(study: optuna.Study, trial_id: int, *, url: str) -> Iterator[None]:
     Raises:
         StorageError: The first heartbeat could not be written.
     """
-    from study.rdb import HEARTBEAT_SECONDS
+    from study.storage.rdb import HEARTBEAT_SECONDS
 
     storage: Any = study._storage
     with storage_errors(url):

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from study.records import TrialRecord
 from study.search_strategy.budget import Spent
+from study.storage.records import TrialRecord
 
 if TYPE_CHECKING:
     import optuna

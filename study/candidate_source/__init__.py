@@ -1,0 +1,1 @@
+"""Where a trial's candidate comes from: lost, promoted, listed, screened or drawn."""

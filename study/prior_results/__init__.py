@@ -1,0 +1,1 @@
+"""Results of other studies taken over: reused, forked, or learnt from only."""

@@ -1,0 +1,1 @@
+"""What is kept of a study: its database, its trials, its ledger, and who may write when."""
