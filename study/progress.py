@@ -38,19 +38,6 @@ class Progress(Protocol):
         """End the display."""
 
 
-class Quiet:
-    """Shows nothing."""
-
-    def prepare(self, costs: Sequence[FixedCost]) -> None:
-        """See ``Progress``."""
-
-    def show(self, records: Sequence[TrialRecord], state: Standing) -> None:
-        """See ``Progress``."""
-
-    def close(self) -> None:
-        """See ``Progress``."""
-
-
 class Lines:
     """One plain line for each trial that ended.
 
@@ -211,18 +198,23 @@ class RemainingTime:
 
 def choose_progress(
     settings: StudySettings, parameters: Sequence[str], *, epochs: int, quiet: bool
-) -> Progress:
+) -> Progress | None:
     """Return the display that fits: none, a live one on a terminal, else lines."""
     if quiet:
-        return Quiet()
+        return None
     if sys.stderr.isatty():
         return Live(settings, parameters, epochs)
     return Lines(settings, parameters)
 
 
 @contextmanager
-def watching(study: optuna.Study, settings: StudySettings, progress: Progress) -> Iterator[None]:
+def watching(
+    study: optuna.Study, settings: StudySettings, progress: Progress | None
+) -> Iterator[None]:
     """Show a study's progress until the block ends, from a thread that reads the storage."""
+    if progress is None:
+        yield
+        return
     from study.worker import Trials
 
     trials, ended = Trials(study), threading.Event()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -124,6 +125,30 @@ def continue_study(
     Raises:
         StudyError: Data, space or storage cannot be used.
     """
+
+    def work() -> WorkResult:
+        with kept_fresh(study_page(stored, place.artifacts), interrupted=stop):
+            return (crew or local_crew)(stored, place, workers=workers, stop=stop)
+
+    return _watched(stored, work, quiet=quiet)
+
+
+def join_study(stored: StoredStudy, place: Place, *, stop: Stop, quiet: bool) -> StudyResult:
+    """Work on a study of another process, which keeps its page in the dashboard, until it is done.
+
+    Args:
+        stored: The study.
+        place: Where this process runs.
+        stop: The wish to stop.
+        quiet: Whether to show no progress.
+
+    Raises:
+        StudyError: Data, space or storage cannot be used.
+    """
+    return _watched(stored, lambda: work_on(stored, place, stop=stop), quiet=quiet)
+
+
+def _watched(stored: StoredStudy, work: Callable[[], WorkResult], *, quiet: bool) -> StudyResult:
     space = stored.settings.space(stored.image)
     progress = choose_progress(
         stored.settings,
@@ -131,15 +156,11 @@ def continue_study(
         epochs=max(points_of(stored.settings, stored.image).epochs, 1),
         quiet=quiet,
     )
-    page = study_page(stored, place.artifacts)
-    with storage_errors(place.url):
-        with (
-            kept_fresh(page, interrupted=stop),
-            watching(stored.study, stored.settings, progress),
-        ):
-            work = (crew or local_crew)(stored, place, workers=workers, stop=stop)
+    with storage_errors(stored.url):
+        with watching(stored.study, stored.settings, progress):
+            result = work()
         trials = tuple(read_trials(stored.study.get_trials(deepcopy=False)))
-    return StudyResult(stored=stored, work=work, trials=trials)
+    return StudyResult(stored=stored, work=result, trials=trials)
 
 
 def local_crew(stored: StoredStudy, place: Place, *, workers: int, stop: Stop) -> WorkResult:

@@ -21,7 +21,7 @@ from study.errors import StorageError
 from study.objective import TrialCrashed, TrialSetup, run_trial
 from study.performance_estimation.estimator import EstimateFailed
 from study.performance_estimation.failures import Interrupted
-from study.search_strategy.budget import Budget, has_room, too_little_left, used_up
+from study.search_strategy.budget import Budget, Spent, has_room, too_little_left, used_up
 from study.search_strategy.curve import Curve
 from study.search_strategy.history import Exhausted
 from study.stopping import Stop
@@ -154,15 +154,16 @@ class Worker:
         try:
             with storage_errors(self.url), Holding(self.lock, interrupted=self.stop) as held:
                 self.ledger.tick()
-                settle(self.study, me=self.setup.worker)
                 trials = self.trials.read()
+                if settle(self.study, trials, me=self.setup.worker):
+                    trials = self.trials.read()
                 state = standing(trials, retries=self.retries)
-                if self.tidy is not None:
-                    self.tidy(state)
-                if (ending := self._ending(trials, state)) is not None:
+                self.tidy(state)
+                used = self._spent(trials, state)
+                if (ending := self._ending(used, state)) is not None:
                     self.ledger.write()
                     return ending
-                ready = self._room(trials, state) and self.prepare(state)
+                ready = self._room(used, state) and self.prepare(state)
                 drawn = self.source.next(state) if ready else None
                 if drawn is not None:
                     self._try(drawn, held)
@@ -175,26 +176,25 @@ class Worker:
         self.stop.wait(WAIT_SECONDS)
         return None
 
-    def _ending(self, trials: Sequence[TrialRecord], state: Standing) -> WorkResult | None:
+    def _ending(self, used: Spent, state: Standing) -> WorkResult | None:
         if (cause := same_failures(state)) is not None:
             return WorkResult(ending="failing", text=cause)
-        used = self._spent(trials, state)
         reached = used_up(self.budget, used)
         if reached is None and not state.running:
             reached = too_little_left(self.budget, used, next_epochs=self.setup.epochs)
         return None if reached is None else WorkResult(ending="done", text=reached)
 
-    def _spent(self, trials: Sequence[TrialRecord], state: Standing) -> Any:
+    def _spent(self, trials: Sequence[TrialRecord], state: Standing) -> Spent:
         attributes = self.study.user_attrs
         entries, costs = read_entries(attributes), read_costs(attributes)
         return spent(trials, len(state.finished), entries, costs)
 
-    def _room(self, trials: Sequence[TrialRecord], state: Standing) -> bool:
+    def _room(self, used: Spent, state: Standing) -> bool:
         epochs = self.setup.epochs
         started = sum(state.latest[place].epochs for place in state.running)
         return has_room(
             self.budget,
-            self._spent(trials, state),
+            used,
             running=len(state.running),
             running_epochs=epochs * (len(state.running) + 1) - started,
         )

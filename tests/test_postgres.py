@@ -129,6 +129,25 @@ def test_a_lock_whose_connection_was_cut_says_so_and_is_free(postgres_server: Se
     assert second.release()
 
 
+def test_a_lock_is_waited_for_in_one_session_until_it_comes_or_nobody_wants_it(
+    postgres_server: Server,
+) -> None:
+    url = postgres_server.new_database()
+    first, second = lock(url), lock(url)
+    assert first.try_acquire()
+    sessions = set()
+    for _ in range(3):
+        assert not second.try_acquire()
+        sessions |= {row[0] for row in postgres_server.sql(WAITED)}
+    assert len(sessions) == 1
+    assert second.release()  # it waits no longer
+    assert not postgres_server.sql(WAITED)
+    assert not second.try_acquire()
+    assert first.release()
+    assert second.try_acquire()
+    assert second.release()
+
+
 def until_finished(server: Server, url: str, count: int) -> None:
     """Wait until a study has so many finished trials."""
     database = url.rpartition("/")[2]
@@ -143,6 +162,8 @@ def until_finished(server: Server, url: str, count: int) -> None:
     raise AssertionError(f"not {count} trials in a minute")
 
 
+WAITED = """SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_advisory_lock(%'
+AND state = 'idle' AND pid NOT IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')"""
 CUT = """SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"""
 
 

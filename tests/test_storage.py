@@ -4,6 +4,7 @@ import socket
 import threading
 from pathlib import Path
 
+import optuna
 import pytest
 
 from study.errors import StorageError
@@ -52,6 +53,16 @@ def test_a_folder_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
 def test_every_form_of_an_sqlite_url_opens_its_file(tmp_path: Path, form: str) -> None:
     open_storage(form.format(tmp_path / "x.db"), create=True)
     assert (tmp_path / "x.db").is_file()
+
+
+def test_a_queued_trial_is_found_and_run_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/x.db"
+    study = optuna.create_study(storage=open_storage(url, create=True), study_name="s")
+    study.enqueue_trial({"x": 0.25})
+    other = optuna.load_study(storage=open_storage(url), study_name="s")
+    assert other.ask().suggest_float("x", 0.0, 1.0) == 0.25
+    assert study.ask().number == 1
+    assert [t.state.name for t in other.get_trials()] == ["RUNNING", "RUNNING"]
 
 
 def test_a_server_that_is_not_there_is_named_without_the_password() -> None:

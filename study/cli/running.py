@@ -190,12 +190,12 @@ def worker(
     """Join a study from anywhere as one more worker; leave when it is done."""
 
     def join(stop: Stop) -> int:
-        from study.runner import continue_study
+        from study.runner import join_study
         from study.storage.stored_study import open_study
 
         place = place_of(storage, data_root, artifacts, device)
         stored = open_study(study, storage)
-        return _tell(continue_study(stored, place, workers=1, stop=stop, quiet=quiet))
+        return _tell(join_study(stored, place, stop=stop, quiet=quiet))
 
     return with_stop(join)
 

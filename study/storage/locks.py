@@ -34,7 +34,11 @@ class StudyLock(Protocol):
         """Take the lock if it is free or becomes so in a moment; True where it is now held."""
 
     def release(self) -> bool:
-        """Give the lock back; False where it was lost before, so that others may have had it."""
+        """Give the lock back, or wait for it no longer.
+
+        Returns:
+            False where it was lost before, so that others may have had it.
+        """
 
 
 class FileLock:
@@ -83,31 +87,45 @@ class AdvisoryLock:
         digest = hashlib.sha256(name.encode()).digest()
         self._key = int.from_bytes(digest[:8], "big", signed=True)
         self._connection: Any = None
+        self._waiting: Any = None
 
     def try_acquire(self) -> bool:
         with storage_errors(self._url):
-            connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            connection, self._waiting = self._waiting or self._connect(), None
             try:
-                for setting in _session_settings(connection):
-                    connection.exec_driver_sql(f"SET {setting}")
                 connection.exec_driver_sql(f"SELECT pg_advisory_lock({self._key})")
-            except Exception as error:
-                connection.invalidate()  # ends the session: whether the lock came is unknown
-                connection.close()
+            except BaseException as error:
                 if _timed_out(error):
+                    self._waiting = connection
                     return False
+                _end(connection)  # whether the lock came is unknown
                 raise
         self._connection = connection
         return True
 
+    def _connect(self) -> Any:
+        """Return the connection of a session that may wait for the lock and hold it."""
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            connection.exec_driver_sql(_session_settings(connection))
+        except BaseException:
+            _end(connection)
+            raise
+        return connection
+
     def release(self) -> bool:
         from sqlalchemy.exc import SQLAlchemyError
 
+        if self._waiting is not None:
+            _end(self._waiting)
+            self._waiting = None
         if self._connection is None:
             return True
         connection, self._connection = self._connection, None
         try:
-            unlock = connection.exec_driver_sql(f"SELECT pg_advisory_unlock({self._key})")
+            unlock = connection.exec_driver_sql(
+                f"SELECT pg_advisory_unlock({self._key}), pg_advisory_unlock_all()"
+            )  # all: a wait that timed out at the last moment may have got it once more
             held = bool(unlock.scalar())
             connection.exec_driver_sql("RESET ALL")
         except SQLAlchemyError:
@@ -118,23 +136,30 @@ class AdvisoryLock:
         return held
 
 
-def _session_settings(connection: Any) -> tuple[str, ...]:
+def _session_settings(connection: Any) -> str:
     """Return what lets the server see within a minute that the lock's holder has vanished.
 
     A holder that was suspended and not resumed loses the lock after ten minutes.
     """
-    settings = (
-        f"lock_timeout = '{SERVER_WAIT_MS}ms'",
-        "tcp_keepalives_idle = 10",
-        "tcp_keepalives_interval = 5",
-        "tcp_keepalives_count = 3",
-    )
-    if connection.dialect.server_version_info < (14,):
-        return settings
-    return (*settings, "idle_session_timeout = '600s'")
+    settings = {
+        "lock_timeout": f"{SERVER_WAIT_MS}ms",
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+    }
+    if connection.dialect.server_version_info >= (14,):
+        settings["idle_session_timeout"] = "600s"
+    calls = (f"set_config('{name}', '{value}', false)" for name, value in settings.items())
+    return f"SELECT {', '.join(calls)}"
 
 
-def _timed_out(error: Exception) -> bool:
+def _end(connection: Any) -> None:
+    """End a session, and with it whatever it may hold."""
+    connection.invalidate()
+    connection.close()
+
+
+def _timed_out(error: BaseException) -> bool:
     """Tell whether a statement waited too long for a lock (PostgreSQL's code 55P03)."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) == "55P03"
 
@@ -151,10 +176,14 @@ class Holding:
         self._lock, self._interrupted = lock, interrupted
 
     def __enter__(self) -> Holding:
-        while not self._lock.try_acquire():
-            if self._interrupted():
-                raise InterruptedError
-            time.sleep(POLL_SECONDS)
+        try:
+            while not self._lock.try_acquire():
+                if self._interrupted():
+                    raise InterruptedError
+                time.sleep(POLL_SECONDS)
+        except BaseException:
+            self._lock.release()
+            raise
         return self
 
     def __exit__(

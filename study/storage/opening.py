@@ -45,14 +45,12 @@ def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> 
     """
     check_url(url, create=create)
     with opening_errors(url):
-        from optuna.storages._cached_storage import _CachedStorage
-
-        from study.storage.rdb import StudyStorage, read_only_url
+        from study.storage.rdb import StudyCache, StudyStorage, read_only_url
 
         quiet_optuna()
         path = sqlite_path(url)
         opened = read_only_url(path) if path is not None and read_only else with_driver(url)
-        return _CachedStorage(StudyStorage(opened, create=create, read_only=read_only))
+        return StudyCache(StudyStorage(opened, create=create, read_only=read_only))
 
 
 def when_reachable(open_: Callable[[], _T], *, give_up: Callable[[], bool]) -> _T:

@@ -12,14 +12,15 @@ import sqlite3
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState
+from optuna.storages._cached_storage import _CachedStorage
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -34,6 +35,7 @@ BUSY_SECONDS = 60
 RECONNECT_SECONDS = 60.0
 RETRY_SECONDS = 0.5
 CONNECT_SECONDS = 5
+QUEUED = (TrialState.WAITING,)
 
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
@@ -146,6 +148,23 @@ class StudyStorage(RDBStorage):
                     raise
                 self.scoped_session.remove()
                 time.sleep(RETRY_SECONDS)
+
+
+class StudyCache(_CachedStorage):
+    """Optuna's cache of finished trials, which reads all running ones whatever it is asked for.
+
+    ``Study.ask`` looks for queued trials each time; here that costs one query that finds nothing.
+    """
+
+    def get_all_trials(
+        self,
+        study_id: int,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+    ) -> list[FrozenTrial]:
+        if states == QUEUED and not self._backend._get_trials(study_id, states, set(), -1):
+            return []
+        return super().get_all_trials(study_id, deepcopy=deepcopy, states=states)
 
 
 def connection_lost(error: BaseException) -> bool:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from study.storage import records
 from study.storage.opening import silent_trial_ids
 from study.storage.processes import host, lives, same_process
+from study.storage.records import TrialRecord
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.trial import FrozenTrial
 
 
-def settle(study: optuna.Study, *, me: Mapping[str, Any]) -> list[int]:
+def settle(
+    study: optuna.Study, trials: Sequence[TrialRecord], *, me: Mapping[str, Any]
+) -> list[int]:
     """Mark as failed what no live worker is running; call it with the study's lock in hand.
 
     A trial names its worker before the lock is given back, so that one without a worker was
@@ -23,29 +25,33 @@ def settle(study: optuna.Study, *, me: Mapping[str, Any]) -> list[int]:
 
     Args:
         study: The study.
+        trials: Its trials as they are now.
         me: The calling process, which is between two trials: what it is said to run is lost.
 
     Returns:
         Numbers of the trials that were marked.
     """
-    import optuna
-
-    running = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
+    running = [trial for trial in trials if trial.state == "running"]
     if not running:
         return []
     silent = silent_trial_ids(study)
     settled = []
     for trial in running:
-        text = _cause(trial, me, silent=trial._trial_id in silent)
-        if text is not None and _mark(study, trial, text):
+        trial_id = _trial_id(study, trial.number)
+        text = _cause(trial.worker, me, silent=trial_id in silent)
+        if text is not None and _mark(study, trial_id, text, new=trial.failure is None):
             settled.append(trial.number)
     return settled
 
 
-def _cause(trial: FrozenTrial, me: Mapping[str, Any], *, silent: bool) -> str | None:
-    """Return why a running trial is lost, or None where it may be alive."""
-    worker = trial.user_attrs.get(records.WORKER)
-    if worker is None:
+def _trial_id(study: optuna.Study, number: int) -> int:
+    storage = study._storage
+    return storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
+
+
+def _cause(worker: Mapping[str, Any], me: Mapping[str, Any], *, silent: bool) -> str | None:
+    """Return why the running trial of a worker is lost, or None where it may be alive."""
+    if not worker:
         return "its worker died while it was being drawn"
     name = f"worker {worker.get('pid')} on {str(worker.get('host')).partition('/')[0]}"
     if same_process(worker, me):
@@ -56,16 +62,16 @@ def _cause(trial: FrozenTrial, me: Mapping[str, Any], *, silent: bool) -> str | 
     return f"{name} died" if alive is False else None
 
 
-def _mark(study: optuna.Study, trial: FrozenTrial, text: str, kind: str = "killed") -> bool:
+def _mark(
+    study: optuna.Study, trial_id: int, text: str, *, new: bool, kind: str = "killed"
+) -> bool:
     import optuna
 
     storage = study._storage
     try:
-        if records.FAILURE not in trial.user_attrs:
-            storage.set_trial_user_attr(
-                trial._trial_id, records.FAILURE, {"kind": kind, "text": text}
-            )
-        return storage.set_trial_state_values(trial._trial_id, state=optuna.trial.TrialState.FAIL)
+        if new:
+            storage.set_trial_user_attr(trial_id, records.FAILURE, {"kind": kind, "text": text})
+        return storage.set_trial_state_values(trial_id, state=optuna.trial.TrialState.FAIL)
     except optuna.exceptions.UpdateFinishedTrialError:
         return False  # it ended by itself at this very moment
 
@@ -81,7 +87,9 @@ def park(study: optuna.Study, *, pids: Collection[int]) -> None:
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
         worker = trial.user_attrs.get(records.WORKER, {})
         if worker.get("host") == here and worker.get("pid") in pids:
-            _mark(study, trial, "the study was asked to stop; goes on when resumed", "parked")
+            text = "the study was asked to stop; goes on when resumed"
+            new = records.FAILURE not in trial.user_attrs
+            _mark(study, trial._trial_id, text, new=new, kind="parked")
 
 
 def disown(trial: optuna.Trial) -> None:
