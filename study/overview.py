@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from study.config import StudySettings
 from study.errors import StorageError
 from study.evaluation.looks import StudyLedger
 from study.performance_estimation.estimators import estimator_spec
+from study.plan import Plan
 from study.report.importance import parameter_importance
 from study.report.listing import StudyLine
 from study.report.stored_outcomes import read_confirmation, read_final_test
@@ -38,6 +38,7 @@ def load_trials(name: str, url: str) -> tuple[StoredStudy, tuple[TrialRecord, ..
 def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> StudySummary:
     """Return what is known of a study beside its trials."""
     settings, attributes = stored.settings, stored.study.user_attrs
+    plan = settings.plan
     space = settings.space(stored.image)
     environment = stored.environment
     libraries = environment.get("libraries", {})
@@ -56,10 +57,9 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
         parameters=tuple(space.by_name),
         space_name=settings.space_name,
         space_text=settings.space_text,
+        trained_for="" if plan is None else f"{plan.kind} {plan.origin}",
         target=settings.trials,
-        notices=tuple(
-            filter(None, (_linked(settings), *stored.data.get("warnings", ()), caution))
-        ),
+        notices=tuple(filter(None, (_linked(plan), *stored.data.get("warnings", ()), caution))),
         caution=caution,
         data_notes="\n".join(filter(None, _data_notes(stored))),
         versions={**libraries, "code": environment.get("code", "")},
@@ -84,9 +84,8 @@ def resume_command(name: str, url: str) -> str:
     return f"run_study.py resume {shlex.quote(name)}{flag}"
 
 
-def _linked(settings: StudySettings) -> str:
+def _linked(plan: Plan | None) -> str:
     """Say whose trainings these are, where they are another study's."""
-    plan = settings.plan
     if plan is None:
         return ""
     return (

@@ -14,6 +14,7 @@ from study.errors import EvaluationError, ResumeError
 from study.evaluation.confirm import Confirmation
 from study.evaluation.stored_form import from_stored
 from study.overview import load_trials, summarise_study
+from study.report.html import to_html
 from study.report.markdown import to_markdown
 from study.stopping import Stop
 from study.storage.records import TrialRecord, ranked
@@ -102,6 +103,9 @@ def test_the_study_of_trainings_says_whose_they_are_and_counts_every_seed(search
     stored, records = load_trials("s-confirm", place(searched).url)
     text = to_markdown(records, summarise_study(stored, records))
     assert "The trainings of 'confirm s': listed candidates, 2 fresh seeds each" in text
+    for report in (text, to_html(records, summarise_study(stored, records))):
+        assert "onfirmed yet" not in report
+        assert "never been opened" not in report
     assert "the best of 4 trained candidates" in text
     assert "reused as twins" not in text
 

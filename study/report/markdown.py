@@ -44,8 +44,7 @@ def to_markdown(records: Sequence[TrialRecord], summary: StudySummary) -> str:
         _section("Pareto front", tables=[front_table(records, summary)]),
         f"## Leaderboard\n\n{as_markdown(leaderboard(records, summary))}",
         _section("Failures", tables=[failures_table(records)]),
-        _confirmation(summary),
-        _test(summary),
+        *([] if summary.trained_for else [_confirmation(summary), _test(summary)]),
         _section(
             "How, and at what cost",
             words=[method_words(summary, len(space_parameters(records, summary)))],

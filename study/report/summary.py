@@ -81,6 +81,7 @@ class StudySummary:
         parameters: Names of the space's parameters, in the space's order.
         space_name: Name of the search space.
         space_text: The space as YAML.
+        trained_for: The command whose trainings these are, as ``confirm s``; empty for a search.
         target: Trials the study shall have; None where only time or epochs limit it.
         notices: What a reader must know first, as that the split was pooled.
         caution: What to know before a value is believed; empty where it is of a training.
@@ -103,6 +104,7 @@ class StudySummary:
     parameters: tuple[str, ...] = ()
     space_name: str = ""
     space_text: str = ""
+    trained_for: str = ""
     target: int | None = None
     notices: tuple[str, ...] = ()
     caution: str = ""

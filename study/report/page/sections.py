@@ -152,7 +152,9 @@ def pictures(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
 
 
 def confirmation(summary: StudySummary) -> Markup:
-    """Return what fresh seeds said, or that no one has asked them."""
+    """Return what fresh seeds said, or that no one has asked them; nothing for such trainings."""
+    if summary.trained_for:
+        return Markup("")
     found = summary.confirmation
     if found is None:
         text = (
@@ -171,7 +173,9 @@ def confirmation(summary: StudySummary) -> Markup:
 
 
 def final_test(summary: StudySummary) -> Markup:
-    """Return the test's figures and the ledger of looks."""
+    """Return the test's figures and the ledger of looks; nothing for a test's trainings."""
+    if summary.trained_for:
+        return Markup("")
     found = summary.test
     ledger = [tag("p", account.looks_words(summary)), table(account.looks_table(summary))]
     if found is None:
