@@ -186,7 +186,7 @@ def _reuse(trial: optuna.Trial, drawn: Drawn) -> tuple[float, ...]:
             trial.report(value, step)
     if twin.state == "failed":
         failure = twin.failure or Failure(kind="crash", text="")
-        _store_failure(trial, failure.kind, failure.text)
+        _store_failure(trial, failure.kind, failure.text, copied=True)
         raise EstimateFailed(failure.kind, failure.text)
     return twin.objectives
 
@@ -211,8 +211,9 @@ def _store_estimate(
     return tuple(float(known[measure.key]) for measure in setup.measures)
 
 
-def _store_failure(trial: optuna.Trial, kind: str, text: str) -> None:
-    trial.set_user_attr(records.FAILURE, {"kind": kind, "text": text[:1000]})
+def _store_failure(trial: optuna.Trial, kind: str, text: str, *, copied: bool = False) -> None:
+    failure = Failure(kind=kind, text=text[:1000], copied=copied)
+    trial.set_user_attr(records.FAILURE, asdict(failure))
 
 
 class _Reporter:

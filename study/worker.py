@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import optuna
@@ -176,12 +176,17 @@ class Worker:
         self.stop.wait(WAIT_SECONDS)
         return None
 
+    def _limits(self, state: Standing) -> Budget:
+        """Return the limits of what comes next: a candidate once drawn is trained to its end."""
+        return replace(self.budget, epochs=None) if state.to_repeat else self.budget
+
     def _ending(self, used: Spent, state: Standing) -> WorkResult | None:
         if (cause := same_failures(state)) is not None:
             return WorkResult(ending="failing", text=cause)
-        reached = used_up(self.budget, used)
+        limits = self._limits(state)
+        reached = used_up(limits, used)
         if reached is None and not state.running:
-            reached = too_little_left(self.budget, used, next_epochs=self.setup.epochs)
+            reached = too_little_left(limits, used, next_epochs=self.setup.epochs)
         return None if reached is None else WorkResult(ending="done", text=reached)
 
     def _spent(self, trials: Sequence[TrialRecord], state: Standing) -> Spent:
@@ -193,7 +198,7 @@ class Worker:
         epochs = self.setup.epochs
         started = sum(state.latest[place].epochs for place in state.running)
         return has_room(
-            self.budget,
+            self._limits(state),
             used,
             running=len(state.running),
             running_epochs=epochs * (len(state.running) + 1) - started,

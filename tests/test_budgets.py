@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from study.runner import StudyResult, run_study
+from study.assembly import make_worker
+from study.performance_estimation.failures import Interrupted
+from study.runner import StudyResult, prepare, run_study
+from study.stopping import Stop
 from study.storage.ledger import read_entries, wall_seconds
 from study.storage.stored_study import open_study
 from study.surroundings import Place
-from tests.studies import settings
+from tests.studies import outcome, settings
 
 
 def run(folder: Path, **limits: Any) -> StudyResult:
@@ -59,3 +64,24 @@ def test_epochs_that_were_spent_stay_spent(tmp_path: Path) -> None:
     result = run(tmp_path, epochs_budget=12.0)
     assert sum(t.epochs for t in result.trials) == 12
     assert len(run(tmp_path, epochs_budget=12.0).trials) == len(result.trials)
+
+
+def test_a_trial_that_was_parked_goes_on_though_no_whole_training_fits(tmp_path: Path) -> None:
+    asked = settings(
+        estimator="train", precision="float32", sampler="random", trials=None,
+        epochs_budget=6.0, epochs=3, fraction=0.1,
+    )  # fmt: skip
+    whole = run_study(asked, Place(url=f"sqlite:///{tmp_path}/whole.db"))
+    place, calls = Place(url=f"sqlite:///{tmp_path}/parked.db"), count()
+    stored, _ = prepare(asked, place, stop=Stop())
+    worker = make_worker(stored, place, stop=Stop())
+
+    def alive() -> None:
+        if next(calls) == 4:  # in the second trial, after two epochs
+            raise Interrupted
+
+    replace(worker, setup=replace(worker.setup, alive=alive)).run()
+    resumed = run_study(asked, place)
+    assert [t.failure.kind for t in resumed.trials if t.failure] == ["parked"]
+    assert outcome(resumed.trials) == outcome(whole.trials)
+    assert sum(t.epochs - t.restored for t in resumed.trials) == 6

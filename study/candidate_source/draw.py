@@ -108,7 +108,7 @@ class CandidateSource:
             Exhausted: Every candidate has been tried.
         """
         if state.to_repeat:
-            return self._repeat(state.latest[state.to_repeat[0]])
+            return self._repeat(state, state.latest[state.to_repeat[0]])
         if (place := self.promoted(state)) is not None:
             return self._continue(state.latest[place])
         if state.next_place < len(self.space.enqueue):
@@ -158,12 +158,16 @@ class CandidateSource:
         """Ids of the candidates whose result the study had before its first draw."""
         return {o.candidate_id for o in self.prior if o.candidate_id}
 
-    def _repeat(self, lost: TrialRecord) -> Drawn:
+    def _repeat(self, state: Standing, lost: TrialRecord) -> Drawn:
         assert lost.draw is not None
+        continues = lost.draw.continues is not None
+        twin, study = (None, None) if continues else self._twin(state, lost.candidate_id)
         return Drawn(
             values=dict(lost.params),
             draw=replace(lost.draw, retry_of=lost.number, passed=_judged(lost)),
             candidate_id=lost.candidate_id,
+            twin=twin,
+            twin_study=study,
         )
 
     def _continue(self, pruned: TrialRecord) -> Drawn:
@@ -250,12 +254,11 @@ class CandidateSource:
         )
 
     def _twin(self, state: Standing, identity: str) -> tuple[TrialRecord | None, str | None]:
-        for place in state.finished:
-            if state.latest[place].candidate_id == identity:
-                return state.latest[place], None
-        for place in state.twins:  # reused from another study
-            if state.latest[place].candidate_id == identity:
-                return state.latest[place], None
+        """Return the trial of a candidate that says most of it, and its study if another's."""
+        done = (state.latest[place] for place in (*state.finished, *state.twins))
+        same = [record for record in done if record.candidate_id == identity]
+        if same:
+            return max(same, key=lambda r: (r.state != "pruned", len(r.intermediate))), None
         study, record = self.known.get(identity, (None, None))
         return record, study
 

@@ -59,13 +59,14 @@ class Promotion:
 def stopped(state: Standing) -> list[TrialRecord]:
     """Return the pruned trials that could be continued: for each candidate the longest one.
 
-    A candidate that is being trained, or has an outcome at another place, is not among them.
+    A candidate that is being trained, has an outcome at another place, or was lost too often when
+    it went on is not among them.
     """
     longest: dict[str, TrialRecord] = {}
     over = {state.latest[place].candidate_id for place in (*state.running, *state.to_repeat)}
     for place in state.finished:
         record = state.latest[place]
-        if record.state != "pruned":
+        if record.state != "pruned" or place in state.given_up:
             over.add(record.candidate_id)
             continue
         known = longest.setdefault(record.candidate_id, record)

@@ -26,6 +26,7 @@ class Standing:
         twins: Places whose result was reused.
         running: Places that are being trained.
         to_repeat: Places whose trial was lost and that have retries left, lowest first.
+        given_up: Places of pruned trials whose continuation was lost too often.
         next_place: The first place nothing was drawn for.
     """
 
@@ -35,16 +36,20 @@ class Standing:
     running: tuple[int, ...]
     to_repeat: tuple[int, ...]
     next_place: int
+    given_up: frozenset[int] = frozenset()
 
 
 def standing(records: Sequence[TrialRecord], *, retries: int) -> Standing:
     """Return where the study stands, from all its trials in number order."""
     latest = latest_by_place(records)
+    last = {record.place: record for record in records}
     losses = Counter(
         record.place
         for record in records
         if record.lost and not (record.failure and record.failure.kind == "parked")
     )
+    broken = {place for place in latest if last[place].lost and not latest[place].lost}
+    latest |= {place: last[place] for place in broken if losses[place] <= retries}
     finished, twins, running, to_repeat = [], [], [], []
     for place, record in latest.items():
         if record.state in ("running", "waiting"):
@@ -62,6 +67,7 @@ def standing(records: Sequence[TrialRecord], *, retries: int) -> Standing:
         running=tuple(running),
         to_repeat=tuple(to_repeat),
         next_place=max(latest, default=-1) + 1,
+        given_up=frozenset(place for place in broken if losses[place] > retries),
     )
 
 

@@ -80,10 +80,12 @@ class Failure:
         kind: ``out of memory``, ``non-finite``, ``data error``, ``constraint``, or, for trials
             that are run again, ``crash``, ``killed``, ``parked``.
         text: What happened.
+        copied: Whether it is the failure of the trial whose result a twin reuses.
     """
 
     kind: str
     text: str
+    copied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +163,8 @@ class TrialRecord:
         """Whether the trial ended without saying anything about its candidate."""
         if self.state != "failed":
             return False
-        return self.failure is None or self.failure.kind in LOST_KINDS
+        failure = self.failure
+        return failure is None or (failure.kind in LOST_KINDS and not failure.copied)
 
 
 def read_trial(trial: FrozenTrial) -> TrialRecord:
