@@ -12,6 +12,8 @@ import numpy as np
 from study.search_space.candidate import Value
 
 MAX_BINS = 8
+FEW_VALUES = 32
+"""Longer ranges are taken for sizes, whose ratios matter rather than their differences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +116,15 @@ def grid_values(parameter: AnyParameter) -> Sequence[Value] | None:
 def bins(parameter: AnyParameter, limit: int = MAX_BINS) -> Sequence[Value]:
     """Return at most ``limit`` values that stand for the whole range of a number.
 
-    Choices are never cut. A whole range of powers of two becomes these powers, where they are
-    few enough; a range of ten to one or more is cut geometrically, any other evenly.
+    Choices are never cut. A range of up to ``FEW_VALUES`` values is cut evenly, unless it is
+    declared in the logarithm. A longer one between powers of two becomes these powers, where they
+    are few enough; one of ten to one or more is cut geometrically, any other evenly.
     """
     values = parameter.values()
     if isinstance(parameter, CategoricalParameter) or (values and len(values) <= limit):
         return values or ()
+    if values and len(values) <= FEW_VALUES and not parameter.log:
+        return tuple(values[round(i * (len(values) - 1) / (limit - 1))] for i in range(limit))
     if isinstance(parameter, IntParameter) and parameter.step == 1:
         powers = _powers_of_two(parameter.low, parameter.high)
         if 2 < len(powers) <= limit:

@@ -1,7 +1,8 @@
-"""A search space with every range cut into a few values, and the moves between its points.
+"""A search space with every range cut into a few bins, and the moves between its points.
 
-The learning strategies choose among at most eight values of a number, powers of two where the
-range suggests it: what is learnt of a value serves again, and repeated candidates are free.
+The learning strategies choose among at most eight bins of a number, around powers of two where
+the range suggests it: what is learnt of a bin serves for all its values. Which of them is tried is
+drawn, so that every point can be reached.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ WIDE = 10.0
 """A range of ten to one or more is measured in the logarithm, as ``bins`` cuts it."""
 NEARBY = 2
 STEP = 0.05
-"""Small steps for each number, and their standard deviation in units of the range."""
+"""Small steps for each number, and their size in units of the range."""
+FEW = 64
+"""So many values at most are walked one by one; a longer range in small steps."""
 
 Choose = Callable[[int, int], int]
 """Index of a parameter and the number of its values → index of a value."""
@@ -40,7 +43,7 @@ class Step:
 
     Args:
         node: Index of the parameter in the space.
-        choice: Index of the value among the parameter's.
+        choice: Index of the bin among the parameter's.
     """
 
     node: int
@@ -56,7 +59,7 @@ class DiscreteSpace:
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
-        self.choices: tuple[Sequence[Value], ...] = tuple(
+        self.choices: tuple[Sequence[Value], ...] = tuple(  # of a number, one value for each bin
             tuple(bins(parameter)) for parameter in space.parameters
         )
         self._gates = {
@@ -64,22 +67,29 @@ class DiscreteSpace:
         }
 
     def sample(self, rng: np.random.Generator) -> dict[str, Value]:
-        """Return a point whose active values are drawn uniformly."""
-        return self.walk(lambda _, count: int(rng.integers(count)))
+        """Return a point whose active values are drawn uniformly, bin by bin."""
+        return self.walk(lambda _, count: int(rng.integers(count)), rng)
 
-    def walk(self, choose: Choose) -> dict[str, Value]:
-        """Return the point that these choices lead to.
+    def walk(self, choose: Choose, rng: np.random.Generator) -> dict[str, Value]:
+        """Return a point that these choices lead to.
 
         Args:
             choose: Called for each active parameter in order with its index in the space and
-                the number of its values; returns the index of one.
+                the number of its bins; returns the index of one.
+            rng: Draws the value where a bin has several.
         """
         values: dict[str, Value] = {}
         for node, parameter in enumerate(self.space.parameters):
             if self.space.is_active(parameter, values):
-                choices = self.choices[node]
-                values[parameter.name] = choices[choose(node, len(choices))]
+                choice = choose(node, len(self.choices[node]))
+                values[parameter.name] = self._value(node, choice, rng)
         return values
+
+    def _value(self, node: int, choice: int, rng: np.random.Generator) -> Value:
+        parameter, choices = self.space.parameters[node], self.choices[node]
+        if isinstance(parameter, CategoricalParameter) or not self._has_more(node):
+            return choices[choice]
+        return within(parameter, choices, choice, rng)
 
     def steps(self, values: Values) -> tuple[Step, ...]:
         """Return the decisions that lead to a point; a number counts as the nearest value."""
@@ -92,14 +102,21 @@ class DiscreteSpace:
     def neighbours(self, values: Values, rng: np.random.Generator) -> Iterator[dict[str, Value]]:
         """Yield every point that differs in one choice; what becomes active is drawn.
 
-        Of a number, all its values are neighbours: a range has at most eight.
+        Of a number, the values of all bins are neighbours, and those beside its own value.
         """
         for node, parameter in enumerate(self.space.parameters):
             if parameter.name not in values:
                 continue
-            for value in self.choices[node]:
-                if not same_value(value, values[parameter.name]):
-                    yield self._with(values, parameter, value, rng)
+            for value in self._others(node, values[parameter.name]):
+                yield self._with(values, parameter, value, rng)
+
+    def _others(self, node: int, value: Value) -> list[Value]:
+        parameter = self.space.parameters[node]
+        others = [choice for choice in self.choices[node] if not same_value(choice, value)]
+        if isinstance(parameter, CategoricalParameter) or not self._has_more(node):
+            return others
+        known = {*others}
+        return [*others, *(v for v in beside(parameter, value) if v not in known)]
 
     def mutate(self, values: Values, rng: np.random.Generator) -> dict[str, Value]:
         """Return a point with one active parameter changed, all parameters alike likely."""
@@ -112,7 +129,7 @@ class DiscreteSpace:
             return dict(values)
         node = nodes[int(rng.integers(len(nodes)))]
         parameter = self.space.parameters[node]
-        others = [v for v in self.choices[node] if not same_value(v, values[parameter.name])]
+        others = self._others(node, values[parameter.name])
         return self._with(values, parameter, others[int(rng.integers(len(others)))], rng)
 
     def nearby(self, values: Values, rng: np.random.Generator) -> Iterator[dict[str, Value]]:
@@ -137,10 +154,11 @@ class DiscreteSpace:
         changed: dict[str, Value] = {}
         for node, other in enumerate(self.space.parameters):
             if self.space.is_active(other, changed):
-                choices = self.choices[node]
                 known = wanted.get(other.name)
-                drawn = choices[int(rng.integers(len(choices)))] if known is None else known
-                changed[other.name] = drawn
+                if known is None:
+                    choice = int(rng.integers(len(self.choices[node])))
+                    known = self._value(node, choice, rng)
+                changed[other.name] = known
         return changed
 
 
@@ -153,13 +171,49 @@ def moved(parameter: AnyParameter, value: Value, rng: np.random.Generator) -> Va
     """Return a value a small normal step away, in the logarithm where the range is wide."""
     if isinstance(parameter, CategoricalParameter):
         return value
+    return _stepped(parameter, value, STEP * float(rng.normal()))
+
+
+def _stepped(parameter: IntParameter | FloatParameter, value: Value, step: float) -> Value:
+    """Return the value nearest to a step away, given in units of the range."""
     low, high = float(parameter.low), float(parameter.high)
-    step = STEP * float(rng.normal())
     if in_logarithm(parameter):
         number = float(value) * math.exp(step * math.log(high / low))
     else:
         number = float(value) + step * (high - low)
     return snap(parameter, min(max(number, low), high))
+
+
+def beside(parameter: IntParameter | FloatParameter, value: Value) -> list[Value]:
+    """Return the values a small step above and below: the next ones where there are few."""
+    values = parameter.values()
+    if values is not None and len(values) <= FEW:
+        index = min(range(len(values)), key=lambda i: abs(float(values[i]) - float(value)))
+        return [values[i] for i in (index - 1, index + 1) if 0 <= i < len(values)]
+    stepped = (_stepped(parameter, value, step) for step in (-STEP, STEP))
+    return [found for found in stepped if not same_value(found, value)]
+
+
+def within(
+    parameter: IntParameter | FloatParameter,
+    choices: Sequence[Value],
+    choice: int,
+    rng: np.random.Generator,
+) -> Value:
+    """Return a value of a bin, drawn uniformly between the middles to the next bins' values.
+
+    Args:
+        parameter: A range.
+        choices: One value for each of its bins, ascending.
+        choice: Index of the bin.
+        rng: Draws it; in the logarithm where the values are spread geometrically.
+    """
+    places = [_scale(float(value), choices) for value in choices]
+    left = (places[max(choice - 1, 0)] + places[choice]) / 2
+    right = (places[min(choice + 1, len(places) - 1)] + places[choice]) / 2
+    place = left + float(rng.random()) * (right - left)
+    value = snap(parameter, math.exp(place) if _is_geometric(choices) else place)
+    return value if _nearest(parameter, choices, value) == choice else choices[choice]
 
 
 def _nearest(parameter: AnyParameter, choices: Sequence[Value], value: Value) -> int:
@@ -176,5 +230,9 @@ def _nearest(parameter: AnyParameter, choices: Sequence[Value], value: Value) ->
 
 def _scale(number: float, choices: Sequence[Value]) -> float:
     """Return the logarithm where the values are spread geometrically, else the number."""
+    return math.log(max(number, float(choices[0]))) if _is_geometric(choices) else number
+
+
+def _is_geometric(choices: Sequence[Value]) -> bool:
     low, high = float(choices[0]), float(choices[-1])
-    return math.log(max(number, low)) if low > 0 and high / low >= WIDE else number
+    return low > 0 and high / low >= WIDE

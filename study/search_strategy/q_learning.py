@@ -185,7 +185,7 @@ class QLearning:
             taken.append(Step(node=node, choice=choice))
             return choice
 
-        return Proposal(values=self._space.walk(choose), notes={"epsilon": round(epsilon, 6)})
+        return Proposal(values=self._space.walk(choose, rng), notes={"epsilon": round(epsilon, 6)})
 
     def action_values(self, observations: tuple[Observation, ...]) -> dict[State, list[float]]:
         """Return what each choice is worth after these observations."""

@@ -66,7 +66,7 @@ class Reinforce:
             logarithm += float(np.log(probabilities[node][choice]))
             return choice
 
-        values = self._space.walk(choose)
+        values = self._space.walk(choose, rng)
         return Proposal(values=values, notes={"log_probability": round(logarithm, 6)})
 
     def _uniform(self) -> Policy:

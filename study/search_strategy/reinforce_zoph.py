@@ -85,7 +85,7 @@ class ReinforceZoph:
             logarithm += float(np.log(probabilities[choice]))
             return choice
 
-        values = self._space.walk(choose)
+        values = self._space.walk(choose, rng)
         return Proposal(values=values, notes={"log_probability": round(logarithm, 6)})
 
     def policy(self, observations: tuple[Observation, ...], steps: Sequence[Step]) -> list[Array]:
