@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -18,6 +19,8 @@ INTERRUPTED = 130
 LIMIT_SECONDS = 1.7
 """A command that has not ended so long after the first signal ends at once; two is the promise,
 and the interpreter needs its share."""
+NOTE_SECONDS = 0.4
+"""No earlier than so long after the first signal, so that the running trial is noted as parked."""
 PARENT = "STUDY_PARENT"
 """Name of the variable in which a worker finds the number of its parent process."""
 KEPT = "interrupted; what is done is kept, and the same command goes on from there"
@@ -76,9 +79,9 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
 def end_on_signals(stop: Stop) -> Iterator[None]:
     """Like ``stop_on_signals``, and end the process if the work has not ended in time.
 
-    A second signal ends it at once. Both hold wherever the main thread is, in an import or in a
-    query that waits for the database, too: Python calls handlers there too late, so that a thread
-    reads the signals from a socket (``signal.set_wakeup_fd``).
+    A second signal ends it without that patience. Both hold wherever the main thread is, in an
+    import or in a query that waits for the database, too: Python calls handlers there too late, so
+    that a thread reads the signals from a socket (``signal.set_wakeup_fd``).
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -103,12 +106,14 @@ def _watch(reader: socket.socket, stop: Stop, end: Callable[[], None]) -> None:
     if not _heard(reader):
         return
     stop.request()
+    heard = time.monotonic()
     reader.settimeout(LIMIT_SECONDS)
     try:
         again = _heard(reader)
     except TimeoutError:
         again = True
     if again:
+        time.sleep(max(heard + NOTE_SECONDS - time.monotonic(), 0.0))
         end()
 
 
@@ -129,7 +134,7 @@ def leave(code: int) -> NoReturn:
 
 
 def _end_at_once() -> None:
-    """End the process, whatever it does; what a trial lost is taken up by the next run."""
+    """End the process, whatever it does; the next run takes up its trial, noted as parked."""
     show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
     with contextlib.suppress(OSError):
         os.write(2, f"{show_cursor}{KEPT}\n".encode())

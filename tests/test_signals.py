@@ -12,9 +12,17 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
+import optuna
 import pytest
 
 from study.overview import load_trials
+from study.storage.heartbeat import ASK_SECONDS, beating
+from study.storage.lifecycle import standing
+from study.storage.opening import end_waiting, open_storage
+from study.storage.processes import identity
+from study.storage.records import STOPPING, WORKER, read_trial, read_trials
+from study.storage.settle import settle
+from study.storage.stored_study import open_study
 from tests.studies import answer
 from tests.terminal import CTRL_C, Terminal, terminal
 
@@ -95,6 +103,51 @@ def test_a_step_that_takes_long_is_cut_off_and_a_second_key_does_so_at_once(
         assert (code, seconds < limit) == (130, True), (seconds, shown.screen)
         assert "the same command goes on" in shown.screen
         assert shown.screen.rstrip().endswith("there")
+
+
+SLOW_STEP = (
+    "run", "seed", "--dataset", "digits", "--estimator", "synthetic,delay=120",
+    "--trials", "1", "--retries", "0", "--workers", "1",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("presses", [1, 2])
+def test_a_trial_cut_off_within_a_step_again_and_again_is_parked_and_costs_no_retry(
+    tmp_path: Path, storage_url: str, presses: int
+) -> None:
+    for number in range(4):
+        with closing(terminal(*SLOW_STEP, "--storage", storage_url, cwd=tmp_path)) as shown:
+            until(partial(shown.shows, f"trial {number}"))
+            for _ in range(presses):
+                shown.press(CTRL_C)
+            code, seconds = shown.end()
+        assert (code, seconds < PROMISE) == (130, True), (seconds, shown.screen)
+    study = open_study("seed", storage_url).study
+    assert settle(study, read_trials(study.get_trials()), me=identity()) == [3]
+    _, trials = load_trials("seed", storage_url)
+    assert [t.failure and t.failure.kind for t in trials] == ["parked"] * 4
+    assert standing(trials, retries=0).to_repeat == (0,)
+
+
+@pytest.mark.parametrize(("asked", "kind"), [(True, "parked"), (False, "killed")])
+def test_a_trial_whose_worker_ended_within_a_step_is_parked_if_a_stop_was_asked_for(
+    tmp_path: Path, asked: bool, kind: str
+) -> None:
+    url = f"sqlite:///{tmp_path}/study.db"
+    study = optuna.create_study(storage=open_storage(url, create=True), study_name="s")
+    end_waiting(study, when=lambda: asked)
+    trial = study.ask()
+    trial.set_user_attr(WORKER, {**identity(), "start": "0"})
+    with beating(study, trial._trial_id, url=url):
+        if asked:
+            until(lambda: STOPPING in study.get_trials()[0].user_attrs)
+        else:
+            time.sleep(3 * ASK_SECONDS)
+    assert settle(study, read_trials(study.get_trials()), me=identity()) == [0]
+    failure = read_trial(study.get_trials()[0]).failure
+    assert failure is not None
+    assert failure.kind == kind
 
 
 @pytest.mark.slow

@@ -142,6 +142,12 @@ def end_waiting(study: optuna.Study, *, when: Callable[[], bool]) -> None:
     backend.interrupted = when
 
 
+def asked_to_stop(study: optuna.Study) -> bool:
+    """Tell whether the process that works on a study was asked to stop, see ``end_waiting``."""
+    backend: Any = getattr(study._storage, "_backend", study._storage)
+    return bool(backend.interrupted())
+
+
 def load_study(storage: BaseStorage, name: str, url: str) -> optuna.Study:
     """Return the stored study of this name.
 

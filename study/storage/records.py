@@ -35,6 +35,7 @@ REUSED_FROM = "reused_from"
 FAILURE = "failure"
 REASON = "reason"
 WORKER = "worker"
+STOPPING = "stopping"
 
 REPEAT = "repeat"
 """Key of a draw's notes: index of the training's seed in a plan."""
@@ -114,6 +115,7 @@ class TrialRecord:
         reason: Why it was pruned or reused, in words.
         facts: Seeds, precision, device, library and code versions.
         worker: Who ran it: ``host``, ``pid``, ``start`` and a ``label``.
+        stopping: Whether its worker was asked to stop while it ran.
         started: When it was created, UTC.
         finished: When it ended, UTC.
     """
@@ -139,6 +141,7 @@ class TrialRecord:
     reason: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     worker: Mapping[str, Any] = field(default_factory=dict)
+    stopping: bool = False
     started: dt.datetime | None = None
     finished: dt.datetime | None = None
 
@@ -195,6 +198,7 @@ def read_trial(trial: FrozenTrial) -> TrialRecord:
         reason=attrs.get(REASON),
         facts=attrs.get(FACTS, {}),
         worker=attrs.get(WORKER, {}),
+        stopping=attrs.get(STOPPING, False),
         started=trial.datetime_start,
         finished=trial.datetime_complete,
     )

@@ -13,6 +13,8 @@ from study.storage.records import TrialRecord
 if TYPE_CHECKING:
     import optuna
 
+PARKED = "the study was asked to stop; goes on when resumed"
+
 
 def settle(
     study: optuna.Study, trials: Sequence[TrialRecord], *, me: Mapping[str, Any]
@@ -21,7 +23,8 @@ def settle(
 
     A trial names its worker before the lock is given back, so that one without a worker was
     being created by a process that is gone. A worker of this machine is looked up; one of another
-    machine counts as dead when its heartbeat has stopped for the storage's grace period.
+    machine counts as dead when its heartbeat has stopped for the storage's grace period. A worker
+    that was asked to stop and ended before its trial did has parked it.
 
     Args:
         study: The study.
@@ -38,8 +41,11 @@ def settle(
     settled = []
     for trial in running:
         trial_id = _trial_id(study, trial.number)
-        text = _cause(trial.worker, me, silent=trial_id in silent)
-        if text is not None and _mark(study, trial_id, text, new=trial.failure is None):
+        cause = _cause(trial.worker, me, silent=trial_id in silent)
+        if cause is None:
+            continue
+        kind, text = ("parked", PARKED) if trial.stopping else ("killed", cause)
+        if _mark(study, trial_id, kind, text, new=trial.failure is None):
             settled.append(trial.number)
     return settled
 
@@ -62,9 +68,7 @@ def _cause(worker: Mapping[str, Any], me: Mapping[str, Any], *, silent: bool) ->
     return f"{name} died" if alive is False else None
 
 
-def _mark(
-    study: optuna.Study, trial_id: int, text: str, *, new: bool, kind: str = "killed"
-) -> bool:
+def _mark(study: optuna.Study, trial_id: int, kind: str, text: str, *, new: bool) -> bool:
     import optuna
 
     storage = study._storage
@@ -87,9 +91,8 @@ def park(study: optuna.Study, *, pids: Collection[int]) -> None:
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
         worker = trial.user_attrs.get(records.WORKER, {})
         if worker.get("host") == here and worker.get("pid") in pids:
-            text = "the study was asked to stop; goes on when resumed"
             new = records.FAILURE not in trial.user_attrs
-            _mark(study, trial._trial_id, text, new=new, kind="parked")
+            _mark(study, trial._trial_id, "parked", PARKED, new=new)
 
 
 def disown(trial: optuna.Trial) -> None:
