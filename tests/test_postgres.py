@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import DBAPIError
 
 from study.errors import StorageError
 from study.overview import load_trials
@@ -17,7 +18,7 @@ from study.runner import run_study
 from study.storage.lifecycle import standing
 from study.storage.locks import AdvisoryLock
 from study.storage.opening import open_storage
-from study.storage.rdb import open_engine
+from study.storage.rdb import connection_lost, open_engine
 from study.storage.records import TrialRecord
 from study.surroundings import Place
 from tests.postgres_server import PASSWORD, Server, missing, postgres
@@ -146,6 +147,51 @@ def test_a_lock_is_waited_for_in_one_session_until_it_comes_or_nobody_wants_it(
     assert first.release()
     assert second.try_acquire()
     assert second.release()
+
+
+@pytest.fixture
+def impatient_server(postgres_server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """Let sessions of locks idle for a second only."""
+    (version,) = postgres_server.sql("SHOW server_version_num")
+    if int(str(version[0])) < 140000:
+        pytest.skip("only PostgreSQL 14 or newer ends idle sessions")
+    monkeypatch.setattr("study.storage.locks.IDLE_SECONDS", 1)
+    monkeypatch.setattr("study.storage.locks.PING_SECONDS", 0.2)
+    return postgres_server
+
+
+def test_a_lock_is_kept_however_long_it_is_held(impatient_server: Server) -> None:
+    url = impatient_server.new_database()
+    first, second = lock(url), lock(url)
+    assert first.try_acquire()
+    time.sleep(1.8)
+    assert not second.try_acquire()
+    assert first.release()
+    assert not [thread for thread in threading.enumerate() if thread.name == "lock"]
+
+
+def test_a_holder_that_is_suspended_loses_the_lock_and_learns_of_it(
+    impatient_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.storage.locks.PING_SECONDS", 60.0)  # as if it did not run
+    url = impatient_server.new_database()
+    first, second = lock(url), lock(url)
+    assert first.try_acquire()
+    time.sleep(1.8)
+    assert second.try_acquire()
+    assert not first.release()
+    assert second.release()
+
+
+def test_a_session_that_idled_for_too_long_is_a_lost_connection(impatient_server: Server) -> None:
+    with open_engine(impatient_server.new_database()).connect() as connection:
+        connection.exec_driver_sql("SET idle_session_timeout = '100ms'")
+        connection.commit()
+        time.sleep(0.5)
+        with pytest.raises(DBAPIError) as raised:
+            connection.exec_driver_sql("SELECT 1")
+    assert getattr(raised.value.orig, "sqlstate", None) == "57P05"
+    assert connection_lost(raised.value)
 
 
 def until_finished(server: Server, url: str, count: int) -> None:

@@ -5,8 +5,10 @@ A lock is freed by the system when its holder dies, however that happens.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.02
 SERVER_WAIT_MS = 500
+PING_SECONDS = 60.0
+IDLE_SECONDS = 600
+"""A session that says nothing for so long is ended by the server (PostgreSQL 14 or newer)."""
 
 
 class LockLost(Exception):  # noqa: N818 - an outcome: the draw is made again
@@ -74,7 +79,9 @@ class FileLock:
 class AdvisoryLock:
     """A PostgreSQL advisory lock, which belongs to the session of one connection.
 
-    Waiting happens in the server, in the order of arrival, for half a second at a time.
+    Waiting happens in the server, in the order of arrival, for half a second at a time. A lock may
+    be held for hours, while shared weights are trained, and its session is kept from idling then;
+    a holder that is suspended loses the lock after ten minutes.
 
     Args:
         engine: SQLAlchemy engine of the storage.
@@ -88,6 +95,7 @@ class AdvisoryLock:
         self._key = int.from_bytes(digest[:8], "big", signed=True)
         self._connection: Any = None
         self._waiting: Any = None
+        self._pings: _Pings | None = None
 
     def try_acquire(self) -> bool:
         with storage_errors(self._url):
@@ -100,7 +108,7 @@ class AdvisoryLock:
                     return False
                 _end(connection)  # whether the lock came is unknown
                 raise
-        self._connection = connection
+        self._connection, self._pings = connection, _Pings(connection)
         return True
 
     def _connect(self) -> Any:
@@ -119,9 +127,10 @@ class AdvisoryLock:
         if self._waiting is not None:
             _end(self._waiting)
             self._waiting = None
-        if self._connection is None:
+        if self._connection is None or self._pings is None:
             return True
-        connection, self._connection = self._connection, None
+        self._pings.end()
+        connection, self._connection, self._pings = self._connection, None, None
         try:
             unlock = connection.exec_driver_sql(
                 f"SELECT pg_advisory_unlock({self._key}), pg_advisory_unlock_all()"
@@ -136,11 +145,27 @@ class AdvisoryLock:
         return held
 
 
-def _session_settings(connection: Any) -> str:
-    """Return what lets the server see within a minute that the lock's holder has vanished.
+class _Pings:
+    """Statements on the connection of a lock's holder, each minute until ``end`` is called."""
 
-    A holder that was suspended and not resumed loses the lock after ten minutes.
-    """
+    def __init__(self, connection: Any) -> None:
+        self._connection, self._ended = connection, threading.Event()
+        self._thread = threading.Thread(target=self._ping, name="lock", daemon=True)
+        self._thread.start()
+
+    def _ping(self) -> None:
+        with contextlib.suppress(Exception):  # whoever gives the lock back finds out
+            while not self._ended.wait(PING_SECONDS):
+                self._connection.exec_driver_sql("SELECT 1")
+
+    def end(self) -> None:
+        """Leave the connection to the calling thread."""
+        self._ended.set()
+        self._thread.join()
+
+
+def _session_settings(connection: Any) -> str:
+    """Return what lets the server see within a minute that the lock's holder has vanished."""
     settings = {
         "lock_timeout": f"{SERVER_WAIT_MS}ms",
         "tcp_keepalives_idle": "10",
@@ -148,7 +173,7 @@ def _session_settings(connection: Any) -> str:
         "tcp_keepalives_count": "3",
     }
     if connection.dialect.server_version_info >= (14,):
-        settings["idle_session_timeout"] = "600s"
+        settings["idle_session_timeout"] = f"{IDLE_SECONDS}s"
     calls = (f"set_config('{name}', '{value}', false)" for name, value in settings.items())
     return f"SELECT {', '.join(calls)}"
 

@@ -171,8 +171,9 @@ def connection_lost(error: BaseException) -> bool:
     """Tell whether a database's exception means that the server could not be reached.
 
     PostgreSQL's codes: class 08 is the connection, 57P01 to 57P03 a server that goes down or
-    comes up, 53300 too many connections (its manual, appendix A). An error without a code was
-    raised on this side of a connection that broke or could not be made.
+    comes up, 57P05 a session that was idle for too long, 53300 too many connections (its manual,
+    appendix A). An error without a code was raised on this side of a connection that broke or
+    could not be made.
     """
     return any(_is_lost(cause) for cause in _causes(error))
 
@@ -191,7 +192,7 @@ def _is_lost(error: DBAPIError) -> bool:
         return False  # a file does not come back by waiting
     if code is None:
         return type(error).__name__ in ("OperationalError", "InterfaceError")
-    return str(code).startswith("08") or code in ("57P01", "57P02", "57P03", "53300")
+    return str(code).startswith("08") or code in ("57P01", "57P02", "57P03", "57P05", "53300")
 
 
 def open_engine(url: str) -> Engine:
