@@ -6,10 +6,12 @@ from pathlib import Path
 
 import optuna
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from study.errors import StorageError
-from study.storage.opening import open_storage
-from study.storage.trouble import redacted
+from study.storage.opening import check_url, open_storage
+from study.storage.trouble import explain, redacted
 
 SECRET = "s3cret"
 
@@ -28,6 +30,16 @@ SECRET = "s3cret"
         (f"mysql://user:{SECRET}@127.0.0.1/d", "its database driver is not installed"),
         (f"postgresql+asyncpgx://user:{SECRET}@h/d", "check the storage"),
         (f"postgresql://user:{SECRET}@@127.0.0.1/d", "more than one '@'"),
+        (f"postgresql://me@corp:{SECRET}@h/d", "more than one '@'; in a user name"),
+        (f"postgresql://me:{SECRET}?@x@h/d", "more than one '@'"),
+        (f"postgrs://me@corp:{SECRET}@h/d", "did you mean 'postgresql'?"),
+        (f"me:{SECRET}://@h/d", "no database is called 'me'"),
+        (f"postgresql:me:{SECRET}@h/d", "is not a URL"),
+        (f"me:{SECRET}@h/d", "is not a URL"),
+        (f"host=h password={SECRET} dbname=d", "is not a URL"),
+        (f"sqlite:///me:{SECRET}/x@h/d", "does not exist; make it"),
+        (f"postgresql://me:{SECRET}/d", "the port is not a number; write postgresql+psycopg://"),
+        (f"postgresql://me:{SECRET}@h:port/d", "the port is not a number"),
     ],
 )
 def test_a_url_that_is_none_gives_one_clear_line(url: str, said: str) -> None:
@@ -98,8 +110,52 @@ def test_a_server_that_answers_nothing_is_given_up_in_seconds(
         f"postgresql://user:a@{SECRET}@host/db",
         f"postgresql://host/db?user=user&password={SECRET}",
         f"mysql+pymysql://user:{SECRET}@host/db",
+        f"postgresql://user@corp:{SECRET}@host/db",
+        f"postgresql://user:{SECRET} with blanks@host/db",
+        f"postgresql:user:{SECRET}@host/db",
+        f"host=host password='{SECRET} with blanks' dbname=db",
     ],
 )
 def test_a_password_is_never_shown(url: str) -> None:
     assert SECRET not in redacted(url)
     assert "host" in redacted(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///runs/12:30/study.db",
+        "sqlite:////runs/12:30@night/study.db",
+        "postgresql://host:5432/db",
+        "postgresql://host/db?application_name=a:b",
+        "postgresql://me@host:5432/db",
+        "postgresql://me@[::1]:5432/db",
+        "postgresql://[::1]:5432/db",
+    ],
+)
+def test_a_url_without_a_password_is_shown_as_it_is(url: str) -> None:
+    assert redacted(url) == url
+
+
+ODD = st.text(":/?#@[]%&='+ a1", max_size=6)
+
+
+@given(
+    start=st.sampled_from(
+        ("postgresql://", "postgrs://", "mysql://", "sqlite://", "sqlite:///", "postgresql:", "")
+    ),
+    user=st.sampled_from(("me", "me@corp", "", "a user")),
+    password=st.tuples(ODD, ODD),
+    end=st.sampled_from(("@h/d", "@h", "@h:5432/d", "@h:port/d", "@[::1]/d", "@h/d?sslmode=x")),
+)
+def test_no_message_about_a_mistyped_url_shows_its_password(
+    start: str, user: str, password: tuple[str, str], end: str
+) -> None:
+    assume(start or not password[0].startswith("//"))  # "me://…" has no password but a user
+    url = f"{start}{user}:{password[0]}{SECRET}{password[1]}{end}"
+    said = [explain(ValueError(f"no good: '{url}'"), url)]
+    try:
+        check_url(url, create=True)
+    except StorageError as error:
+        said.append(str(error))
+    assert SECRET not in " ".join(said)

@@ -94,26 +94,28 @@ def check_url(url: str, *, create: bool) -> None:
     Raises:
         StorageError: It is not one; with what to write.
     """
+    shown = redacted(url)
     if "://" not in url:
-        raise StorageError(f"storage '{url}' is not a URL; for a file write sqlite:///{url}")
+        raise StorageError(f"storage '{shown}' is not a URL; for a file write sqlite:///{shown}")
     _check_scheme(url)
-    path = sqlite_path(url)
-    if path is None:
+    path, seen = sqlite_path(url), sqlite_path(shown)
+    if path is None or seen is None:
+        _check_address(url)
         return
     if path.is_dir():
-        raise StorageError(f"storage '{url}': {path} is a folder; name a file in it")
+        raise StorageError(f"storage '{shown}': {seen} is a folder; name a file in it")
     if not create and not path.exists():
         raise StorageError(
-            f"storage '{url}': there is no file {path}; start a study with 'run', or name"
+            f"storage '{shown}': there is no file {seen}; start a study with 'run', or name"
             " another file with --storage or OPTUNA_STORAGE"
         )
     if create and not path.parent.exists():
-        raise StorageError(f"storage '{url}': the folder {path.parent} does not exist; make it")
+        raise StorageError(f"storage '{shown}': the folder {seen.parent} does not exist; make it")
 
 
 def _check_scheme(url: str) -> None:
     scheme, _, rest = url.partition("://")
-    database = scheme.partition("+")[0]
+    database = re.split(r"[+:]", scheme)[0]
     if database not in (*DATABASES, "postgres"):
         close = difflib.get_close_matches(database, DATABASES, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(DATABASES)}"
@@ -121,12 +123,28 @@ def _check_scheme(url: str) -> None:
             f"storage '{redacted(url)}': no database is called '{database}'; {hint}"
         )
     if database == "sqlite" and (not rest.startswith("/") or rest in ("/", "/:memory:")):
-        raise StorageError(f"storage '{url}' names no file; write sqlite:///study.db")
-    if rest.partition("?")[0].count("@") > 1:
+        raise StorageError(f"storage '{redacted(url)}' names no file; write sqlite:///study.db")
+
+
+def _check_address(url: str) -> None:
+    """Refuse what the driver would read otherwise than it was meant, and then tell."""
+    rest = url.partition("://")[2]
+    address = rest if "?" in rest.partition("@")[0] else rest.partition("?")[0]
+    if address.count("@") > 1:
         raise StorageError(
             f"storage '{redacted(url)}': more than one '@'; in a user name or a password write"
             " it as %40"
         )
+    from sqlalchemy.engine import make_url
+
+    try:
+        with storage_errors(url):
+            make_url(url)
+    except ValueError:
+        raise StorageError(
+            f"storage '{redacted(url)}': the port is not a number; write"
+            " postgresql+psycopg://user:password@host:5432/database"
+        ) from None
 
 
 def silent_trial_ids(study: optuna.Study) -> set[int]:

@@ -12,11 +12,37 @@ from contextlib import contextmanager
 
 from study.errors import StorageError
 
+_WHOLE_PATH = re.compile(r"sqlite(\+\w+)?:////")
+_SCHEME = re.compile(r"[a-z][\w+.-]*://", re.I)
+_NO_PORT = re.compile(r"\A([^:/\[]*):(?!\d*(?:[/?,]|$)).*", re.S)
+_NAMED = re.compile(r"((?:password|passwd|pwd)\s*=\s*)(?:'[^']*'|[^&\s]*)", re.I)
+
 
 def redacted(url: str) -> str:
-    """Return the URL without its password."""
-    url = re.sub(r"(://[^/@:\s]*):[^\s]*@", r"\1:***@", url)
-    return re.sub(r"([?&](?:password|pwd|sslpassword)=)[^&\s]*", r"\1***", url, flags=re.I)
+    """Return the URL without its password, however mistyped the rest of it is.
+
+    That is what stands between the first ``:`` of the user's part and the last ``@``; where there
+    is no ``@``, what stands for the port and is no number. A file's whole path holds none.
+    """
+    if _WHOLE_PATH.match(url):
+        return url
+    scheme = _SCHEME.match(url)
+    head = scheme.group() if scheme else ""
+    user, colon, rest = url[len(head) :].partition(":")
+    _, at, host = rest.rpartition("@")
+    if at:
+        url = f"{head}{user}{colon}***@{host}"
+    elif scheme:
+        url = head + _NO_PORT.sub(r"\1:***", url[len(head) :])
+    return _NAMED.sub(r"\1***", url)
+
+
+def _without_passwords(text: str, url: str) -> str:
+    """Return what was said about a URL with this one and any other redacted."""
+    for given in (url, " ".join(url.split())):
+        text = text.replace(given, redacted(given))
+    text = re.sub(r"[a-z][\w+.-]*://\S+", lambda found: redacted(found.group()), text, flags=re.I)
+    return _NAMED.sub(r"\1***", text)
 
 
 @contextmanager
@@ -77,11 +103,11 @@ _REMEDIES: Mapping[str, str] = {
 
 def explain(error: BaseException, url: str) -> str:
     """Return one line: which storage, what the database said, what to do."""
-    said = _root_cause(error)
+    said = _without_passwords(_root_cause(error), url)
     fitting = (remedy for sign, remedy in _REMEDIES.items() if sign.lower() in said.lower())
     remedy = next(fitting, "check the storage")
     return (
-        f"storage '{redacted(url)}': {redacted(said)}; {remedy}, then run the same command"
+        f"storage '{redacted(url)}': {said}; {remedy}, then run the same command"
         " again: what was finished is kept"
     )
 
