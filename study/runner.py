@@ -19,7 +19,7 @@ from study.dashboard.refresh import kept_fresh
 from study.dashboard.study_page import study_page
 from study.errors import SettingsError
 from study.objectives import COSTS
-from study.performance_estimation.estimators import estimator_spec
+from study.performance_estimation.estimators import PROXIES, EstimatorSpec, estimator_spec
 from study.points import check_table, points_of
 from study.prior_results.beginnings import beginnings, settle_beginnings
 from study.progress import choose_progress, watching
@@ -238,13 +238,31 @@ def check(settings: StudySettings, space: SearchSpace, image: ImageFormat) -> tu
     make_pruner(settings.pruner, epochs=points_of(settings, image).epochs)
     check_screen_fits(settings, space)
     check_preparation(settings)
-    for name in settings.objectives:
-        if spec.metric is not None and name not in (spec.metric, *COSTS):
-            raise SettingsError(
-                f"--metric {name}: the estimator '{settings.estimator}' does not measure it;"
-                f" write --metric {spec.metric}"
-            )
+    _refuse_unmeasured(settings, spec)
     return sampler_warnings(settings.sampler, setup)
+
+
+def _refuse_unmeasured(settings: StudySettings, spec: EstimatorSpec) -> None:
+    """Refuse objectives that the estimator does not measure, or that need no search at all.
+
+    Raises:
+        SettingsError: One of them, with the objective.
+    """
+    names = settings.objectives
+    flag, usual = "--metric" if len(names) == 1 else "--objectives", spec.metric or "accuracy"
+    for name in names:
+        foreign = name not in COSTS if spec.metric else name in PROXIES
+        if foreign and name != spec.metric:
+            other = f" or --estimator {name}" if name in PROXIES else ""
+            raise SettingsError(
+                f"{flag} {','.join(names)}: the estimator '{settings.estimator}' does not measure"
+                f" {name}; write --metric {usual}{other}"
+            )
+    if len(names) == 1 and names[0] in COSTS:
+        raise SettingsError(
+            f"--metric {names[0]}: '{settings.estimator}' measures {usual}, and {names[0]} beside"
+            f" it; write --objectives {usual},{names[0]}"
+        )
 
 
 def work_on(stored: StoredStudy, place: Place, *, stop: Stop) -> WorkResult:

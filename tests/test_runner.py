@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,3 +121,34 @@ def test_an_unknown_sampler_is_refused_before_anything_is_written(tmp_path: Path
         run_study(settings(sampler="tpee"), place(tmp_path))
     assert not (tmp_path / "study.db").exists()
     assert "tpe" in SAMPLERS
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        (
+            {"objectives": ("accuracy", "synflow")},
+            "write --metric accuracy or --estimator synflow",
+        ),
+        (
+            {"objectives": ("naswot",)},
+            "--metric naswot: .* write --metric accuracy or --estimator",
+        ),
+        ({"objectives": ("auc", "snip"), "estimator": "supernet"}, "does not measure snip"),
+        (
+            {"objectives": ("snip",), "estimator": "synflow"},
+            "--metric synflow or --estimator snip",
+        ),
+        ({"objectives": ("accuracy",), "estimator": "synflow"}, "write --metric synflow$"),
+        ({"objectives": ("macs",)}, "write --objectives accuracy,macs$"),
+        ({"objectives": ("latency",), "estimator": "train"}, "--objectives accuracy,latency$"),
+        ({"objectives": ("macs",), "estimator": "synflow"}, "--objectives synflow,macs$"),
+    ],
+)
+def test_what_the_estimator_does_not_measure_is_refused_before_anything_is_written(
+    tmp_path: Path, changes: dict[str, Any], remedy: str
+) -> None:
+    with pytest.raises(SettingsError, match=remedy) as caught:
+        run_study(settings(**changes), place(tmp_path))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "study.db").exists()
