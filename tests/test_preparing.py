@@ -108,6 +108,18 @@ def test_a_budget_that_the_weights_alone_use_up_is_refused(tmp_path: Path) -> No
         run_study(supernet(estimator="supernet", epochs_budget=40), place(tmp_path))
 
 
+def test_of_turns_the_first_epoch_alone_has_to_fit_the_budget(tmp_path: Path) -> None:
+    enas = {"sampler": "reinforce", "estimator": "supernet", "trials": 3}
+    result = run_study(supernet(**enas, epochs_budget=6), place(tmp_path))
+    assert len(result.standing.finished) == 3
+    for turns in ({"sampler": "reinforce"}, {"estimator": "supernet,trials_per_epoch=3"}):
+        with pytest.raises(SettingsError, match="trains 4 epochs before the first trial"):
+            run_study(
+                supernet(**{**enas, "sampler": "random", **turns}, epochs_budget=3),
+                place(tmp_path / "refused"),
+            )
+
+
 def test_an_epochs_budget_lets_estimates_be_made_after_the_weights(tmp_path: Path) -> None:
     result = run_study(supernet(epochs_budget=3.5, trials=4), place(tmp_path))
     assert len(result.standing.finished) == 4

@@ -21,7 +21,7 @@ from study.candidate_source.draw import CandidateSource, Source
 from study.config import StudySettings
 from study.errors import SettingsError
 from study.performance_estimation.estimator import Estimator
-from study.performance_estimation.estimators import parse_estimator, study_epochs
+from study.performance_estimation.estimators import epochs_at_first, parse_estimator
 from study.performance_estimation.supernet_estimator import SupernetEstimator
 from study.performance_estimation.supernet_paths import PathSource, turns
 from study.search_space.candidate import Values
@@ -143,13 +143,13 @@ def check_preparation(settings: StudySettings) -> None:
     Raises:
         SettingsError: One of them.
     """
-    needed, limit = study_epochs(settings.estimator), settings.epochs_budget
+    name, limit = sampler_name(settings), settings.epochs_budget
+    needed = epochs_at_first(settings.estimator, policy=name in POLICIES)
     if limit is not None and needed > limit:
         raise SettingsError(
             f"--epochs-budget {limit:g}: --estimator {settings.estimator} trains {needed} epochs"
             " before the first trial; give it fewer, or a larger budget"
         )
-    name = sampler_name(settings)
     estimator, values = parse_estimator(settings.estimator)
     if estimator == "supernet" and turns(values, policy=False) and name in FIXED:
         raise SettingsError(

@@ -73,7 +73,8 @@ class EstimatorSpec:
         check: Refuses a space the estimator cannot score.
         epochs: Epochs that a candidate is trained for, from those of the longest training in the
             space and the options.
-        fixed_epochs: Epochs trained once for the whole study, before its first trial.
+        epochs_at_first: Epochs trained before the study's first trial, from the options and
+            whether its sampler learns a policy.
         caution: What to know before a result is believed; empty for trainings.
     """
 
@@ -84,7 +85,7 @@ class EstimatorSpec:
     metric: str | None = None
     check: Callable[[SearchSpace], None] = lambda _: None
     epochs: Callable[[int, Values], int] = lambda longest, _: longest
-    fixed_epochs: Callable[[Values], int] = lambda _: 0
+    epochs_at_first: Callable[[Values, bool], int] = lambda _, __: 0
     caution: str = ""
 
 
@@ -164,7 +165,9 @@ ESTIMATORS: Mapping[str, EstimatorSpec] = MappingProxyType(
             options=supernet_paths.OPTIONS,
             check=supernet_paths.check_space,
             epochs=_no_training,
-            fixed_epochs=supernet_paths.epochs_of_all_paths,
+            epochs_at_first=lambda values, policy: supernet_paths.epochs_at_first(
+                values, policy=policy
+            ),
             caution=(
                 "values are estimates by shared weights, which rank candidates worse than"
                 " trainings do: train the best from scratch before anything is claimed of them"
@@ -205,14 +208,18 @@ def candidate_epochs(text: str, *, longest: int) -> int:
     return ESTIMATORS[name].epochs(longest, values)
 
 
-def study_epochs(text: str) -> int:
-    """Return the epochs that an estimator trains once for the whole study.
+def epochs_at_first(text: str, *, policy: bool) -> int:
+    """Return the epochs that an estimator trains before a study's first trial.
+
+    Args:
+        text: The estimator as chosen.
+        policy: Whether the study's sampler learns a distribution to draw candidates from.
 
     Raises:
         SettingsError: An unknown name or option.
     """
     name, values = parse_estimator(text)
-    return ESTIMATORS[name].fixed_epochs(values)
+    return ESTIMATORS[name].epochs_at_first(values, policy)
 
 
 def is_table(text: str) -> bool:

@@ -59,9 +59,13 @@ def turns(values: Mapping[str, OptionValue], *, policy: bool) -> int:
     return TURN if policy else 0
 
 
-def epochs_of_all_paths(values: Mapping[str, OptionValue]) -> int:
-    """Return the passes over the training images that the shared weights take at most."""
-    return int(values["epochs"]) * PATHS[str(values["paths"])]
+def epochs_at_first(values: Mapping[str, OptionValue], *, policy: bool) -> int:
+    """Return the passes over the training images that come before the first trial; see ``turns``.
+
+    Where policy and weights take turns, that is one epoch.
+    """
+    epochs = 1 if turns(values, policy=policy) else int(values["epochs"])
+    return epochs * PATHS[str(values["paths"])]
 
 
 def check_space(space: SearchSpace) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from study.config import StudySettings
 from study.errors import SettingsError, StorageError
 from study.objectives import Measure
-from study.performance_estimation.estimators import study_epochs
+from study.performance_estimation.estimators import epochs_at_first
 from study.storage.records import TrialRecord, read_trials
 from study.storage.stored_study import StoredStudy, read_study, version_differences
 
@@ -107,7 +107,7 @@ def _settings(mine: Described, other: Described) -> Iterator[str]:
     here, there = mine.settings, other.settings
     if there.purpose.get("plan") is not None:
         yield "it trains a list of candidates with seeds of its own"
-    if study_epochs(there.estimator) or study_epochs(here.estimator):
+    if any(epochs_at_first(one.estimator, policy=False) for one in (here, there)):
         yield "values by shared weights belong to the study that trained the weights"
     for name in ("estimator", "fraction", "seed"):
         old, new = getattr(there, name), getattr(here, name)
