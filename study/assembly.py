@@ -34,7 +34,7 @@ from study.storage.ledger import LedgerEntry
 from study.storage.lifecycle import Standing
 from study.storage.locks import study_lock
 from study.storage.processes import identity
-from study.storage.stored_study import StoredStudy, refuse_strangers, versions
+from study.storage.stored_study import TOKEN, StoredStudy, refuse_strangers, versions
 from study.surroundings import Place, choose_device, load_data
 from study.worker import Trials, Worker, curves_of_others
 
@@ -103,6 +103,7 @@ def estimator_setup(stored: StoredStudy, place: Place, *, stop: Stop) -> Estimat
         device=choose_device(place.device),
         seed=settings.seed,
         folder=checkpoints(stored, place),
+        origin=f"{settings.sampler} {stored.study.user_attrs.get(TOKEN, '')}",
         policy=sampler_name(settings) in POLICIES,
         seeds_apart=settings.plan is not None,
         interrupted=stop,

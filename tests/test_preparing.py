@@ -69,6 +69,30 @@ def test_the_shared_weights_are_trained_once_and_counted(tmp_path: Path) -> None
     assert set(weights_of(result)) == {3}
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        {},
+        {"estimator": "supernet,epochs=3,paths=sandwich"},
+        {"estimator": "supernet,epochs=3,paths=uniform,trials_per_epoch=1"},
+    ],
+)
+def test_weights_of_a_removed_study_of_the_same_name_are_not_taken_up(
+    tmp_path: Path, first: dict[str, Any]
+) -> None:
+    """Its policy may have drawn their paths, and they may be as far as the new ones will be."""
+    enas = {"sampler": "reinforce", "trials": 6}
+    fresh = run_study(supernet(**enas), place(tmp_path / "fresh"))
+    run_study(supernet(**{**enas, **first}), place(tmp_path / "used"))
+    (file,) = (tmp_path / "used").rglob("supernet.pt")
+    written = file.stat().st_mtime_ns
+    (tmp_path / "used" / "study.db").unlink()
+    again = run_study(supernet(**enas), place(tmp_path / "used"))
+    assert file.stat().st_mtime_ns > written
+    assert weights_of(again) == weights_of(fresh)
+    assert outcome(again.trials) == outcome(fresh.trials)
+
+
 def test_the_report_says_that_values_are_estimates(tmp_path: Path) -> None:
     result = run_study(supernet(trials=2), place(tmp_path))
     summary = summarise_study(result.stored, result.trials)

@@ -41,6 +41,8 @@ class EstimatorSetup:
         device: Where networks are trained.
         seed: The study's seed.
         folder: Where checkpoints are kept; None for none.
+        origin: What else the files in that folder follow from: the study's sampler, and which
+            study of this name it is.
         policy: Whether the study's sampler learns a distribution to draw candidates from.
         seeds_apart: Whether one candidate is trained with several seeds, so that its checkpoints
             are named by both.
@@ -55,6 +57,7 @@ class EstimatorSetup:
     device: torch.device | None = None
     seed: int = 0
     folder: ArtifactPath | None = None
+    origin: str = ""
     policy: bool = False
     seeds_apart: bool = False
     interrupted: Callable[[], bool] = lambda: False

@@ -45,17 +45,19 @@ from study.search_space.space import SearchSpace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupernetSettings:
-    """What the shared weights depend on beside the space, the images and the paths.
+    """What the shared weights depend on beside the space and the images.
 
     Args:
         seed: First weights, order of images, augmentation and dropout follow from it.
         epochs: Passes over the training images; the learning-rate schedule spans them.
         precision: A name of ``DTYPES``.
+        origin: What the paths follow from, and the study: told apart by, and used for nothing.
     """
 
     seed: int
     epochs: int
     precision: str = "float32"
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,7 +239,7 @@ def _add(optimizer: optim.Optimizer, parameters: list[nn.Parameter]) -> None:
 def _fingerprint(
     space: SearchSpace, image: ImageFormat, data: TrainingData, settings: SupernetSettings
 ) -> str:
-    """Return a digest of everything that the shared weights depend on, but the paths."""
+    """Return a digest of everything that the shared weights depend on."""
     digest = hashlib.sha256()
     described = (space.parameters, sorted(space.fixed.items()), sorted(space.constraints.items()))
     digest.update(repr((described, image, settings)).encode())

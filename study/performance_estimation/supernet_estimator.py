@@ -73,7 +73,12 @@ class SupernetEstimator:
             space=setup.space,
             image=setup.image,
             data=training_data(setup),
-            settings=SupernetSettings(seed=setup.seed, epochs=epochs, precision=setup.precision),
+            settings=SupernetSettings(
+                seed=setup.seed,
+                epochs=epochs,
+                precision=setup.precision,
+                origin=f"{paths} {trials_per_epoch} {setup.origin}",
+            ),
             checkpoint=None if folder is None else Checkpoint(path=folder / "supernet.pt"),
         )
         return cls(

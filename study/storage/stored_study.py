@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 SETTINGS, DATA, ENVIRONMENT = "settings", "data", "environment"
+TOKEN = "token"
+"""Attribute that no other study has the same value of, not even one of the same name and place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +130,7 @@ def create_or_load(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # metric names are marked experimental
             study.set_metric_names(list(settings.objectives))
+        begun = {TOKEN: secrets.token_hex(8), **begun}
         for name, value in {DATA: dict(data), ENVIRONMENT: environment, **begun}.items():
             study.set_user_attr(name, value)
         study.set_user_attr(SETTINGS, settings.model_dump_json())

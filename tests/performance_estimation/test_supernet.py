@@ -406,14 +406,18 @@ def test_an_interrupted_epoch_is_done_again(tmp_path: Path) -> None:
     assert_equal(values_of(again), values_of(whole))
 
 
-@pytest.mark.parametrize("change", ["space", "settings", "data"])
+@pytest.mark.parametrize("change", ["space", "seed", "origin", "data"])
 def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path, change: str) -> None:
     supernet(folder=tmp_path).train_epoch(paths_of())
     other = Supernet(
         space=SEED_LIKE.with_fixed(channels=5) if change == "space" else SEED_LIKE,
         image=IMAGE,
         data=small_data(image=IMAGE, train=40) if change == "data" else DATA,
-        settings=SupernetSettings(seed=2 if change == "settings" else 1, epochs=2),
+        settings=SupernetSettings(
+            seed=2 if change == "seed" else 1,
+            epochs=2,
+            origin="another study" if change == "origin" else "",
+        ),
         checkpoint=Checkpoint(path=tmp_path / "supernet.pt"),
     )
     assert other.epochs_trained == 0
