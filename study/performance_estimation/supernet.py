@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -22,7 +23,8 @@ from study.network.blocks import reseed_dropout
 from study.network.pixels import normalise
 from study.performance_estimation.augmentation import EpochPlan, gather, plan_epoch
 from study.performance_estimation.checkpoint import Checkpoint, State
-from study.performance_estimation.failures import Interrupted
+from study.performance_estimation.failures import Interrupted, OutOfMemory, is_out_of_memory
+from study.performance_estimation.gradients import halved
 from study.performance_estimation.loss import training_loss
 from study.performance_estimation.one_thread import one_thread
 from study.performance_estimation.optimizers import build_optimizer, set_learning_rate
@@ -38,7 +40,7 @@ from study.performance_estimation.shared_weights import (
 )
 from study.performance_estimation.supernet_paths import PathSource, check_space
 from study.performance_estimation.training import TrainingData
-from study.search_space.candidate import ImageFormat, Values
+from study.search_space.candidate import ImageFormat, Recipe, Values
 from study.search_space.resolve import Stack, resolve
 from study.search_space.space import SearchSpace
 
@@ -105,6 +107,7 @@ class Supernet:
         self.shared = SharedWeights(widest(space, image), seed=settings.seed, device=data.device)
         self.epochs_trained = 0
         self.cost = SupernetCost()
+        self.micro_batch = self.recipe.batch_size
         self._optimizer: optim.Optimizer | None = None
         self._loss = training_loss(self.recipe, data.train_labels, classes=image.classes)
         self._checkpoint = checkpoint
@@ -122,7 +125,7 @@ class Supernet:
 
         Raises:
             Interrupted: ``interrupted`` said so; the epoch is lost.
-            StudyError: The loss is not finite.
+            StudyError: The loss is not finite, or memory ran out.
         """
         start = time.perf_counter()
         epoch = self.epochs_trained + 1
@@ -135,7 +138,8 @@ class Supernet:
                 if interrupted():
                     raise Interrupted
                 stacks = [self._stack(values) for values in paths(epoch, step)]
-                self._step(stacks, plan, epoch=epoch, step=step)
+                with _out_of_memory_told(self.space, self.recipe):
+                    self._step(stacks, plan, epoch=epoch, step=step)
                 trained += len(stacks)
         self.epochs_trained = epoch
         self.cost = SupernetCost(
@@ -166,17 +170,40 @@ class Supernet:
         batch = gather(self.data.train_images, plan, start, stop)
         images = normalise(batch, DTYPES[self.settings.precision])
         labels = self.data.train_labels[plan.order[start:stop]]
-        self.shared.zero_grad(set_to_none=True)
-        loss = torch.zeros((), device=images.device)
-        for index, stack in enumerate(stacks):
-            seed = derived_seed(self.settings.seed, "dropout", epoch, step, index)
-            loss += self._add_gradients(stack, images, labels, seed=seed, share=1 / len(stacks))
+        seeds = [
+            derived_seed(self.settings.seed, "dropout", epoch, step, index)
+            for index in range(len(stacks))
+        ]
+        loss = self._gradients(stacks, images, labels, seeds=seeds)
         if not loss.isfinite():
             raise StudyError(
                 f"supernet: the loss is not finite in epoch {epoch}, step {step}; lower the "
                 f"learning_rate that {self.space.name} fixes ({self.recipe.learning_rate:g})"
             )
         optimizer.step()
+
+    def _gradients(
+        self, stacks: list[Stack], images: Tensor, labels: Tensor, *, seeds: list[int]
+    ) -> Tensor:
+        """Leave the mean of the paths' gradients in the shared weights; return the mean loss.
+
+        Where memory runs out the batch is taken in halves, this one and all that follow.
+
+        Raises:
+            OutOfMemory: Not even ``SMALLEST_MICRO_BATCH`` images fit.
+        """
+        while True:
+            try:
+                self.shared.zero_grad(set_to_none=True)
+                losses = [
+                    self._add_gradients(stack, images, labels, seed=seed, share=1 / len(stacks))
+                    for stack, seed in zip(stacks, seeds, strict=True)
+                ]
+                return torch.stack(losses).sum()
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            self.micro_batch = halved(min(self.micro_batch, len(images)))
 
     def _add_gradients(
         self, stack: Stack, images: Tensor, labels: Tensor, *, seed: int, share: float
@@ -185,10 +212,17 @@ class Supernet:
         network = layers(stack).train()
         reseed_dropout(network, seed, images.device)
         statistics = fresh_statistics(stack, images.device)
-        scores = path_scores(stack, self.shared.weights(stack), statistics, images)
-        loss = self._loss(scores.float(), labels) * share
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss.detach()
+        total = torch.zeros((), device=images.device)
+        for part, targets in zip(
+            torch.split(images, self.micro_batch),
+            torch.split(labels, self.micro_batch),
+            strict=True,
+        ):
+            scores = path_scores(stack, self.shared.weights(stack), statistics, part)
+            loss = self._loss(scores.float(), targets) * (share * (len(part) / len(images)))
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return total
 
     def _optimizer_for(self, stacks: list[Stack]) -> optim.Optimizer:
         """Return the optimiser, having made what these paths need for the first time."""
@@ -225,6 +259,24 @@ class Supernet:
         self._optimizer.load_state_dict(state["optimizer"])
         self.epochs_trained = state["epochs"]
         self.cost = SupernetCost(**state["cost"])
+
+
+@contextmanager
+def _out_of_memory_told(space: SearchSpace, recipe: Recipe) -> Iterator[None]:
+    """Say what to change where memory runs out.
+
+    Raises:
+        StudyError: It did.
+    """
+    try:
+        yield
+    except (OutOfMemory, RuntimeError, MemoryError) as error:
+        if not (isinstance(error, OutOfMemory) or is_out_of_memory(error)):
+            raise
+        raise StudyError(
+            f"supernet: out of memory; lower the batch_size that {space.name} fixes "
+            f"({recipe.batch_size}), make its widest networks smaller, or take paths=uniform"
+        ) from error
 
 
 def _add(optimizer: optim.Optimizer, parameters: list[nn.Parameter]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from study.errors import SettingsError, StudyError
 from study.network.build import build
 from study.network.pixels import normalise
+from study.performance_estimation import supernet as training_of_supernets
 from study.performance_estimation.checkpoint import Checkpoint
 from study.performance_estimation.estimator import EstimateFailed
 from study.performance_estimation.failures import Interrupted
@@ -428,6 +430,51 @@ def test_a_diverging_training_is_reported_with_the_remedy() -> None:
     scorer = estimator(wild, epochs=40)
     with pytest.raises(StudyError, match=r"not finite in epoch \d+, step \d; lower the learning"):
         scorer.prepare()
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
+    """Imitate an allocator that holds so many images; no test can fill the real one safely."""
+
+    def limited(most: int) -> list[int]:
+        seen: list[int] = []
+
+        def scores(*arguments: Any) -> Tensor:
+            seen.append(len(arguments[-1]))
+            result = path_scores(*arguments)
+            if len(arguments[-1]) > most:
+                result.sum().backward()  # type: ignore[no-untyped-call]  # what a retry has to drop
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+            return result
+
+        monkeypatch.setattr(training_of_supernets, "path_scores", scores)
+        return seen
+
+    return limited
+
+
+def test_shared_weights_short_of_memory_come_to_the_same_within_rounding(
+    memory: Callable[[int], list[int]],
+) -> None:
+    space = SEED_LIKE.with_fixed(dropout=0.0, optimizer="sgd")  # its rounding is not blown up
+    whole, short = supernet(space), supernet(space)
+    whole.train_epoch(paths_of(space))
+    seen = memory(6)
+    short.train_epoch(paths_of(space))
+    assert seen[:3] == [16, 8, 4]
+    assert seen.count(16) == 1
+    assert short.micro_batch == 4
+    for key, tensor in whole.shared.tensors.items():
+        assert torch.allclose(short.shared.tensors[key], tensor, atol=1e-6)
+
+
+def test_shared_weights_that_never_fit_are_reported_with_the_remedy(
+    memory: Callable[[int], list[int]],
+) -> None:
+    memory(0)
+    remedy = r"^supernet: out of memory; .* that seed-like fixes \(16\), .* or take paths=uniform$"
+    with pytest.raises(StudyError, match=remedy):
+        supernet().train_epoch(paths_of())
 
 
 # scores
