@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,17 @@ def test_one_more_estimator_costs_that_estimator_alone(judged: Judged, folder: P
     assert str(row(again, FAILING).problem).endswith("of 30 candidates; 30 are needed")
 
 
+def test_one_more_seed_costs_its_full_trainings_alone(tmp_path: Path) -> None:
+    measure_trust(plan(), place(tmp_path))
+    before = trials(tmp_path)
+    again = measure_trust(plan(seeds=3), place(tmp_path))
+    after = trials(tmp_path)
+    assert again is not None
+    assert again.report.seeds == 3
+    assert set(after) - set(before) == {"t.full-3"}
+    assert all(after[name] == before[name] for name in before)
+
+
 def test_a_stop_ends_it_without_a_report(tmp_path: Path) -> None:
     stop = Stop()
     stop.request()
@@ -166,8 +178,8 @@ def test_lower_fidelities_are_settings_of_their_study() -> None:
     assert (proxy.estimator, proxy.objectives) == ("synflow", ("synflow",))
     assert short.space(OCTMNIST).candidate(points[0]).recipe.epochs == 1
     assert space.candidate(points[0]).recipe.epochs == 3
-    seeds = {one.seed for one in asked.full(points)}
-    assert seeds == {0, 1}
+    assert [one.seed for one in asked.full(points)] == [0, 1]
+    assert [one.seed for one in replace(asked, seeds=4).full(points)] == [0, 1, 3, 4]
     assert {one.seed for one in (short, small, proxy)} == {2}
 
 

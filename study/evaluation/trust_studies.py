@@ -7,6 +7,7 @@ the place in the list.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -74,23 +75,28 @@ class TrustPlan:
 
     def full(self, points: Sequence[Values]) -> tuple[StudySettings, ...]:
         """Return the settings of the full trainings, one study for a seed."""
-        name, seed = self.base.study, self.base.seed
+        seeds = (seed for seed in itertools.count(self.base.seed) if seed != self._cheap_seed)
         return tuple(
-            _on(points, self.base, study=f"{name}.full-{i + 1}", seed=seed + i)
-            for i in range(self.seeds)
+            _on(points, self.base, study=f"{self.base.study}.full-{number}", seed=seed)
+            for number, seed in zip(range(1, self.seeds + 1), seeds, strict=False)
         )
+
+    @property
+    def _cheap_seed(self) -> int:
+        return self.base.seed + FEWEST_SEEDS
 
     def cheap(self, points: Sequence[Values]) -> tuple[StudySettings, ...]:
         """Return the settings of the estimators' studies.
 
-        Their seed is no full training's, so that none is ranked by weights it shares.
+        Their seed is no full training's, so that none is ranked by weights it shares, and the
+        same however many there are, so that another one may be added later.
 
         Raises:
             SettingsError: An unknown estimator or option, or one that does not fit.
         """
-        seed = self.base.seed + self.seeds
+        name, seed = self.base.study, self._cheap_seed
         return tuple(
-            _on(points, self.base, study=f"{self.base.study}.{text}", seed=seed, **_asked(text))
+            _on(points, self.base, study=f"{name}.{text}", seed=seed, **_asked(text))
             for text in self.estimators
         )
 
