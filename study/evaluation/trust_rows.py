@@ -76,9 +76,9 @@ class TrustRow:
         rho: Spearman's ρ, likewise.
         top_tau: τ within the quarter that one full training puts on top, with another one: by
             the same one, chance alone would make it fall below 0.
-        speed_up: Time of the full trainings over its own, fixed cost counted; infinite for
-            counts, None for the ceiling.
-        first_regret: What its first pick is worse than the best, by a full training.
+        speed_up: Time of the full trainings of the sample over its own, failures and fixed cost
+            counted; infinite for counts, None for the ceiling.
+        first_regret: What its first pick is worse than the best of the sample, by a full training.
         five_regret: The same for the best of its first five.
         advantage: Interval of τ minus the best count's τ, on the same resamples.
         problem: Why there are no figures.
@@ -99,7 +99,7 @@ class TrustRow:
 def row(
     scored: Scored, sample: Sequence[Trained], runs: Array, *, rival: Scored, seed: int
 ) -> TrustRow:
-    """Return the figures of one estimator on the candidates that it scored.
+    """Return the figures of one estimator: agreement on what it scored, regret on the sample.
 
     Args:
         scored: The estimator.
@@ -116,16 +116,17 @@ def row(
     mine = runs[:, known]
     price = scored.seconds + scored.fixed_seconds
     weights = resamples(len(known), count=RESAMPLES, seed=seed)
-    judged = judges(mine)
+    picked, judged = np.full(len(sample), -math.inf), judges(runs)  # what has no score comes last
+    picked[known] = x
     return TrustRow(
         name=scored.name,
         candidates=len(known),
         tau=_figure(lambda w: _mean(kendall(x, run, w) for run in mine), weights),
         rho=_figure(lambda w: _mean(spearman(x, run, w) for run in mine), weights),
         top_tau=_figure(lambda w: _top_tau(x, mine, w), weights),
-        speed_up=sum(sample[i].seconds for i in known) / price if price else math.inf,
-        first_regret=regret(x, judged, picks=1, seed=seed),
-        five_regret=regret(x, judged, picks=BEST_OF, seed=seed),
+        speed_up=sum(one.seconds for one in sample) / price if price else math.inf,
+        first_regret=regret(picked, judged, picks=1, seed=seed),
+        five_regret=regret(picked, judged, picks=BEST_OF, seed=seed),
         advantage=None if scored is rival else _advantage(x, other, mine, weights),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -204,6 +205,19 @@ def test_the_ceiling_in_the_top_quarter_needs_a_third_seed(report: TrustReport) 
 def test_an_estimator_that_failed_too_often_has_no_figures(report: TrustReport) -> None:
     assert row_of(report, "half").problem == "scored 20 of 60 candidates; 30 are needed"
     assert row_of(report, "flat").problem == "gives every candidate the same score"
+
+
+def test_failing_on_the_best_candidates_is_regretted_and_buys_no_speed() -> None:
+    sample, truth = sample_of(40)
+    right = scores_of("right", truth)
+    worst = np.argsort(truth)[:35]
+    failing = replace(right, name="failing", scores={f"c{i}": float(truth[i]) for i in worst})
+    report = judge(sample, [right, failing], seed=0)
+    runs = np.array([one.runs for one in sample]).T
+    expected = np.mean([run.max() - run[worst[-1]] for run in runs])
+    assert row_of(report, "failing").first_regret == pytest.approx(expected)
+    assert expected > (row_of(report, "right").first_regret or 0.0)
+    assert row_of(report, "failing").speed_up == pytest.approx(400 / 50)
 
 
 def test_the_same_seed_gives_the_same_report() -> None:
