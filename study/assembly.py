@@ -139,6 +139,7 @@ def _trial_setup(
         measures=settings.measures,
         pruner=make_pruner(settings.pruner, epochs=points.epochs),
         epochs=points.epochs,
+        ends=points.ends,
         curves=(
             curves_of_others(trials, sign=sign, retries=settings.retries)
             if settings.pruner.partition(",")[0] != "none"

@@ -59,6 +59,7 @@ class TrialSetup:
         measures: What is optimised, first the one that pruners look at.
         pruner: Stops trainings early.
         epochs: Epochs of the longest training of the space; 0 where none is trained.
+        ends: Values → last epoch of the candidate's own training; None for that of the longest.
         curves: Returns the curves of all other candidates.
         worker: Identity of the process, stored with the trial.
         facts: Versions and hardware, stored with the trial.
@@ -80,6 +81,7 @@ class TrialSetup:
     curves: Callable[[int], Sequence[Curve]]
     worker: Mapping[str, Any]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    ends: Callable[[Values], int | None] = lambda _: None
     alive: Callable[[], None] = lambda: None
     refusal: Callable[[Values], str | None] = lambda _: None
 
@@ -253,7 +255,12 @@ class _Reporter:
         if step.number <= self._drawn.draw.passed:
             return  # judged when it was trained; the cut of an early epoch may have moved since
         decision = self._setup.pruner.decide(
-            Curve(place=place, scores=self._scores, minimised=not measure.maximise),
+            Curve(
+                place=place,
+                scores=self._scores,
+                minimised=not measure.maximise,
+                ends=self._setup.ends(self._drawn.values),
+            ),
             self._setup.curves(place),
             study_name=self._setup.study_name,
             epochs=self._setup.epochs,

@@ -32,6 +32,7 @@ class Points:
         distinct: Returns the first point of every candidate by its name; None where they cannot
             be counted.
         epochs: Steps of the longest training; 0 where candidates are not trained.
+        ends: Returns the last step of a point's own training; None for that of the longest.
         refusal: Returns why a point is not scored, or None.
     """
 
@@ -40,6 +41,7 @@ class Points:
     describe: Callable[[Values], Mapping[str, Any]]
     distinct: Callable[[], Mapping[str, Values] | None]
     epochs: int
+    ends: Callable[[Values], int | None] = lambda _: None
     refusal: Callable[[Values], str | None] = lambda _: None
 
 
@@ -61,7 +63,8 @@ def points_of(settings: StudySettings, image: ImageFormat) -> Points:
         identify=_identify(space, image),
         describe=lambda values: describe(space, values, image),
         distinct=lru_cache(maxsize=1)(lambda: distinct_candidates(space, image)),
-        epochs=_epochs(settings, space) if table is None else table.epochs,
+        epochs=_epochs(settings, longest_training(space)) if table is None else table.epochs,
+        ends=lambda values: _ends(settings, space, values) if table is None else None,
         refusal=lambda values: outside(space, values, image),
     )
 
@@ -75,8 +78,12 @@ def outside(space: SearchSpace, values: Values, image: ImageFormat) -> str | Non
     return f"the network lies outside the constraints: {'; '.join(told)}"
 
 
-def _epochs(settings: StudySettings, space: SearchSpace) -> int:
-    return candidate_epochs(settings.estimator, longest=longest_training(space))
+def _epochs(settings: StudySettings, longest: int) -> int:
+    return candidate_epochs(settings.estimator, longest=longest)
+
+
+def _ends(settings: StudySettings, space: SearchSpace, values: Values) -> int:
+    return _epochs(settings, space.candidate(values).recipe.epochs)
 
 
 def _rows(table: Table, space: SearchSpace) -> Points:

@@ -18,12 +18,14 @@ class Curve:
             where it is minimised.
         outcome: How the training ended, if it did.
         minimised: Whether scores are negated; reasons and facts show the metric as it is.
+        ends: Last step of the training when nothing stops it; None for that of the longest.
     """
 
     place: int
     scores: Mapping[int, float]
     outcome: Literal["complete", "pruned", "running"] = "running"
     minimised: bool = False
+    ends: int | None = None
 
     @property
     def step(self) -> int:
@@ -34,6 +36,14 @@ class Curve:
     def last(self) -> float:
         """Score at the last step."""
         return self.scores[self.step]
+
+    def last_step(self, longest: int) -> int:
+        """Return the last step when nothing stops it, where the longest training's is known."""
+        return longest if self.ends is None else self.ends
+
+    def is_over(self, longest: int) -> bool:
+        """Tell whether there is no step left that stopping would save."""
+        return self.step >= self.last_step(longest)
 
     def at(self, step: int) -> float | None:
         """Return the score at the first reported step from ``step`` on, or None."""
@@ -73,8 +83,8 @@ class Pruner(Protocol):
             others: All other candidates, one curve for a place, in any order. Trials that
                 failed or were lost are not among them.
             study_name: Name of the study; Hyperband's brackets depend on it.
-            epochs: Steps that ``own`` takes when nothing stops it. At the last one there is
-                nothing left to save and the decision is to keep.
+            epochs: Steps of the longest training, from which rungs and brackets follow. At the
+                last step of ``own`` there is nothing left to save and the decision is to keep.
         """
 
 

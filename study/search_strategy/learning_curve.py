@@ -137,19 +137,20 @@ class LearningCurve:
     ) -> Decision:
         """See ``Pruner``."""
         here = f"at epoch {own.step}"
-        if own.step >= epochs:
+        if own.is_over(epochs):
             return keep(f"kept {here}: the last one")
         complete = [curve for curve in others if curve.outcome == "complete" and curve.scores]
         best = max((curve.last for curve in complete), default=None)
         if best is None or own.last >= best:
             return keep(f"kept {here}: no complete candidate is better")
         if all(own.last >= curve.scores.get(own.step, -math.inf) for curve in others):
-            last = short(own.as_measured(own.last))
-            return keep(f"kept {here}: {last} is the best at this epoch")
-        forecast = self.forecaster.forecast(own, complete, epochs=epochs, target=best)
+            score = short(own.as_measured(own.last))
+            return keep(f"kept {here}: {score} is the best at this epoch")
+        last = own.last_step(epochs)
+        forecast = self.forecaster.forecast(own, complete, epochs=last, target=best)
         if forecast is None:
             return keep(f"kept {here}: too early for a forecast")
-        return _judge(forecast, own, best=best, epochs=epochs, limit=self.probability)
+        return _judge(forecast, own, best=best, epochs=last, limit=self.probability)
 
 
 def _judge(forecast: Forecast, own: Curve, *, best: float, epochs: int, limit: float) -> Decision:

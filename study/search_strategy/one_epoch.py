@@ -35,7 +35,7 @@ class OneEpoch:
         epochs: int,
     ) -> Decision:
         """See ``Pruner``."""
-        if own.step != self.epoch or own.step >= epochs:
+        if own.step != self.epoch or own.is_over(epochs):
             return keep(f"kept at epoch {own.step}: compared at epoch {self.epoch} only")
         reached = [score for curve in others if (score := curve.at(self.epoch)) is not None]
         competing = sorted([*reached, own.last], reverse=True)

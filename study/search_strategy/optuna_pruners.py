@@ -50,7 +50,7 @@ class Median:
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
         """See ``Pruner``. The best score so far is compared, as in Optuna."""
-        if own.step >= epochs:
+        if own.is_over(epochs):
             return _finished(own)
         pruner = MedianPruner(n_startup_trials=self.startup, n_warmup_steps=self.first_epoch)
         stop = _ask(pruner, own, others, study_name)
@@ -75,7 +75,7 @@ class Patient:
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
         """See ``Pruner``."""
-        if own.step >= epochs:
+        if own.is_over(epochs):
             return _finished(own)
         if not self._stalled(own):
             return keep(f"kept at epoch {own.step}: patience {self.patience} is not used up")
@@ -110,7 +110,7 @@ class Asha:
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
         """See ``Pruner``."""
-        if own.step >= epochs:
+        if own.is_over(epochs):
             return _finished(own)
         pruner = SuccessiveHalvingPruner(
             min_resource=self.min_resource,

@@ -231,12 +231,35 @@ def test_one_epoch_keeps_the_best_share() -> None:
     assert not decide(pruner, Curve(place=9, scores={1: 0.2, 2: 0.0}), others).stop
 
 
-def test_one_epoch_keeps_what_ends_with_the_compared_epoch() -> None:
-    pruner = make_pruner("one_epoch,epoch=5", epochs=EPOCHS)
-    others = [Curve(place=p, scores={5: 0.9}) for p in range(9)]
-    short_training = Curve(place=9, scores={5: 0.1})
-    assert pruner.decide(short_training, others, study_name="octmnist", epochs=9).stop
-    assert not pruner.decide(short_training, others, study_name="octmnist", epochs=5).stop
+@pytest.mark.parametrize(
+    "text",
+    ["median", "patient,patience=0", "asha", "hyperband", "one_epoch,epoch=3", "learning_curve"],
+)
+def test_nothing_is_stopped_at_its_own_last_epoch(text: str) -> None:
+    pruner = make_pruner(text, epochs=EPOCHS)
+    step = 5 if text == "learning_curve" else 3
+    steps = range(1, EPOCHS + 1)
+    others = [
+        Curve(place=p, scores={s: 0.9 + s / 1000 for s in steps}, outcome="complete")
+        for p in range(20)
+    ]
+    worse = {s: 0.1 - s / 1000 for s in range(1, step + 1)}
+    places = range(20, 60)  # in more than one bracket
+    went_on = [Curve(place=place, scores=worse, ends=EPOCHS) for place in places]
+    ended = [Curve(place=place, scores=worse, ends=step) for place in places]
+    assert any(decide(pruner, own, others).stop for own in went_on)
+    assert not any(decide(pruner, own, others).stop for own in ended)
+
+
+def test_a_forecast_looks_ahead_to_the_candidate_s_own_last_epoch() -> None:
+    pruner = make_pruner("learning_curve", epochs=EPOCHS)
+    best = Curve(place=0, scores={s: 0.9 for s in range(1, EPOCHS + 1)}, outcome="complete")
+    scores = {s: 0.5 + 0.01 * s for s in range(1, 5)}
+    for ends in (6, EPOCHS):
+        assert (
+            f"at epoch {ends}"
+            in decide(pruner, Curve(place=1, scores=scores, ends=ends), [best]).reason
+        )
 
 
 def test_the_place_and_the_name_alone_choose_the_bracket() -> None:
