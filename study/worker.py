@@ -289,6 +289,7 @@ def curves_of_others(trials: Trials, *, sign: float, retries: int) -> Any:
 
     def others(place: int) -> list[Curve]:
         state = standing(trials.read(), retries=retries)
-        return [curve(record) for record in competing(state) if record.place != place]
+        own = state.latest[place].candidate_id
+        return [curve(record) for record in competing(state) if record.candidate_id != own]
 
     return others

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from study.candidate_source.promotion import stopped
+from study.candidate_source.promotion import competing, stopped
 from study.overview import load_trials
 from study.runner import StudyResult, run_study
-from study.storage.records import TrialRecord
+from study.storage.lifecycle import standing
+from study.storage.records import Draw, TrialRecord
 from study.surroundings import Place
+from study.worker import Trials, curves_of_others
 from tests.studies import answer, command, outcome, settings
 
 SPACE = """
@@ -112,6 +114,45 @@ def test_a_candidate_in_training_or_with_an_outcome_is_not_continued(
     }
     assert waiting
     assert not done & {record.candidate_id for record in waiting}
+
+
+def trial(number: int, name: str, curve: tuple[float, ...], **more: Any) -> TrialRecord:
+    return TrialRecord(
+        number=number,
+        candidate_id=name,
+        draw=Draw(place=number),
+        intermediate=dict(enumerate(curve, start=1)),
+        **{"state": "pruned", **more},
+    )
+
+
+DRAWN_AGAIN = (
+    trial(0, "a", (0.1, 0.2)),
+    trial(1, "b", (0.3, 0.4, 0.5), state="complete"),
+    trial(2, "a", (0.1, 0.2, 0.3)),
+    trial(3, "b", (0.3, 0.4, 0.5), state="complete", reused_from=1),
+    trial(4, "c", (0.6,), state="running"),
+    trial(5, "a", (0.1,), state="running"),
+    trial(6, "d", (), state="running"),
+    trial(7, "e", (0.9,), state="failed"),
+)
+
+
+def test_a_candidate_competes_once_with_its_longest_curve() -> None:
+    state = standing(DRAWN_AGAIN, retries=3)
+    assert sorted(record.number for record in competing(state)) == [1, 2, 4]
+
+
+def test_a_candidate_drawn_again_does_not_compete_with_itself() -> None:
+    class Given(Trials):
+        def __init__(self) -> None: ...
+
+        def read(self) -> list[TrialRecord]:
+            return list(DRAWN_AGAIN)
+
+    others = curves_of_others(Given(), sign=1.0, retries=3)
+    assert sorted(curve.place for curve in others(5)) == [1, 4]
+    assert sorted(curve.place for curve in others(4)) == [1, 2]
 
 
 @pytest.mark.slow

@@ -76,14 +76,14 @@ def stopped(state: Standing) -> list[TrialRecord]:
 
 
 def competing(state: Standing) -> Iterable[TrialRecord]:
-    """Return the trials whose curves pruners compare: one a place, twins left out."""
-    return (
-        record
-        for record in state.latest.values()
-        if record.intermediate
-        and record.reused_from is None
-        and record.state in ("complete", "pruned", "running")
-    )
+    """Return the trials whose curves pruners compare: for each candidate the longest one."""
+    longest: dict[str, TrialRecord] = {}
+    for record in state.latest.values():
+        if record.reused_from is None and record.state in ("complete", "pruned", "running"):
+            known = longest.setdefault(record.candidate_id, record)
+            if len(record.intermediate) > len(known.intermediate):
+                longest[record.candidate_id] = record
+    return (record for record in longest.values() if record.intermediate)
 
 
 def curve_of(record: TrialRecord, *, sign: float) -> Curve:
