@@ -46,6 +46,33 @@ def test_a_screened_study_in_parts_is_the_study_in_one_piece_and_scores_once(
     assert scores_of(parts) == scores_of(whole)
 
 
+RECIPES = """
+name: recipes
+parameters:
+  conv_layers: {type: int, low: 1, high: 2}
+  learning_rate: {type: categorical, choices: [0.001, 0.003, 0.01, 0.03]}
+"""
+
+
+def test_candidates_that_differ_in_the_recipe_alone_tie_in_a_screen(tmp_path: Path) -> None:
+    asked = settings(space_text=RECIPES, screen="naswot:8:8", trials=8)
+    stored = scores_of(run_study(asked, place(tmp_path)))
+    assert [stored.count(score) for score in stored] == [4] * 8
+
+
+def test_candidates_that_differ_in_the_recipe_alone_tie_by_an_untrained_score(
+    tmp_path: Path,
+) -> None:
+    score = {"estimator": "naswot", "objectives": ("naswot",), "sampler": "grid", "trials": 8}
+    found: dict[object, set[object]] = {}
+    for seed in (0, 1):
+        asked = settings(space_text=RECIPES, study=f"s{seed}", seed=seed, **score)
+        for trial in run_study(asked, place(tmp_path)).trials:
+            found.setdefault((seed, trial.params["conv_layers"]), set()).add(trial.value)
+    assert [len(values) for values in found.values()] == [1] * 4
+    assert found[0, 1] != found[1, 1]
+
+
 def test_the_cost_of_the_screen_is_in_the_ledger(tmp_path: Path) -> None:
     result = run_study(settings(screen="synflow:20", trials=2), place(tmp_path))
     (cost,) = read_costs(result.stored.study.user_attrs)

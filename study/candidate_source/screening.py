@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from study.candidate_source.draw import CandidateSource, Source, training_seed
+from study.candidate_source.draw import CandidateSource, Source
 from study.config import StudySettings
 from study.errors import SettingsError, StudyError
 from study.performance_estimation.screen import (
@@ -97,10 +97,10 @@ class Screening:
         scores = stored_scores(self.study.user_attrs)
         if len(scores) >= len(draws):
             return scores
-        scorer, left = self.scorer(), list(draws.items())[len(scores) :]
+        scorer, left = self.scorer(), list(draws.values())[len(scores) :]
         for start in range(0, len(left), PART):
             begun = time.perf_counter()
-            part = [self._score(scorer, name, v) for name, v in left[start : start + PART]]
+            part = [self._score(scorer, values) for values in left[start : start + PART]]
             seconds = time.perf_counter() - begun
             self.study.set_user_attr(
                 f"{PREFIX}{len(scores):06d}",
@@ -114,9 +114,9 @@ class Screening:
             scores += part
         return scores
 
-    def _score(self, scorer: Scorer, name: str, values: Values) -> float | None:
+    def _score(self, scorer: Scorer, values: Values) -> float | None:
         self.alive()
-        return scorer(self.candidate(values), training_seed(self.source.seed, name))
+        return scorer(self.candidate(values))
 
     def _ranked(
         self, draws: Mapping[str, Values], scores: list[float | None]

@@ -30,8 +30,8 @@ KEPT_SHARE = 10
 
 MOST_DRAWS = 100_000
 
-Scorer = Callable[[Candidate, int], float | None]
-"""A candidate and a seed → its score, larger taken for better; None where it has none."""
+Scorer = Callable[[Candidate], float | None]
+"""A candidate → its score, larger taken for better; None where it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def check_screen(spec: ScreenSpec, space: SearchSpace) -> None:
 def make_scorer(spec: ScreenSpec, setup: EstimatorSetup) -> Scorer:
     """Return what scores the candidates of a study, its images loaded."""
     if not spec.needs_data:
-        return lambda candidate, _: _count(spec.proxy, candidate, setup)
+        return lambda candidate: _count(spec.proxy, candidate, setup)
     estimator = ZeroCostEstimator.for_study(
         setup,
         proxy=spec.proxy,
@@ -106,9 +106,9 @@ def make_scorer(spec: ScreenSpec, setup: EstimatorSetup) -> Scorer:
         initialisations=int(spec.options["initialisations"]),
     )
 
-    def scored(candidate: Candidate, seed: int) -> float | None:
+    def scored(candidate: Candidate) -> float | None:
         try:
-            found = estimator.estimate(candidate, seed=seed, report=lambda _: None)
+            found = estimator.estimate(candidate, seed=setup.seed, report=lambda _: None)
         except EstimateFailed:
             return None
         return found.metrics[spec.proxy]

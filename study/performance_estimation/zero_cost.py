@@ -17,7 +17,7 @@ from study.options import Option, Options
 from study.performance_estimation.estimator import Estimate, EstimateFailed, Report, Step
 from study.performance_estimation.failures import is_out_of_memory
 from study.search_space.candidate import Candidate, ImageFormat
-from study.search_space.resolve import Stack, complexity, resolve
+from study.search_space.resolve import Stack, architecture_id, complexity, resolve
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,6 +68,8 @@ class ZeroCostEstimator:
         images: uint8 (n, c, h, w), all different.
         labels: int64 (n,).
         initialisations: Drawings of the weights that the score is averaged over.
+        seed: The study's. A network's weights follow from it and from the network: by a
+            candidate's own seed the luckiest of its recipes would lead.
     """
 
     proxy: str
@@ -75,6 +77,7 @@ class ZeroCostEstimator:
     images: Tensor
     labels: Tensor
     initialisations: int = INITIALISATIONS
+    seed: int = 0
 
     @classmethod
     def for_study(
@@ -92,22 +95,27 @@ class ZeroCostEstimator:
             images=data.train_images[chosen],
             labels=data.train_labels[chosen],
             initialisations=initialisations,
+            seed=setup.seed,
         )
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
-        """See ``Estimator``. One step is reported."""
+        """See ``Estimator``. One step is reported; the weights' seed is of study and network."""
+        from study.performance_estimation.seeds import derived_seed
+
         start = time.perf_counter()
+        name = architecture_id(candidate.architecture, self.image)
+        weights = derived_seed(self.seed, "network", name)
         value = score(
             resolve(candidate.architecture, self.image),
             self.images,
             self.labels,
             proxy=self.proxy,
-            seed=seed,
+            seed=weights,
             initialisations=self.initialisations,
         )
         seconds = time.perf_counter() - start
         report(Step(number=1, metrics={self.proxy: value}, seconds=seconds))
-        return Estimate(metrics={self.proxy: value}, seconds=seconds, facts={"seed": seed})
+        return Estimate(metrics={self.proxy: value}, seconds=seconds, facts={"seed": weights})
 
 
 def score(
