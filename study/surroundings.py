@@ -19,7 +19,9 @@ from study.search_space.candidate import ImageFormat
 if TYPE_CHECKING:
     import torch
 
+    from study.data.audit import Audit
     from study.data.dataset import SearchData
+    from study.plan import FitOn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +46,22 @@ class Place:
 
 
 def load_data(
-    settings: StudySettings, place: Place, *, interrupted: Callable[[], bool] = lambda: False
+    settings: StudySettings,
+    place: Place,
+    *,
+    fit_on: FitOn | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
 ) -> tuple[SearchData | None, dict[str, Any]]:
     """Return the training and validation images, and what is stored of them.
 
     The images are None where the estimator looks at none. A download shows its progress on
     stderr.
+
+    Args:
+        settings: The study's.
+        place: Where the data are.
+        fit_on: What is trained on; as the study's plan says where it is left out.
+        interrupted: Asked during a download.
 
     Raises:
         KeyboardInterrupt: ``interrupted`` said so while a file was downloaded; what is here is
@@ -70,12 +82,9 @@ def load_data(
         seed=settings.seed,
         progress=_Download(settings.dataset, interrupted),
     )
-    if settings.drop_leaks:
-        data = _without_leaks(data, settings, place)
-    if settings.plan is not None and settings.plan.fit_on == "train+val":
-        from study.data.joined import joined
-
-        data = joined(data)
+    if fit_on is None:
+        fit_on = "train" if settings.plan is None else settings.plan.fit_on
+    data = _to_learn(data, settings, place, fit_on)
     return data, {
         "name": data.name,
         "split": data.split,
@@ -103,17 +112,30 @@ def _needs_data(settings: StudySettings) -> bool:
     return screened_on_images or estimator_spec(settings.estimator).needs_data
 
 
-def _without_leaks(data: SearchData, settings: StudySettings, place: Place) -> SearchData:
-    from study.data.audit import audit, drop_leaks
+def _to_learn(
+    data: SearchData, settings: StudySettings, place: Place, fit_on: FitOn
+) -> SearchData:
+    """Return the data with what is learned as the training part, without leaks where asked for."""
+    from study.data.audit import drop_leaks, leaking_val_indices
+    from study.data.joined import joined
 
-    found = audit(
+    if not settings.drop_leaks:
+        return data if fit_on == "train" else joined(data)
+    found = _audit(settings, place)
+    data = drop_leaks(data, found)
+    return data if fit_on == "train" else joined(data, left_out=leaking_val_indices(found))
+
+
+def _audit(settings: StudySettings, place: Place) -> Audit:
+    from study.data.audit import audit
+
+    return audit(
         settings.dataset,
         data_root=place.data_root,
         size=settings.size,
         split=settings.split,
         seed=settings.seed,
     )
-    return drop_leaks(data, found)
 
 
 def _resized(settings: StudySettings, image: ImageFormat) -> ImageFormat:

@@ -8,12 +8,12 @@ from pydantic import ValidationError
 
 from study.after_search.exporting import versions_of
 from study.config import StudySettings
-from study.data.joined import joined
 from study.errors import EvaluationError
 from study.evaluation.bundle import Bundle
 from study.evaluation.classifier import Classifier
 from study.evaluation.reproduce import Reproduction, reproduce, retrain
 from study.performance_estimation.training import TrainingData
+from study.plan import FitOn
 from study.surroundings import Place, choose_device, load_data, processor
 from study.version import NUMERIC_VERSION, code_version, library_versions
 
@@ -32,10 +32,10 @@ def reproduce_bundle(
         StudyError: The data are not here or not the same.
     """
     bundle = classifier.bundle
-    data, described = load_data(_settings(bundle, dataset), place)
+    settings = _settings(bundle, dataset)
+    fit_on: FitOn = "train" if bundle.training.fit_on == "train" else "train+val"
+    data, described = load_data(settings, place, fit_on=fit_on)
     assert data is not None
-    if bundle.training.fit_on != "train":
-        data = joined(data)
     device = choose_device(place.device)
     images = TrainingData(
         train_images=data.train_images.to(device),

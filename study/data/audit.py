@@ -91,6 +91,11 @@ def leaking_train_indices(audit: Audit) -> tuple[int, ...]:
     return tuple(sorted(leaks))
 
 
+def leaking_val_indices(audit: Audit) -> tuple[int, ...]:
+    """Return the validation images that have an exact or a near twin in the test part."""
+    return next((o.twins_in_first for o in audit.overlaps if o.first == VAL.name), ())
+
+
 def drop_leaks(data: SearchData, audit: Audit) -> SearchData:
     """Leave out the training images that have a twin in validation or test.
 
