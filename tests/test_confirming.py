@@ -176,6 +176,20 @@ def test_of_two_objectives_the_front_is_confirmed(tmp_path: Path) -> None:
         assert confirmed.fewer == len(numbers)
 
 
+def test_what_the_search_saw_is_an_accuracy_where_it_searched_for_small_networks(
+    tmp_path: Path,
+) -> None:
+    search(tmp_path, objectives=("parameters", "macs"))
+    result = confirm("s", force(tmp_path), top=1, seeds=1).result
+    assert result is not None
+    assert result.metric == "val_accuracy"
+    seen = trials(tmp_path, "s")[result.chosen.number].metrics["val_accuracy"]
+    assert result.chosen.search_value == seen
+    assert result.chosen.choosing_mean == pytest.approx(
+        (seen + result.chosen.fresh_values[0]) / 2
+    )
+
+
 @pytest.mark.slow
 def test_smaller_is_better_where_a_loss_is_searched(tmp_path: Path) -> None:
     search(tmp_path, objectives=("balanced_log_loss",))

@@ -146,11 +146,14 @@ def _plan(
 
 
 def _best(origin: StoredStudy, top: int) -> list[PlannedCandidate]:
-    """Return the best candidates: of several objectives those on the Pareto front."""
+    """Return the best candidates: of several objectives those on the Pareto front.
+
+    Whatever the search ranked by, their search value is what it saw of the confirmed measure.
+    """
     settings = origin.settings
     with storage_errors(origin.url):
         records: Sequence[TrialRecord] = read_trials(origin.study.get_trials(deepcopy=False))
-    _, _, index = _quality(settings)
+    _, confirmed, index = _quality(settings)
     if len(settings.measures) > 1:
         objectives = tuple(
             Objective(metric=measure.key, direction=direction)
@@ -158,7 +161,9 @@ def _best(origin: StoredStudy, top: int) -> list[PlannedCandidate]:
         )
         front = pareto_front(records, objectives)
         records = [replace(r, objectives=(r.objectives[index],)) for r in front]
-    return confirm_candidates(records, top=top, maximise=settings.measures[index].maximise)
+    best = confirm_candidates(records, top=top, maximise=settings.measures[index].maximise)
+    seen = {record.number: record.metrics.get(confirmed.key) for record in records}
+    return [replace(candidate, search_value=seen[candidate.number]) for candidate in best]
 
 
 def _judged(plan: Plan, trainings: StudyResult, force: Force) -> Confirmation:
