@@ -185,9 +185,7 @@ def test_what_the_search_saw_is_an_accuracy_where_it_searched_for_small_networks
     assert result.metric == "val_accuracy"
     seen = trials(tmp_path, "s")[result.chosen.number].metrics["val_accuracy"]
     assert result.chosen.search_value == seen
-    assert result.chosen.choosing_mean == pytest.approx(
-        (seen + result.chosen.fresh_values[0]) / 2
-    )
+    assert result.chosen.choosing_mean == pytest.approx((seen + result.chosen.fresh_values[0]) / 2)
 
 
 @pytest.mark.slow

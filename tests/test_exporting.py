@@ -158,6 +158,19 @@ def test_without_a_confirmation_the_best_of_the_search_is_exported_and_says_so(
     assert "neither confirmed with fresh seeds nor tested" in bundle.limits[0]
 
 
+def test_a_best_that_another_study_trained_is_exported_with_its_seed(
+    searched: Path, tmp_path: Path
+) -> None:
+    folder = copied(searched, tmp_path / "copy")
+    search(folder, study="again", reuse=("s",))
+    best = ranked(load_trials("again", place(folder).url)[1])[0]
+    bundle = export_study("again", place(folder), directory=tmp_path / "out", now=NOW, onnx=False)
+    ours = written(searched, tmp_path / "ours")
+    assert str(best.reused_from).startswith("s/")
+    assert bundle.training.seed == ours.training.seed
+    assert bundle.files["model.safetensors"] == ours.files["model.safetensors"]
+
+
 def test_a_lost_checkpoint_is_trained_again_to_the_same_weights(
     confirmed: Path, tmp_path: Path
 ) -> None:

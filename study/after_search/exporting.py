@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from study.after_search.chosen_network import Chosen, choose
-from study.after_search.retraining import Networks, seed_of
+from study.after_search.retraining import Networks
 from study.config import StudySettings
 from study.data.origin import origin_of
 from study.evaluation.bundle import Bundle, DataFacts, Figure, TrainingFacts
@@ -72,7 +72,7 @@ def _bundle(
         preprocessing=PREPROCESSING,
         data=_data_facts(origin, stored),
         training=TrainingFacts(
-            seed=seed_of(record),
+            seed=networks.seed(record),
             epochs=candidate.recipe.epochs,
             precision=networks.estimator.setup.precision,
             micro_batch=_micro_batch(training, candidate.recipe.batch_size),

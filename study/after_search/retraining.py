@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from study.assembly import stored_estimator
+from study.candidate_source.draw import training_seed
 from study.config import StudySettings, make_settings
 from study.errors import EvaluationError, ResumeError
 from study.performance_estimation.table_space import OwnSpace
@@ -216,7 +217,7 @@ class Networks:
 
     def at_hand(self, record: TrialRecord) -> bool:
         """Tell whether the network of a complete trial can be had without training it again."""
-        path = self.estimator.checkpoint_path(self.candidate(record), seed=seed_of(record))
+        path = self.estimator.checkpoint_path(self.candidate(record), seed=self.seed(record))
         return path is not None and path.exists()
 
     def training(self, record: TrialRecord) -> Training:
@@ -225,7 +226,13 @@ class Networks:
         A worker of another machine may have kept its checkpoints there. The same candidate, seed
         and data give the same network, on the same machine to the last bit.
         """
-        return self.estimator.train(self.candidate(record), seed=seed_of(record))
+        return self.estimator.train(self.candidate(record), seed=self.seed(record))
+
+    def seed(self, record: TrialRecord) -> int:
+        """Return the training seed of a complete trial, be its result another study's."""
+        if record.reused_from is None:
+            return seed_of(record)
+        return training_seed(self.stored.settings.seed, record.candidate_id)
 
     def candidate(self, record: TrialRecord) -> Candidate:
         """Return the candidate of a trial."""
@@ -234,6 +241,6 @@ class Networks:
 
 
 def seed_of(record: TrialRecord) -> int:
-    """Return the training seed of a complete trial."""
+    """Return the training seed of a complete trial that trained."""
     facts: Mapping[str, Any] = record.facts
     return int(facts["seed"])
