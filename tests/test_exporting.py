@@ -18,7 +18,7 @@ from study.evaluation.bundle import Bundle
 from study.evaluation.classifier import load
 from study.evaluation.looks import StudyLedger
 from study.evaluation.reproduce import reproduction_text
-from study.overview import load_trials
+from study.overview import TEST, load_trials
 from study.storage.records import ranked
 from study.storage.stored_study import open_study
 from tests.searched import copied, force, learnable, place, search
@@ -180,6 +180,31 @@ def test_a_lost_checkpoint_is_trained_again_to_the_same_weights(
         path.unlink()
     second = written(folder, tmp_path / "second")
     assert second.files["model.safetensors"] == first.files["model.safetensors"]
+
+
+def test_other_weights_than_the_tested_ones_have_no_test_figures_and_say_so(
+    exported: Exported, tmp_path: Path
+) -> None:
+    folder = copied(exported.folder, tmp_path / "copy")
+    study = open_study("s", place(folder).url).study
+    tested = study.user_attrs[TEST]
+    assert tested["weights"][0] == exported.bundle.files["model.safetensors"].sha256
+    study.set_user_attr(TEST, {**tested, "weights": ["0" * 64, *tested["weights"][1:]]})
+    bundle = written(folder, tmp_path / "out")
+    assert all(name.startswith("val_") for name in bundle.figures)
+    assert "training it again gave other weights" in bundle.limits[0]
+    assert "never tested" in (tmp_path / "out" / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_a_test_of_before_weights_were_kept_is_exported_as_it_was(
+    exported: Exported, tmp_path: Path
+) -> None:
+    folder = copied(exported.folder, tmp_path / "copy")
+    study = open_study("s", place(folder).url).study
+    old = {name: kept for name, kept in study.user_attrs[TEST].items() if name != "weights"}
+    study.set_user_attr(TEST, old)
+    bundle = written(folder, tmp_path / "out")
+    assert bundle.figures == exported.bundle.figures
 
 
 @pytest.mark.slow

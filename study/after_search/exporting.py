@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ from study.after_search.chosen_network import Chosen, choose
 from study.after_search.retraining import Networks
 from study.config import StudySettings
 from study.data.origin import origin_of
-from study.evaluation.bundle import Bundle, DataFacts, Figure, TrainingFacts
-from study.evaluation.export import PREPROCESSING, check_place, classifier_of, export
+from study.evaluation.bundle import Bundle, DataFacts, Figure, TrainingFacts, sha256
+from study.evaluation.export import PREPROCESSING, check_place, classifier_of, export, weights_of
 from study.evaluation.figures import final_figures, validation_figures
 from study.evaluation.looks import StudyLedger
 from study.evaluation.onnx_model import OnnxModel, onnx_available, onnx_model
@@ -23,6 +24,12 @@ from study.surroundings import Place
 
 ONNX_IMAGES = 256
 """Validation images on which ONNX and PyTorch are compared."""
+
+RETRAINED = (
+    "The network of this seed was tested, but its checkpoint is not here, and training it again "
+    "gave other weights: these were never tested, so the test's figures are left out. Export "
+    "where the checkpoint is to hand on the tested network."
+)
 
 
 def export_study(
@@ -48,6 +55,7 @@ def export_study(
     chosen = choose(origin, place)
     networks = Networks.of(chosen.stored, place)
     training = networks.training(chosen.record)
+    chosen = _as_tested(chosen, training)
     bundle = _bundle(origin, chosen, networks, training, now)
     return export(
         directory,
@@ -56,6 +64,14 @@ def export_study(
         space_text=origin.settings.space_text,
         onnx=_onnx(bundle, networks, training, onnx),
     )
+
+
+def _as_tested(chosen: Chosen, training: Training) -> Chosen:
+    """Return the choice, without its test where the tested network had other weights."""
+    tested = () if chosen.result is None else chosen.result.weights
+    if not tested or tested[0] == sha256(weights_of(training.network)):
+        return chosen
+    return replace(chosen, result=None, limits=(*chosen.limits, RETRAINED))
 
 
 def _bundle(

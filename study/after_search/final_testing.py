@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,10 @@ from study.after_search.retraining import (
 from study.auditing import audit_words
 from study.data.splits import POOLED
 from study.errors import EvaluationError
+from study.evaluation.bundle import sha256
 from study.evaluation.class_scores import class_scores
 from study.evaluation.confirm import Confirmation
+from study.evaluation.export import weights_of
 from study.evaluation.final_test import FinalTest, UnderTest, final_test
 from study.evaluation.looks import (
     Look,
@@ -189,7 +191,8 @@ class _Case:
             seed: class_scores(network, opened.images, stack=stack, feed=normalise).numpy()
             for seed, network in trained.items()
         }
-        tested = self._under_test(opened, runs)
+        weights = [sha256(weights_of(network)) for network in trained.values()]
+        tested = replace(self._under_test(opened, runs), weights=tuple(weights))
         result = final_test(scores, opened.labels.numpy(), tested=tested)
         return FinalOutcome(
             result=result,

@@ -53,6 +53,8 @@ class UnderTest:
         validation: ``val_accuracy`` and ``val_balanced_accuracy``, means over networks of this
             candidate; empty where nothing is known.
         validated: Which networks those are, as ``these networks`` or ``the confirmation's``.
+        weights: SHA-256 of each network's weights as a bundle holds them, in the order of the
+            scores.
     """
 
     candidate_id: str
@@ -65,6 +67,7 @@ class UnderTest:
     epochs: float | None = None
     validation: Mapping[str, float] = field(default_factory=dict)
     validated: str = "these networks"
+    weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,8 @@ class FinalTest(outcomes.FinalTest):
         networks: Every network's figures, in the order of the seeds as they were given.
         mean_over_images: Interval over images of the mean over seeds, by measure.
         validated: Which networks the validation figures of the chain come from.
+        weights: SHA-256 of each network's weights, in the order of the seeds; empty in results
+            that were stored before it was kept.
     """
 
     dataset: str
@@ -93,6 +98,7 @@ class FinalTest(outcomes.FinalTest):
     mean_over_images: Mapping[str, outcomes.Spread]
     classes: tuple[ClassResult, ...]
     validated: str = ""
+    weights: tuple[str, ...] = ()
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -163,6 +169,7 @@ def final_test(
         ),
         chain=_chain(tested, over_seeds, labels),
         validated=tested.validated if tested.validation else "",
+        weights=tested.weights,
         published=published_figures(tested.dataset, tested.size),
         resolvable=smallest_unpaired_difference(
             len(labels), accuracy=over_seeds[ACCURACY].mean, level=level
