@@ -25,6 +25,9 @@ POWER = 0.8
 
 MOST_SEEDS = 1000
 
+OVER_SEEDS = "paired t-test over seeds"
+"""Name of ``paired_t``'s method."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairedTest:
@@ -65,7 +68,7 @@ def paired_t(
         return None
     differences = [first[seed] - second[seed] for seed in seeds]
     return PairedTest(
-        method="paired t-test over seeds",
+        method=OVER_SEEDS,
         pairs=len(seeds),
         difference=float(np.mean(differences)),
         interval=t_interval(differences, level=level),
@@ -76,11 +79,16 @@ def paired_t(
 def _t_test(differences: Sequence[float]) -> float:
     n, mean = len(differences), float(np.mean(differences))
     sd = float(np.std(differences, ddof=1))
-    if sd <= 1e-12 * max(abs(mean), 1e-12):  # what rounding leaves of equal differences
+    if _all_equal(mean, sd):
         return 1.0 if abs(mean) < 1e-12 else 2.0 ** (1 - n)
     from scipy.stats import t  # heavy
 
     return float(2 * t.sf(abs(mean) / sd * math.sqrt(n), n - 1))
+
+
+def _all_equal(mean: float, sd: float) -> bool:
+    """Tell whether the spread is what rounding leaves of equal differences."""
+    return sd <= 1e-12 * max(abs(mean), 1e-12)
 
 
 def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> PairedTest:
@@ -178,7 +186,7 @@ def smallest_unpaired_difference(
 def seeds_to_resolve(
     difference: float, sd: float, *, level: float = LEVEL, power: float = POWER
 ) -> int | None:
-    """Return how many common seeds a paired t-test needs to see a difference.
+    """Return how many common seeds ``paired_t`` needs to see a difference.
 
     Args:
         difference: Mean difference of the two candidates.
@@ -189,8 +197,10 @@ def seeds_to_resolve(
     Returns:
         None for more than ``MOST_SEEDS``.
     """
-    if sd == 0 or difference == 0:
-        return None if difference == 0 else 2
+    if difference == 0:
+        return None
+    if _all_equal(difference, sd):  # the least n with 2^(1-n) below 1 - level
+        return math.floor(1 - math.log2(1 - level)) + 1
     effect = abs(difference) / sd
     seeds = bisect.bisect_left(
         range(2, MOST_SEEDS + 1), power, key=lambda n: _t_power(effect, n, level)

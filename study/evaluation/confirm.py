@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from study.errors import EvaluationError
 from study.evaluation.comparison import (
+    OVER_SEEDS,
     PairedTest,
     paired_bootstrap,
     paired_t,
@@ -66,7 +67,8 @@ class Confirmation(outcomes.Confirmation):
         tests: First against second: over common seeds, and over images where they are kept; a
             positive difference is for the first, whether large or small values are better.
         seeds_needed: Common seeds that would tell them apart, were difference and spread as
-            they were seen; None where they are told apart, or no number would.
+            they were seen; None where it is not the test over seeds alone that fails, or no
+            number would.
         left_out: Why a candidate is missing, one line each.
     """
 
@@ -153,7 +155,7 @@ def confirmation(
         metric=measure.key,
         candidates=tuple(confirmed),
         optimism=_optimism(confirmed[0], sign),
-        comparison=None if deciding is None else _comparison(deciding, level),
+        comparison=None if deciding is None else _comparison(deciding, tests, level),
         level=level,
         study=study,
         maximise=measure.maximise,
@@ -248,12 +250,19 @@ def _image_test(pair: tuple[str, str], images: ImageValues, level: float) -> Pai
 _BOOTSTRAP_SEED = 0
 
 
-def _comparison(test: PairedTest, level: float) -> outcomes.Comparison:
+def _over_seeds(tests: Sequence[PairedTest]) -> PairedTest | None:
+    return next((test for test in tests if test.method == OVER_SEEDS), None)
+
+
+def _comparison(
+    test: PairedTest, tests: Sequence[PairedTest], level: float
+) -> outcomes.Comparison:
+    """Return the verdict of the deciding test; images alone know nothing of other trainings."""
     return outcomes.Comparison(
         method=test.method,
         difference=test.difference,
         p_value=test.p_value,
-        distinguishable=test.favours_first(level),
+        distinguishable=_over_seeds(tests) is not None and test.favours_first(level),
         low=None if test.interval is None else test.interval.low,
         high=None if test.interval is None else test.interval.high,
     )
@@ -265,11 +274,10 @@ def _seeds_needed(
     tests: Sequence[PairedTest],
     level: float,
 ) -> int | None:
-    if not tests or all(test.favours_first(level) for test in tests):
+    failing = [test for test in tests if not test.favours_first(level)]
+    seeds = _over_seeds(tests)
+    if seeds is None or failing != [seeds] or seeds.difference <= 0:
         return None
     first, second = (fresh[c.candidate_id] for c in confirmed[:2])
     differences = [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
-    if len(differences) < 2:
-        return None
-    mean, sd = float(np.mean(differences)), float(np.std(differences, ddof=1))
-    return seeds_to_resolve(mean, sd, level=level)
+    return seeds_to_resolve(seeds.difference, float(np.std(differences, ddof=1)), level=level)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from study.evaluation.comparison import PairedTest
+from study.evaluation.comparison import OVER_SEEDS, PairedTest
 from study.evaluation.confirm import Confirmation, ConfirmedCandidate
 
 _HEADER = f"{'':2} {'candidate':16} {'trial':>6} {'search':>8} {'fresh':>8} {'sd':>7}  "
@@ -74,6 +74,8 @@ def _verdict(confirmation: Confirmation) -> Iterator[str]:
     apart = confirmation.comparison is not None and confirmation.comparison.distinguishable
     yield f"first and second {'differ' if apart else 'cannot be told apart'}:"
     yield from (f"  {_test(test)}" for test in confirmation.tests)
+    if OVER_SEEDS not in {test.method for test in confirmation.tests}:
+        yield "  the test over seeds takes two seeds that both completed"
     if confirmation.seeds_needed is not None:
         yield (
             f"  {confirmation.seeds_needed} common seeds would tell them apart in 4 of 5 cases, "

@@ -35,9 +35,9 @@ def _final_test_words(result: ShownTest) -> Iterator[str]:
         f"images{of}; this was look {result.look} at the test part."
     )
     if accuracy := result.over_seeds.get("test_accuracy"):
+        interval = f", {percent(result.level, 0)} interval" if accuracy.bounded else ""
         yield (
-            f"Test accuracy {spread_words('test_accuracy', accuracy)} "
-            f"(mean over seeds, {percent(result.level, 0)} interval)."
+            f"Test accuracy {spread_words('test_accuracy', accuracy)} (mean over seeds{interval})."
         )
     if result.resolvable is not None:
         yield (

@@ -31,10 +31,11 @@ def confirmation_words(result: ShownConfirmation) -> list[str]:
     first = result.candidates[0]
     metric = result.metric
     seeds = counted(len(first.fresh_values), "fresh seed")
+    interval = f", with a {percent(result.level, 0)} interval" if first.fresh.bounded else ""
     told = [
         f"Trial {first.number} is confirmed: {metric_words(metric)} "
-        f"{spread_words(metric, first.fresh)} over {seeds}, with a {percent(result.level, 0)} "
-        "interval. The choice used all runs; the figure uses the fresh ones alone.",
+        f"{spread_words(metric, first.fresh)} over {seeds}{interval}. The choice used all runs; "
+        "the figure uses the fresh ones alone.",
     ]
     if result.optimism is not None:
         told.append(
@@ -53,7 +54,7 @@ def confirmation_words(result: ShownConfirmation) -> list[str]:
 
 
 def _comparison_words(result: ShownConfirmation, found: Comparison) -> str:
-    first, second = result.candidates[0].number, result.candidates[1].number
+    first, second = result.candidates[:2]
     verdict = "can" if found.distinguishable else "cannot"
     between = (
         ""
@@ -61,9 +62,11 @@ def _comparison_words(result: ShownConfirmation, found: Comparison) -> str:
         else f" [{found.low:+.4f}, {found.high:+.4f}]"
     )
     p_value = f"p = {_p_value(found.p_value)}".replace("= <", "<")
+    one = min(len(first.fresh_values), len(second.fresh_values)) < 2
+    alone = "; one seed does not tell how other trainings would fare" if one else ""
     return (
-        f"Trial {first} {verdict} be told from trial {second}: difference "
-        f"{found.difference:+.4f}{between}, {p_value} ({found.method})."
+        f"Trial {first.number} {verdict} be told from trial {second.number}: difference "
+        f"{found.difference:+.4f}{between}, {p_value} ({found.method}){alone}."
     )
 
 

@@ -25,6 +25,11 @@ class Spread:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def bounded(self) -> bool:
+        """Whether there is an interval."""
+        return self.low is not None and self.high is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmedCandidate:

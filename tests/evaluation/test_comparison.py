@@ -109,7 +109,17 @@ def test_the_seeds_needed_for_a_paired_test_are_those_that_reach_the_power() -> 
 def test_no_number_of_seeds_resolves_no_difference() -> None:
     assert seeds_to_resolve(0.0, 0.002) is None
     assert seeds_to_resolve(1e-6, 0.01) is None
-    assert seeds_to_resolve(0.01, 0.0) == 2
+
+
+def test_equal_differences_need_the_seeds_that_the_sign_test_needs() -> None:
+    equal = {seed: 0.01 for seed in range(9)}
+    none = {seed: 0.0 for seed in range(9)}
+    needed = seeds_to_resolve(0.01, 1e-17)
+    assert needed == 6
+    for seeds, apart in ((needed - 1, False), (needed, True)):
+        test = paired_t({s: equal[s] for s in range(seeds)}, none)
+        assert test is not None
+        assert test.favours_first() is apart
 
 
 @given(st.integers(0, 1000))

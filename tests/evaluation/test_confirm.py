@@ -19,6 +19,7 @@ from study.evaluation.confirm_text import confirmation_text
 from study.evaluation.stored_form import from_stored, to_stored
 from study.objectives import MEASURES
 from study.plan import PlannedCandidate
+from study.report.outcome_account import confirmation_words
 from study.report.stored_outcomes import read_confirmation
 from study.storage.records import TrialRecord
 
@@ -133,7 +134,7 @@ def test_both_tests_must_find_the_difference() -> None:
     assert result.comparison is not None
     assert result.comparison.method == "paired bootstrap of accuracy over images"
     assert not result.comparison.distinguishable
-    assert not result.comparison.distinguishable
+    assert result.seeds_needed is None, "the seeds told them apart, more of them would not help"
 
 
 def test_images_are_averaged_class_by_class_where_the_measure_is_balanced() -> None:
@@ -149,6 +150,39 @@ def test_images_are_averaged_class_by_class_where_the_measure_is_balanced() -> N
         _searched(a=0.9, b=0.8), {"a": {1: 0.9}, "b": {1: 0.8}}, measure=ACCURACY, images=images
     )
     assert result.tests[0].difference == pytest.approx(0.5)
+
+
+def test_images_alone_do_not_tell_candidates_apart() -> None:
+    images = ImageValues(
+        metric="accuracy",
+        labels=np.arange(100) % 2,
+        values={"a": {1: np.ones(100)}, "b": {1: np.zeros(100)}},
+    )
+    result = confirmation(
+        _searched(a=0.9, b=0.8), {"a": {1: 1.0}, "b": {1: 0.0}}, measure=ACCURACY, images=images
+    )
+    assert result.tests[0].favours_first()
+    assert result.comparison is not None
+    assert not result.comparison.distinguishable
+    text = confirmation_text(result)
+    assert "first and second cannot be told apart" in text
+    assert "the test over seeds takes two seeds that both completed" in text
+    shown = read_confirmation(to_stored(result))
+    assert shown is not None
+    words = " ".join(confirmation_words(shown))
+    assert "over 1 fresh seed. The choice" in words
+    assert "one seed does not tell how other trainings would fare" in words
+
+
+def test_no_number_of_seeds_is_named_for_a_second_that_did_better() -> None:
+    result = confirmation(
+        _searched(a=0.90, b=0.80),
+        {"a": {1: 0.800, 2: 0.806}, "b": {1: 0.805, 2: 0.808}},
+        measure=ACCURACY,
+    )
+    assert result.chosen.candidate_id == "a"
+    assert result.tests[0].difference < 0
+    assert result.seeds_needed is None
 
 
 def test_what_would_tell_two_candidates_apart_is_said_when_they_are_not() -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from study.errors import StorageError
 from study.report.final_test_account import final_test_tables, final_test_words
 from study.report.outcome_account import confirmation_tables, confirmation_words
+from study.report.outcomes import Spread
 from study.report.stored_outcomes import (
     ShownConfirmation,
     ShownTest,
@@ -74,3 +75,11 @@ def test_published_figures_stand_under_ours() -> None:
         "AutoKeras",
         "Google AutoML Vision",
     ]
+
+
+def test_an_interval_is_spoken_of_only_where_there_is_one() -> None:
+    several = final_test()
+    alone = Spread(mean=several.over_seeds["test_accuracy"].mean)
+    one = replace(several, over_seeds={"test_accuracy": alone})
+    assert "(mean over seeds, 95 % interval)" in " ".join(final_test_words(several))
+    assert "Test accuracy 0.7650 (mean over seeds)" in " ".join(final_test_words(one))
