@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from study.evaluation.final_test import FinalTest
 from study.evaluation.intervals import Interval
 from study.evaluation.network_result import ACCURACY, AUC, BALANCED, CALIBRATION
-from study.evaluation.published import resolution_text, standing
+from study.evaluation.published import resolution_text
+from study.report.against_published import standing
 from study.report.outcomes import Published, Spread
 
 _NAMES = {

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Literal
 
 from study.evaluation.comparison import (
     smallest_paired_difference,
     smallest_unpaired_difference,
 )
-from study.evaluation.intervals import LEVEL
 from study.report.outcomes import Published
 
 _MEDMNIST = "Yang et al. 2023, Scientific Data 10:41"
@@ -34,28 +31,10 @@ PUBLISHED: Mapping[tuple[str, int], tuple[Published, ...]] = MappingProxyType(
 DISCORDANCES = (0.10, 0.20)
 """Shares of images that one of two good networks gets right and the other wrong, as is usual."""
 
-Standing = Literal["above", "below", "not told apart"]
-
 
 def published_figures(dataset: str, size: int) -> tuple[Published, ...]:
     """Return the published results on a data set's test part; none for most."""
     return PUBLISHED.get((dataset, size), ())
-
-
-def standing(accuracy: float, published: float, images: int, *, level: float = LEVEL) -> Standing:
-    """Return where an accuracy stands against a published one on the same number of images.
-
-    A two-sided test of two shares, pooled. It takes the two results for independent: which images
-    the published network got right is not known. Both were measured on the same images, which
-    makes the true chance of an error smaller than stated.
-    """
-    from scipy.stats import norm  # heavy
-
-    pooled = (accuracy + published) / 2
-    error = math.sqrt(2 * pooled * (1 - pooled) / images)
-    if abs(accuracy - published) <= norm.ppf((1 + level) / 2) * error:
-        return "not told apart"
-    return "above" if accuracy > published else "below"
 
 
 def resolution_text(images: int, accuracy: float) -> str:

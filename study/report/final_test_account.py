@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from study.report.against_published import standing
 from study.report.formats import (
     ABSENT,
     amount,
@@ -41,9 +42,8 @@ def _final_test_words(result: ShownTest) -> Iterator[str]:
         )
     if result.resolvable is not None:
         yield (
-            f"{whole(result.images)} images resolve differences in accuracy from "
-            f"{100 * result.resolvable:.1f} points on; smaller ones to published figures say "
-            "nothing."
+            f"A difference in accuracy of {100 * result.resolvable:.1f} points to a published "
+            f"figure would be seen on {whole(result.images)} images in 4 of 5 cases."
         )
 
 
@@ -171,13 +171,13 @@ def _published_table(result: ShownTest) -> Table:
 
 
 def _against(result: ShownTest, published: Published) -> str:
-    """Return how far our accuracy is from a published one, and whether that can be seen."""
+    """Return how far our accuracy is from a published one, and where it stands against it."""
     ours = result.over_seeds.get("test_accuracy")
     if ours is None or published.accuracy is None:
         return ABSENT
     points = 100 * (ours.mean - published.accuracy)
-    seen = result.resolvable is not None and abs(points) >= 100 * result.resolvable
-    return f"{points:+.1f} points" + ("" if seen else ", not resolved")
+    stands = standing(ours.mean, published.accuracy, result.images, level=result.level)
+    return f"{points:+.1f} points, {stands}"
 
 
 def _ours(result: ShownTest) -> Sequence[tuple[str, ...]]:

@@ -178,7 +178,8 @@ class FinalTest:
         reliability: The bins behind it; empty bins left out.
         chain: From validation accuracy to test.
         published: Published figures on the same test part.
-        resolvable: Smallest difference in accuracy that so many images can resolve.
+        resolvable: Difference in accuracy to a published figure that so many images show in 4 of
+            5 cases.
         level: Confidence of the intervals.
     """
 

@@ -9,7 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from study.errors import EvaluationError
 from study.evaluation.official_metrics import MULTI_CLASS, official_metrics, task_of
-from study.evaluation.published import PUBLISHED, published_figures, resolution_text, standing
+from study.evaluation.published import PUBLISHED, published_figures, resolution_text
+from study.report.against_published import standing
 
 
 @given(st.integers(0, 10_000), st.integers(2, 6))

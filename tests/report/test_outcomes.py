@@ -6,9 +6,10 @@ from dataclasses import asdict, replace
 import pytest
 
 from study.errors import StorageError
+from study.report.against_published import standing
 from study.report.final_test_account import final_test_tables, final_test_words
 from study.report.outcome_account import confirmation_tables, confirmation_words
-from study.report.outcomes import Spread
+from study.report.outcomes import Published, Spread
 from study.report.stored_outcomes import (
     ShownConfirmation,
     ShownTest,
@@ -59,16 +60,16 @@ def test_a_test_is_told_with_its_look_and_what_its_images_can_resolve() -> None:
     told = " ".join(final_test_words(final_test()))
     assert "this was look 2 at the test part" in told
     assert "Test accuracy 0.7650 [0.7579, 0.7721]" in told
-    assert "1,000 images resolve differences in accuracy from 3.4 points on" in told
+    assert "3.4 points to a published figure would be seen on 1,000 images in 4 of 5" in told
 
 
 def test_published_figures_stand_under_ours() -> None:
     table = next(t for t in final_test_tables(final_test()) if t.caption.startswith("Published"))
     assert table.rows[0][1:3] == ("0.7650", "0.9476")
     assert [row[3] for row in table.rows[1:]] == [
-        "+2.2 points, not resolved",
-        "+0.2 points, not resolved",
-        "-0.6 points, not resolved",
+        "+2.2 points, not told apart",
+        "+0.2 points, not told apart",
+        "-0.6 points, not told apart",
     ]
     assert [row[0] for row in table.rows[1:]] == [
         "ResNet-18 (28)",
@@ -83,3 +84,13 @@ def test_an_interval_is_spoken_of_only_where_there_is_one() -> None:
     one = replace(several, over_seeds={"test_accuracy": alone})
     assert "(mean over seeds, 95 % interval)" in " ".join(final_test_words(several))
     assert "Test accuracy 0.7650 (mean over seeds)" in " ".join(final_test_words(one))
+
+
+def test_a_difference_that_the_test_of_two_shares_finds_is_resolved_on_the_page() -> None:
+    """It is larger than 1.96 errors and smaller than what is found in 4 of 5 cases."""
+    ours = {"test_accuracy": Spread(mean=0.79)}
+    below = (Published(name="other", accuracy=0.75, auc=None),)
+    result = replace(final_test(), over_seeds=ours, published=below, resolvable=0.053)
+    table = next(t for t in final_test_tables(result) if t.caption.startswith("Published"))
+    assert table.rows[1][3] == "+4.0 points, above"
+    assert standing(0.79, 0.75, 1000) == "above"
