@@ -93,6 +93,8 @@ def test_a_search_becomes_a_tested_and_exported_network(folder: Path) -> None:
     assert said["reproduce"][1].startswith("the weights are the same to the last bit")
     for section in ("## Confirmation", "## Test", "Every look at the test part", "## Data"):
         assert section in said["report"][1]
+    code, out, _ = answer("report", "s", cwd=folder)
+    assert (code, out.splitlines()[-1]) == (0, "The test part was opened once.")
 
 
 @pytest.mark.slow

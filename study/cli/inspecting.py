@@ -125,6 +125,7 @@ def report(
 
 
 def _formatted(format: str, records: Sequence[TrialRecord], summary: StudySummary) -> str:
+    from study.report.after_search_account import after_search_words
     from study.report.csv_report import to_csv
     from study.report.json_report import to_json
     from study.report.markdown import to_markdown
@@ -136,7 +137,7 @@ def _formatted(format: str, records: Sequence[TrialRecord], summary: StudySummar
         return to_csv(records, summary)
     if format == "markdown":
         return to_markdown(records, summary)
-    return as_text(leaderboard(records, summary))
+    return as_text(leaderboard(records, summary), below=after_search_words(summary))
 
 
 def best(

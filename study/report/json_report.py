@@ -11,6 +11,7 @@ from typing import Any
 
 from study.report.redaction import redacted
 from study.report.standing import best, pareto_front
+from study.report.stored_outcomes import ShownConfirmation, ShownTest
 from study.report.summary import StudySummary
 from study.report.words import architecture_words
 from study.storage.records import TrialRecord
@@ -26,7 +27,8 @@ def json_report(records: Sequence[TrialRecord], summary: StudySummary) -> dict[s
     """Return the report as plain data.
 
     ``direction`` and ``metric`` are texts, and ``best`` is a trial or null. With several
-    objectives they are lists, ``best`` that of the Pareto front's trials.
+    objectives they are lists, ``best`` that of the Pareto front's trials. ``confirmation`` and
+    ``test`` are null where there is none.
     """
     single = len(summary.objectives) == 1
     directions = [objective.direction for objective in summary.objectives]
@@ -38,6 +40,10 @@ def json_report(records: Sequence[TrialRecord], summary: StudySummary) -> dict[s
         "settings": strict(summary.settings),
         "trials": [json_trial(record) for record in records],
         "best": _best(records, summary),
+        "confirmation": _outcome(summary.confirmation),
+        "test": _outcome(summary.test),
+        "looks": [strict(asdict(look)) for look in summary.looks],
+        "data_notes": summary.data_notes,
     }
 
 
@@ -46,6 +52,10 @@ def _best(records: Sequence[TrialRecord], summary: StudySummary) -> Any:
         return [json_trial(record) for record in pareto_front(records, summary.objectives)]
     found = best(records, summary)
     return None if found is None else json_trial(found)
+
+
+def _outcome(found: ShownConfirmation | ShownTest | None) -> Any:
+    return None if found is None else strict(asdict(found))
 
 
 def json_trial(record: TrialRecord) -> dict[str, Any]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.report.account import looks_words
+from study.report.after_search_account import after_search_words
 from study.report.escaping import code, in_markdown
-from study.report.final_test_account import final_test_words
 from study.report.formats import amount, counted, duration, headline, metric_words, plain
-from study.report.outcome_account import confirmation_words
 from study.report.redaction import redacted
 from study.report.standing import best, finished
 from study.report.summary import StudySummary
@@ -101,12 +99,7 @@ def _best_note(records: Sequence[TrialRecord], summary: StudySummary) -> str:
 
 def _outcomes_note(summary: StudySummary) -> str:
     """Return what the confirmation and the test found, a sentence a line; empty without both."""
-    told = [] if summary.confirmation is None else confirmation_words(summary.confirmation)
-    if summary.test is not None:
-        told = [*told, *final_test_words(summary.test)]
-    if summary.looks:
-        told.append(looks_words(summary))
-    return "\n".join(f"- {in_markdown(sentence)}" for sentence in told)
+    return "\n".join(f"- {in_markdown(words)}" for words in after_search_words(summary))
 
 
 def _settings_note(summary: StudySummary) -> str:

@@ -137,8 +137,13 @@ def _caption(trials: int, shown: int, summary: StudySummary) -> str:
     return f"{summary.name}: {counted(trials, 'trial')}{some}; {goals}{worth}"
 
 
-def as_text(table: Table) -> str:
-    """Return a table in aligned plain text, one line a row, ending in a newline."""
+def as_text(table: Table, *, below: Sequence[str] = ()) -> str:
+    """Return a table in aligned plain text, one line a row, ending in a newline.
+
+    Args:
+        table: The table.
+        below: Sentences under it, a line each.
+    """
     lines = [table.headers, *(tuple(map(_one_line, row)) for row in table.rows)]
     widths = [max(_width(line[i]) for line in lines) for i in range(len(table.headers))]
     out = [_one_line(table.caption), ""]
@@ -148,6 +153,8 @@ def as_text(table: Table) -> str:
             out.append("  ".join("─" * width for width in widths))
     if not table.rows:
         out.append("(nothing yet)")
+    if below:
+        out += ["", *map(_one_line, below)]
     return redacted("\n".join(out) + "\n")
 
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 
 from study.report.json_report import json_report, to_json
+from study.report.summary import Look
 from tests.report.builders import (
     PASSWORD,
+    confirmation,
     failed,
+    final_test,
     pruned,
     seed_study,
     seed_trial,
@@ -23,7 +27,8 @@ TRIAL_KEYS = {
 
 def test_the_report_has_exactly_the_agreed_keys() -> None:
     report = json.loads(to_json(seed_study(), summary()))
-    assert list(report) == ["study", "direction", "metric", "settings", "trials", "best"]
+    first = ["study", "direction", "metric", "settings", "trials", "best"]
+    assert list(report) == [*first, "confirmation", "test", "looks", "data_notes"]
     assert report["study"] == "seed"
     assert report["direction"] == "maximize"
     assert report["metric"] == "val_accuracy"
@@ -63,6 +68,18 @@ def test_the_best_is_one_of_the_trials_or_null() -> None:
     report = json_report([seed_trial(0, value=0.7), seed_trial(1, value=0.9)], summary())
     assert report["best"] == report["trials"][1]
     assert json_report([failed(0)], summary())["best"] is None
+
+
+def test_what_followed_the_search_is_in_the_report() -> None:
+    look = Look(when=dt.datetime(2026, 3, 4, tzinfo=dt.UTC), candidate_id="a" * 16)
+    told = summary(confirmation=confirmation(), test=final_test(), looks=(look, look))
+    report = json.loads(to_json(seed_study(), told))
+    assert report["confirmation"]["candidates"][0]["number"] == 7
+    assert report["test"]["over_seeds"]["test_accuracy"]["mean"] == 0.765
+    assert [one["when"] for one in report["looks"]] == ["2026-03-04T00:00:00+00:00"] * 2
+    assert report["data_notes"] == told.data_notes
+    before = json_report(seed_study(), summary(confirmation=None, test=None, looks=()))
+    assert (before["confirmation"], before["test"], before["looks"]) == (None, None, [])
 
 
 def test_what_is_no_number_becomes_null() -> None:

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import time
 
+from study.report.after_search_account import after_search_words
 from study.report.listing import StudyLine, best_text, study_list_text
+from study.report.summary import Look
 from study.report.table import Table, as_text, leaderboard
 from tests.report.builders import (
     PASSWORD,
+    confirmation,
     failed,
+    final_test,
     pruned,
     seed_study,
     seed_trial,
@@ -59,6 +63,17 @@ def test_two_objectives_have_a_column_each() -> None:
     row = dict(zip(table.headers, table.rows[0], strict=True))
     assert row["Accuracy"] == "0.8000"
     assert "1,500,000" in table.rows[0]
+
+
+def test_what_followed_the_search_stands_under_the_table() -> None:
+    look = Look(when=None, candidate_id="a" * 16)
+    told = summary(confirmation=confirmation(), test=final_test(), looks=(look, look))
+    lines = as_text(leaderboard(seed_study(3), told), below=after_search_words(told)).splitlines()
+    assert lines[7] == ""
+    assert lines[8].startswith("Trial 7 is confirmed: validation accuracy 0.8103")
+    assert any("this was look 2 at the test part" in line for line in lines)
+    assert lines[-1].startswith("The test part was opened 2 times.")
+    assert after_search_words(summary(confirmation=None, test=None, looks=())) == []
 
 
 def test_an_empty_study_says_so() -> None:
