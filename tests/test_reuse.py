@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from study.assembly import candidate_source
 from study.errors import ResumeError, SettingsError, StorageError
+from study.evaluation.looks import Look, StudyLedger
 from study.prior_results.beginnings import settle_beginnings
 from study.prior_results.fork import forked
 from study.prior_results.reuse import disagreements, reusable_results
@@ -198,6 +200,28 @@ def test_a_fork_with_another_seed_is_made_and_says_why_it_took_nothing(run: Run)
     assert (
         "fork of 'old': 0 of 3 results taken over; not taken: seed: 0 there, 4 here" in new.notes
     )
+
+
+def test_looks_at_the_test_part_are_counted_on_in_a_fork(run: Run) -> None:
+    def looks(study: StudyResult) -> list[Look]:
+        return StudyLedger(study.stored.study).looks()
+
+    old = run("old", trials=2)
+    look = Look(
+        when=dt.datetime(2026, 3, 4, tzinfo=dt.UTC),
+        candidate_id="c",
+        code_version="1",
+        fit_on="train",
+        seeds=(1,),
+    )
+    StudyLedger(old.stored.study).append(look)
+    new = run("new", trials=1, fork_of="old")
+    assert looks(new) == [look]
+    assert any("1 look at the test part counted on" in note for note in new.notes)
+    assert StudyLedger(new.stored.study).append(look) == 2
+    assert len(looks(old)) == 1
+    assert looks(run("seeded", trials=1, seed=4, fork_of="old")) == [look]
+    assert looks(run("elsewhere", trials=1, dataset="octmnist", fork_of="old")) == []
 
 
 def test_a_fork_of_a_fork_names_the_trial_that_was_trained(run: Run) -> None:

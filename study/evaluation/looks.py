@@ -19,12 +19,10 @@ from study.data.locked_test import LedgerReceipt, open_test_part
 from study.data.splits import POOLED
 from study.errors import EvaluationError
 from study.evaluation.stored_form import from_stored, to_stored
+from study.storage.stored_study import LOOK
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-PREFIX = "test_look:"
-"""Start of a look's key among a study's user attributes."""
 
 _DIGITS = 6
 
@@ -99,7 +97,7 @@ class StudyLedger:
         Raises:
             EvaluationError: The storage did not keep it.
         """
-        key = f"{PREFIX}{len(self._entries()) + 1:0{_DIGITS}}-{secrets.token_hex(8)}"
+        key = f"{LOOK}{len(self._entries()) + 1:0{_DIGITS}}-{secrets.token_hex(8)}"
         self.study.set_user_attr(key, to_stored(look))
         for number, (written, entry) in enumerate(self._entries(), start=1):
             if written == key and entry == look:
@@ -113,9 +111,9 @@ class StudyLedger:
         entries = [
             (key, from_stored(Look, value, where=f"look at the test part '{key}'"))
             for key, value in self.study.user_attrs.items()
-            if key.startswith(PREFIX)
+            if key.startswith(LOOK)
         ]
-        order = len(PREFIX) + _DIGITS
+        order = len(LOOK) + _DIGITS
         return sorted(entries, key=lambda entry: (entry[0][:order], entry[1].when, entry[0]))
 
 

@@ -25,14 +25,14 @@ from study.search_space.effective import translate
 from study.search_strategy.history import Observation
 from study.storage import records
 from study.storage.records import TrialRecord, ranges, read_trials, unranges
-from study.storage.stored_study import StoredStudy, read_study
+from study.storage.stored_study import LOOK, StoredStudy, read_study
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 FORK = "fork"
 """Attribute of a study: ``study`` it was forked from, ``trials`` taken, ``of`` how many, ``left``
-out and why."""
+out and why; ``looks``, how many at the test part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +67,20 @@ def begin_fork(mine: NewStudy, old: str | None, storage: BaseStorage, url: str) 
     if old == mine.settings.study:
         raise SettingsError(f"--fork {old}: the new study needs another name than the old one")
     other = read_study(old, storage, url)
+    looks = _looks(mine, other)
+    return {FORK: {**_taken(mine, other), "study": old, "looks": len(looks)}, **looks}
+
+
+def _looks(mine: NewStudy, other: StoredStudy) -> dict[str, Any]:
+    """Return the other study's looks at the test part, which is no less known to its fork."""
+    if mine.data.get("name") != other.data.get("name"):
+        return {}
+    attributes = other.study.user_attrs
+    return {key: attributes[key] for key in attributes if key.startswith(LOOK)}
+
+
+def _taken(mine: NewStudy, other: StoredStudy) -> dict[str, Any]:
+    """Return which trials are taken over, of how many, and why the rest is not."""
     found = read_trials(other.study.get_trials(deepcopy=False))
     ended = [r for r in found if not r.lost and not isinstance(r.reused_from, int)]
     left = Counter(r.state for r in ended if r.state in ("pruned", "failed"))
@@ -74,11 +88,11 @@ def begin_fork(mine: NewStudy, old: str | None, storage: BaseStorage, url: str) 
     of = len(complete) + left.total()
     reasons = disagreements(mine, other)
     if reasons:
-        return {FORK: {"study": old, "trials": "", "of": of, "left": reasons}}
+        return {"trials": "", "of": of, "left": reasons}
     told: Counter[str] = Counter({f"{state}": count for state, count in left.items()})
     taken = [r.number for r in complete if _translated(r, other, mine, told) is not None]
     listed = [f"{count} {reason}" for reason, count in told.items()]
-    return {FORK: {"study": old, "trials": ranges(taken), "of": of, "left": listed}}
+    return {"trials": ranges(taken), "of": of, "left": listed}
 
 
 def _translated(
@@ -108,7 +122,10 @@ def fork_note(attributes: Mapping[str, Any]) -> str | None:
         return None
     count = len(unranges(begun["trials"]))
     left = f"; not taken: {', '.join(begun['left'])}" if begun["left"] else ""
-    return f"fork of '{begun['study']}': {count} of {begun['of']} results taken over{left}"
+    looks = begun.get("looks", 0)
+    counted = f"; its {looks} look{'s' * (looks > 1)} at the test part counted on" if looks else ""
+    taken = f"{count} of {begun['of']} results taken over"
+    return f"fork of '{begun['study']}': {taken}{left}{counted}"
 
 
 def refuse_other_origin(stored: StoredStudy, old: str | None) -> None:

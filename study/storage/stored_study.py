@@ -24,6 +24,9 @@ SETTINGS, DATA, ENVIRONMENT = "settings", "data", "environment"
 TOKEN = "token"
 """Attribute that no other study has the same value of, not even one of the same name and place."""
 
+LOOK = "test_look:"
+"""Start of the keys under which the looks at the test part lie; see ``evaluation.looks``."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredStudy:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from study.errors import DataError, EvaluationError
 from study.evaluation import looks
 from study.evaluation.looks import Look, Searched, StudyLedger, look_at_test_part
+from study.storage.stored_study import LOOK
 
 NOON = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
 
@@ -127,7 +128,7 @@ def test_two_looks_at_the_same_instant_are_both_kept() -> None:
 
 def test_a_damaged_entry_is_named() -> None:
     study = optuna.create_study()
-    study.set_user_attr(f"{looks.PREFIX}1", {"when": "yesterday"})
+    study.set_user_attr(f"{LOOK}1", {"when": "yesterday"})
     with pytest.raises(EvaluationError, match="look at the test part 'test_look:1'"):
         StudyLedger(study).looks()
 
