@@ -94,7 +94,11 @@ class Reproduction:
 
     @property
     def verdict(self) -> Verdict:
-        """``identical``, else whether every measure with an expected range lies in it."""
+        """``identical``, else whether every measure with an expected range lies in it.
+
+        Without such a measure, as where the validation images were learned, nothing but the same
+        weights shows that it is the same network.
+        """
         if self.identical:
             return "identical"
         judged = [m.expected.covers(m.now) for m in self.measures if m.expected is not None]
@@ -150,7 +154,10 @@ _VERDICTS: Mapping[Verdict, str] = {
     "identical": "the weights are the same to the last bit",
     "within": "the weights differ; the measures lie where a further run was expected",
     "outside": "not reproduced: the network differs by more than another run would",
-    "not judged": "the weights differ, and the bundle does not say how far another run may stray",
+    "not judged": (
+        "not judged, so not shown to be reproduced: the weights differ, and the bundle has no "
+        "range of a validation figure in which another run must lie"
+    ),
 }
 
 

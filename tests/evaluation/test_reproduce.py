@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
+from study.cli.exporting import reproduce as reproduce_command
 from study.errors import EvaluationError
 from study.evaluation.bundle import Bundle, Figure
 from study.evaluation.classifier import Classifier
 from study.evaluation.intervals import Interval
-from study.evaluation.reproduce import Retrained, reproduce, reproduction_text
+from study.evaluation.reproduce import (
+    Compared,
+    Reproduction,
+    Retrained,
+    reproduce,
+    reproduction_text,
+)
 from study.network.blocks import reseed_dropout
 from study.network.pixels import normalise
 from tests.evaluation.bundles import STAGED, described, images, network
@@ -84,7 +93,26 @@ def test_without_any_interval_nothing_is_claimed() -> None:
     classifier = _classifier(figures={"val_accuracy": Figure(value=0.8)})
     result = reproduce(classifier, lambda b: _again(b, seed=6), data_sha256=DATA)
     assert result.verdict == "not judged"
-    assert "does not say how far" in reproduction_text(result)
+    assert reproduction_text(result).startswith("not judged, so not shown to be reproduced")
+
+
+@pytest.mark.parametrize(
+    ("identical", "then", "code"),
+    [(True, (), 0), (False, (0.80,), 0), (False, (0.60,), 1), (False, (), 1)],
+)
+def test_only_what_was_shown_to_be_reproduced_exits_with_0(
+    monkeypatch: pytest.MonkeyPatch, identical: bool, then: tuple[float, ...], code: int
+) -> None:
+    expected = Interval(low=0.78, high=0.82)
+    compared = tuple(
+        Compared(name="val_accuracy", then=0.8, now=now, expected=expected) for now in then
+    )
+    found = Reproduction(
+        identical=identical, largest_difference=0.1, measures=compared, differences=()
+    )
+    monkeypatch.setattr("study.evaluation.classifier.load", lambda _: None)
+    monkeypatch.setattr("study.after_search.reproducing.reproduce_bundle", lambda *_, **__: found)
+    assert reproduce_command(Path("out")) == code
 
 
 def test_other_layers_are_no_reproduction() -> None:
