@@ -285,6 +285,14 @@ def test_a_warm_start_counts_what_does_not_fit(run: Run) -> None:
         run("none", trials=1, space_text=other, warm_start="old")
 
 
+def test_a_warm_start_from_the_pooled_split_says_what_a_test_is_worth_then(run: Run) -> None:
+    run("pooled", trials=2, split="pooled")
+    warm = run("official", trials=1, warm_start="pooled")
+    assert any("a test of this study is on images that were chosen by" in n for n in warm.notes)
+    same = run("same", trials=1, split="pooled", warm_start="pooled")
+    assert not any("chosen by" in note for note in same.notes)
+
+
 def test_a_warm_start_whose_study_is_gone_is_refused(run: Run) -> None:
     old = run("old", trials=3)
     run("new", trials=1, warm_start="old")

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from study.config import StudySettings
+from study.data.splits import OFFICIAL, POOLED
 from study.errors import SettingsError, StorageError
 from study.prior_results.observations import observe
 from study.prior_results.reuse import measured
@@ -27,7 +28,13 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 WARM_START = "warm_start"
-"""Attribute of a study: ``study``, ``trials`` taken from it, ``of`` how many, and ``left`` out."""
+"""Attribute of a study: ``study``, ``trials`` taken from it, ``of`` how many, ``left`` out, and
+``tested``, whether they were judged by images of this study's test part."""
+
+_TESTED = (
+    "; it searched on the pooled split, which holds images of this study's test part: a test of "
+    "this study is on images that were chosen by"
+)
 
 
 def begin_warm(
@@ -51,7 +58,12 @@ def begin_warm(
         why = ", ".join(reasons) or "it has no finished trial"
         raise SettingsError(f"--warm-start {name}: nothing of it can be used here: {why}")
     begun = {"study": name, "trials": ranges(taken), "of": len(records), "left": reasons}
-    return {WARM_START: begun}
+    return {WARM_START: {**begun, "tested": _knows_test_part(other.settings, settings)}}
+
+
+def _knows_test_part(other: StudySettings, mine: StudySettings) -> bool:
+    """Tell whether the other study has seen what is this one's test part."""
+    return (other.split, mine.split) == (POOLED, OFFICIAL) and other.dataset == mine.dataset
 
 
 def warm_note(attributes: Mapping[str, Any]) -> str | None:
@@ -61,7 +73,8 @@ def warm_note(attributes: Mapping[str, Any]) -> str | None:
         return None
     count = len(unranges(begun["trials"]))
     left = f" ({', '.join(begun['left'])})" if begun["left"] else ""
-    return f"warm start from '{begun['study']}': {count} of {begun['of']} results{left}"
+    tested = _TESTED if begun.get("tested") else ""
+    return f"warm start from '{begun['study']}': {count} of {begun['of']} results{left}{tested}"
 
 
 def warm_observations(stored: StoredStudy) -> tuple[Observation, ...]:
