@@ -21,6 +21,7 @@ from study.search_space.candidate import ImageFormat
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 Pixels = NDArray[np.uint8]
 
@@ -111,6 +112,7 @@ def _decoded(path: Path, image: ImageFormat, fitting: Fitting) -> Pixels:
             warnings.simplefilter("ignore")  # of damaged EXIF and of large images, looked at here
             with Image.open(path, formats=FORMATS) as opened:
                 check_size(*opened.size, image, fitting)
+                _refuse_deep(opened)
                 upright = ImageOps.exif_transpose(opened)
                 return _as_pixels(_with_channels(upright, image, fitting), image)
     except UnidentifiedImageError:
@@ -120,8 +122,20 @@ def _decoded(path: Path, image: ImageFormat, fitting: Fitting) -> Pixels:
     except IsADirectoryError:
         raise Misfit("a directory without PNG or JPEG files") from None
     except (*_DAMAGE, Image.DecompressionBombError) as error:
-        detail = " ".join(str(error).split())[:120]
-        raise Misfit(f"damaged or cut off ({detail}); save or copy it again") from None
+        raise Misfit(_trouble(error)) from None
+
+
+def _trouble(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno is not None:  # the system's, not the decoder's
+        return f"cannot be read ({error.strerror}); see its name and its permissions"
+    detail = " ".join(str(error).split())[:120]
+    return f"damaged or cut off ({detail}); save or copy it again"
+
+
+def _refuse_deep(opened: ImageFile) -> None:
+    """Raise Misfit for channels of 16 bits, of which Pillow drops the lower half in silence."""
+    if any(";16" in str(tile[3]) for tile in opened.tile):
+        raise Misfit("16 bits a channel; save it with 8 bits a channel, grey or RGB")
 
 
 def _no_image(path: Path) -> str:
@@ -152,19 +166,20 @@ def _opaque(picture: Image) -> Image:
     Raises:
         Misfit: It is transparent, or has more than 8 bits a channel.
     """
-    if picture.mode in ("L", "RGB"):
-        return picture
-    if picture.mode == "1":
-        return picture.convert("L")
-    if picture.mode == "P":
-        picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
-    if picture.mode in ("RGBA", "LA"):
-        if picture.getchannel("A").getextrema() != (255, 255):
-            raise Misfit("a transparent image; save it without transparency")
-        return picture.convert(picture.mode.removesuffix("A"))
-    if picture.mode == "RGB":
-        return picture
+    if _is_transparent(picture):
+        raise Misfit("a transparent image; save it without transparency")
+    plain = {"L": "L", "LA": "L", "1": "L", "RGB": "RGB", "RGBA": "RGB", "P": "RGB"}
+    if picture.mode in plain:
+        return picture.convert(plain[picture.mode])
     raise Misfit(f"pixels of kind {picture.mode}; save it with 8 bits a channel, grey or RGB")
+
+
+def _is_transparent(picture: Image) -> bool:
+    if "transparency" in picture.info:  # of one colour, or of entries of the palette
+        picture = picture.convert("RGBA")
+    if picture.mode not in ("LA", "RGBA"):
+        return False
+    return bool(picture.getchannel("A").getextrema() != (255, 255))
 
 
 def _is_grey(picture: Image) -> bool:

@@ -149,10 +149,11 @@ def _places(file: str) -> list[Path | ArrayPlace]:
     if place is not None:
         return [place]
     path = Path(file)
-    if not path.is_dir():
+    try:
+        inside = sorted(path.iterdir()) if path.is_dir() else []
+    except OSError:  # told where it is read
         return [path]
-    inside = [file for file in sorted(path.iterdir()) if file.suffix.lower() in SUFFIXES]
-    return [*inside] or [path]
+    return [file for file in inside if file.suffix.lower() in SUFFIXES] or [path]
 
 
 def _readers() -> int:

@@ -226,6 +226,30 @@ def test_more_than_8_bits_a_channel_are_refused(grey: Classifier, save: Save) ->
     assert "8 bits a channel" in _reason(grey, save("a.png", deep))
 
 
+@pytest.mark.parametrize(("kind", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
+def test_16_bits_a_channel_are_refused_in_grey_and_colour(
+    colour: Classifier, tmp_path: Path, kind: int, channels: int
+) -> None:
+    row = b"\0" + bytes([255]) * (2 * 28 * channels)
+    header = struct.pack(">IIBBBBB", 28, 28, 16, kind, 0, 0, 0)
+    (tmp_path / "deep.png").write_bytes(_png(header, row * 28))
+    assert "16 bits a channel" in _reason(colour, str(tmp_path / "deep.png"))
+
+
+@pytest.mark.parametrize(("kind", "channels"), [(0, 1), (2, 3)])
+def test_one_transparent_colour_is_refused_where_a_pixel_has_it(
+    colour: Classifier, tmp_path: Path, kind: int, channels: int
+) -> None:
+    header = struct.pack(">IIBBBBB", 28, 28, 8, kind, 0, 0, 0)
+    rows = (b"\0" + bytes([7]) * 28 * channels) * 28
+    for value, transparent in ((7, True), (8, False)):
+        hole = struct.pack(f">{channels}H", *[value] * channels)
+        (tmp_path / "hole.png").write_bytes(_png(header, rows, hole))
+        (found,) = predict(colour, [str(tmp_path / "hole.png")], fitting=Fitting(convert=True))
+        refused = isinstance(found, Refusal) and "a transparent image" in found.reason
+        assert refused is transparent
+
+
 def test_a_cmyk_jpeg_is_refused(grey: Classifier, save: Save) -> None:
     assert "pixels of kind CMYK" in _reason(
         grey, save("a.jpg", _picture(mode="RGB").convert("CMYK"))
@@ -283,18 +307,26 @@ def test_broken_images_are_refused_one_by_one(
     assert isinstance(found[5], Prediction)
 
 
-def _bomb(width: int, height: int) -> bytes:
-    """Return a PNG that claims a size and holds next to nothing."""
+def test_a_name_that_no_file_can_have_is_refused_alone(grey: Classifier, save: Save) -> None:
+    found = list(predict(grey, ["n" * 300 + ".png", save("a.png", _picture())]))
+    assert isinstance(found[0], Refusal)
+    assert found[0].reason.startswith("cannot be read (File name too long)")
+    assert isinstance(found[1], Prediction)
 
+
+def _png(header: bytes, data: bytes, transparent: bytes | None = None) -> bytes:
     def chunk(kind: bytes, content: bytes) -> bytes:
         check = struct.pack(">I", zlib.crc32(kind + content))
         return struct.pack(">I", len(content)) + kind + content + check
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    data = zlib.compress(bytes(1000))
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-    )
+    between = b"" if transparent is None else chunk(b"tRNS", transparent)
+    start = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    return start + between + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+
+
+def _bomb(width: int, height: int) -> bytes:
+    """Return a PNG that claims a size and holds next to nothing."""
+    return _png(struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0), bytes(1000))
 
 
 @pytest.mark.parametrize("side", [28_000, 2**31 - 1])
