@@ -21,6 +21,7 @@ from study.evaluation.reproduce import reproduction_text
 from study.overview import TEST, load_trials
 from study.storage.records import ranked
 from study.storage.stored_study import open_study
+from tests.data.files import write_npz
 from tests.searched import copied, force, learnable, place, search
 
 NOW = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)
@@ -222,6 +223,24 @@ def test_a_network_that_learned_the_validation_images_has_no_validation_figures(
     other = replace(classifier.bundle, training=replace(classifier.bundle.training, seed=12345))
     again = reproduce_bundle(replace(classifier, bundle=other), place(folder))
     assert (again.measures, again.verdict) == ((), "not judged")
+
+
+@pytest.mark.slow
+def test_what_was_left_out_of_the_last_training_is_left_out_when_it_is_reproduced(
+    tmp_path: Path,
+) -> None:
+    arrays = learnable()
+    arrays["test_images"][:3] = arrays["val_images"][:3]
+    write_npz(tmp_path / "tiny.npz", arrays)
+    search(tmp_path, drop_leaks=True)
+    confirm("s", force(tmp_path), top=1, seeds=1)
+    final_check("s", force(tmp_path), seeds=1, fit_on="train+val", now=lambda: NOW)
+    stored = open_study("s-test-trainval", place(tmp_path).url)
+    told = [note for note in stored.data["notes"] if "not learned for a twin in test" in note]
+    assert len(told) == 1
+    written(tmp_path, tmp_path / "out")
+    result = reproduce_bundle(load(tmp_path / "out"), place(tmp_path))
+    assert result.verdict == "identical", reproduction_text(result)
 
 
 @pytest.mark.slow
