@@ -177,7 +177,7 @@ def delete(
     from study.artifact_path import remove_tree
     from study.dashboard.store import artifact_store, file_ids, remove_files
     from study.overview import load_trials
-    from study.storage.checkpoints import study_folder
+    from study.storage.checkpoints import removable_folder
     from study.storage.trouble import storage_errors
 
     stored, records = load_trials(study, storage)
@@ -187,10 +187,10 @@ def delete(
         raise StorageError(f"study '{study}' is running; stop it first, or write --yes")
     from study.storage.opening import open_storage
 
+    folder = removable_folder(artifacts, storage, stored.settings.study)
     files = file_ids(stored.study)
     with storage_errors(storage):
         optuna.delete_study(study_name=study, storage=open_storage(storage))
-    folder = study_folder(artifacts, storage, stored.settings.study)
     remove_tree(folder)
     remove_files(artifact_store(artifacts, storage), files)
     typer.echo(f"deleted '{study}'", err=True)

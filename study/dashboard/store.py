@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from study.artifact_path import ArtifactPath, RemotePath
-from study.storage.checkpoints import study_folder
+from study.storage.checkpoints import artifacts_folder
 
 if TYPE_CHECKING:
     import optuna
@@ -36,7 +36,7 @@ def store_folder(artifacts: ArtifactPath | None, url: str) -> ArtifactPath:
         artifacts: The folder of all studies; None for the one beside the storage.
         url: The storage.
     """
-    return study_folder(artifacts, url, "any").parent / FOLDER
+    return artifacts_folder(artifacts, url) / FOLDER
 
 
 def artifact_store(artifacts: ArtifactPath | None, url: str) -> ArtifactStore:

@@ -2,43 +2,94 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from study.artifact_path import ArtifactPath
+from study.errors import StorageError
 from study.objectives import Measure
 from study.storage.lifecycle import Standing
-from study.storage.opening import sqlite_path
+from study.storage.opening import sqlite_path, with_driver
 from study.storage.records import ranked
 
 SUFFIX = ".pt"
+
+_LONGEST = 60
+"""Characters of a study's name in its folder's; a file name has 255 bytes, a character up to 4."""
 
 SHARED = "supernet"
 """Name of a checkpoint that belongs to the whole study."""
 
 
-def study_folder(artifacts: ArtifactPath | None, url: str, name: str) -> ArtifactPath:
-    """Return the folder of a study's files.
+def artifacts_folder(artifacts: ArtifactPath | None, url: str) -> ArtifactPath:
+    """Return the folder of all studies' files.
 
     Args:
-        artifacts: The folder of all studies; None for ``artifacts`` beside an SQLite file, or in
-            the current folder.
-        url: The study's storage.
-        name: The study's name; what a file name cannot hold is replaced.
+        artifacts: The folder that was asked for; None for ``artifacts`` beside an SQLite file, or
+            in the current folder.
+        url: The storage.
     """
     path = sqlite_path(url)
     beside = (path.parent if path else Path()) / "artifacts"
-    base = beside if artifacts is None else artifacts
-    return base / re.sub(r"[^\w.-]+", "_", name)
+    return beside if artifacts is None else artifacts
+
+
+def study_folder(artifacts: ArtifactPath | None, url: str, name: str) -> ArtifactPath:
+    """Return the folder of a study's files, which no other study has.
+
+    It begins with the study's name, as far as a file name can hold it, and ends with a digest of
+    the names of the storage and the study.
+
+    Args:
+        artifacts: As for ``artifacts_folder``.
+        url: The study's storage.
+        name: The study's name.
+    """
+    words = re.sub(r"[^\w.-]+", "_", name).lstrip(".")[:_LONGEST]
+    whose = json.dumps([_storage_name(url), name]).encode()
+    return artifacts_folder(artifacts, url) / f"{words}-{hashlib.sha256(whose).hexdigest()[:8]}"
+
+
+def _storage_name(url: str) -> str:
+    """Return what a storage is called wherever it lies: the name of its file or its database."""
+    if (path := sqlite_path(url)) is not None:
+        return path.name
+    from sqlalchemy.engine import make_url
+
+    return make_url(with_driver(url)).database or ""
+
+
+def removable_folder(artifacts: ArtifactPath | None, url: str, name: str) -> ArtifactPath:
+    """Return the folder of a study's files, to be removed with all in it.
+
+    Args:
+        artifacts: As for ``artifacts_folder``.
+        url: The study's storage.
+        name: The study's name.
+
+    Raises:
+        StorageError: It does not lie directly inside the folder of all studies' files.
+    """
+    base, folder = artifacts_folder(artifacts, url), study_folder(artifacts, url, name)
+    inside = folder.parent == base
+    if isinstance(folder, Path) and isinstance(base, Path):
+        inside = folder.resolve() == base.resolve() / folder.name
+    if not inside:
+        raise StorageError(
+            f"{folder}: leads out of {base}, so nothing was deleted; remove that link first"
+        )
+    return folder
 
 
 def local_study_folder(artifacts: ArtifactPath | None, url: str, name: str) -> Path:
     """Return the folder of this machine for files that a person opens: figures, predictions.
 
     Args:
-        artifacts: As for ``study_folder``; behind a URL, the folder beside the storage is taken.
+        artifacts: As for ``artifacts_folder``; behind a URL, the one beside the storage is taken.
         url: The study's storage.
         name: The study's name.
     """
