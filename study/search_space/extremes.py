@@ -84,11 +84,15 @@ def _descend(space: SearchSpace, score: Score, start: Found, rng: np.random.Gene
     return best
 
 
-def _alternatives(parameter: AnyParameter, current: Value) -> set[Value]:
-    """Return values spread over the range, and near the current one at doubling distances."""
+def _alternatives(parameter: AnyParameter, current: Value) -> tuple[Value, ...]:
+    """Return values spread over the range, and near the current one at doubling distances.
+
+    Of equal scores the first counts, so their order is fixed.
+    """
     values = parameter.values()
     if isinstance(parameter, CategoricalParameter) or values is None:
-        return set(bins(parameter))
+        return tuple(dict.fromkeys(bins(parameter)))
     at = values.index(current)
     near = (at + sign * 2**i for i in range(len(values).bit_length()) for sign in (-1, 1))
-    return {*bins(parameter), *(values[i] for i in near if 0 <= i < len(values))}
+    near_values = (values[i] for i in near if 0 <= i < len(values))
+    return tuple(dict.fromkeys((*bins(parameter), *near_values)))

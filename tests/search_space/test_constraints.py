@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from study.search_space.candidate import OCTMNIST, ImageFormat
 from study.search_space.loading import load_space, space_from_text
 from study.search_space.space import Bound
 from tests.search_space.refusals import problems_of
+from tests.studies import ROOT
 
 DEPTH = "parameters: {conv_layers: {type: int, low: 1, high: 3}}\n"
 
@@ -74,6 +78,32 @@ parameters:
 constraints: {parameters: {low: 100_000, high: 100_400}}
 """
     assert space_from_text(text).constraints["parameters"] == Bound(low=100_000, high=100_400)
+
+
+def test_what_the_search_finds_is_the_same_in_every_process() -> None:
+    script = """\
+from dataclasses import replace
+from study.search_space.candidate import OCTMNIST
+from study.search_space.extremes import least
+from study.search_space.loading import load_space
+from study.search_space.space import Bound
+stages = load_space("stages")
+for band in ((280_000, 300_000), (290_000, 292_000), (29_000, 30_000)):
+    bounds = {"parameters": Bound(low=band[0], high=band[1]), "macs": Bound(low=19_500_000)}
+    space = replace(stages, constraints=bounds)
+    print(least(space, lambda values: space.excess(values, OCTMNIST), until=0.0))
+"""
+    found = set()
+    for seed in ("0", "1", "2", "3"):
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found.add(done.stdout)
+    assert len(found) == 1
 
 
 def test_constraints_depend_on_the_format_of_the_images() -> None:
