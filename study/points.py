@@ -124,12 +124,15 @@ def describe(space: SearchSpace, values: Values, image: ImageFormat) -> dict[str
 
 
 def longest_training(space: SearchSpace) -> int:
-    """Return the epochs of the longest training in the space."""
-    parameter = space.by_name.get("epochs")
+    """Return the epochs of the longest training in the space.
+
+    A candidate in which ``epochs`` is inactive trains for as many as one of a space without it.
+    """
+    parameter, otherwise = space.by_name.get("epochs"), space.candidate({}).recipe.epochs
     if parameter is None:
-        return space.candidate({}).recipe.epochs
-    values = parameter.values()
-    return int(max(values)) if values else 1
+        return otherwise
+    longest = int(max(parameter.values() or (1,)))
+    return max(longest, otherwise) if parameter.when else longest
 
 
 def check_table(settings: StudySettings, space: SearchSpace, image: ImageFormat) -> None:

@@ -85,3 +85,22 @@ def test_a_trial_that_was_parked_goes_on_though_no_whole_training_fits(tmp_path:
     assert [t.failure.kind for t in resumed.trials if t.failure] == ["parked"]
     assert outcome(resumed.trials) == outcome(whole.trials)
     assert sum(t.epochs - t.restored for t in resumed.trials) == 6
+
+
+def test_a_training_without_the_conditional_epochs_does_not_exceed_the_budget(
+    tmp_path: Path,
+) -> None:
+    text = """\
+name: one epoch with dropout, and the three of a space that names none without
+parameters:
+  channels: {type: int, low: 8, high: 64}
+  dropout: {type: categorical, choices: [0, 0.5]}
+  epochs: {type: categorical, choices: [1], when: {dropout: 0.5}}
+"""
+    lengths = set()
+    for budget in (5, 6, 7, 8):  # one of them would be used up in the midst of three epochs
+        result = run(tmp_path, study=f"of {budget}", space_text=text, epochs_budget=budget)
+        trained = [t.epochs for t in result.trials]
+        assert budget - 3 < sum(trained) <= budget
+        lengths |= set(trained)
+    assert lengths == {1, 3}
