@@ -8,11 +8,13 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import typer
 from optuna.exceptions import StorageInternalError
 from typer.testing import CliRunner
 
 from study.cli.exiting import add
+from tests.data.files import medmnist_arrays, write_npz
 from tests.studies import ROOT, answer, command
 
 SYNTHETIC = ("--dataset", "digits", "--estimator", "synthetic", "--workers", "1", "--quiet")
@@ -63,11 +65,23 @@ def test_a_database_that_fails_in_the_midst_of_a_command_is_one_message() -> Non
     )
 
 
-def test_help_and_check_load_neither_torch_nor_optuna(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("dataset", "counts"),
+    [
+        ("octmnist", "97,477 training and 10,832 validation"),
+        ("pathmnist", "89,996 training and 10,004 validation"),
+        ("digits", "1,078 training and 360 validation"),
+        ("mine.npz", "40 training and 12 validation"),
+    ],
+)
+def test_check_counts_a_data_set_s_images_and_loads_neither_torch_nor_optuna(
+    tmp_path: Path, dataset: str, counts: str
+) -> None:
+    write_npz(tmp_path / "mine.npz", medmnist_arrays(size=28))
     script = (
         "import sys\n"
         "from study.cli import main\n"
-        "code = main(['check', 'seed'])\n"
+        f"code = main(['check', 'seed', '--dataset', '{dataset}'])\n"
         "assert code == 0\n"
         "print({'torch', 'optuna'} & set(sys.modules))\n"
     )
@@ -81,6 +95,7 @@ def test_help_and_check_load_neither_torch_nor_optuna(tmp_path: Path) -> None:
     )
     assert done.stdout.endswith("set()\n")
     assert "9,940" in done.stdout
+    assert f"for {counts} images" in done.stdout
 
 
 def test_ctrl_c_parks_the_trial_and_tells_how_to_resume(tmp_path: Path) -> None:

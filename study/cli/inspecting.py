@@ -38,18 +38,19 @@ def check(
     from study.search_space.summary import summarise
     from study.search_space.summary_text import summary_text
 
-    image = OCTMNIST
+    image, images = OCTMNIST, None
     if (dataset, size) != ("octmnist", 28):
-        from study.data.sources import image_format
+        from study.data.sources import image_counts, image_format
 
-        image = image_format(dataset, size, data_root)
+        image, images = image_format(dataset, size, data_root), image_counts(dataset, size)
     loaded = load_space(space, image=image)
     speed = None
     if time:
         from study.performance_estimation.speed import images_per_second
 
         speed = images_per_second(loaded, image)
-    typer.echo(summary_text(summarise(loaded, image, trials=trials, images_per_second=speed)))
+    found = summarise(loaded, image, trials=trials, images=images, images_per_second=speed)
+    typer.echo(summary_text(found))
     return 0
 
 

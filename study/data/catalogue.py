@@ -33,6 +33,7 @@ class MedMnistSet:
         image: Channels, size and number of classes.
         class_names: One name for each label, from 0.
         licence: Licence of the images.
+        counts: Number of images by the part's name.
     """
 
     flag: str
@@ -42,6 +43,7 @@ class MedMnistSet:
     image: ImageFormat
     class_names: tuple[str, ...]
     licence: str
+    counts: Mapping[str, int]
 
 
 @cache
@@ -116,6 +118,7 @@ def medmnist_set(flag: str, size: int = 28) -> MedMnistSet:
         image=ImageFormat(channels=info["n_channels"], size=size, classes=len(names)),
         class_names=names,
         licence=info["license"],
+        counts=info["n_samples"],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,9 +15,10 @@ from study.data.catalogue import DIGITS, MedMnistSet, default_data_root, medmnis
 from study.data.digits import DigitsSource
 from study.data.download import Progress, download
 from study.data.npz import NpzFile
-from study.data.parts import TRAIN, Images, Labels, Part, channels_first, channels_last
+from study.data.parts import TRAIN, VAL, Images, Labels, Part, channels_first, channels_last
 from study.errors import DataError
 from study.search_space.candidate import ImageFormat
+from study.search_space.timing import ImageCounts
 
 DIGITS_SIZES = (28, 64)
 
@@ -142,7 +143,7 @@ def open_source(
         DataError: The data set is unknown, missing, damaged or of the wrong form.
     """
     if _is_path(dataset):
-        return _open_file(Path(dataset).expanduser(), size)
+        return _open_file(_expanded(Path(dataset)), size)
     if dataset == DIGITS:
         return DigitsSource(size=_digits_size(size))
     return _open_medmnist(medmnist_set(dataset, size), data_root, progress)
@@ -158,11 +159,41 @@ def image_format(dataset: str, size: int = 28, data_root: Path | None = None) ->
     """
     del data_root
     if _is_path(dataset):
-        file = NpzFile(Path(dataset).expanduser())
+        file = NpzFile(_expanded(Path(dataset)))
         return _file_format(file, size)
     if dataset == DIGITS:
         return DigitsSource(size=_digits_size(size)).image
     return medmnist_set(dataset, size).image
+
+
+def image_counts(dataset: str, size: int = 28) -> ImageCounts:
+    """Return how many images are trained and validated on, without loading them.
+
+    Raises:
+        DataError: The data set is unknown, or the ``.npz`` file is missing or not usable.
+    """
+    if _is_path(dataset):
+        counts: Mapping[str, int] = _counts(NpzFile(_expanded(Path(dataset))))
+    elif dataset == DIGITS:
+        source = DigitsSource(size=_digits_size(size))
+        counts = {part.name: source.count(part) for part in (TRAIN, VAL)}
+    else:
+        counts = medmnist_set(dataset, size).counts
+    return ImageCounts(train=counts[TRAIN.name], validation=counts[VAL.name])
+
+
+def _expanded(path: Path) -> Path:
+    """Return a path with a leading ``~`` replaced by the home folder.
+
+    Raises:
+        DataError: There is no such home folder.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise DataError(
+            f"{path}: no home folder is known for '{path.parts[0]}'; write out the whole path"
+        ) from None
 
 
 def _is_path(dataset: str) -> bool:
@@ -193,7 +224,7 @@ def _open_file(path: Path, size: int) -> NpzSource:
 def _open_medmnist(
     entry: MedMnistSet, data_root: Path | None, progress: Progress | None
 ) -> NpzSource:
-    root = (data_root or default_data_root()).expanduser()
+    root = _expanded(data_root or default_data_root())
     path = root / entry.file_name
     if not path.exists():
         download(url=entry.url, destination=path, md5=entry.md5, progress=progress)

@@ -55,6 +55,12 @@ def draws(space: SearchSpace, number: int = DRAWS) -> Iterator[Values]:
         yield space.sample(rng)
 
 
+def drawn_inside(space: SearchSpace, image: ImageFormat, number: int) -> list[Values]:
+    """Return which of so many draws satisfy the constraints; a point searched for where none."""
+    inside = [values for values in draws(space, number) if space.allows(values, image)]
+    return inside or [least(space, lambda v: space.excess(v, image), until=0.0).values]
+
+
 def least(space: SearchSpace, score: Score, *, until: float = -math.inf) -> Found:
     """Return the point of the lowest score found; stop early at ``until`` or below."""
     rng = np.random.default_rng(SEED)

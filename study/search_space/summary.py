@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import mean
 
-import numpy as np
-
-from study.search_space.candidate import OCTMNIST, ImageFormat, Value, Values
+from study.search_space.candidate import OCTMNIST, ImageFormat, Value
 from study.search_space.distinct import count_candidates
 from study.search_space.effects import idle_choices
-from study.search_space.extremes import least
+from study.search_space.extremes import drawn_inside
 from study.search_space.parameter import AnyParameter
 from study.search_space.projection import ungridded
 from study.search_space.resolve import complexity, resolve
@@ -26,7 +25,6 @@ from study.search_space.timing import (
 
 TIMED = 200
 """Candidates drawn for the estimate of time."""
-SEED = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +61,7 @@ class SpaceSummary:
         survey: The look at the networks; their ranges of parameters and MACs.
         idle: A line for every choice without an effect of its own.
         trials: Number of trainings that are timed.
+        images: Size of the data set that is trained on.
         seconds: Estimated time of so many trainings, on one core.
         assumption: What the estimate of time rests on.
     """
@@ -81,6 +80,7 @@ class SpaceSummary:
     survey: Survey
     idle: tuple[str, ...]
     trials: int
+    images: ImageCounts
     seconds: float
     assumption: str
 
@@ -132,6 +132,7 @@ def summarise(
         survey=looked,
         idle=idle_choices(space, image, looked),
         trials=trials,
+        images=counts,
         seconds=trials * _candidate_seconds(space, image, counts, images_per_second),
         assumption=ASSUMPTION if images_per_second is None else MEASURED,
     )
@@ -168,17 +169,12 @@ def _candidate_seconds(
     space: SearchSpace, image: ImageFormat, images: ImageCounts, images_per_second: float | None
 ) -> float:
     """Return the mean time of a full training over candidates drawn inside the constraints."""
-    rng = np.random.default_rng(SEED)
-    drawn: list[Values] = [space.sample(rng) for _ in range(TIMED)]
-    allowed = [values for values in drawn if space.allows(values, image)]
-    if not allowed:
-        allowed = [least(space, lambda v: space.excess(v, image), until=0.0).values]
     seconds = []
-    for values in allowed:
+    for values in drawn_inside(space, image, TIMED):
         candidate = space.candidate(values)
         macs = complexity(resolve(candidate.architecture, image)).macs
         guess = epoch_seconds(macs, images)
         if images_per_second is not None:
             guess = measured_epoch_seconds(images_per_second, images)
         seconds.append(candidate.recipe.epochs * guess)
-    return sum(seconds) / len(seconds)
+    return mean(seconds)

@@ -135,6 +135,8 @@ def _size_rows(summary: SpaceSummary) -> Iterator[tuple[str, str]]:
     if summary.enqueued:
         yield "tried first", f"{summary.enqueued} candidates"
     yield f"time of {summary.trials} trials", f"about {in_words(summary.seconds)}"
+    counts = summary.images
+    yield "", f"for {counts.train:,} training and {counts.validation:,} validation images"
     yield "", summary.assumption
 
 

@@ -10,8 +10,10 @@ import pytest
 
 from study.data import catalogue
 from study.data.dataset import SearchData, image_format, load_search_data
+from study.data.sources import image_counts
 from study.errors import DataError
 from study.search_space.candidate import ImageFormat
+from study.search_space.timing import ImageCounts
 from tests.data.files import medmnist_arrays, write_npz
 from tests.data.server import FileServer, serving
 
@@ -19,6 +21,29 @@ from tests.data.server import FileServer, serving
 def test_the_format_of_a_file_is_read_from_it(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "a.npz", medmnist_arrays(size=12, channels=3))
     assert image_format(str(path)) == ImageFormat(channels=3, size=12, classes=3)
+
+
+def test_images_are_counted_without_loading_them(tmp_path: Path) -> None:
+    path = write_npz(tmp_path / "a.npz", medmnist_arrays(counts=(40, 12, 9)))
+    assert image_counts(str(path)) == ImageCounts(train=40, validation=12)
+    assert image_counts("octmnist", 224) == ImageCounts()
+    assert image_counts("pathmnist") == ImageCounts(train=89_996, validation=10_004)
+    digits = load_search_data("digits")
+    found = ImageCounts(train=len(digits.train_images), validation=len(digits.val_images))
+    assert image_counts("digits") == found
+
+
+@pytest.mark.parametrize("look", [image_format, image_counts, load_search_data])
+def test_the_home_of_nobody_is_one_clear_line(look: Callable[[str], object]) -> None:
+    with pytest.raises(
+        DataError, match=r"^~nosuchuser/x.npz: no home .*write out the whole path$"
+    ):
+        look("~nosuchuser/x.npz")
+
+
+def test_a_data_root_in_the_home_of_nobody_is_one_clear_line() -> None:
+    with pytest.raises(DataError, match=r"^~nosuchuser: no home folder .*the whole path$"):
+        load_search_data("octmnist", data_root=Path("~nosuchuser"))
 
 
 def test_the_name_of_a_file_is_its_stem_and_home_is_expanded(

@@ -140,6 +140,13 @@ def test_the_time_rises_with_the_trials_and_the_images() -> None:
     assert few < one / 50
 
 
+def test_the_time_says_for_how_many_images_it_is() -> None:
+    space = space_from_text(GRID)
+    assert "for 97,477 training and 10,832 validation images\n" in summary_text(summarise(space))
+    few = summarise(space, images=ImageCounts(train=1_000, validation=30))
+    assert "for 1,000 training and 30 validation images\n" in summary_text(few)
+
+
 def test_a_measured_speed_replaces_the_guess() -> None:
     summary = summarise(
         space_from_text(GRID),
