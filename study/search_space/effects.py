@@ -107,12 +107,13 @@ class _Contexts:
         return twins
 
     def _same(self, parameter: AnyParameter, one: Value, other: Value) -> bool:
-        name = parameter.name
-        pairs = (
-            (self._identity(values), self._identity({**values, name: other}))
-            for values in self._points(parameter, one)
-        )
-        return all(mine == yours for mine, yours in pairs)
+        """Tell whether two values never differ; not where no context has the parameter."""
+        name, compared = parameter.name, False
+        for values in self._points(parameter, one):
+            if self._identity(values) != self._identity({**values, name: other}):
+                return False
+            compared = True
+        return compared
 
     def _points(self, parameter: AnyParameter, value: Value) -> Iterator[Values]:
         if self.exact and parameter.name not in RECIPE_FIELDS:

@@ -126,6 +126,16 @@ def test_parameters_without_any_effect_are_named() -> None:
     )
 
 
+def test_choices_that_no_draw_has_are_not_called_idle() -> None:
+    space = space_from_text(
+        "parameters:\n"
+        "  hidden_units: {type: int, low: 16, high: 512}\n"
+        "  optimizer: sgd\n"
+        "  momentum: {type: categorical, choices: [0.5, 0.9], when: {hidden_units: 302}}\n"
+    )
+    assert summarise(space).idle == ()
+
+
 def test_a_format_that_leaves_no_candidate_is_refused() -> None:
     space = space_from_text(GRID + "constraints: {macs: 1_000_000}\n")
     with pytest.raises(SearchSpaceError, match="no candidate satisfies the constraints"):
