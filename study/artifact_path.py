@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
 from study.errors import SettingsError, StorageError
+from study.temporary import temporary_name
 
 Bytes = bytes | memoryview
 
@@ -127,7 +128,7 @@ class RemotePath:
         if self.url.partition("://")[0] in OBJECT_STORES:
             files.pipe_file(self._key, content)
             return
-        temporary = self.parent / f"{self.name}.{os.getpid()}.tmp"
+        temporary = self.parent / temporary_name(self.name)
         files.makedirs(self.parent._key, exist_ok=True)
         files.pipe_file(temporary._key, content)
         files.mv(temporary._key, self._key)
@@ -156,7 +157,7 @@ def replace_file(path: ArtifactPath, content: Sequence[Bytes]) -> None:
         return
     assert isinstance(path, Path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(temporary_name(path.name))
     try:
         with temporary.open("wb") as file:
             _write(file, content)
@@ -180,7 +181,7 @@ def check_writable(path: ArtifactPath) -> None:
     """
     if not isinstance(path, RemotePath):
         return
-    probe = path / f".probe-{os.getpid()}"
+    probe = path / temporary_name(".probe")
     try:
         probe.replace_by(b"")
         probe.unlink()

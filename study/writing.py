@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from study.errors import StudyError
+from study.temporary import temporary_name
 
 
 def write_text(path: Path, text: str) -> None:
@@ -14,7 +14,9 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         StudyError: It cannot be written; what was there before is still there.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    if not path.name:
+        raise StudyError(f"{path}: is a folder; name a file in it")
+    temporary = path.with_name(f".{temporary_name(path.name)}")
     try:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)

@@ -90,6 +90,23 @@ def test_what_was_cut_off_before_the_move_is_not_taken_for_the_file(
     assert list(remote(url).iterdir()) == []
 
 
+def test_a_second_writer_in_the_midst_of_the_first_disturbs_nothing(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = remote(url) / "a.pt"
+    move, between = path.file_system.mv, [b"second"]
+
+    def mv(source: str, target: str) -> None:
+        if between:
+            replace_file(path, (between.pop(),))
+        move(source, target)
+
+    monkeypatch.setattr(path.file_system, "mv", mv)
+    replace_file(path, (b"first",))
+    assert path.read_bytes() == b"first"
+    assert [other.name for other in path.parent.iterdir()] == ["a.pt"]
+
+
 def test_a_url_that_nothing_can_open_is_refused() -> None:
     with pytest.raises(SettingsError, match="Protocol not known: nonsense"):
         artifact_path("nonsense://bucket")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "study"
 
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "version"),
+    ("errors", "version", "temporary"),
     ("search_space", "options", "objectives", "stopping", "writing", "artifact_path"),
     ("search_strategy", "network", "data"),
     ("performance_estimation", "plan"),

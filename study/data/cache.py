@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.errors import DataError
+from study.temporary import temporary_name
 
 _BESIDE = ".study_cache"
 
@@ -120,7 +121,7 @@ def _mapped(path: Path) -> NDArray[Any] | None:
 def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write ``path`` under a temporary name, flush it to the disk and move it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(temporary_name(path.name))
     try:
         with temporary.open("wb") as file:
             write(file)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from study.data.dataset import SearchData
 from study.data.parts import channels_last
 from study.data.stratified import shuffled_classes
 from study.errors import DataError
+from study.temporary import temporary_name
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -35,8 +35,10 @@ def contact_sheet(data: SearchData, path: Path) -> None:
     Raises:
         DataError: The file cannot be written.
     """
+    if not path.name:
+        raise DataError(f"{path}: is a folder; name a file in it")
+    temporary = path.with_name(temporary_name(path.name))
     sheet = _draw(data)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(temporary, format="PNG")
