@@ -29,6 +29,8 @@ def test_a_study_runs_and_is_listed_reported_and_deleted(tmp_path: Path) -> None
     assert {"study", "direction", "metric", "settings", "trials", "best"} <= report.keys()
     assert len(report["trials"]) == 4
     assert report["best"]["value"] == max(trial["value"] for trial in report["trials"])
+    code, _, said = answer("report", "seed", "--html", ".", cwd=tmp_path)
+    assert (code, said) == (1, "error: .: is a folder; name a file in it\n")
     assert answer("delete", "seed", "--yes", cwd=tmp_path)[0] == 0
     assert answer("best", "seed", cwd=tmp_path)[0] == 1
 
@@ -41,6 +43,8 @@ def test_errors_are_one_message_and_the_right_exit_code(tmp_path: Path) -> None:
         (("run", "seed", "--sampler", "tpee", *SYNTHETIC), 2),
         (("run", "seed", "--dataset", "chestmnist"), 1),
         (("report", "x", "--storage", "study.db"), 1),
+        (("run", "seed", "--dataset", "~nosuchuser/x.npz"), 1),
+        (("run", "seed", "--dataset", "octmnist", "--data-root", "~nosuchuser"), 1),
     ):
         code, _, err = answer(*arguments, cwd=tmp_path)
         assert code == expected, (arguments, err)

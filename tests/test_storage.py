@@ -9,9 +9,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from study.dashboard.study_page import new_pages
 from study.errors import StorageError
+from study.overview import study_lines
+from study.runner import run_study
 from study.storage.opening import check_url, open_storage
+from study.storage.stored_study import SETTINGS, open_study
 from study.storage.trouble import explain, redacted
+from study.surroundings import Place
+from tests.studies import settings
 
 SECRET = "s3cret"
 
@@ -75,6 +81,24 @@ def test_a_queued_trial_is_found_and_run_once(tmp_path: Path) -> None:
     assert other.ask().suggest_float("x", 0.0, 1.0) == 0.25
     assert study.ask().number == 1
     assert [t.state.name for t in other.get_trials()] == ["RUNNING", "RUNNING"]
+
+
+@pytest.mark.parametrize(
+    "strange", [{"lr": 0.1}, 3, None, "", "none of ours", '{"epochs": 3}', '{"study": 5}']
+)
+def test_a_study_with_settings_of_another_program_is_told_and_left_out_of_the_list(
+    tmp_path: Path, strange: object
+) -> None:
+    url = f"sqlite:///{tmp_path}/x.db"
+    run_study(settings(trials=1), Place(url=url))
+    other = optuna.create_study(storage=open_storage(url), study_name="strange")
+    other.set_user_attr(SETTINGS, strange)
+    said = "^study 'strange' in .* was not made by this program, or by a newer version: .*"
+    with pytest.raises(StorageError, match=said) as raised:
+        open_study("strange", url)
+    assert "\n" not in str(raised.value)
+    assert [line.name for line in study_lines(url)] == ["test"]
+    assert list(new_pages(url, None, known=())) == ["test"]
 
 
 def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
