@@ -5,8 +5,7 @@ The rows follow the points of the space, the first parameter slowest (``SearchSp
 values      (n, seeds)          what a training reached, larger is better
 cost        (n,)                what a training costs, in any unit; optional
 curves      (n, seeds, epochs)  the same measure after every epoch; optional
-twins       (n,)                equal numbers are one candidate; optional, without it rows that
-                                agree in everything else are
+twins       (n,)                equal numbers are one candidate; optional, else see ``table_twins``
 parameters  (n,)                trainable numbers of the networks; optional
 macs        (n,)                multiply-accumulates of the networks for an image; optional
 
@@ -30,6 +29,7 @@ from study.performance_estimation.nas_bench_macro import (
 )
 from study.performance_estimation.table import Array, Table, Unit
 from study.performance_estimation.table_space import table_space_from_text
+from study.performance_estimation.table_twins import Rows, twins_of
 from study.search_space.loading import read_space_text
 from study.search_space.space import SearchSpace
 
@@ -114,14 +114,17 @@ def _table(path: Path, space: SearchSpace, arrays: Mapping[str, Array]) -> Table
     values = _numbers(path, arrays, "values", (count, -1))
     cost = _numbers(path, arrays, "cost", (count,)) if "cost" in arrays else np.ones(count)
     curves = _numbers(path, arrays, "curves", (*values.shape, -1)) if "curves" in arrays else None
+    sizes = {name: _numbers(path, arrays, name, (count,)) for name in SIZES if name in arrays}
+    given = _numbers(path, arrays, "twins", (count,)) if "twins" in arrays else None
+    rows = Rows(values=values, cost=cost, curves=curves, sizes=sizes)
     return Table(
         name=path.stem,
         space=space,
         values=values,
-        twins=_twins(path, arrays, values, cost, curves),
+        twins=twins_of(path, space, rows, None if given is None else given.astype(np.int64)),
         cost=cost,
         curves=curves,
-        sizes={name: _numbers(path, arrays, name, (count,)) for name in SIZES if name in arrays},
+        sizes=sizes,
         unit=_unit(values),
     )
 
@@ -169,36 +172,6 @@ def _length(name: str, length: int, axis: int) -> str:
 
 def _first_unfit(found: Array) -> int:
     return int(np.argwhere(~np.isfinite(found))[0][0])
-
-
-def _twins(
-    path: Path, arrays: Mapping[str, Array], values: Array, cost: Array, curves: Array | None
-) -> Array:
-    """Return the number of each row's candidate, shape (n,).
-
-    Raises:
-        DataError: Twins differ in their values.
-    """
-    if "twins" not in arrays:
-        return _equal_rows([values, cost[:, None], *([] if curves is None else [curves])])
-    twins = _numbers(path, arrays, "twins", (len(values),)).astype(np.int64)
-    _, first, inverse = np.unique(twins, return_index=True, return_inverse=True)
-    differing = np.flatnonzero((values != values[first[inverse]]).any(axis=1))
-    if len(differing):
-        row = int(differing[0])
-        message = (
-            f"{path}: 'twins' says that rows {int(first[inverse[row]])} and {row} are one"
-            " candidate, but their values differ"
-        )
-        raise DataError(message)
-    return twins
-
-
-def _equal_rows(columns: list[Array]) -> Array:
-    """Return the same number for rows that agree in everything, shape (n,)."""
-    table = np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
-    _, numbers = np.unique(table, axis=0, return_inverse=True)
-    return np.asarray(numbers).reshape(-1)
 
 
 def _unit(values: Array) -> Unit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from study.performance_estimation.nas_bench_macro import SPACE as MACRO_SPACE
 from study.performance_estimation.nas_bench_macro import twins
 from study.performance_estimation.table_file import SHIPPED, load_table, shipped_tables
 from study.performance_estimation.table_space import OwnSpace, table_space_from_text
+from study.search_space.candidate import OCTMNIST
+from study.search_space.resolve import candidate_id
 from tests.comparison.tables import SPACE, arrays, write_table
 
 MACRO = Path(__file__).resolve().parents[2].parent / "shared/benchmarks/nas_bench_macro.npz"
@@ -42,14 +45,85 @@ def test_values_alone_make_a_table(tmp_path: Path) -> None:
     assert len(set(table.twins.tolist())) == 81
 
 
-def test_rows_that_agree_in_everything_are_twins_where_none_are_named(tmp_path: Path) -> None:
+def _with_row_7_as_row_5(*names: str) -> dict[str, Any]:
+    """Return the arrays of a table without ``twins``, row 7 like row 5 in those named."""
     columns = arrays()
-    for name in ("values", "curves", "cost"):
+    for name in names:
         columns[name][7] = columns[name][5]
-    table = load_table(write_table(tmp_path, **{**columns, "twins": None}))
+    return {**columns, "twins": None}
+
+
+def test_rows_that_agree_in_everything_are_twins_where_none_are_named(tmp_path: Path) -> None:
+    names = ("values", "curves", "cost", "parameters", "macs")
+    table = load_table(write_table(tmp_path, **_with_row_7_as_row_5(*names)))
 
     assert table.twins[7] == table.twins[5]
     assert len(set(table.twins.tolist())) == 80
+
+
+@pytest.mark.parametrize("other", ["parameters", "macs"])
+def test_networks_of_different_sizes_are_never_twins(tmp_path: Path, other: str) -> None:
+    names = {"values", "curves", "cost", "parameters", "macs"} - {other}
+    columns = _with_row_7_as_row_5(*names)
+    columns[other][7] = columns[other][5] + 1
+    table = load_table(write_table(tmp_path, **columns))
+
+    assert len(set(table.twins.tolist())) == 81
+
+
+@pytest.mark.parametrize("curves", [None, (1,)])
+def test_a_single_rounded_value_makes_no_twins(
+    tmp_path: Path, curves: tuple[int, ...] | None
+) -> None:
+    values = np.round(arrays()["values"][:, :1], 1)
+    none = dict.fromkeys(("cost", "twins", "parameters", "macs"))
+    shaped = None if curves is None else values[:, :, None]
+    table = load_table(write_table(tmp_path, values=values, curves=shaped, **none))
+
+    assert len(set(values[:, 0].tolist())) < 81
+    assert len(set(table.twins.tolist())) == 81
+
+
+def test_a_constant_table_makes_no_twins(tmp_path: Path) -> None:
+    none = dict.fromkeys(("curves", "cost", "twins", "parameters", "macs"))
+    table = load_table(write_table(tmp_path, values=np.full((81, 2), 0.5), **none))
+
+    assert len(set(table.twins.tolist())) == 81
+
+
+TWIN_NETWORKS = """\
+parameters:
+  conv_layers: {type: categorical, choices: [1, 2, 3]}
+  optimizer: {type: categorical, choices: [adam, adamw, sgd]}
+  momentum: {type: categorical, choices: [0.1, 0.5, 0.9]}
+  channels: {type: categorical, choices: [4, 8, 16]}
+"""
+
+
+def _networks_table(folder: Path, **changes: Any) -> Path:
+    """Write a table of networks, of which momentum changes nothing without sgd."""
+    none = dict.fromkeys(("curves", "cost", "twins", "parameters", "macs"))
+    path = write_table(folder, **{**none, **changes})
+    path.with_suffix(".yaml").write_text(TWIN_NETWORKS, encoding="utf-8")
+    return path
+
+
+def test_networks_of_this_project_are_twins_by_what_they_are(tmp_path: Path) -> None:
+    space = table_space_from_text(TWIN_NETWORKS, source="x")
+    ids = [candidate_id(space.candidate(values), OCTMNIST) for values in space.points()]
+    assert len(set(ids)) < 81
+    values = np.array([[ids.index(name) / 81] for name in ids])
+    table = load_table(_networks_table(tmp_path, values=values))
+
+    assert table.twins.tolist() == [ids.index(name) for name in ids]
+
+
+def test_names_that_mean_another_thing_than_a_field_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"layers.npz: .* rows 0 and 3 .* values differ; rename"):
+        load_table(_networks_table(tmp_path))
+    alike = {"values": np.zeros((81, 1)), "twins": np.arange(81)}
+    with pytest.raises(StudyError, match=r"one network .* numbers in 'twins' differ; rename"):
+        load_table(_networks_table(tmp_path, **alike))
 
 
 def test_a_table_that_changes_on_disk_is_read_again(tmp_path: Path) -> None:
