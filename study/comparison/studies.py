@@ -27,8 +27,9 @@ class StudyCurve:
         name: Of the study.
         strategy: What tells its settings from those of the others.
         seed: The study's seed.
-        best: After each trial that cost budget, the best value so far, in the metric; NaN before
-            the first.
+        best: The best value so far, in the metric, before the first trial that cost budget and
+            after each of them, shape (trials + 1,); NaN where there is none. What is reused from
+            another study belongs to the trial before it.
         epochs: Epochs trained in all.
     """
 
@@ -38,6 +39,11 @@ class StudyCurve:
     best: Array
     epochs: float
 
+    @property
+    def trials(self) -> int:
+        """Trials that cost budget."""
+        return len(self.best) - 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyComparison:
@@ -45,11 +51,13 @@ class StudyComparison:
 
     Args:
         measure: What they optimise.
-        trials: Trials that all of them have; beyond, nothing is compared.
+        trials: Trials that all of them have; beyond, nothing is compared. 0 where one of them
+            has reused every result.
         curves: The studies, in the order given.
         paired: Strategies that have these seeds in common, two at least.
         seeds: The seeds.
-        pairs: Tests of the loss after the last common trial; empty without pairs.
+        pairs: Tests of the loss after the last common trial; empty without pairs, or where a
+            study had no result by then.
         notes: What else differs.
     """
 
@@ -81,12 +89,12 @@ def compare_studies(studies: Sequence[Told]) -> StudyComparison:
     """Return how studies compare.
 
     Raises:
-        EvaluationError: They optimise different things, look at different data, or have no trial.
+        EvaluationError: They optimise different things, look at different data, or have no result.
     """
     _refuse_strangers(studies)
     names = _strategies([study.settings for study in studies])
     curves = tuple(_curve(study, strategy) for study, strategy in zip(studies, names, strict=True))
-    trials = min(len(curve.best) for curve in curves)
+    trials = min(curve.trials for curve in curves)
     seeds = _common_seeds(curves)
     paired = tuple(dict.fromkeys(names)) if len(seeds) >= SMALLEST_TEST else ()
     measure = studies[0].settings.measures[0]
@@ -96,7 +104,7 @@ def compare_studies(studies: Sequence[Told]) -> StudyComparison:
         curves=curves,
         paired=paired,
         seeds=seeds if paired else (),
-        pairs=pairwise(_losses(curves, paired, seeds, trials, measure)) if paired else (),
+        pairs=_pairs(_losses(curves, paired, seeds, trials, measure)) if paired else (),
         notes=_notes(studies),
     )
 
@@ -113,9 +121,9 @@ def _refuse_strangers(studies: Sequence[Told]) -> None:
                 f"{pair} look at different data; compare studies of one data set"
             )
     for study in studies:
-        if not any(record.objectives for record in study.records):
+        if not any(record.state == "complete" for record in study.records):
             raise EvaluationError(
-                f"study '{study.settings.study}' has no finished trial; run it first"
+                f"study '{study.settings.study}' has no result to compare; run it first"
             )
 
 
@@ -143,9 +151,13 @@ def _curve(study: Told, strategy: str) -> StudyCurve:
     settings = study.settings
     state = standing(study.records, retries=settings.retries)
     sign = 1.0 if settings.measures[0].maximise else -1.0
-    latest = sorted((state.latest[place] for place in state.finished), key=lambda r: r.number)
-    scores = [sign * r.objectives[0] if r.state == "complete" else -np.inf for r in latest]
-    best = np.maximum.accumulate(np.array(scores, dtype=float))
+    ended = (state.latest[place] for place in (*state.finished, *state.twins))
+    best = [-np.inf]
+    for record in sorted(ended, key=lambda r: r.number):
+        score = sign * record.objectives[0] if record.state == "complete" else -np.inf
+        if record.reused_from is None:
+            best.append(best[-1])
+        best[-1] = max(best[-1], score)
     return StudyCurve(
         name=settings.study,
         strategy=strategy,
@@ -174,11 +186,17 @@ def _losses(
 ) -> Mapping[str, Array]:
     """Return a number for each common seed, smaller is better, of every strategy."""
     sign = -1.0 if measure.maximise else 1.0
-    known = {(curve.strategy, curve.seed): curve.best[trials - 1] for curve in curves}
+    known = {(curve.strategy, curve.seed): curve.best[trials] for curve in curves}
     return {
         strategy: sign * np.array([known[strategy, seed] for seed in seeds])
         for strategy in strategies
     }
+
+
+def _pairs(losses: Mapping[str, Array]) -> tuple[Pair, ...]:
+    """Return the tests of every two strategies; none where a loss is missing."""
+    whole = all(np.isfinite(row).all() for row in losses.values())
+    return pairwise(losses) if whole else ()
 
 
 def _notes(studies: Sequence[Told]) -> tuple[str, ...]:

@@ -15,14 +15,16 @@ def studies_text(comparison: StudyComparison) -> str:
         parts.append(as_text(_tests(comparison)))
     else:
         parts.append(
-            "No test: that needs two strategies or more, each with the same two seeds or more.\n"
+            "No test: that needs two strategies or more, each with the same two seeds or more,"
+            " and a result of each by the last common trial.\n"
         )
     return "\n".join([*parts, *(f"note: {note}\n" for note in comparison.notes)])
 
 
 def _milestones(trials: int) -> tuple[int, ...]:
-    """Return the quarters of the common trials."""
-    return tuple(sorted({max(1, round(trials * quarter / 4)) for quarter in (1, 2, 3, 4)}))
+    """Return the quarters of the common trials, from the first on where there is one."""
+    quarters = (round(trials * quarter / 4) for quarter in (1, 2, 3, 4))
+    return tuple(sorted({max(min(1, trials), quarter) for quarter in quarters}))
 
 
 def _table(comparison: StudyComparison) -> Table:
@@ -45,9 +47,9 @@ def _row(curve: StudyCurve, milestones: tuple[int, ...], key: str) -> tuple[str,
         curve.name,
         curve.strategy,
         str(curve.seed),
-        *(measure(key, float(curve.best[n - 1])) for n in milestones),
+        *(measure(key, float(curve.best[n])) for n in milestones),
         measure(key, float(curve.best[-1])),
-        str(len(curve.best)),
+        str(curve.trials),
         amount(curve.epochs),
     )
 
