@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.comparison.games import GameFile
+from study.comparison.games import DIGITS, GameFile
 from study.comparison.match import Match, Told, play_missing, stale_games
+from study.comparison.numbers import decimals
 from study.comparison.picture import regret_svg
 from study.comparison.summary import Comparison, median_asks, summarise
 from study.comparison.summary_text import comparison_text
@@ -120,5 +121,9 @@ def _csv(comparison: Comparison) -> str:
     for result in comparison.results:
         curve = result.curve
         for trial, row in enumerate(zip(curve.mean, curve.low, curve.high, strict=True), start=1):
-            writer.writerow((result.sampler, trial, *(f"{number:.6f}" for number in row)))
+            writer.writerow((result.sampler, trial, *(_kept(number) for number in row)))
     return out.getvalue()
+
+
+def _kept(number: float) -> str:
+    return f"{number:.{decimals(number, DIGITS)}f}"

@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from study.comparison.numbers import rounded
 from study.comparison.play import Played
 from study.errors import DataError
 from study.writing import write_text
 
 GAMES, TIMES = "games.jsonl", "times.jsonl"
 DIGITS = 6
-"""Decimals kept of regrets, in points, and of seconds."""
+"""Decimals kept of regrets, values, costs and seconds; of smaller numbers, so many digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -111,7 +112,7 @@ class GameFile:
 
 
 def _rounded(numbers: Iterable[float]) -> tuple[float, ...]:
-    return tuple(round(number, DIGITS) for number in numbers)
+    return tuple(rounded(number, DIGITS) for number in numbers)
 
 
 def _flat(game: Game) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from study.comparison.numbers import SMALLEST
 from study.comparison.statistics import Band
 from study.comparison.summary import Comparison
 from study.report.svg import Rule, drawing, text
@@ -15,7 +16,10 @@ _LEFT, _TOP, _RIGHT, _BOTTOM = 70.0, 56.0, 190.0, 54.0
 _LABEL = 16.0
 """Least distance between two names at the right edge."""
 _FLOOR = 0.01
-"""Smallest regret that is told apart: a hundredth of a point."""
+"""Smallest percentage points that are told apart."""
+_SHOWN = 1e-3
+"""Smallest part of the largest regret that is told apart in another unit, or where all are small.
+"""
 
 _HUES = ("accent", "best", "pruned", "twin", "failed", "ink", "scale_3", "mark")
 _DASHES = ("", "7 3", "2 3", "9 3 2 3")
@@ -64,10 +68,10 @@ def regret_svg(comparison: Comparison) -> str:
     unit = "points" if comparison.in_points else "the table's unit"
     return curves_svg(
         curves,
-        scale=_log_scale(curves),
+        scale=_log_scale(curves, floor=_floor(comparison)),
         title=f"Mean regret in {unit}: {comparison.table}, {len(comparison.seeds)} seeds",
         description="; ".join(
-            f"{name}: {curve.mean[-1]:.3f} after {comparison.trials} trials"
+            f"{name}: {comparison.form(curve.mean[-1])} after {comparison.trials} trials"
             for name, curve in curves
         ),
     )
@@ -100,11 +104,17 @@ def curves_svg(
     )
 
 
-def _log_scale(curves: Sequence[tuple[str, Band]]) -> Scale:
-    low = max(min(float(curve.low.min()) for _, curve in curves), _FLOOR)
+def _floor(comparison: Comparison) -> float:
+    largest = comparison.largest
+    in_points = comparison.in_points and largest >= SMALLEST
+    return _FLOOR if in_points or not largest else largest * _SHOWN
+
+
+def _log_scale(curves: Sequence[tuple[str, Band]], *, floor: float) -> Scale:
+    low = max(min(float(curve.low.min()) for _, curve in curves), floor)
     high = max(max(float(curve.high.max()) for _, curve in curves), low * 10)
     ticks = [
-        round(digit * 10.0**power, 6)
+        float(f"{digit}e{power}")
         for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         for digit in (1, 2, 5)
     ]

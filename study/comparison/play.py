@@ -26,6 +26,8 @@ from study.search_strategy.sampler_spec import Setup
 from study.search_strategy.samplers import make_strategy
 
 MAX_REPEATS = 20
+RESIDUE = 1e-12
+"""What rounding leaves of two equal means, as a share of the largest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +51,13 @@ class Played:
 def play(table: Table, sampler: str, *, trials: int, seed: int) -> Played:
     """Play a sampler on a table.
 
+    One column of the table, ``seed`` modulo their number, answers for every candidate of a game,
+    as NAS-Bench-Macro's published regrets have it. So a table has as many realisations of noise
+    as seeds, and games a multiple of it apart meet the same one. A stored study's trials take the
+    column of their own training seed instead (``training_seed``), each candidate another.
+
     Args:
-        table: The table; the column of ``seed`` is what trainings return.
+        table: The table.
         sampler: As given to ``--sampler``.
         trials: Trainings; fewer where the table has fewer candidates.
         seed: The study's seed.
@@ -133,6 +140,7 @@ class _Game:
         leader = rows[new[np.searchsorted(new, np.arange(len(rows)), side="right") - 1]]
         worth = self._table.true_values * self._table.to_points
         regret = worth.max() - worth[leader]
+        regret[regret < RESIDUE * np.abs(worth).max()] = 0.0
         return Played(
             regret=tuple(float(r) for r in regret),
             best=tuple(float(b) for b in best),

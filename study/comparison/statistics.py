@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from study.comparison.numbers import magnitude
 from study.evaluation.rank_correlation import resamples
 
 Array = NDArray[np.float64]
@@ -20,6 +21,8 @@ Array = NDArray[np.float64]
 LEVEL = 0.95
 RESAMPLES = 2000
 """Enough that the bounds of a 95 % band move by less than a tenth of its width."""
+DIGITS = 9
+"""Digits in which two regrets must differ to be told apart."""
 SEED = 0
 """Of the resamples; the same for every sampler, so that bands belong together."""
 
@@ -99,7 +102,9 @@ def wilcoxon_p(first: Array, second: Array) -> float:
     """
     from scipy.stats import wilcoxon  # heavy
 
-    difference = np.round(first - second, 9)  # what rounding leaves of equal regrets is no sign
+    size = max(float(np.abs(first).max()), float(np.abs(second).max()))
+    # what rounding leaves of equal regrets is no sign
+    difference = np.round(first - second, DIGITS - magnitude(size))
     difference = difference[difference != 0]
     return float(wilcoxon(difference).pvalue) if len(difference) else 1.0
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from study.comparison.games import Game, GameKey
 from study.comparison.match import Match
+from study.comparison.numbers import Form, form_of
 from study.comparison.statistics import Array, Band, Pair, areas, band, pairwise
 
 MILESTONES = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
@@ -54,6 +55,16 @@ class Comparison:
     results: tuple[SamplerResult, ...]
     at_the_end: tuple[Pair, ...]
     over_all: tuple[Pair, ...]
+
+    @property
+    def form(self) -> Form:
+        """How its regrets are told."""
+        return form_of(self.largest, in_points=self.in_points)
+
+    @property
+    def largest(self) -> float:
+        """The largest mean regret."""
+        return max(float(result.curve.mean.max()) for result in self.results)
 
     @property
     def milestones(self) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from study.comparison.numbers import Form, signed
 from study.comparison.statistics import Band, Pair
 from study.comparison.summary import Comparison
 from study.report.formats import counted
@@ -35,13 +36,14 @@ def results_table(comparison: Comparison) -> Table:
     """Return the mean regrets of every sampler."""
     unit = "percentage points" if comparison.in_points else "the table's unit"
     milestones = comparison.milestones
+    form = comparison.form
     rows = [
         (
             result.sampler,
-            *(_regret(result.curve.mean[n - 1]) for n in milestones),
-            _range(result.curve, -1),
-            _regret(result.area.mean[0]),
-            _range(result.area, 0),
+            *(form(result.curve.mean[n - 1]) for n in milestones),
+            _range(result.curve, -1, form),
+            form(result.area.mean[0]),
+            _range(result.area, 0, form),
         )
         for result in comparison.results
     ]
@@ -53,18 +55,17 @@ def results_table(comparison: Comparison) -> Table:
     )
 
 
-def _regret(number: float) -> str:
-    return f"{number:.3f}"
-
-
-def _range(curve: Band, index: int) -> str:
-    return f"{curve.low[index]:.3f} to {curve.high[index]:.3f}"
+def _range(curve: Band, index: int, form: Form) -> str:
+    return f"{form(curve.low[index])} to {form(curve.high[index])}"
 
 
 def pairs_table(comparison: Comparison) -> Table:
     """Return the tests of every two samplers."""
     areas = {(pair.first, pair.second): pair for pair in comparison.over_all}
-    rows = [_pair_row(pair, areas[pair.first, pair.second]) for pair in comparison.at_the_end]
+    rows = [
+        _pair_row(pair, areas[pair.first, pair.second], comparison.form)
+        for pair in comparison.at_the_end
+    ]
     return Table(
         caption=(
             f"Wilcoxon's signed-rank test over {counted(len(comparison.seeds), 'seed')}, Holm's"
@@ -86,12 +87,12 @@ def pairs_table(comparison: Comparison) -> Table:
     )
 
 
-def _pair_row(end: Pair, area: Pair) -> tuple[str, ...]:
-    return (end.first, end.second, *_tested(end), *_tested(area))
+def _pair_row(end: Pair, area: Pair, form: Form) -> tuple[str, ...]:
+    return (end.first, end.second, *_tested(end, form), *_tested(area, form))
 
 
-def _tested(pair: Pair) -> tuple[str, str, str]:
-    return f"{pair.difference:+.3f}", p_text(pair.corrected), better(pair)
+def _tested(pair: Pair, form: Form) -> tuple[str, str, str]:
+    return signed(form, pair.difference), p_text(pair.corrected), better(pair)
 
 
 def better(pair: Pair) -> str:

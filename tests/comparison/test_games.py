@@ -32,6 +32,15 @@ def test_games_are_read_back_as_they_were_kept(tmp_path: Path) -> None:
     assert again.asks[_key("random", 1)] == (0.5,)
 
 
+def test_small_numbers_keep_their_digits(tmp_path: Path) -> None:
+    kept = GameFile(tmp_path)
+    small = Played(regret=(1e-9 / 3, 0.0), best=(-2e-8, 1.5), cost=(1, 2), ask=(0.5,))
+    kept.add(_key("random", 0), small)
+    game = GameFile(tmp_path).games[_key("random", 0)]
+
+    assert (game.regret, game.best) == ((3.33333e-10, 0.0), (-2e-8, 1.5))
+
+
 def test_the_order_in_which_games_end_leaves_no_trace(tmp_path: Path) -> None:
     games = [_key(sampler, seed) for sampler in ("random", "tpe") for seed in (0, 1, 10)]
     contents = []

@@ -47,6 +47,14 @@ def test_pairs_that_agree_count_for_nothing() -> None:
     )
 
 
+@pytest.mark.parametrize("size", [1e-12, 1e-6, 1.0, 1e6])
+def test_the_test_is_the_same_in_every_unit(size: float) -> None:
+    first = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+
+    assert wilcoxon_p(size * first, size * first * 0.9) == wilcoxon_p(first, first * 0.9) < 0.05
+    assert wilcoxon_p(size * first, size * first * (1 + 1e-15)) == 1.0
+
+
 def test_holm_is_the_hand_computed_one() -> None:
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([0.5, 0.6]) == [1.0, 1.0]
