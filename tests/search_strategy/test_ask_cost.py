@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 import pytest
 
 from benchmarks.ask_cost import ask_cost, closed_form_history, main
@@ -11,6 +13,8 @@ from study.search_strategy.history import Observation
 
 LIMIT = 50.0
 """Milliseconds: five times the claim, for machines that are busy with something else."""
+SURROGATE_LIMIT = 1000.0
+"""The surrogate is no cheap one: some six times what docs/strategies.md says of it."""
 CHEAP = ("random", "qmc", "evolution", "local_search", "reinforce", "nsga2", "q_learning")
 SLOW_TO_BEGIN = ("q_learning:metaqnn", "reinforce:zoph")
 """Their first ask replays the whole history, in seconds."""
@@ -34,7 +38,15 @@ def test_an_ask_is_cheap_after_a_thousand_trials(
 ) -> None:
     cost = ask_cost(name, space, history, asks=5)
     assert len(cost.later) == 5
-    assert min(cost.later) < LIMIT
+    assert statistics.median(cost.later) < LIMIT
+
+
+def test_an_ask_of_the_surrogate_stays_a_small_part_of_a_training(
+    space: SearchSpace, history: tuple[Observation, ...]
+) -> None:
+    cost = ask_cost("surrogate", space, history, asks=5)
+    assert len(cost.later) == 5
+    assert statistics.median(cost.later) < SURROGATE_LIMIT
 
 
 def test_the_script_prints_a_row_a_sampler(capsys: pytest.CaptureFixture[str]) -> None:
