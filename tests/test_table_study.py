@@ -163,3 +163,18 @@ def test_a_study_on_a_table_is_reported_without_the_table(tmp_path: Path) -> Non
     summary = summarise_study(stored, records)
 
     assert "layer1" in to_html(records, summary)
+
+
+def test_grid_points_of_a_study_thin_the_grid_alone(tmp_path: Path) -> None:
+    path = write_table(tmp_path)
+    path.with_suffix(".yaml").write_text(
+        "parameters:\n  a: {type: int, low: 1, high: 161, step: 2}\n", encoding="utf-8"
+    )
+    thinned = "parameters:\n  a: {type: int, low: 1, high: 161, step: 2, grid_points: 9}\n"
+    grid = _run(path, space_text=thinned, sampler="grid", study="grid", trials=20)
+    assert len(grid) == 9
+    drawn = _run(path, space_text=thinned, study="random", trials=20)
+    assert len({trial.params["a"] for trial in _trained(drawn)}) == 20
+    beyond = thinned.replace(" step: 2,", "").replace("grid_points: 9", "grid_points: 81")
+    with pytest.raises(StudyError, match="has no row for"):
+        _run(path, space_text=beyond, study="beyond")

@@ -14,6 +14,7 @@ from study.performance_estimation.table import Table
 from study.performance_estimation.table_file import load_table
 from study.performance_estimation.table_space import Row
 from study.search_space.candidate import Candidate, ImageFormat, Values
+from study.search_space.projection import ungridded
 from study.search_space.resolve import candidate_id
 from study.search_space.space import SearchSpace
 
@@ -110,13 +111,14 @@ def refuse_other_space(table: Table, space: SearchSpace, image: ImageFormat) -> 
     Raises:
         SettingsError: There is such a point.
     """
-    if space.size() is None:
+    drawn = ungridded(space)
+    if drawn.size() is None:
         raise SettingsError(
             f"estimator table: the space '{space.name}' has parameters without countable values;"
             f" take the space beside {table.name}.npz"
         )
     estimator = TableEstimator(table=table, image=image)
-    for values in space.points():
+    for values in drawn.points():
         try:
             estimator.row(space.candidate(values))
         except DataError as error:
@@ -129,7 +131,7 @@ def refuse_other_space(table: Table, space: SearchSpace, image: ImageFormat) -> 
 def naming(table: Table, space: SearchSpace) -> Mapping[str, Values]:
     """Return the first point of the space for each candidate of the table, by its name."""
     named: dict[str, Values] = {}
-    for values in space.points():
+    for values in ungridded(space).points():
         named.setdefault(table.identity(values), values)
     return MappingProxyType(named)
 

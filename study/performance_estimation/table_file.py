@@ -22,7 +22,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from study.errors import DataError
+from study.errors import DataError, SearchSpaceError
 from study.performance_estimation.nas_bench_macro import (
     is_nas_bench_macro,
     read_nas_bench_macro,
@@ -31,7 +31,7 @@ from study.performance_estimation.table import Array, Table, Unit
 from study.performance_estimation.table_space import table_space_from_text
 from study.performance_estimation.table_twins import Rows, twins_of
 from study.search_space.loading import read_space_text
-from study.search_space.space import SearchSpace
+from study.search_space.space import CategoricalParameter, SearchSpace
 
 SIZES = ("parameters", "macs")
 ARRAYS = ("values", "cost", "curves", "twins", *SIZES)
@@ -88,7 +88,24 @@ def _load(path: Path, _: object) -> Table:
         message = f"{path}: its search space is missing; put it into {beside.name} beside it"
         raise DataError(message)
     _, text = read_space_text(beside)
-    return _table(path, table_space_from_text(text, source=str(beside)), arrays)
+    space = table_space_from_text(text, source=str(beside))
+    _refuse_grid_points(beside, space)
+    return _table(path, space, arrays)
+
+
+def _refuse_grid_points(path: Path, space: SearchSpace) -> None:
+    """Refuse a space of which only the grid would know all points that samplers draw.
+
+    Raises:
+        SearchSpaceError: A parameter has ``grid_points``.
+    """
+    for parameter in space.parameters:
+        if not isinstance(parameter, CategoricalParameter) and parameter.grid_points is not None:
+            message = (
+                f"{path}: {parameter.name}.grid_points: in the space of a table every value has a"
+                " row; write the values as 'step' or choices instead"
+            )
+            raise SearchSpaceError([message])
 
 
 def _read_arrays(path: Path) -> dict[str, Array]:

@@ -212,6 +212,14 @@ def test_the_missing_table_and_the_missing_space_are_named(tmp_path: Path) -> No
     [
         ("parameters:\n  a: {type: float, low: 0, high: 1}\n", "give it 'step', or choices"),
         ("parameters:\n  learning_rate: {type: float, low: 0.1, high: 1}\n", "countable values"),
+        (
+            "parameters:\n  a: {type: int, low: 1, high: 161, grid_points: 81}\n",
+            r"layers.yaml: a.grid_points: in the space of a table every value has a row",
+        ),
+        (
+            "parameters:\n  hidden_units: {type: int, low: 1, high: 161, grid_points: 81}\n",
+            r"hidden_units.grid_points: .* write the values as 'step' or choices",
+        ),
         ("name: empty\n", "write the table's parameters|the space is empty"),
         ("parameters:\n  a: 3\n", "a: found 3"),
         (SPACE + "constraints: {macs: 3}\n", "constraints"),
