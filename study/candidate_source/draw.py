@@ -190,7 +190,12 @@ class CandidateSource:
             return self._unvisited(state, history)
         twins_in_training = 0
         for attempt in range(MAX_REDRAWS):
-            proposal = self.propose(history, attempt=attempt)
+            try:
+                proposal = self.propose(history, attempt=attempt)
+            except Exhausted as ended:
+                if str(ended):
+                    raise
+                break
             if not self.allows(proposal.values):
                 continue
             drawn = self._draw(state, history, proposal, attempt=attempt, source="strategy")

@@ -44,10 +44,13 @@ class FixedSequence:
     Args:
         points: The points, in order; read as far as needed.
         identity: Names the candidate of a point, where twins may occur.
+        whole: What its points are all together, where a study ends with them: ``the grid``.
     """
 
-    def __init__(self, points: Iterable[dict[str, Value]], identity: Identity | None) -> None:
-        self._source = iter(points)
+    def __init__(
+        self, points: Iterable[dict[str, Value]], identity: Identity | None, *, whole: str = ""
+    ) -> None:
+        self._source, self._whole = iter(points), whole
         self._points: list[tuple[PointKey, dict[str, Value]]] = []
         self._identity = identity
         self._tried: Fold[set[PointKey]] = Fold(start=set, step=_add_key, copy=set)
@@ -56,17 +59,22 @@ class FixedSequence:
         """Return the first point that is new.
 
         Raises:
-            Exhausted: Every point was tried or is being tried.
+            Exhausted: Every point was tried or is being tried; with a text where the study
+                ends with them.
         """
         tried = self._tried.over(history.observations)
         running = {point_key(values) for values in history.running}
         fresh = (v for key, v in self._walk() if key not in tried and key not in running)
         first = next(fresh, None)
         if first is None:
-            raise Exhausted
+            raise Exhausted(self._end())
         if self._identity is None or not history.running:
             return Proposal(values=dict(first))
         return Proposal(values=dict(self._without_twins(first, fresh, history.running)))
+
+    def _end(self) -> str:
+        count = len(self._points)
+        return f"all {count:,} points of {self._whole} are done" if self._whole else ""
 
     def _without_twins(
         self, first: Values, others: Iterator[dict[str, Value]], running: Iterable[Values]
@@ -93,7 +101,7 @@ def _add_key(tried: set[PointKey], observation: Observation) -> None:
 
 def grid(setup: Setup, _: Chosen) -> FixedSequence:
     """Return the strategy that visits every allowed point of the grid, in shuffled order."""
-    return FixedSequence(_shuffled(setup), setup.naming())
+    return FixedSequence(_shuffled(setup), setup.naming(), whole="the grid")
 
 
 def _shuffled(setup: Setup) -> Iterator[dict[str, Value]]:

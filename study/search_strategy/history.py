@@ -21,14 +21,16 @@ from study.search_space.space import SearchSpace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One finished trial as a strategy sees it. Trials lost to a crash are not among them.
+    """One finished trial as a strategy sees it.
+
+    A trial lost to a crash is not among them while it can be run again.
 
     Args:
         number: The trial's number; for prior knowledge from another study, below 0. Such a
             result holds in this study where it has a ``candidate_id``.
         values: What it chose; active parameters only.
         outcome: ``complete`` (has a value), ``pruned`` (stopped at ``step``), ``failed`` (the
-            training itself failed, as by a non-finite loss).
+            training itself failed, as by a non-finite loss, or was lost for good).
         scores: The objective(s), larger is better in every one (minimised ones are negated);
             of a pruned trial the last reported value; empty where failed.
         step: Last epoch reported.

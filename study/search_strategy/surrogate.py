@@ -12,6 +12,7 @@ expected of them, which keeps other workers away.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from study.search_strategy.fixed_sequence import quasi_random
 from study.search_strategy.fold import shared_prefix
 from study.search_strategy.gaussian_process import Kernel, Posterior, expected, fit
 from study.search_strategy.history import (
+    Exhausted,
     History,
     Observation,
     Proposal,
@@ -78,8 +80,11 @@ class Surrogate:
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return the most promising new point."""
         firsts = _first_trials(history.observations)
-        if len(firsts) + len(history.running) < self._start or not firsts:
+        if not firsts:
             return self._opening.propose(history, rng)
+        if len(firsts) + len(history.running) < self._start:
+            with contextlib.suppress(Exhausted):  # its points may be fewer than the candidates
+                return self._opening.propose(history, rng)
         hope = self._hope(firsts, history.running)
         leaders = sorted(firsts, key=lambda o: (merit(o), -o.number), reverse=True)[:LEADERS]
         scored = self._search(hope, [dict(o.values) for o in leaders], rng)
