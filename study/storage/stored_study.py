@@ -79,9 +79,17 @@ def _read(study: optuna.Study, url: str) -> StoredStudy:
             f"study '{study.study_name}' in '{redacted(url)}' was not made by this program:"
             " it has no settings; take another name with --study"
         )
+    try:
+        settings = StudySettings.model_validate_json(attributes[SETTINGS])
+    except (TypeError, ValueError) as error:  # pydantic's are ValueErrors
+        raise StorageError(
+            f"study '{study.study_name}' in '{redacted(url)}' was not made by this program, or by"
+            " a newer version: its settings cannot be read; take another name with --study, or"
+            " update this program"
+        ) from error
     return StoredStudy(
         study=study,
-        settings=StudySettings.model_validate_json(attributes[SETTINGS]),
+        settings=settings,
         data=attributes.get(DATA, {}),
         environment=attributes.get(ENVIRONMENT, {}),
         url=url,
