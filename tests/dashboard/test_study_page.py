@@ -12,7 +12,7 @@ from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from optuna_dashboard._note import get_note_from_system_attrs, save_note
 
-from study.dashboard.store import artifact_store, file_ids, remove_files, store_folder
+from study.dashboard.store import artifact_store, file_ids, listed, remove_files, store_folder
 from study.dashboard.study_page import StudyPage, new_pages, study_page
 from study.runner import run_study
 from study.storage import records
@@ -205,9 +205,9 @@ def _check_weights(stored: StoredStudy, folder: Path) -> None:
     from safetensors.torch import load
 
     best = stored.study.best_trial
-    found = get_all_artifact_meta(stored.study)
-    assert [meta.filename for meta in found] == [f"best-weights-trial-{best.number}.safetensors"]
+    ((identity, name),) = listed(attributes(stored))  # what was replaced is listed no more
+    assert name == f"best-weights-trial-{best.number}.safetensors"
     store = FileSystemArtifactStore(folder / "artifacts" / "@dashboard")
-    with store.open_reader(found[0].artifact_id) as file:
+    with store.open_reader(identity) as file:
         weights = load(file.read())
     assert sum(tensor.numel() for tensor in weights.values()) == best.user_attrs["parameters"]
