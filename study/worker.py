@@ -239,7 +239,7 @@ class Worker:
     def _was_taken_away(self, trial: optuna.Trial) -> bool:
         """Tell whether another process took this trial for lost; it is run again at its place."""
         failure = self.study._storage.get_trial(trial._trial_id).user_attrs.get(records.FAILURE)
-        return failure is not None and failure["kind"] == "killed"
+        return failure is not None and failure["kind"] in ("killed", "parked")
 
 
 def _interrupted() -> WorkResult:

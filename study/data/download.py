@@ -170,7 +170,7 @@ def _copy(
     while True:
         report(file.tell(), total)
         try:
-            chunk = response.read(_CHUNK)
+            chunk = response.read1(_CHUNK)  # what has come, however slowly
         except (OSError, http.client.HTTPException):
             return False
         if not chunk:
