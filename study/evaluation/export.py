@@ -140,6 +140,7 @@ def check_place(directory: Path) -> None:
 
 
 def _write(directory: Path, contents: Mapping[str, bytes]) -> None:
+    directory = directory.resolve()  # the folder one is in has no name of its own
     directory.parent.mkdir(parents=True, exist_ok=True)
     temporary = directory.with_name(f".{directory.name}.{secrets.token_hex(8)}.tmp")
     temporary.mkdir()

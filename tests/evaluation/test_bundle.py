@@ -110,6 +110,14 @@ def test_the_same_network_gives_the_same_bytes_and_the_same_digest(tmp_path: Pat
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
 
+def test_the_empty_folder_one_is_in_becomes_a_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    digest = exported(Path()).digest
+    assert load(tmp_path).bundle.digest == digest
+
+
 def test_another_bundle_than_the_one_asked_for_is_refused(pristine: Path) -> None:
     digest = load(pristine).bundle.digest
     assert load(pristine, digest=digest).bundle.digest == digest
