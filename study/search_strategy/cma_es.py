@@ -31,6 +31,9 @@ Number = IntParameter | FloatParameter
 
 SIGMA = 1 / 6
 """First standard deviation in units of the range, around its middle, as in Optuna."""
+DIGITS = 12
+"""So many decimals of a draw are kept and learnt from: the last bits of a product of matrices
+depend on where in memory they lie, and a replay would not meet them."""
 FEWEST = 2
 """A covariance of one number is none; the package refuses it too."""
 
@@ -79,7 +82,7 @@ class CmaEs:
             values=history.space.complete(known, rng),
             notes={
                 "generation": int(optimizer.generation),
-                "x": [float(x) for x in raw],
+                "x": [round(float(x), DIGITS) for x in raw],
             },
         )
 
