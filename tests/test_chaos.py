@@ -23,7 +23,7 @@ from tests.studies import answer, command
 pytestmark = pytest.mark.slow
 
 KILLS = 25
-SECONDS = 240.0
+SECONDS = 300.0
 DIGITS = (
     "run", "seed", "--dataset", "digits", "--sampler", "random", "--precision", "float32",
     "--epochs", "8", "--quiet", "--retries", "100",
@@ -49,7 +49,7 @@ def begun(url: str) -> int:
 
 def wait_for_a_moment(url: str, rng: random.Random, process: subprocess.Popen[str]) -> None:
     """Wait, three times out of four into a trial that was begun since, else at random."""
-    known, deadline = begun(url), time.monotonic() + 8.0
+    known, deadline = begun(url), time.monotonic() + 12.0
     if rng.random() < 0.75:
         while begun(url) == known and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -103,8 +103,8 @@ def test_a_study_under_fire_is_the_study_at_peace(
     assert code == 0, err
     after = load_trials("seed", storage_url)[1]
     check_exact(after, trials)
-    lost = [t for t in after if t.failure and t.failure.kind == "killed"]
-    assert len(lost) > kills // 4, "too few kills met a trial"
+    lost = [t for t in after if t.failure and t.failure.kind in ("killed", "parked")]
+    assert len(lost) > kills // 5, "too few kills met a trial, or left its worker without a parent"
 
     peace = f"sqlite:///{tmp_path}/peace.db"
     code, _, err = answer(*arguments, "--workers", "2", "--storage", peace, cwd=tmp_path)
