@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from study.artifact_path import ArtifactPath
-from study.candidate_source.draw import CandidateSource, Source, full_range
+from study.candidate_source.draw import CandidateSource, Source
 from study.candidate_source.planned_source import PlannedSource
 from study.candidate_source.preparing import POLICIES, preparation, sampler_name
 from study.candidate_source.promotion import with_promotion
@@ -24,6 +24,7 @@ from study.prior_results.observations import below_zero
 from study.prior_results.reuse import reusable_results
 from study.prior_results.warm_start import warm_observations
 from study.search_space.candidate import ImageFormat, Values
+from study.search_space.projection import ungridded
 from study.search_space.space import SearchSpace
 from study.search_strategy.pruners import make_pruner
 from study.search_strategy.sampler_spec import Setup
@@ -188,7 +189,7 @@ def candidate_source(
     settings, image = stored.settings, stored.image
     space, points = settings.space(image), points_of(settings, image)
     if not settings.sampler.startswith("grid"):
-        space = full_range(space)
+        space = ungridded(space)
     return CandidateSource(
         space=space,
         identify=identify or points.identify,

@@ -13,12 +13,13 @@ from typing import Protocol
 from study.objectives import Measure
 from study.prior_results.observations import observe
 from study.search_space.candidate import Value, Values
-from study.search_space.space import CategoricalParameter, SearchSpace
+from study.search_space.space import SearchSpace
 from study.search_strategy.history import (
     Exhausted,
     History,
     Observation,
     Proposal,
+    SequenceEnded,
     Strategy,
     generator,
     trailing_repeats,
@@ -192,9 +193,7 @@ class CandidateSource:
         for attempt in range(MAX_REDRAWS):
             try:
                 proposal = self.propose(history, attempt=attempt)
-            except Exhausted as ended:
-                if str(ended):
-                    raise
+            except SequenceEnded:
                 break
             if not self.allows(proposal.values):
                 continue
@@ -289,17 +288,6 @@ def _judged(lost: TrialRecord) -> int:
     """Return the last step of a lost trial that its pruner has let pass for certain."""
     assert lost.draw is not None
     return max(lost.draw.passed, max(lost.intermediate, default=0) - 1)
-
-
-def full_range(space: SearchSpace) -> SearchSpace:
-    """Return the space without ``grid_points``, as every sampler but the grid sees it."""
-    return replace(
-        space,
-        parameters=tuple(
-            p if isinstance(p, CategoricalParameter) else replace(p, grid_points=None)
-            for p in space.parameters
-        ),
-    )
 
 
 def training_seed(seed: int, candidate_id: str) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +27,7 @@ from study.evaluation.classifier import Classifier, check_stack, network_of
 from study.evaluation.model_card import model_card
 from study.evaluation.onnx_model import OnnxModel
 from study.network.pixels import MIDDLE
+from study.temporary import temporary_name
 
 PREPROCESSING = Preprocessing(subtract=MIDDLE, multiply=1 / MIDDLE)
 """What ``normalise`` does in training, as it is recorded in a bundle."""
@@ -142,7 +142,7 @@ def check_place(directory: Path) -> None:
 def _write(directory: Path, contents: Mapping[str, bytes]) -> None:
     directory = directory.resolve()  # the folder one is in has no name of its own
     directory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = directory.with_name(f".{directory.name}.{secrets.token_hex(8)}.tmp")
+    temporary = directory.with_name(temporary_name(f".{directory.name}"))
     temporary.mkdir()
     try:
         for name, content in contents.items():

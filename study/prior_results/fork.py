@@ -20,6 +20,7 @@ from study.errors import ResumeError, SettingsError
 from study.points import points_of
 from study.prior_results.observations import observe
 from study.prior_results.reuse import Known, disagreements, measured, origin_of, results_of
+from study.report.formats import counted
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.effective import translate
 from study.search_strategy.history import Observation
@@ -123,9 +124,9 @@ def fork_note(attributes: Mapping[str, Any]) -> str | None:
     count = len(unranges(begun["trials"]))
     left = f"; not taken: {', '.join(begun['left'])}" if begun["left"] else ""
     looks = begun.get("looks", 0)
-    counted = f"; its {looks} look{'s' * (looks > 1)} at the test part counted on" if looks else ""
+    known = f"; its {counted(looks, 'look')} at the test part counted on" if looks else ""
     taken = f"{count} of {begun['of']} results taken over"
-    return f"fork of '{begun['study']}': {taken}{left}{counted}"
+    return f"fork of '{begun['study']}': {taken}{left}{known}"
 
 
 def refuse_other_origin(stored: StoredStudy, old: str | None) -> None:

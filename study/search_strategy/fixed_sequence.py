@@ -27,6 +27,7 @@ from study.search_strategy.history import (
     History,
     Observation,
     Proposal,
+    SequenceEnded,
     generator,
 )
 from study.search_strategy.sampler_spec import Chosen, Identity, Setup
@@ -59,22 +60,23 @@ class FixedSequence:
         """Return the first point that is new.
 
         Raises:
-            Exhausted: Every point was tried or is being tried; with a text where the study
-                ends with them.
+            Exhausted: Every point was tried or is being tried, and the study ends with them.
+            SequenceEnded: So it is, and it does not.
         """
         tried = self._tried.over(history.observations)
         running = {point_key(values) for values in history.running}
         fresh = (v for key, v in self._walk() if key not in tried and key not in running)
         first = next(fresh, None)
         if first is None:
-            raise Exhausted(self._end())
+            raise self._end()
         if self._identity is None or not history.running:
             return Proposal(values=dict(first))
         return Proposal(values=dict(self._without_twins(first, fresh, history.running)))
 
-    def _end(self) -> str:
-        count = len(self._points)
-        return f"all {count:,} points of {self._whole} are done" if self._whole else ""
+    def _end(self) -> Exhausted:
+        if not self._whole:
+            return SequenceEnded()
+        return Exhausted(f"all {len(self._points):,} points of {self._whole} are done")
 
     def _without_twins(
         self, first: Values, others: Iterator[dict[str, Value]], running: Iterable[Values]

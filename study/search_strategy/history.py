@@ -104,7 +104,11 @@ class Strategy(Protocol):
 
 
 class Exhausted(Exception):  # noqa: N818 - an outcome, not an error
-    """The strategy has nothing left to propose."""
+    """The strategy has nothing left to propose, and the study ends."""
+
+
+class SequenceEnded(Exhausted):
+    """A sequence of points ended, and candidates that are none of them may be left."""
 
 
 def generator(seed: int, *purpose: int | str) -> np.random.Generator:

@@ -28,10 +28,10 @@ from study.search_strategy.fixed_sequence import quasi_random
 from study.search_strategy.fold import shared_prefix
 from study.search_strategy.gaussian_process import Kernel, Posterior, expected, fit
 from study.search_strategy.history import (
-    Exhausted,
     History,
     Observation,
     Proposal,
+    SequenceEnded,
     merit,
     rank_quantiles,
 )
@@ -83,7 +83,7 @@ class Surrogate:
         if not firsts:
             return self._opening.propose(history, rng)
         if len(firsts) + len(history.running) < self._start:
-            with contextlib.suppress(Exhausted):  # its points may be fewer than the candidates
+            with contextlib.suppress(SequenceEnded):  # its points may be fewer than the candidates
                 return self._opening.propose(history, rng)
         hope = self._hope(firsts, history.running)
         leaders = sorted(firsts, key=lambda o: (merit(o), -o.number), reverse=True)[:LEADERS]
