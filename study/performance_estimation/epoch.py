@@ -12,8 +12,8 @@ from torch import Tensor, nn, optim
 from study.network.pixels import normalise
 from study.performance_estimation.augmentation import EpochPlan, gather, plan_epoch
 from study.performance_estimation.cuda_graph import graphed_if_possible
-from study.performance_estimation.failures import Interrupted, NonFiniteLoss, is_out_of_memory
-from study.performance_estimation.gradients import EagerGradients, Gradients, halved
+from study.performance_estimation.failures import Interrupted, NonFiniteLoss
+from study.performance_estimation.gradients import EagerGradients, Gradients, halved, until_it_fits
 from study.performance_estimation.loss import training_loss
 from study.performance_estimation.metrics import confusion, metrics
 from study.performance_estimation.optimizers import set_learning_rate
@@ -153,13 +153,11 @@ class Epochs:
 
         A score does not depend on the batch it is computed in but for rounding.
         """
-        while True:
-            try:
-                return self._scored(interrupted)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
+
+        def halve() -> None:
             self._validation_batch = halved(self._validation_batch)
+
+        return until_it_fits(lambda: self._scored(interrupted), halve)
 
     def _scored(self, interrupted: Callable[[], bool]) -> Tensor:
         logits = []

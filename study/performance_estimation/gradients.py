@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from study.network.blocks import reseed_dropout
 from study.network.pixels import normalise
 from study.performance_estimation.failures import OutOfMemory, is_out_of_memory
 from study.performance_estimation.loss import Loss
+
+T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 
@@ -60,13 +63,9 @@ class EagerGradients:
         Raises:
             OutOfMemory: Not even ``SMALLEST_MICRO_BATCH`` images fit.
         """
-        while True:
-            try:
-                return self._accumulate(images, labels, seed)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            self._halve(len(images))
+        return until_it_fits(
+            lambda: self._accumulate(images, labels, seed), lambda: self._halve(len(images))
+        )
 
     def _accumulate(self, images: Tensor, labels: Tensor, seed: int) -> Tensor:
         reseed_dropout(self.network, seed, images.device)
@@ -76,11 +75,7 @@ class EagerGradients:
     def add(self, images: Tensor, labels: Tensor) -> Tensor:
         """Add the gradients of a batch to those that are there; return its mean loss."""
         total = torch.zeros((), device=images.device)
-        for part, targets in zip(
-            torch.split(images, self.micro_batch),
-            torch.split(labels, self.micro_batch),
-            strict=True,
-        ):
+        for part, targets in in_parts(images, labels, self.micro_batch):
             logits = self.network(normalise(part, self._dtype)).float()
             loss = self._loss(logits, targets) * (len(part) / len(images))
             loss.backward()  # type: ignore[no-untyped-call]
@@ -88,9 +83,34 @@ class EagerGradients:
         return total
 
     def _halve(self, batch: int) -> None:
-        """Make the parts smaller. Called outside ``except``, which would keep tensors alive."""
+        """Make the parts smaller."""
         self.network.zero_grad(set_to_none=True)
         self.micro_batch = halved(min(self.micro_batch, batch))
+
+
+def in_parts(images: Tensor, labels: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return images and labels, so many at a time."""
+    return zip(torch.split(images, size), torch.split(labels, size), strict=True)
+
+
+def until_it_fits(attempt: Callable[[], T], halve: Callable[[], None]) -> T:
+    """Return what an attempt does, made again with less at a time while memory runs out.
+
+    Args:
+        attempt: Does the work from its start.
+        halve: Lets it take less at a time; raises ``OutOfMemory`` where that cannot be. Called
+            outside ``except``, which would keep tensors alive.
+
+    Raises:
+        OutOfMemory: ``halve`` said so.
+    """
+    while True:
+        try:
+            return attempt()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        halve()
 
 
 def halved(tried: int) -> int:

@@ -24,7 +24,7 @@ from study.network.pixels import normalise
 from study.performance_estimation.augmentation import EpochPlan, gather, plan_epoch
 from study.performance_estimation.checkpoint import Checkpoint, State
 from study.performance_estimation.failures import Interrupted, OutOfMemory, is_out_of_memory
-from study.performance_estimation.gradients import halved
+from study.performance_estimation.gradients import halved, in_parts, until_it_fits
 from study.performance_estimation.loss import training_loss
 from study.performance_estimation.one_thread import one_thread
 from study.performance_estimation.optimizers import build_optimizer, set_learning_rate
@@ -192,18 +192,19 @@ class Supernet:
         Raises:
             OutOfMemory: Not even ``SMALLEST_MICRO_BATCH`` images fit.
         """
-        while True:
-            try:
-                self.shared.zero_grad(set_to_none=True)
-                losses = [
-                    self._add_gradients(stack, images, labels, seed=seed, share=1 / len(stacks))
-                    for stack, seed in zip(stacks, seeds, strict=True)
-                ]
-                return torch.stack(losses).sum()
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
+
+        def attempt() -> Tensor:
+            self.shared.zero_grad(set_to_none=True)
+            losses = [
+                self._add_gradients(stack, images, labels, seed=seed, share=1 / len(stacks))
+                for stack, seed in zip(stacks, seeds, strict=True)
+            ]
+            return torch.stack(losses).sum()
+
+        def halve() -> None:
             self.micro_batch = halved(min(self.micro_batch, len(images)))
+
+        return until_it_fits(attempt, halve)
 
     def _add_gradients(
         self, stack: Stack, images: Tensor, labels: Tensor, *, seed: int, share: float
@@ -213,11 +214,7 @@ class Supernet:
         reseed_dropout(network, seed, images.device)
         statistics = fresh_statistics(stack, images.device)
         total = torch.zeros((), device=images.device)
-        for part, targets in zip(
-            torch.split(images, self.micro_batch),
-            torch.split(labels, self.micro_batch),
-            strict=True,
-        ):
+        for part, targets in in_parts(images, labels, self.micro_batch):
             scores = path_scores(stack, self.shared.weights(stack), statistics, part)
             loss = self._loss(scores.float(), targets) * (share * (len(part) / len(images)))
             loss.backward()  # type: ignore[no-untyped-call]
