@@ -244,6 +244,7 @@ def test_a_worker_with_other_data_or_versions_is_refused(tmp_path: Path) -> None
         refuse_strangers(open_study("test", url(tmp_path)), DATA_FOUND)
 
 
+@pytest.mark.slow
 def test_the_command_refuses_and_changes_nothing(tmp_path: Path) -> None:
     arguments = (
         "run", "seed", "--dataset", "digits", "--estimator", "synthetic",

@@ -101,6 +101,7 @@ def test_the_report_is_stored_with_the_study(judged: Judged, folder: Path) -> No
     assert report["reading"] == judged.markdown().splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_one_more_estimator_costs_that_estimator_alone(judged: Judged, folder: Path) -> None:
     before = trials(folder)
     again = measure_trust(plan(estimators=(PERFECT, FAILING)), place(folder))
@@ -113,6 +114,7 @@ def test_one_more_estimator_costs_that_estimator_alone(judged: Judged, folder: P
     assert str(row(again, FAILING).problem).endswith("of 30 candidates; 30 are needed")
 
 
+@pytest.mark.slow
 def test_one_more_seed_costs_its_full_trainings_alone(tmp_path: Path) -> None:
     measure_trust(plan(), place(tmp_path))
     before = trials(tmp_path)

@@ -19,6 +19,7 @@ from tests.terminal import environment
 STUDY = ("seed", "--dataset", "digits", "--sampler", "random", "--quiet")
 
 
+@pytest.mark.slow
 def test_a_worker_joins_from_another_folder_and_leaves_when_the_study_is_done(
     tmp_path: Path, storage_url: str
 ) -> None:

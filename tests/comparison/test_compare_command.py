@@ -42,6 +42,7 @@ def test_a_comparison_is_told_written_and_not_played_twice(tmp_path: Path) -> No
     assert _bytes(folder) == before
 
 
+@pytest.mark.slow
 def test_a_killed_comparison_goes_on_where_it_stood_to_the_same_bytes(tmp_path: Path) -> None:
     table = str(write_table(tmp_path))
     slow = ("--samplers", "q_learning", "--trials", "30", "--repeats", "10")

@@ -148,6 +148,7 @@ def die_after(epoch: int) -> Watch:
     return Watch(report=report)
 
 
+@pytest.mark.slow
 def test_a_training_killed_after_every_epoch_comes_to_the_same_bytes(tmp_path: Path) -> None:
     code = """
 path, epoch = os.environ["ARGUMENTS"].split()

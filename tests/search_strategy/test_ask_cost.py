@@ -41,6 +41,7 @@ def test_an_ask_is_cheap_after_a_thousand_trials(
     assert statistics.median(cost.later) < LIMIT
 
 
+@pytest.mark.slow
 def test_an_ask_of_the_surrogate_stays_a_small_part_of_a_training(
     space: SearchSpace, history: tuple[Observation, ...]
 ) -> None:
