@@ -20,14 +20,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from study.errors import SettingsError
+from study.common.errors import SettingsError
 from study.search_space.candidate import ImageFormat, Values
-from study.search_space.loading import load_space
+from study.search_space.reading.loading import load_space
 from study.search_space.resolve import candidate_id
 from study.search_space.space import SearchSpace
-from study.search_strategy.history import Exhausted, History, Observation, generator
+from study.search_strategy.registry import SAMPLERS, make_strategy
 from study.search_strategy.sampler_spec import Setup
-from study.search_strategy.samplers import SAMPLERS, make_strategy
+from study.search_strategy.strategy import Exhausted, History, Observation, generator
 
 IMAGE = ImageFormat()
 

@@ -23,13 +23,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from study.config import make_settings
-from study.overview import load_trials
-from study.runner import prepare
-from study.stopping import Stop
+from study.common.stop import Stop
+from study.results.overview import load_trials
+from study.running.study_runner import prepare
+from study.settings.context import Place
+from study.settings.study_settings import make_settings
 from study.storage.lifecycle import standing
 from study.storage.records import TrialRecord
-from study.surroundings import Place
 
 ROOT = Path(__file__).resolve().parent.parent
 STUDY = "load"

@@ -20,15 +20,15 @@ import numpy as np
 import torch
 
 from study.data.dataset import load_search_data
-from study.evaluation.rank_correlation import kendall, resamples
-from study.evaluation.stratified_sample import stratified_sample
-from study.performance_estimation.estimators import EstimatorSetup
-from study.performance_estimation.precision import probe_precision
-from study.performance_estimation.train_estimator import training_data
-from study.performance_estimation.training import TrainingSettings, train
+from study.performance_estimation.registry import EstimatorSetup
+from study.performance_estimation.training.precision import probe_precision
+from study.performance_estimation.training.train_estimator import training_data
+from study.performance_estimation.training.training import TrainingSettings, train
+from study.rank_estimators.stratified_sample import stratified_sample
 from study.search_space.candidate import Values
-from study.search_space.loading import load_space
+from study.search_space.reading.loading import load_space
 from study.search_space.resolve import resolve
+from study.statistics.rank_correlation import kendall, resamples
 
 METRIC = "val_accuracy"
 RESAMPLES = 2_000

@@ -28,19 +28,19 @@ import numpy as np
 import torch
 
 from benchmarks.paired_searches import Search, compare, search_of, table
-from study.config import make_settings
+from study.common.errors import SettingsError
 from study.data.dataset import load_search_data
-from study.errors import SettingsError
-from study.performance_estimation.estimators import EstimatorSetup
-from study.performance_estimation.precision import probe_precision
-from study.performance_estimation.table_file import SHIPPED, load_table, shipped_tables
-from study.performance_estimation.train_estimator import TrainEstimator
-from study.runner import run_study
-from study.search_space.loading import load_space, read_space_text
-from study.search_strategy.history import generator
-from study.search_strategy.pruners import PRUNERS
+from study.performance_estimation.registry import EstimatorSetup
+from study.performance_estimation.tabular.table_file import SHIPPED, load_table, shipped_tables
+from study.performance_estimation.training.precision import probe_precision
+from study.performance_estimation.training.train_estimator import TrainEstimator
+from study.running.study_runner import run_study
+from study.search_space.reading.loading import load_space, read_space_text
+from study.search_strategy.pruners.registry import PRUNERS
+from study.search_strategy.strategy import generator
+from study.settings.context import Place
+from study.settings.study_settings import make_settings
 from study.storage.records import TrialRecord
-from study.surroundings import Place
 
 CANDIDATES = 15
 """Trained by a plain search: the trials of a study where none are asked for."""

@@ -22,16 +22,16 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from study.assembly import make_worker
-from study.config import StudySettings, make_settings
-from study.runner import prepare
+from study.common.stop import Stop
+from study.running.assembly import make_worker
+from study.running.study_runner import prepare
 from study.search_space.resolve import candidate_id
-from study.search_strategy.mirror import distributions
-from study.stopping import Stop
+from study.search_strategy.samplers.in_memory_study import distributions
+from study.settings.context import Place
+from study.settings.study_settings import StudySettings, make_settings
 from study.storage import records
 from study.storage.records import Draw, ranges
 from study.storage.stored_study import StoredStudy
-from study.surroundings import Place
 
 SPACE = """
 name: wide
@@ -128,10 +128,14 @@ def epoch_seconds() -> float:
     """Return the seconds of one epoch, validation included, of a network of two conv layers."""
     import torch
 
-    from study.performance_estimation.precision import probe_precision
-    from study.performance_estimation.training import TrainingData, TrainingSettings, train
+    from study.performance_estimation.training.precision import probe_precision
+    from study.performance_estimation.training.training import (
+        TrainingData,
+        TrainingSettings,
+        train,
+    )
     from study.search_space.candidate import OCTMNIST
-    from study.search_space.loading import read_space_text, space_from_text
+    from study.search_space.reading.loading import read_space_text, space_from_text
     from study.search_space.resolve import resolve
 
     name, text = read_space_text("seed")

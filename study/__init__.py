@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from study.evaluation.classifier import load as load
+from study.common.version import __version__ as __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from study.bundle.classifier import load as load
 
 
 def __getattr__(name: str) -> Any:
     """Import ``load`` when it is asked for; it takes torch with it."""
     if name != "load":
         raise AttributeError(f"module 'study' has no attribute {name!r}")
-    from study.evaluation.classifier import load
+    from study.bundle.classifier import load
 
     return load

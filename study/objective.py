@@ -15,9 +15,7 @@ from typing import Any, Protocol
 import optuna
 from optuna.exceptions import StorageInternalError
 
-from study.candidate_source.draw import Drawn, training_seed
-from study.errors import DataError, StorageError
-from study.objectives import Measure
+from study.common.errors import DataError, StorageError
 from study.performance_estimation.estimator import (
     Estimate,
     EstimateFailed,
@@ -27,10 +25,12 @@ from study.performance_estimation.estimator import (
 from study.performance_estimation.failures import Interrupted
 from study.search_space.candidate import Candidate, Values
 from study.search_space.suggest import suggest
-from study.search_strategy.curve import Curve, Pruner
+from study.search_strategy.pruners.pruner import Curve, Pruner
+from study.settings.metrics import Measure
 from study.storage import records
+from study.storage.drawn import Drawn, training_seed
 from study.storage.records import Failure, TrialRecord
-from study.storage.trouble import disk_trouble
+from study.storage.storage_errors import disk_trouble
 
 
 class TrialCrashed(Exception):  # noqa: N818 - an outcome: the trial is run again

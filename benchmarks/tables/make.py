@@ -17,15 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
-from study.config import make_settings
-from study.errors import EvaluationError
-from study.runner import run_study
-from study.search_space.loading import read_space_text, space_from_text
+from study.common.errors import EvaluationError
+from study.common.stop import Stop, end_on_signals
+from study.running.study_runner import run_study
 from study.search_space.point import PointKey, point_key
+from study.search_space.reading.loading import read_space_text, space_from_text
 from study.search_space.space import SearchSpace
-from study.stopping import Stop, end_on_signals
+from study.settings.context import Place
+from study.settings.study_settings import make_settings
 from study.storage.records import TrialRecord
-from study.surroundings import Place
 
 METRIC = "val_accuracy"
 

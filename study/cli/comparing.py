@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from study.cli.options import Quiet, Storage, Workers
-from study.errors import SettingsError
+from study.common.errors import SettingsError
 from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
-    from study.comparison.games import GameKey
+    from study.benchmarking.games import GameKey
 
 INTERRUPTED = 130
 TRIALS, REPEATS = 100, 30
@@ -55,7 +55,7 @@ def compare(
     if studies:
         raise SettingsError("compare: give studies or --table, not both")
     if samplers is None:
-        from study.search_strategy.samplers import SAMPLERS
+        from study.search_strategy.registry import SAMPLERS
 
         raise SettingsError(f"--samplers: write some of {', '.join(SAMPLERS)}")
     asked = (trials or TRIALS, repeats or REPEATS, seed or 0)
@@ -71,11 +71,11 @@ def _compare_on_table(
     workers: int | None,
     quiet: bool,
 ) -> int:
-    from study.comparison.contest import hold_match
-    from study.comparison.match import folder_of, make_match
-    from study.comparison.summary_text import comparison_text, times_text
-    from study.stopping import Stop, end_on_signals
-    from study.workers import default_workers
+    from study.benchmarking.contest import hold_match
+    from study.benchmarking.match import folder_of, make_match
+    from study.common.stop import Stop, end_on_signals
+    from study.report.compare_text import comparison_text, times_text
+    from study.running.local_workers import default_workers
 
     trials, repeats, seed = asked
     stop = Stop()
@@ -108,9 +108,9 @@ def _compare_on_table(
 
 
 def _compare_studies(names: list[str], storage: str, *, alone: bool) -> int:
-    from study.comparison.studies import Told, compare_studies
-    from study.comparison.studies_text import studies_text
-    from study.overview import load_trials
+    from study.benchmarking.studies import Told, compare_studies
+    from study.report.compare_studies_text import studies_text
+    from study.results.overview import load_trials
 
     if not alone:
         raise SettingsError("compare: --table is missing; the other options belong to it")

@@ -10,14 +10,14 @@ import typer
 
 from study.cli.options import Artifacts, DataRoot, Device, Quiet, Storage, Workers
 from study.cli.working import place_of, storage_flag, with_stop, workers_of
-from study.stopping import INTERRUPTED
+from study.common.stop import INTERRUPTED
 from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
-    from study.after_search.confirming import Confirmed
-    from study.after_search.final_testing import FinalOutcome
-    from study.runner import StudyResult
-    from study.stopping import Stop
+    from study.common.stop import Stop
+    from study.confirmation.confirming import Confirmed
+    from study.final_test.final_testing import FinalOutcome
+    from study.running.study_runner import StudyResult
 
 Study = Annotated[str, typer.Argument(help="Name of the study that searched.")]
 
@@ -39,8 +39,8 @@ def confirm(
     """Train the best candidates again with fresh seeds; say which is best and how sure that is."""
 
     def work(stop: Stop) -> int:
-        from study.after_search.confirming import confirm
-        from study.after_search.retraining import Force
+        from study.confirmation.confirming import confirm
+        from study.retraining.retraining import Force
 
         force = Force(
             place=place_of(storage, data_root, artifacts, device),
@@ -55,7 +55,7 @@ def confirm(
 
 
 def _tell_confirmed(name: str, confirmed: Confirmed) -> int:
-    from study.evaluation.confirm_text import confirmation_text
+    from study.report.confirm_text import confirmation_text
 
     _tell_notes(confirmed.trainings)
     if confirmed.fewer is not None:
@@ -90,8 +90,8 @@ def final_test(
     def work(stop: Stop) -> int:
         import datetime as dt
 
-        from study.after_search.final_testing import final_check
-        from study.after_search.retraining import Force
+        from study.final_test.final_testing import final_check
+        from study.retraining.retraining import Force
 
         force = Force(
             place=place_of(storage, data_root, artifacts, device),
@@ -108,7 +108,7 @@ def final_test(
 
 
 def _tell_tested(name: str, tested: FinalOutcome) -> int:
-    from study.evaluation.final_test_text import final_test_text
+    from study.report.final_test_text import final_test_text
 
     _tell_notes(tested.trainings)
     if tested.result is None:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import typer
 
-from study.errors import StorageError, StudyError
-from study.stopping import INTERRUPTED, KEPT
-from study.storage.trouble import explain, is_database_error
+from study.common.errors import StorageError, StudyError
+from study.common.stop import INTERRUPTED, KEPT
+from study.storage.storage_errors import explain, is_database_error
 
 
 def add(app: typer.Typer, name: str, command: Callable[..., int]) -> None:

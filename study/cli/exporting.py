@@ -16,9 +16,9 @@ from study.storage.opening import DEFAULT_URL
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from study.evaluation.bundle import Bundle
-    from study.evaluation.image_files import Refusal
-    from study.evaluation.predict import Prediction
+    from study.bundle.bundle import Bundle
+    from study.bundle.image_files import Refusal
+    from study.bundle.predict import Prediction
 
 Folder = Annotated[Path, typer.Argument(help="Folder that 'export' wrote.", metavar="DIR")]
 
@@ -42,7 +42,7 @@ def export(
     """Write the tested (or else confirmed, or else best) network with all it takes to use it."""
     import datetime as dt
 
-    from study.after_search.exporting import export_study
+    from study.bundle.exporting import export_study
 
     place = place_of(storage, data_root, artifacts, device)
     now = dt.datetime.now(dt.UTC)
@@ -52,7 +52,7 @@ def export(
 
 
 def _tell_exported(bundle: Bundle, to: Path) -> None:
-    from study.evaluation.onnx_model import onnx_available
+    from study.bundle.onnx_model import onnx_available
     from study.search_space.resolve import complexity
 
     parameters = complexity(bundle.stack).parameters
@@ -84,9 +84,9 @@ def reproduce(
     device: Device = None,
 ) -> int:
     """Train an exported network again and compare. Exit code 1 where it is not shown the same."""
-    from study.after_search.reproducing import reproduce_bundle
-    from study.evaluation.classifier import load
-    from study.evaluation.reproduce import reproduction_text
+    from study.bundle.classifier import load
+    from study.bundle.reproduce import reproduction_text
+    from study.bundle.reproducing import reproduce_bundle
 
     classifier = load(bundle)
     place = place_of(DEFAULT_URL, data_root, None, device)
@@ -119,9 +119,9 @@ def predict(
     ] = None,
 ) -> int:
     """Classify images with an exported network. Exit code 1 where one was refused."""
-    from study.evaluation.classifier import load
-    from study.evaluation.image_files import Fitting, Refusal
-    from study.evaluation.predict import predict, prediction_table
+    from study.bundle.classifier import load
+    from study.bundle.image_files import Fitting, Refusal
+    from study.bundle.predict import predict, prediction_table
 
     classifier = load(bundle, digest=digest)
     fitting = Fitting(resize=resize, convert=convert)
@@ -137,7 +137,7 @@ def predict(
 def _as_json(found: Sequence[Prediction | Refusal], class_names: Sequence[str]) -> str:
     import json
 
-    from study.evaluation.predict import prediction_row
+    from study.bundle.predict import prediction_row
 
     rows = [prediction_row(one, class_names) for one in found]
     return json.dumps(rows, indent=2, ensure_ascii=False)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from study.cli.options import Artifacts, DataRoot, Storage
-from study.errors import SettingsError, StorageError
+from study.common.errors import SettingsError, StorageError
 from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from study.report.summary import StudySummary
+    from study.results.summary import StudySummary
     from study.storage.records import TrialRecord
 
 FORMATS = ("table", "json", "csv", "markdown")
@@ -34,9 +34,9 @@ def check(
 ) -> int:
     """Say what a search space holds, or everything that is wrong with it. Trains nothing."""
     from study.search_space.candidate import OCTMNIST
-    from study.search_space.loading import load_space
-    from study.search_space.summary import summarise
-    from study.search_space.summary_text import summary_text
+    from study.search_space.reading.loading import load_space
+    from study.search_space.summary.summary import summarise
+    from study.search_space.summary.summary_text import summary_text
 
     image, images = OCTMNIST, None
     if (dataset, size) != ("octmnist", 28):
@@ -46,7 +46,7 @@ def check(
     loaded = load_space(space, image=image)
     speed = None
     if time:
-        from study.performance_estimation.speed import images_per_second
+        from study.performance_estimation.training.speed import images_per_second
 
         speed = images_per_second(loaded, image)
     found = summarise(loaded, image, trials=trials, images=images, images_per_second=speed)
@@ -81,8 +81,8 @@ def data(
 
 def list_studies(storage: Storage = DEFAULT_URL) -> int:
     """List the studies of a storage."""
-    from study.overview import study_lines
     from study.report.listing import study_list_text
+    from study.results.overview import study_lines
 
     typer.echo(study_list_text(study_lines(storage), storage=storage), nl=False)
     return 0
@@ -99,15 +99,15 @@ def report(
     storage: Storage = DEFAULT_URL,
 ) -> int:
     """Print all trials of a study, or write a page about it."""
-    from study.overview import load_trials, summarise_study, with_importance
+    from study.results.overview import load_trials, summarise_study, with_importance
 
     if format not in FORMATS:
         raise SettingsError(f"--format {format}: write one of {', '.join(FORMATS)}")
     stored, records = load_trials(study, storage)
     summary = summarise_study(stored, records)
     if html is not None:
+        from study.common.writing import write_text
         from study.report.html import to_html
-        from study.writing import write_text
 
         write_text(html, to_html(records, with_importance(stored, summary)))
         typer.echo(f"wrote {html}", err=True)
@@ -146,8 +146,8 @@ def best(
     storage: Storage = DEFAULT_URL,
 ) -> int:
     """Print the best candidate of a study."""
-    from study.overview import load_trials, summarise_study
     from study.report.listing import best_text
+    from study.results.overview import load_trials, summarise_study
 
     stored, records = load_trials(study, storage)
     typer.echo(best_text(records, summarise_study(stored, records)), nl=False)
@@ -175,11 +175,11 @@ def delete(
     """Delete a study, its trials and its files. Asks first."""
     import optuna
 
-    from study.artifact_path import remove_tree
+    from study.common.artifact_path import remove_tree
     from study.dashboard.store import artifact_store, file_ids, remove_files
-    from study.overview import load_trials
+    from study.results.overview import load_trials
     from study.storage.checkpoints import removable_folder
-    from study.storage.trouble import storage_errors
+    from study.storage.storage_errors import storage_errors
 
     stored, records = load_trials(study, storage)
     if not yes:

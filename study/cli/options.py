@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from study.artifact_path import ArtifactPath, artifact_path
+from study.common.artifact_path import ArtifactPath, artifact_path
 from study.storage.opening import DEFAULT_URL
 
 Storage = Annotated[

@@ -12,7 +12,7 @@ from study.cli.options import Storage
 from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
-    from study.replay.replaying import Replay, Replayed
+    from study.benchmarking.replaying import Replay, Replayed
 
 
 def replay(
@@ -23,9 +23,9 @@ def replay(
     storage: Storage = DEFAULT_URL,
 ) -> int:
     """Print the sequence of draws, or verify that each follows from what its trial had seen."""
-    from study.overview import load_trials
-    from study.replay.replay_text import sequence_text
-    from study.replay.replaying import Replay
+    from study.benchmarking.replaying import Replay
+    from study.report.replay_text import sequence_text
+    from study.results.overview import load_trials
 
     stored, records = load_trials(study, storage)
     replayed = Replay(stored=stored, records=records)
@@ -37,7 +37,7 @@ def replay(
 
 
 def _verify(replay: Replay) -> int:
-    from study.replay.replay_text import difference_text, same_text
+    from study.report.replay_text import difference_text, same_text
     from study.storage.stored_study import version_differences
 
     name = replay.stored.settings.study

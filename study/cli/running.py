@@ -26,16 +26,16 @@ from study.cli.options import (
     Workers,
 )
 from study.cli.working import place_of, ray_crew, storage_flag, with_stop, workers_of
-from study.errors import SettingsError, StudyError
-from study.objectives import MEASURES
+from study.common.errors import SettingsError, StudyError
+from study.settings.metrics import MEASURES
 from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
-    from study.config import StudySettings
-    from study.ray_workers import RayCluster
-    from study.runner import StudyResult
-    from study.stopping import Stop
-    from study.surroundings import Place
+    from study.common.stop import Stop
+    from study.running.ray_workers import RayCluster
+    from study.running.study_runner import StudyResult
+    from study.settings.context import Place
+    from study.settings.study_settings import StudySettings
 
 DEFAULT_TRIALS = 15
 CASCADE_PRUNER = "asha"
@@ -102,8 +102,8 @@ def run(
     quiet: Quiet = False,
 ) -> int:
     """Run a study, or complete one: the same command again adds what is missing."""
-    from study.config import make_settings
-    from study.search_space.loading import read_space_text
+    from study.search_space.reading.loading import read_space_text
+    from study.settings.study_settings import make_settings
 
     source, text = read_space_text(space)
     name = study or Path(space).stem
@@ -190,7 +190,7 @@ def worker(
     """Join a study from anywhere as one more worker; leave when it is done."""
 
     def join(stop: Stop) -> int:
-        from study.runner import join_study
+        from study.running.study_runner import join_study
         from study.storage.stored_study import open_study
 
         place = place_of(storage, data_root, artifacts, device)
@@ -211,7 +211,7 @@ def _start(
     crew: RayCluster | None = None,
 ) -> int:
     """Run or resume a study; what there is to note is said before it begins."""
-    from study.runner import continue_study, prepare
+    from study.running.study_runner import continue_study, prepare
 
     if crew is not None:
         crew.check(place)
@@ -242,9 +242,9 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _tell(result: StudyResult) -> int:
     """Print what the run came to and return the exit code."""
-    from study.overview import summarise_study
     from study.report.listing import best_text
     from study.report.table import as_text, leaderboard
+    from study.results.overview import summarise_study
 
     name = result.stored.settings.study
     if result.work.ending == "interrupted":

@@ -11,13 +11,13 @@ import typer
 
 from study.cli.options import Artifacts, DataRoot, Device, Quiet, Storage, Workers
 from study.cli.working import place_of, with_stop, workers_of
-from study.objectives import MEASURES
-from study.stopping import INTERRUPTED
+from study.common.stop import INTERRUPTED
+from study.settings.metrics import MEASURES
 from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
-    from study.stopping import Stop
-    from study.trusting import Judged
+    from study.common.stop import Stop
+    from study.rank_estimators.measuring import Judged
 
 DEFAULT_ESTIMATORS = "synflow,naswot,train,epochs=1"
 DEFAULT_SAMPLE = 50
@@ -65,7 +65,7 @@ def trust(
     quiet: Quiet = False,
 ) -> int:
     """Train a sample of a space in full and say how far each estimator can be trusted."""
-    from study.search_space.loading import read_space_text
+    from study.search_space.reading.loading import read_space_text
 
     source, text = read_space_text(space)
     values = {
@@ -83,9 +83,9 @@ def trust(
     }
 
     def work(stop: Stop) -> int:
-        from study.config import make_settings
-        from study.evaluation.trust_studies import TrustPlan, split_estimators
-        from study.trusting import measure_trust
+        from study.rank_estimators.measuring import measure_trust
+        from study.rank_estimators.studies import TrustPlan, split_estimators
+        from study.settings.study_settings import make_settings
 
         plan = TrustPlan(
             base=make_settings(**values),
@@ -119,7 +119,7 @@ def _tell(judged: Judged | None, format: str) -> int:
 
 def _formatted(judged: Judged, format: str) -> str:
     if format == "json":
-        from study.evaluation.stored_form import canonical
+        from study.common.stored_form import canonical
 
         return canonical(judged.json())
     return judged.markdown() + "\n"

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from study.errors import SettingsError
+from study.common.errors import SettingsError
 from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
-    from study.artifact_path import ArtifactPath
-    from study.ray_workers import RayCluster
-    from study.stopping import Stop
-    from study.surroundings import Place
+    from study.common.artifact_path import ArtifactPath
+    from study.common.stop import Stop
+    from study.running.ray_workers import RayCluster
+    from study.settings.context import Place
 
 
 def with_stop(work: Callable[[Stop], int]) -> int:
     """Do the work with Ctrl-C and SIGTERM heard from the first moment on."""
-    from study.stopping import INTERRUPTED, KEPT, Stop, end_on_signals, leave
+    from study.common.stop import INTERRUPTED, KEPT, Stop, end_on_signals, leave
 
     stop = Stop()
     with end_on_signals(stop):
@@ -38,14 +38,14 @@ def place_of(
     storage: str, data_root: Path | None, artifacts: ArtifactPath | None, device: str | None
 ) -> Place:
     """Return where a command works."""
-    from study.surroundings import Place
+    from study.settings.context import Place
 
     return Place(url=storage, data_root=data_root, artifacts=artifacts, device=device)
 
 
 def workers_of(asked: int | None, device: str | None) -> int:
     """Return how many processes train: as many as asked for, else one a GPU or a core."""
-    from study.workers import default_gpu_workers, default_workers
+    from study.running.local_workers import default_gpu_workers, default_workers
 
     if asked is not None:
         return asked
@@ -64,13 +64,13 @@ def ray_crew(address: str | None, gpus: float | None) -> RayCluster | None:
         if gpus is not None:
             raise SettingsError("--gpus-per-worker says what --ray hands out; add --ray ADDRESS")
         return None
-    from study.ray_workers import RayCluster
+    from study.running.ray_workers import RayCluster
 
     return RayCluster(address=address, gpus=gpus or 0.0)
 
 
 def storage_flag(url: str) -> str:
     """Return the flag that names this storage again; nothing for the usual one."""
-    from study.storage.trouble import redacted
+    from study.storage.storage_errors import redacted
 
     return "" if url == DEFAULT_URL else f" --storage '{redacted(url)}'"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 
-from study.artifact_path import ArtifactPath
+from study.common.artifact_path import ArtifactPath
 from study.dashboard.store import artifact_store, attach_to_trial
 from study.performance_estimation.estimator import EstimateFailed
 from study.report.confusion_drawing import confusion_svg

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from study.artifact_path import ArtifactPath
+from study.common.artifact_path import ArtifactPath
 from study.dashboard.study_page import StudyPage, new_pages
 
 _LOG = logging.getLogger(__name__)

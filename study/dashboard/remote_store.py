@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from optuna.artifacts.exceptions import ArtifactNotFound
 
-from study.artifact_path import RemotePath
+from study.common.artifact_path import RemotePath
 
 
 class RemoteArtifactStore:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from study.artifact_path import ArtifactPath
+from study.common.artifact_path import ArtifactPath
+from study.common.errors import StorageError
 from study.dashboard.filters import (
     Application,
     from_here_only,
@@ -14,9 +15,8 @@ from study.dashboard.filters import (
 )
 from study.dashboard.refresh import keep_all_fresh
 from study.dashboard.store import artifact_store
-from study.errors import StorageError
 from study.storage.opening import open_storage
-from study.storage.trouble import redacted
+from study.storage.storage_errors import redacted
 
 HOST = "127.0.0.1"
 

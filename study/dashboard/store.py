@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.artifact_path import ArtifactPath, RemotePath
+from study.common.artifact_path import ArtifactPath, RemotePath
 from study.storage.checkpoints import artifacts_folder
 
 if TYPE_CHECKING:

@@ -8,21 +8,21 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from study.artifact_path import ArtifactPath
+from study.common.artifact_path import ArtifactPath
+from study.common.errors import StorageError
 from study.dashboard.notes import has_note, write_study_note, write_trial_note
 from study.dashboard.plots import write_plot
 from study.dashboard.store import artifact_store
 from study.dashboard.weights import attach_best_weights
-from study.errors import StorageError
-from study.overview import CONFIRMATION, TEST, summarise_study, with_importance
 from study.report.notes import study_note, trial_note
-from study.report.standing import chosen
-from study.report.summary import StudySummary
+from study.results.overview import CONFIRMATION, TEST, summarise_study, with_importance
+from study.results.ranking import chosen
+from study.results.summary import StudySummary
 from study.storage.checkpoints import study_folder
 from study.storage.opening import open_storage
 from study.storage.records import TrialRecord, read_trial, read_trials
+from study.storage.storage_errors import storage_errors
 from study.storage.stored_study import StoredStudy, open_study
-from study.storage.trouble import storage_errors
 
 if TYPE_CHECKING:
     from optuna.artifacts._protocol import ArtifactStore

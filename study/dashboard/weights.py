@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from study.artifact_path import ArtifactPath
+from study.common.artifact_path import ArtifactPath
 from study.dashboard.store import attach_to_study, detach_from_study, listed
 from study.storage.records import TrialRecord
 
@@ -54,7 +54,7 @@ def attach_best_weights(
 def _weights(checkpoints: ArtifactPath, best: TrialRecord) -> bytes | None:
     from safetensors.torch import save
 
-    from study.performance_estimation.checkpoint import network_weights
+    from study.performance_estimation.training.checkpoint import network_weights
 
     names = (f"{best.candidate_id}.pt", f"{best.candidate_id}.{best.facts.get('seed')}.pt")
     path = next((checkpoints / name for name in names if (checkpoints / name).exists()), None)

@@ -11,13 +11,13 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from study.common.errors import DataError
 from study.data.dataset import SearchData, content_sha256, load_search_data
 from study.data.locked_test import compare_with_test_part
 from study.data.overlap import Overlap, PartSummary, compare, print_part, summarize
 from study.data.parts import TRAIN, VAL
 from study.data.sources import Source, open_source
 from study.data.splits import OFFICIAL
-from study.errors import DataError
 
 Looked = Literal["all", "searched"]
 

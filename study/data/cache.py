@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from study.errors import DataError
-from study.temporary import temporary_name
+from study.common.errors import DataError
+from study.common.temporary import temporary_name
 
 _BESIDE = ".study_cache"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from study.errors import DataError
+from study.common.errors import DataError
 from study.search_space.candidate import ImageFormat
 
 DIGITS = "digits"

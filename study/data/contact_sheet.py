@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from study.common.errors import DataError
+from study.common.temporary import temporary_name
 from study.data.dataset import SearchData
 from study.data.parts import channels_last
 from study.data.stratified import shuffled_classes
-from study.errors import DataError
-from study.temporary import temporary_name
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from study.common.errors import DataError
 from study.data.locked_test import PooledParts, pool_all_parts
 from study.data.parts import TRAIN, VAL, Images, Labels
 from study.data.sources import Source, image_format, open_source
 from study.data.splits import OFFICIAL, POOLED, SPLITS
-from study.errors import DataError
 from study.search_space.candidate import ImageFormat
 
 if TYPE_CHECKING:

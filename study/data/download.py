@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from filelock import FileLock
 
-from study.errors import DataError
+from study.common.errors import DataError
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are here and the bytes of the whole file (0 while unknown)."""

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from study.common.errors import DataError
 from study.data.download import Progress
 from study.data.overlap import Overlap, PartSummary, compare, print_part, summarize
 from study.data.parts import TRAIN, VAL, Images, Labels, Part
 from study.data.sources import Source, open_source
 from study.data.splits import POOLED, PooledCut, pooled_cut
 from study.data.twins import PartPrints
-from study.errors import DataError
 
 if TYPE_CHECKING:
     import torch

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from study.common.errors import DataError
 from study.data.download import file_md5
-from study.errors import DataError
 
 _PARTS = ("train", "val", "test")
 _MEMBERS = tuple(f"{part}_{kind}" for part in _PARTS for kind in ("images", "labels"))

@@ -10,15 +10,15 @@ from typing import Protocol
 
 import numpy as np
 
+from study.common.errors import DataError
 from study.data.cache import kept_text, shared_array
 from study.data.catalogue import DIGITS, MedMnistSet, default_data_root, medmnist_set
 from study.data.digits import DigitsSource
 from study.data.download import Progress, download
 from study.data.npz import NpzFile
 from study.data.parts import TRAIN, VAL, Images, Labels, Part, channels_first, channels_last
-from study.errors import DataError
 from study.search_space.candidate import ImageFormat
-from study.search_space.timing import ImageCounts
+from study.search_space.summary.timing import ImageCounts
 
 DIGITS_SIZES = (28, 64)
 

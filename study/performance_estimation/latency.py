@@ -89,8 +89,8 @@ def measure_latency(stack: Stack, image: ImageFormat, *, device: torch.device) -
     import torch
 
     from study.network.build import build
-    from study.performance_estimation.one_thread import one_thread
-    from study.performance_estimation.seeds import derived_generator
+    from study.performance_estimation.training.one_thread import one_thread
+    from study.performance_estimation.training.seeds import derived_generator
 
     network = build(stack, generator=derived_generator(0, "latency")).to(device).eval()
     shape = (BATCH, image.channels, image.size, image.size)
@@ -110,7 +110,7 @@ def measure_latency(stack: Stack, image: ImageFormat, *, device: torch.device) -
 
 def _times(forward: Callable[[], object], device: torch.device, *, passes: int) -> list[float]:
     """Return the seconds of every pass, after as many that are not measured."""
-    from study.performance_estimation.precision import wait_for
+    from study.performance_estimation.training.precision import wait_for
 
     clock = time.thread_time if device.type == "cpu" else time.perf_counter
     for _ in range(passes):

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from study.errors import SettingsError
-from study.options import OptionValue, parse_choice
+from study.common.choices import OptionValue, parse_choice
+from study.common.errors import SettingsError
 from study.performance_estimation.estimator import EstimateFailed
-from study.performance_estimation.zero_cost import (
+from study.performance_estimation.zero_cost.zero_cost import (
     COUNTS,
     MEANINGS,
     OPTIONS,
@@ -23,7 +23,7 @@ from study.search_space.resolve import complexity, resolve
 from study.search_space.space import SearchSpace
 
 if TYPE_CHECKING:
-    from study.performance_estimation.estimators import EstimatorSetup
+    from study.performance_estimation.registry import EstimatorSetup
 
 KEPT_SHARE = 10
 """One in so many draws is trained where nothing else is asked for."""

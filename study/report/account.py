@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.report.formats import (
+from study.common.formats import (
     ABSENT,
     amount,
     counted,
@@ -18,10 +18,10 @@ from study.report.formats import (
     moment,
     plain,
 )
-from study.report.standing import best, continued, distinct, finished, pareto_front
-from study.report.summary import Process, StudySummary
 from study.report.table import Table
-from study.report.words import architecture_words, choice_words, space_parameters
+from study.results.describe import architecture_words, choice_words, space_parameters
+from study.results.ranking import best, continued, distinct, finished, pareto_front
+from study.results.summary import Process, StudySummary
 from study.storage.records import TrialRecord, ranges
 
 

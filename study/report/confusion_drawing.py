@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.report.formats import percent
+from study.common.formats import percent
 from study.report.svg import drawing, text
 
 _TOP, _EDGE = 78, 20

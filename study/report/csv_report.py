@@ -8,11 +8,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from study.report.escaping import in_spreadsheet
+from study.common.escaping import in_spreadsheet
+from study.common.redaction import redacted
 from study.report.json_report import strict
-from study.report.redaction import redacted
-from study.report.summary import StudySummary
-from study.report.words import architecture_words, space_parameters
+from study.results.describe import architecture_words, space_parameters
+from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 

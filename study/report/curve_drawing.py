@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from study.report.formats import measure, metric_headline, metric_words
+from study.common.formats import measure, metric_headline, metric_words
 from study.report.svg import drawing, text
 
 _WIDTH, _HEIGHT = 440, 270

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from study.report.formats import whole
+from study.common.formats import whole
 from study.report.palette import PALETTE
-from study.report.stacks import Layer, layers, stored_stack
-from study.report.standing import chosen
-from study.report.summary import StudySummary
-from study.report.words import architecture_sentence
+from study.results.describe import architecture_sentence
+from study.results.ranking import chosen
+from study.results.summary import StudySummary
+from study.search_space.layers import Layer, layers, stored_stack
 from study.storage.records import TrialRecord
 
 _WIDTH = 440

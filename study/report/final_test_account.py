@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from study.report.against_published import standing
-from study.report.formats import (
+from study.common.formats import (
     ABSENT,
     amount,
     counted,
@@ -14,10 +13,11 @@ from study.report.formats import (
     percent,
     whole,
 )
+from study.report.against_published import standing
 from study.report.outcome_account import interval_words, spread_words
-from study.report.outcomes import Published, Spread
 from study.report.stored_outcomes import Range, ShownTest
 from study.report.table import Table
+from study.results.outcomes import Published, Spread
 
 
 def final_test_words(result: ShownTest) -> list[str]:

@@ -11,11 +11,11 @@ import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
 
+from study.common.redaction import redacted
 from study.report.page import sections
 from study.report.page.elements import Markup, data, joined, tag
 from study.report.palette import css_variables, dark_partners
-from study.report.redaction import redacted
-from study.report.summary import StudySummary
+from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from study.report.redaction import redacted
-from study.report.standing import best, pareto_front
+from study.common.redaction import redacted
 from study.report.stored_outcomes import ShownConfirmation, ShownTest
-from study.report.summary import StudySummary
-from study.report.words import architecture_words
+from study.results.describe import architecture_words
+from study.results.ranking import best, pareto_front
+from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from study.report.formats import (
+from study.common.formats import (
     ABSENT,
     amount,
     counted,
@@ -13,11 +13,9 @@ from study.report.formats import (
     measure,
     metric_words,
 )
-from study.report.redaction import redacted
-from study.report.standing import best, pareto_front
-from study.report.summary import StudySummary
+from study.common.redaction import redacted
 from study.report.table import Table, as_text
-from study.report.words import (
+from study.results.describe import (
     architecture_words,
     metric_lines,
     recipe_words,
@@ -25,6 +23,8 @@ from study.report.words import (
     size_words,
     space_parameters,
 )
+from study.results.ranking import best, pareto_front
+from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from study.common.escaping import code, in_markdown
+from study.common.redaction import redacted
 from study.report.account import (
     cost_table,
     cost_words,
@@ -16,20 +18,18 @@ from study.report.account import (
     method_words,
     settings_tables,
 )
-from study.report.escaping import code, in_markdown
 from study.report.final_test_account import final_test_tables, final_test_words
 from study.report.outcome_account import confirmation_tables, confirmation_words
-from study.report.redaction import redacted
-from study.report.standing import best
-from study.report.summary import StudySummary
 from study.report.table import Table, leaderboard
-from study.report.words import (
+from study.results.describe import (
     architecture_sentence,
     architecture_words,
     headline_choices,
     size_words,
     space_parameters,
 )
+from study.results.ranking import best
+from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from study.common.escaping import code, in_markdown
+from study.common.formats import amount, counted, duration, headline, metric_words, plain
+from study.common.redaction import redacted
 from study.report.after_search_account import after_search_words
-from study.report.escaping import code, in_markdown
-from study.report.formats import amount, counted, duration, headline, metric_words, plain
-from study.report.redaction import redacted
-from study.report.standing import best, finished
-from study.report.summary import StudySummary
-from study.report.words import (
+from study.results.describe import (
     architecture_sentence,
     architecture_words,
     headline_choices,
@@ -19,6 +17,8 @@ from study.report.words import (
     space_parameters,
     state_words,
 )
+from study.results.ranking import best, finished
+from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from study.report.formats import (
+from study.common.formats import (
     ABSENT,
     counted,
     measure,
@@ -11,9 +11,9 @@ from study.report.formats import (
     percent,
     whole,
 )
-from study.report.outcomes import Comparison, Spread
 from study.report.stored_outcomes import PairedResult, ShownConfirmation
 from study.report.table import Table
+from study.results.outcomes import Comparison, Spread
 
 
 def spread_words(metric: str, spread: Spread) -> str:

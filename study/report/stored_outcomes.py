@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from study.errors import StorageError
-from study.report.outcomes import ClassResult, Confirmation, FinalTest, Spread
+from study.common.errors import StorageError
+from study.results.outcomes import ClassResult, Confirmation, FinalTest, Spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from study.report.formats import (
+from study.common.formats import (
     ABSENT,
     amount,
     counted,
@@ -19,16 +19,16 @@ from study.report.formats import (
     value,
     whole,
 )
-from study.report.redaction import redacted
-from study.report.standing import Standing, standings
-from study.report.summary import StudySummary
-from study.report.words import (
+from study.common.redaction import redacted
+from study.results.describe import (
     architecture_words,
     folds,
     recipe_words,
     space_parameters,
     state_words,
 )
+from study.results.ranking import Standing, standings
+from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 

@@ -12,7 +12,12 @@ from study.search_space.candidate import Value, Values
 from study.search_space.effective import default_of
 from study.search_space.parameter import AnyParameter, CategoricalParameter, same_value
 from study.search_space.space import Bound, SearchSpace
-from study.search_space.summary_text import bound_words, condition_words, value_word, values_words
+from study.search_space.summary.summary_text import (
+    bound_words,
+    condition_words,
+    value_word,
+    values_words,
+)
 
 
 def space_differences(stored: SearchSpace, asked: SearchSpace) -> list[str]:

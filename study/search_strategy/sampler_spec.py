@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from study.options import Options, OptionValue
+from study.common.choices import Options, OptionValue
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.resolve import candidate_id
 from study.search_space.space import SearchSpace
-from study.search_strategy.history import Strategy
+from study.search_strategy.strategy import Strategy
 
 NO_PRUNER = "none"
 

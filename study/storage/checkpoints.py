@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from study.artifact_path import ArtifactPath
-from study.errors import StorageError
-from study.objectives import Measure
+from study.common.artifact_path import ArtifactPath
+from study.common.errors import StorageError
+from study.settings.metrics import Measure
 from study.storage.lifecycle import Standing
 from study.storage.opening import sqlite_path, with_driver
 from study.storage.records import ranked

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from study.storage import records
 from study.storage.opening import asked_to_stop
-from study.storage.trouble import storage_errors
+from study.storage.storage_errors import storage_errors
 
 if TYPE_CHECKING:
     import optuna

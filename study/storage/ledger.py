@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from study.search_strategy.budget import Spent
+from study.settings.budget import Spent
 from study.storage.records import TrialRecord
 
 if TYPE_CHECKING:

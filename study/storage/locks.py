@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from study.storage.opening import check_url, sqlite_path, with_driver
-from study.storage.trouble import opening_errors, storage_errors
+from study.storage.storage_errors import opening_errors, storage_errors
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from study.errors import StorageError
-from study.storage.trouble import opening_errors, redacted, storage_errors
+from study.common.errors import StorageError
+from study.storage.storage_errors import opening_errors, redacted, storage_errors
 
 if TYPE_CHECKING:
     import optuna

@@ -26,7 +26,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from study.errors import StorageError
+from study.common.errors import StorageError
 
 HEARTBEAT_SECONDS = 20
 GRACE_SECONDS = 120

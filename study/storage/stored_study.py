@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from study.config import StudySettings, differences, refuse_changes
-from study.errors import ResumeError, StorageError
+from study.common.errors import ResumeError, StorageError
+from study.common.version import NUMERIC_VERSION, code_version, library_versions
 from study.search_space.candidate import ImageFormat
+from study.settings.study_settings import StudySettings, differences, refuse_changes
 from study.storage.opening import load_study, open_storage
-from study.storage.trouble import redacted, storage_errors
-from study.version import NUMERIC_VERSION, code_version, library_versions
+from study.storage.storage_errors import redacted, storage_errors
 
 if TYPE_CHECKING:
     import optuna

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from study.common.errors import DataError
 from study.data.audit import Audit, audit, class_shift, drop_leaks, leaking_train_indices
 from study.data.audit_text import audit_text
 from study.data.dataset import load_search_data
 from study.data.overlap import Overlap, PartSummary
-from study.errors import DataError
 from tests.data.files import Arrays, write_npz
 from tests.data.pictures import pictures, with_noise
 

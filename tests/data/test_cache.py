@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from study.common.errors import DataError
 from study.data.cache import kept_text, shared_array
-from study.errors import DataError
 
 DIGEST = "0123456789abcdef0123"
 VALUES: NDArray[np.uint8] = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from study.common.errors import DataError
 from study.data.catalogue import dataset_names, default_data_root, medmnist_set
-from study.errors import DataError
 from study.search_space.candidate import ImageFormat
 
 
@@ -68,7 +68,7 @@ def test_the_default_root_is_that_of_medmnist() -> None:
 def test_a_home_that_cannot_be_written_is_answered_with_the_flag() -> None:
     program = (
         "from study.data.catalogue import default_data_root, medmnist_set\n"
-        "from study.errors import DataError\n"
+        "from study.common.errors import DataError\n"
         "medmnist_set('octmnist')\n"
         "try:\n"
         "    default_data_root()\n"

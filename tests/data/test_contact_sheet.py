@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from study.common.errors import DataError
 from study.data.contact_sheet import contact_sheet
 from study.data.dataset import load_search_data
-from study.errors import DataError
 from tests.data.files import medmnist_arrays, write_npz
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from study.common.errors import DataError
 from study.data.dataset import SearchData, load_search_data
-from study.errors import DataError
 from tests.data.files import medmnist_arrays, write_npz
 
 

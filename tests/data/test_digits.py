@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from study.common.errors import DataError
 from study.data.dataset import load_search_data
 from study.data.digits import DigitsSource
 from study.data.parts import TRAIN, VAL, Part
-from study.errors import DataError
 from study.search_space.candidate import ImageFormat
 
 PARTS = (TRAIN, VAL, Part("test"))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from study.common.errors import DataError
 from study.data.download import download, file_md5
-from study.errors import DataError
 from tests.data.server import FileServer, serving
 
 CONTENT = bytes(range(256)) * 8192  # 2 MB, several chunks

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from study.config import StudySettings
 from study.data.dataset import SearchData, load_search_data
-from study.plan import Plan, PlannedCandidate, as_purpose
-from study.surroundings import Place, load_data
+from study.settings.context import Place, load_data
+from study.settings.plan import Plan, PlannedCandidate, as_purpose
+from study.settings.study_settings import StudySettings
 from tests.data.files import write_npz
 from tests.data.test_audit import planted_arrays
 from tests.studies import settings

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from study.common.errors import DataError
 from study.data.dataset import load_search_data
 from study.data.locked_test import LedgerReceipt, open_test_part
-from study.errors import DataError
 from tests.data.files import medmnist_arrays, write_npz
 
 PACKAGE = Path(__file__).parents[2] / "study"
@@ -19,8 +19,8 @@ LOCK = "study.data.locked_test"
 RECEIPT = LedgerReceipt(study="s", look=1, candidate_id="c", dataset="a", split="official")
 
 DOORS = {
-    "open_test_part": "study/evaluation/",
-    "LedgerReceipt": "study/evaluation/",
+    "open_test_part": "study/final_test/",
+    "LedgerReceipt": "study/final_test/",
     "pool_all_parts": "study/data/dataset.py",
     "PooledParts": "study/data/dataset.py",
     "compare_with_test_part": "study/data/audit.py",

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from study.common.errors import DataError
 from study.data.dataset import load_search_data
 from study.data.npz import NpzFile
-from study.errors import DataError
 from tests.data.files import Arrays, medmnist_arrays, write_npz
 
 fuzz = settings(

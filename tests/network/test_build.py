@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from study.network.build import build
 from study.network.pixels import normalise
 from study.search_space.candidate import OCTMNIST, Architecture, ImageFormat
-from study.search_space.loading import load_space, shipped_spaces
+from study.search_space.reading.loading import load_space, shipped_spaces
 from study.search_space.resolve import Stack, complexity, resolve
 from tests.network.candidates import architectures, images
 

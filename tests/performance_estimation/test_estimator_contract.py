@@ -13,25 +13,25 @@ import torch
 from torch import Tensor
 
 from study.data.dataset import SearchData
-from study.objectives import MEASURES
-from study.performance_estimation.checkpoint import Checkpoint
 from study.performance_estimation.estimator import Estimator, Fidelity, Step
-from study.performance_estimation.estimators import (
+from study.performance_estimation.registry import (
     ESTIMATORS,
     EstimatorSetup,
     candidate_epochs,
     make_estimator,
 )
-from study.performance_estimation.supernet import Supernet, SupernetSettings
-from study.performance_estimation.supernet_estimator import SupernetEstimator
-from study.performance_estimation.supernet_paths import sandwich, source
+from study.performance_estimation.supernet.supernet import Supernet, SupernetSettings
+from study.performance_estimation.supernet.supernet_estimator import SupernetEstimator
+from study.performance_estimation.supernet.supernet_paths import sandwich, source
 from study.performance_estimation.synthetic import SyntheticEstimator
-from study.performance_estimation.table import Table
-from study.performance_estimation.table_estimator import TableEstimator
-from study.performance_estimation.train_estimator import TrainEstimator
-from study.performance_estimation.training import TrainingData
-from study.performance_estimation.zero_cost import MEANINGS, ZeroCostEstimator
+from study.performance_estimation.tabular.table import Table
+from study.performance_estimation.tabular.table_estimator import TableEstimator
+from study.performance_estimation.training.checkpoint import Checkpoint
+from study.performance_estimation.training.train_estimator import TrainEstimator
+from study.performance_estimation.training.training import TrainingData
+from study.performance_estimation.zero_cost.zero_cost import MEANINGS, ZeroCostEstimator
 from study.search_space.space import CategoricalParameter, IntParameter, SearchSpace
+from study.settings.metrics import MEASURES
 from tests.performance_estimation.estimator_contract import (
     CANDIDATE,
     IMAGE,

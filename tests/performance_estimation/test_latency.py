@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from study.errors import SettingsError
-from study.overview import summarise_study
+from study.common.errors import SettingsError
 from study.performance_estimation.latency import METRIC, WithLatency, measure_latency
 from study.performance_estimation.synthetic import SyntheticEstimator
 from study.report.listing import best_text
 from study.report.markdown import to_markdown
-from study.report.standing import pareto_front
-from study.runner import run_study
+from study.results.overview import summarise_study
+from study.results.ranking import pareto_front
+from study.running.study_runner import run_study
 from study.search_space.candidate import OCTMNIST, Architecture
 from study.search_space.resolve import resolve
-from study.surroundings import Place
+from study.settings.context import Place
 from tests.performance_estimation.estimator_contract import (
     CANDIDATE,
     IMAGE,

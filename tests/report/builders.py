@@ -9,14 +9,6 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from study.report.outcomes import (
-    ChainLink,
-    Comparison,
-    ConfirmedCandidate,
-    Published,
-    ReliabilityBin,
-    Spread,
-)
 from study.report.stored_outcomes import (
     PairedResult,
     Range,
@@ -25,7 +17,15 @@ from study.report.stored_outcomes import (
     ShownNetwork,
     ShownTest,
 )
-from study.report.summary import Look, Objective, Process, StudySummary
+from study.results.outcomes import (
+    ChainLink,
+    Comparison,
+    ConfirmedCandidate,
+    Published,
+    ReliabilityBin,
+    Spread,
+)
+from study.results.summary import Look, Objective, Process, StudySummary
 from study.search_space.candidate import (
     OCTMNIST,
     Architecture,

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.report.drawing import architecture_svg
-from study.report.stacks import layers, stored_stack
 from study.search_space.candidate import OCTMNIST, Architecture, Stage
+from study.search_space.layers import layers, stored_stack
 from study.search_space.resolve import complexity, resolve
 from tests.report.builders import stored
 

@@ -19,7 +19,7 @@ from study.report.figures.reliability import reliability
 from study.report.figures.scales import INACTIVE, scale_of
 from study.report.figures.slices import MOST_SLICES, slices
 from study.report.figures.timeline import timeline
-from study.report.outcomes import Spread
+from study.results.outcomes import Spread
 from tests.report.builders import (
     confirmation,
     failed,

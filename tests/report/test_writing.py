@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from study.errors import StudyError
+from study.common.errors import StudyError
 from study.report.figures.collection import all_figures
 from study.report.figures.writing import PictureFormat, write_figures
 from tests.report.builders import full_summary, seed_study, summary

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from study.errors import SearchSpaceError
+from study.common.errors import SearchSpaceError
 from study.search_space.candidate import OCTMNIST, ImageFormat
-from study.search_space.loading import space_from_text
+from study.search_space.reading.loading import space_from_text
 
 
 def problems_of(text: str, image: ImageFormat = OCTMNIST) -> list[str]:

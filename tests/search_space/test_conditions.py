@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from study.search_space.loading import space_from_text
+from study.search_space.reading.loading import space_from_text
 from study.search_space.space import Condition
 from tests.search_space.refusals import problems_of
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from study.search_space.candidate import OCTMNIST, ImageFormat
-from study.search_space.loading import load_space, space_from_text
+from study.search_space.reading.loading import load_space, space_from_text
 from study.search_space.space import Bound
 from tests.search_space.refusals import problems_of
 from tests.studies import ROOT
@@ -85,7 +85,7 @@ def test_what_the_search_finds_is_the_same_in_every_process() -> None:
 from dataclasses import replace
 from study.search_space.candidate import OCTMNIST
 from study.search_space.extremes import least
-from study.search_space.loading import load_space
+from study.search_space.reading.loading import load_space
 from study.search_space.space import Bound
 stages = load_space("stages")
 for band in ((280_000, 300_000), (290_000, 292_000), (29_000, 30_000)):

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from study.errors import SearchSpaceError
+from study.common.errors import SearchSpaceError
 from study.search_space.candidate import OCTMNIST
-from study.search_space.loading import load_space, space_from_text
+from study.search_space.reading.loading import load_space, space_from_text
 from study.search_space.space import SearchSpace
-from study.search_space.summary import summarise
-from study.search_space.summary_text import summary_text
+from study.search_space.summary.summary import summarise
+from study.search_space.summary.summary_text import summary_text
 from tests.search_space.strategies import (
     NEARLY_SPACES,
     TREES,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from study.errors import SearchSpaceError
-from study.search_space.loading import (
+from study.common.errors import SearchSpaceError
+from study.search_space.reading.loading import (
     LARGEST_FILE,
     load_space,
     read_space_text,

@@ -16,11 +16,11 @@ from study.search_space.candidate import (
     Field,
     Value,
 )
-from study.search_space.declarations import KEYS
-from study.search_space.loading import shipped_spaces, space_from_text
-from study.search_space.reading import number_text
-from study.search_space.scales import MOST_VALUES
-from study.search_space.staging import REPLACED
+from study.search_space.reading.declarations import KEYS
+from study.search_space.reading.loading import shipped_spaces, space_from_text
+from study.search_space.reading.scales import MOST_VALUES
+from study.search_space.reading.staging import REPLACED
+from study.search_space.reading.values import number_text
 from tests.search_space.refusals import problems_of
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "search_spaces.md"

@@ -12,7 +12,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from study.search_space.candidate import OCTMNIST, Value, Values
-from study.search_space.loading import load_space, shipped_spaces, space_from_text
 from study.search_space.parameter import (
     MAX_BINS,
     AnyParameter,
@@ -23,6 +22,7 @@ from study.search_space.parameter import (
     grid_values,
     same_value,
 )
+from study.search_space.reading.loading import load_space, shipped_spaces, space_from_text
 from study.search_space.resolve import candidate_id
 from study.search_space.space import Bound, Condition, SearchSpace
 from tests.search_space.strategies import as_yaml, valid_documents

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from study.search_space.candidate import Stage
-from study.search_space.loading import load_space, space_from_text
+from study.search_space.reading.loading import load_space, space_from_text
 from study.search_space.space import Condition
 from tests.search_space.refusals import problems_of
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 
 from study.search_space.candidate import OCTMNIST, Values
-from study.search_space.loading import load_space, shipped_spaces, space_from_text
 from study.search_space.parameter import FloatParameter, same_value
+from study.search_space.reading.loading import load_space, shipped_spaces, space_from_text
 from study.search_space.resolve import candidate_id
 from study.search_space.space import SearchSpace
 from study.search_space.suggest import suggest

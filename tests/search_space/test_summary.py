@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from study.errors import SearchSpaceError
+from study.common.errors import SearchSpaceError
 from study.search_space.candidate import OCTMNIST, ImageFormat
 from study.search_space.distinct import count_candidates, distinct_candidates, distinct_networks
-from study.search_space.loading import load_space, shipped_spaces, space_from_text
+from study.search_space.reading.loading import load_space, shipped_spaces, space_from_text
 from study.search_space.resolve import candidate_id
-from study.search_space.summary import summarise
-from study.search_space.summary_text import summary_text
-from study.search_space.survey import Range
-from study.search_space.timing import ImageCounts, epoch_seconds, in_words
+from study.search_space.summary.summary import summarise
+from study.search_space.summary.summary_text import summary_text
+from study.search_space.summary.survey import Range
+from study.search_space.summary.timing import ImageCounts, epoch_seconds, in_words
 
 GRID = """\
 parameters:

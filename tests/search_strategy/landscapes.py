@@ -14,7 +14,7 @@ from study.search_space.space import (
     IntParameter,
     SearchSpace,
 )
-from study.search_strategy.history import (
+from study.search_strategy.strategy import (
     History,
     Observation,
     Strategy,

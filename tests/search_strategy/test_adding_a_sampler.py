@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from study.search_strategy import samplers
+from study.search_strategy import registry as samplers
 from study.search_strategy.sampler_spec import Setup
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, mixed, play, separable
 from tests.search_strategy.test_every_sampler import assert_is_point

@@ -7,9 +7,9 @@ import statistics
 import pytest
 
 from benchmarks.ask_cost import ask_cost, closed_form_history, main
-from study.search_space.loading import load_space
+from study.search_space.reading.loading import load_space
 from study.search_space.space import SearchSpace
-from study.search_strategy.history import Observation
+from study.search_strategy.strategy import Observation
 
 LIMIT = 50.0
 """Milliseconds: five times the claim, for machines that are busy with something else."""

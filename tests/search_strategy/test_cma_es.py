@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from study.errors import SettingsError
+from study.common.errors import SettingsError
 from study.search_space.candidate import Values
 from study.search_space.space import FloatParameter, IntParameter, SearchSpace
-from study.search_strategy.history import Observation
+from study.search_strategy.registry import make_strategy, sampler_warnings
 from study.search_strategy.sampler_spec import Setup
-from study.search_strategy.samplers import make_strategy, sampler_warnings
+from study.search_strategy.strategy import Observation
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, play
 
 pytest.importorskip("cmaes", reason="the extra 'cmaes' is not installed")

@@ -15,7 +15,7 @@ from study.search_space.space import (
     SearchSpace,
     bins,
 )
-from study.search_strategy.discrete import DiscreteSpace, within
+from study.search_strategy.samplers.discrete import DiscreteSpace, within
 
 PARAMETERS = (
     IntParameter(name="a", low=1, high=16),

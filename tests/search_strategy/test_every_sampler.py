@@ -11,12 +11,12 @@ import numpy as np
 import optuna
 import pytest
 
-from study.errors import SettingsError
+from study.common.errors import SettingsError
 from study.search_space.candidate import Value
 from study.search_space.space import SearchSpace, grid_values
-from study.search_strategy.history import History, Observation, Strategy, generator
+from study.search_strategy.registry import SAMPLERS, make_strategy
 from study.search_strategy.sampler_spec import Setup
-from study.search_strategy.samplers import SAMPLERS, make_strategy
+from study.search_strategy.strategy import History, Observation, Strategy, generator
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, mixed, play, separable
 
 NAMES = [pytest.param(name, marks=pytest.mark.slow) if name == "gp" else name for name in SAMPLERS]
@@ -105,7 +105,7 @@ REPLAY = """
 import json, sys
 from tests.search_strategy.landscapes import CONDITIONAL, mixed, play
 from study.search_strategy.sampler_spec import Setup
-from study.search_strategy.samplers import SAMPLERS, make_strategy
+from study.search_strategy.registry import SAMPLERS, make_strategy
 import optuna
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 for name in sys.argv[1:]:
@@ -190,7 +190,7 @@ def test_constant_scores_do_no_harm(name: str) -> None:
 
 def test_the_mapping_is_read_without_torch_and_optuna() -> None:
     code = (
-        "import sys; from study.search_strategy.samplers import SAMPLERS; "
+        "import sys; from study.search_strategy.registry import SAMPLERS; "
         "print(len(SAMPLERS)); assert not {'torch', 'optuna', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -5,9 +5,9 @@ import pytest
 
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.space import Bound, CategoricalParameter, IntParameter, SearchSpace
-from study.search_strategy.history import History, Observation, generator
+from study.search_strategy.registry import make_strategy
 from study.search_strategy.sampler_spec import Setup
-from study.search_strategy.samplers import make_strategy
+from study.search_strategy.strategy import History, Observation, generator
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT
 
 LETTERS = "abcd"

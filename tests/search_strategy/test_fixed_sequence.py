@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from study.errors import SettingsError
+from study.common.errors import SettingsError
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.point import point_key
 from study.search_space.space import (
@@ -14,15 +14,15 @@ from study.search_space.space import (
     IntParameter,
     SearchSpace,
 )
-from study.search_strategy.history import (
+from study.search_strategy.registry import make_strategy
+from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.strategy import (
     Exhausted,
     History,
     Observation,
     Strategy,
     generator,
 )
-from study.search_strategy.sampler_spec import Setup
-from study.search_strategy.samplers import make_strategy
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT
 
 RNG = generator(0, "unused")

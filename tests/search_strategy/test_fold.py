@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.search_strategy.fold import Fold
-from study.search_strategy.history import Observation
+from study.search_strategy.samplers.incremental_state import Fold
+from study.search_strategy.strategy import Observation
 
 
 def _observation(number: int) -> Observation:

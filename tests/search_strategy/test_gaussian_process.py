@@ -13,8 +13,8 @@ from study.search_space.space import (
     IntParameter,
     SearchSpace,
 )
-from study.search_strategy.embedding import Embedding
-from study.search_strategy.gaussian_process import (
+from study.search_strategy.samplers.embedding import Embedding
+from study.search_strategy.samplers.gaussian_process import (
     Kernel,
     Posterior,
     _negative_likelihood,

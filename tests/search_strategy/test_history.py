@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.search_strategy.history import (
+from study.search_strategy.strategy import (
     Observation,
     Ranking,
     best,

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from study.search_space.candidate import Values
-from study.search_strategy.history import History, Observation, generator
+from study.search_strategy.registry import make_strategy
 from study.search_strategy.sampler_spec import Setup
-from study.search_strategy.samplers import make_strategy
+from study.search_strategy.strategy import History, Observation, generator
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, mixed, play, separable
 
 TRIALS = 100

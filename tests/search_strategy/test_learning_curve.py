@@ -1,4 +1,4 @@
-"""Tests of study/search_strategy/learning_curve.py."""
+"""Tests of study/search_strategy/pruners/learning_curve.py."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.search_strategy.curve import Curve
-from study.search_strategy.learning_curve import (
+from study.search_strategy.pruners.learning_curve import (
     Forecaster,
     LastValue,
     LearningCurve,
     PowerLaw,
 )
+from study.search_strategy.pruners.pruner import Curve
 
 EPOCHS = 20
 unhurried = settings(deadline=None, max_examples=100)

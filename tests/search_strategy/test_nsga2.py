@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from study.search_space.candidate import Values
-from study.search_strategy.history import History, Observation, Strategy, generator
-from study.search_strategy.nsga2 import (
+from study.search_strategy.registry import make_strategy
+from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.samplers.nsga2 import (
     cross,
     crowding,
     fronts,
@@ -17,8 +18,7 @@ from study.search_strategy.nsga2 import (
     selection_order,
     vectors,
 )
-from study.search_strategy.sampler_spec import Setup
-from study.search_strategy.samplers import make_strategy
+from study.search_strategy.strategy import History, Observation, Strategy, generator
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT
 from tests.search_strategy.test_every_sampler import assert_is_point
 

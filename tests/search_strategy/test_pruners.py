@@ -1,4 +1,4 @@
-"""Tests of study/search_strategy/pruners.py and the pruners it names."""
+"""Tests of study/search_strategy/pruners/registry.py and the pruners it names."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.errors import SettingsError
-from study.search_strategy.curve import Curve, Decision, Pruner, short
-from study.search_strategy.pruners import PRUNERS, make_pruner, promotable
+from study.common.errors import SettingsError
+from study.search_strategy.pruners.pruner import Curve, Decision, Pruner, short
+from study.search_strategy.pruners.registry import PRUNERS, make_pruner, promotable
 
 EPOCHS = 9
 Outcome = Literal["complete", "pruned", "running"]
@@ -338,7 +338,7 @@ def test_a_decision_writes_nothing(name: str, capfd: pytest.CaptureFixture[str])
 
 def test_the_registry_is_read_without_optuna_or_torch() -> None:
     code = (
-        "import sys; from study.search_strategy.pruners import PRUNERS; "
+        "import sys; from study.search_strategy.pruners.registry import PRUNERS; "
         "assert PRUNERS; print(sorted({'optuna', 'torch', 'scipy'} & set(sys.modules)))"
     )
     found = subprocess.run(

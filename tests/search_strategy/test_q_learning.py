@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from study.search_space.space import CategoricalParameter, SearchSpace
-from study.search_strategy.discrete import Step
-from study.search_strategy.history import History, generator
-from study.search_strategy.q_learning import PAPER, SHORT, as_path, bellman, monte_carlo
+from study.search_strategy.registry import make_strategy
 from study.search_strategy.sampler_spec import Setup
-from study.search_strategy.samplers import make_strategy
+from study.search_strategy.samplers.discrete import Step
+from study.search_strategy.samplers.q_learning import PAPER, SHORT, as_path, bellman, monte_carlo
+from study.search_strategy.strategy import History, generator
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, play
 from tests.search_strategy.test_reinforce import AVERAGE, FLATTEN, complete
 

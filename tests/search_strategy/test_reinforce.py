@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from study.search_space.candidate import Values
-from study.search_strategy.history import History, Observation, generator
-from study.search_strategy.reinforce import Reinforce, draw, entropy_gradient, softmax
 from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.samplers.reinforce import Reinforce, draw, entropy_gradient, softmax
+from study.search_strategy.strategy import History, Observation, generator
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, play, separable
 
 FLATTEN: Values = {

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from study.search_space.candidate import Values
-from study.search_strategy.discrete import Step
-from study.search_strategy.history import History, Observation, generator
-from study.search_strategy.lstm_controller import Controller, Walk
-from study.search_strategy.reinforce_zoph import ReinforceZoph, reinforce_zoph
+from study.search_strategy.registry import parse_sampler
 from study.search_strategy.sampler_spec import Setup
-from study.search_strategy.samplers import parse_sampler
+from study.search_strategy.samplers.discrete import Step
+from study.search_strategy.samplers.lstm_controller import Controller, Walk
+from study.search_strategy.samplers.reinforce_zoph import ReinforceZoph, reinforce_zoph
+from study.search_strategy.strategy import History, Observation, generator
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, play
 from tests.search_strategy.test_reinforce import AVERAGE, FLATTEN, complete
 

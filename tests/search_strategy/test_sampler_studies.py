@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from study.config import StudySettings
-from study.runner import run_study
+from study.running.study_runner import run_study
 from study.search_space.candidate import ImageFormat
-from study.search_space.loading import space_from_text
-from study.search_strategy.samplers import SAMPLERS
-from study.surroundings import Place
+from study.search_space.reading.loading import space_from_text
+from study.search_strategy.registry import SAMPLERS
+from study.settings.context import Place
+from study.settings.study_settings import StudySettings
 from tests.studies import outcome, settings
 
 SPACE = """

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.errors import SettingsError
-from study.search_strategy.sampler_spec import Setup
-from study.search_strategy.samplers import (
+from study.common.errors import SettingsError
+from study.search_strategy.registry import (
     SAMPLERS,
     make_strategy,
     parse_sampler,
     sampler_warnings,
 )
+from study.search_strategy.sampler_spec import Setup
 from tests.search_strategy.landscapes import FLAT
 
 

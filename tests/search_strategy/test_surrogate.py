@@ -8,11 +8,11 @@ import pytest
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.point import point_key
 from study.search_space.space import Bound, IntParameter, SearchSpace
-from study.search_strategy import surrogate as module
-from study.search_strategy.history import History, Observation, generator
+from study.search_strategy.registry import auto_choice, make_strategy
 from study.search_strategy.sampler_spec import Setup
-from study.search_strategy.samplers import auto_choice, make_strategy
-from study.search_strategy.surrogate import LARGEST_FIT, Surrogate, _informative
+from study.search_strategy.samplers import surrogate as module
+from study.search_strategy.samplers.surrogate import LARGEST_FIT, Surrogate, _informative
+from study.search_strategy.strategy import History, Observation, generator
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, mixed, play, separable
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from study.report.escaping import in_plot
+from study.common.escaping import in_plot
+from study.common.formats import percent
 from study.report.figures.figure import ACCENT, INK, INVERSE, SCALE, SOFT, Figure, axis, blank
-from study.report.formats import percent
-from study.report.outcomes import FinalTest
+from study.results.outcomes import FinalTest
 
 _DARK_FROM = 0.6
 """Cells darker than this share of the scale get light text."""

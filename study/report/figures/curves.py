@@ -8,12 +8,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from study.report.escaping import in_plot
+from study.common.escaping import in_plot
+from study.common.formats import counted, measure, metric_headline, metric_words
 from study.report.figures.figure import BEST, MARK, PRUNED, Figure, axis, blank, whole_axis
 from study.report.figures.hover import trial_hover
-from study.report.formats import counted, measure, metric_headline, metric_words
-from study.report.standing import best
-from study.report.summary import StudySummary
+from study.results.ranking import best
+from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 _BOLD: Mapping[str, Any] = {"color": BEST, "width": 3.5}

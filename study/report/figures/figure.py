@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from study.report.escaping import in_plot
+from study.common.escaping import in_plot
 from study.report.palette import PALETTE
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"

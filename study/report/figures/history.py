@@ -8,7 +8,8 @@ from itertools import accumulate
 
 import plotly.graph_objects as go
 
-from study.report.escaping import in_plot
+from study.common.escaping import in_plot
+from study.common.formats import counted, listed, measure, metric_headline, metric_words
 from study.report.figures.figure import (
     ACCENT,
     INK,
@@ -20,9 +21,8 @@ from study.report.figures.figure import (
     whole_axis,
 )
 from study.report.figures.hover import trial_hover
-from study.report.formats import counted, listed, measure, metric_headline, metric_words
-from study.report.standing import distinct
-from study.report.summary import StudySummary
+from study.results.ranking import distinct
+from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from study.report.escaping import in_plot
-from study.report.formats import headline, measure, metric_headline, short, value
-from study.report.summary import StudySummary
-from study.report.words import architecture_words, folds, state_words
+from study.common.escaping import in_plot
+from study.common.formats import headline, measure, metric_headline, short, value
+from study.results.describe import architecture_words, folds, state_words
+from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from study.report.escaping import in_plot
+from study.common.escaping import in_plot
+from study.common.formats import headline, listed, metric_words, percent
 from study.report.figures.figure import ACCENT, Figure, axis, blank
-from study.report.formats import headline, listed, metric_words, percent
-from study.report.summary import StudySummary
+from study.results.summary import StudySummary
 
 MOST_BARS = 15
 _ROOM = 1.25

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from study.report.escaping import in_plot
+from study.common.escaping import in_plot
+from study.common.formats import listed, measure, metric_headline, metric_words, percent
 from study.report.figures.figure import ACCENT, MARK, PRUNED, Figure, axis, blank
-from study.report.formats import listed, measure, metric_headline, metric_words, percent
-from study.report.outcomes import Confirmation, Spread
+from study.results.outcomes import Confirmation, Spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.report.escaping import in_plot
+from study.common.escaping import in_plot
+from study.common.formats import counted, headline, listed, metric_headline
 from study.report.figures.figure import INK, LINE, PAPER, SCALE, Figure, axis, blank
 from study.report.figures.hover import trial_hover
 from study.report.figures.scales import Scale, scale_of
-from study.report.formats import counted, headline, listed, metric_headline
-from study.report.standing import distinct
-from study.report.summary import StudySummary
-from study.report.words import space_parameters
+from study.results.describe import space_parameters
+from study.results.ranking import distinct
+from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 MOST_AXES = 8

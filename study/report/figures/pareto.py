@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from study.report.escaping import in_plot
+from study.common.escaping import in_plot
+from study.common.formats import counted, metric_headline, metric_words, told
 from study.report.figures.figure import BEST, MARK, Figure, axis, blank
 from study.report.figures.hover import trial_hover
-from study.report.formats import counted, metric_headline, metric_words, told
-from study.report.standing import distinct, pareto_front
-from study.report.summary import Objective, StudySummary
+from study.results.ranking import distinct, pareto_front
+from study.results.summary import Objective, StudySummary
 from study.storage.records import TrialRecord
 
 SIZE = Objective(metric="parameters", direction="minimize")

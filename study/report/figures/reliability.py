@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from study.common.formats import percent
 from study.report.figures.figure import ACCENT, MARK, Figure, axis, blank
-from study.report.formats import percent
-from study.report.outcomes import FinalTest
+from study.results.outcomes import FinalTest
 
 
 def reliability(result: FinalTest | None) -> Figure | None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from study.report.formats import value
+from study.common.formats import value
 from study.search_space.candidate import Value
 
 INACTIVE = -0.1

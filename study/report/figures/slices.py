@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from study.report.escaping import in_plot
+from study.common.escaping import in_plot
+from study.common.formats import counted, headline, measure, metric_headline, value
 from study.report.figures.figure import ACCENT, BEST, Figure, axis, blank, whole_axis
 from study.report.figures.hover import trial_hover
 from study.report.figures.scales import Scale, scale_of
-from study.report.formats import counted, headline, measure, metric_headline, value
-from study.report.standing import best, distinct
-from study.report.summary import StudySummary
-from study.report.words import space_parameters
+from study.results.describe import space_parameters
+from study.results.ranking import best, distinct
+from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 GROUP = "Each parameter on its own"

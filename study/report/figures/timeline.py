@@ -7,11 +7,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from study.report.escaping import in_plot
+from study.common.escaping import in_plot
+from study.common.formats import counted, duration, percent
 from study.report.figures.figure import ACCENT, FAILED, MARK, PRUNED, TWIN, Figure, axis, blank
 from study.report.figures.hover import trial_hover
-from study.report.formats import counted, duration, percent
-from study.report.summary import StudySummary
+from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 _KINDS = (

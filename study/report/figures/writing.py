@@ -13,9 +13,9 @@ from typing import Literal
 
 import plotly.graph_objects as go
 
-from study.errors import StudyError
+from study.common.errors import StudyError
+from study.common.writing import write_text
 from study.report.figures.figure import Figure, standalone
-from study.writing import write_text
 
 PictureFormat = Literal["png", "svg"]
 

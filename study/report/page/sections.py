@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from study.report import account, final_test_account, outcome_account
-from study.report.drawing import architecture_svg
-from study.report.figures.collection import search_figures
-from study.report.figures.confusion import confusion
-from study.report.figures.intervals import confirmed
-from study.report.figures.reliability import reliability
-from study.report.formats import (
+from study.common.formats import (
     amount,
     duration,
     measure,
     metric_headline,
     metric_words,
 )
+from study.report import account, final_test_account, outcome_account
+from study.report.drawing import architecture_svg
+from study.report.figures.collection import search_figures
+from study.report.figures.confusion import confusion
+from study.report.figures.intervals import confirmed
+from study.report.figures.reliability import reliability
 from study.report.page.elements import Child, Markup, tag
 from study.report.page.parts import (
     figure,
@@ -28,10 +28,8 @@ from study.report.page.parts import (
     section,
     table,
 )
-from study.report.standing import best, chosen, finished
-from study.report.summary import StudySummary
 from study.report.table import leaderboard
-from study.report.words import (
+from study.results.describe import (
     architecture_sentence,
     architecture_words,
     headline_choices,
@@ -39,6 +37,8 @@ from study.report.words import (
     size_words,
     space_parameters,
 )
+from study.results.ranking import best, chosen, finished
+from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 

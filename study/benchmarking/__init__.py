@@ -1,0 +1,1 @@
+"""``compare`` and ``replay``: how well samplers search, and whether a study repeats exactly."""

@@ -1,0 +1,203 @@
+"""A bundle: a directory with one trained network and all that is needed to use and to judge it.
+
+    bundle.json          what it is; size and SHA-256 of every other file; its own digest
+    model.safetensors    weights
+    model.onnx           the network with its preprocessing (optional)
+    MODEL_CARD.md        for a person to read
+    search_space.yaml    the space it was found in (optional)
+
+``bundle.json`` is written in one way only (sorted keys, two spaces), and any other text is
+refused, so that a single changed byte in any of these files is noticed. The digest names the whole
+bundle. It guards against damage and mix-ups; whoever changes a bundle on purpose can write a new
+digest, so compare it with one that came by another way.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from study.common.stored_form import canonical, to_stored
+from study.search_space.candidate import Candidate
+from study.search_space.resolve import Stack
+from study.statistics.intervals import Interval
+
+FORMAT = 1
+DESCRIPTION = "bundle.json"
+WEIGHTS, ONNX, CARD, SPACE = (
+    "model.safetensors",
+    "model.onnx",
+    "MODEL_CARD.md",
+    "search_space.yaml",
+)
+FILES = frozenset({WEIGHTS, ONNX, CARD, SPACE})
+"""The only names a bundle's description may list; so none leads out of its directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocessing:
+    """From uint8 pixels to what the network is fed: (pixel - ``subtract``) · ``multiply``."""
+
+    subtract: float
+    multiply: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFacts:
+    """What the network was trained on.
+
+    Args:
+        name: Name of the data set.
+        licence: Licence of its images.
+        source: Where they come from, to cite.
+        split: ``official`` or ``pooled``.
+        sha256: Digest of the images and labels, as ``SearchData.sha256``.
+        notes: Sentences from the data checks.
+    """
+
+    name: str
+    licence: str
+    source: str = ""
+    split: str = "official"
+    sha256: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingFacts:
+    """How the network was trained.
+
+    Args:
+        seed: Its seed.
+        epochs: Passes over the images.
+        precision: A name of ``precision.DTYPES``.
+        micro_batch: Largest number of images at a time; None for whole batches.
+        fit_on: ``train`` or ``train+val``.
+        study: Name of the study.
+        number: The search's trial that found the candidate.
+    """
+
+    seed: int
+    epochs: int
+    precision: str = "float32"
+    micro_batch: int | None = None
+    fit_on: str = "train"
+    study: str = ""
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One measure of the network, with what is known of its uncertainty.
+
+    Args:
+        value: Of this network.
+        over_images: Interval over images.
+        mean: Over seeds of the same candidate.
+        over_seeds: Interval of that mean.
+        next_run: Where one further training is expected.
+    """
+
+    value: float
+    over_images: Interval | None = None
+    mean: float | None = None
+    over_seeds: Interval | None = None
+    next_run: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnnxCheck:
+    """How ``model.onnx`` compares with the network in PyTorch.
+
+    Args:
+        images: How many real images both classified.
+        largest_difference: Between their probabilities.
+        same_class: On how many images both name the same class.
+        runtime: Version of ONNX Runtime.
+    """
+
+    images: int
+    largest_difference: float
+    same_class: int
+    runtime: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """Size in bytes and SHA-256 of a file."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """The description of a bundle.
+
+    Args:
+        name: What to call the network.
+        candidate_id: Identity of the candidate.
+        candidate: Architecture and recipe as searched.
+        stack: The layers the network really has.
+        class_names: One for each class.
+        preprocessing: From pixels to input.
+        data: What it was trained on.
+        training: How.
+        figures: Measures by name, with their split, as ``test_accuracy``.
+        looks: How often the study had looked at the test part.
+        settings: Settings of the study.
+        versions: Of the code and the libraries; hardware.
+        limits: Sentences on what the figures do not say.
+        onnx: Check of ``model.onnx``, where there is one.
+        created: Time of the export, UTC, ISO 8601.
+        files: Of every other file of the bundle.
+        digest: SHA-256 of this description with an empty digest.
+        format: Version of this form.
+    """
+
+    name: str
+    candidate_id: str
+    candidate: Candidate
+    stack: Stack
+    class_names: tuple[str, ...]
+    preprocessing: Preprocessing
+    data: DataFacts
+    training: TrainingFacts
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    looks: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+    onnx: OnnxCheck | None = None
+    created: str = ""
+    files: Mapping[str, FileFacts] = field(default_factory=dict)
+    digest: str = ""
+    format: int = FORMAT
+
+
+def sealed(bundle: Bundle, contents: Mapping[str, bytes]) -> Bundle:
+    """Return the description with sizes and hashes of ``contents``, and its digest."""
+    files = {
+        name: FileFacts(bytes=len(content), sha256=sha256(content))
+        for name, content in sorted(contents.items())
+    }
+    return with_digest(dataclasses.replace(bundle, files=files))
+
+
+def with_digest(bundle: Bundle) -> Bundle:
+    """Return the description with its digest."""
+    opened = dataclasses.replace(bundle, digest="")
+    return dataclasses.replace(opened, digest=sha256(description_text(opened).encode()))
+
+
+def description_text(bundle: Bundle) -> str:
+    """Return the text of ``bundle.json``."""
+    return canonical(to_stored(bundle))
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of some bytes in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()

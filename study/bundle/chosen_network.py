@@ -1,0 +1,121 @@
+"""The one network of a study that is worth handing on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from study.common.errors import EvaluationError
+from study.common.stored_form import from_stored
+from study.final_test.final_test import FinalTest
+from study.final_test.final_testing import stored_confirmation, trainings_name
+from study.results.overview import CONFIRMATION, TEST
+from study.retraining.retraining import completed_runs, seed_of, trained_in_full
+from study.settings.context import Place
+from study.settings.plan import FitOn
+from study.storage.records import TrialRecord, ranked, read_trials
+from study.storage.storage_errors import storage_errors
+from study.storage.stored_study import StoredStudy, open_study
+
+UNCONFIRMED = (
+    "It is the best of a search, neither confirmed with fresh seeds nor tested: its validation "
+    "figures are those it was chosen by, and too good by an unknown amount."
+)
+UNTESTED = (
+    "It was confirmed with fresh seeds and not tested: other patients, devices and class shares "
+    "than those of the validation images were never tried."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The network of a study that is exported.
+
+    Args:
+        stored: The study whose trial trained it.
+        record: That trial.
+        siblings: Trials of the same candidate with other seeds, this one included.
+        number: Trial of the search that found the candidate.
+        fit_on: What it was trained on.
+        result: Its test, where it was tested.
+        limits: What its figures do not say.
+    """
+
+    stored: StoredStudy
+    record: TrialRecord
+    siblings: tuple[TrialRecord, ...]
+    number: int
+    fit_on: FitOn = "train"
+    result: FinalTest | None = None
+    limits: tuple[str, ...] = ()
+
+
+def choose(origin: StoredStudy, place: Place) -> Chosen:
+    """Return the network of a study that is exported.
+
+    Raises:
+        EvaluationError: There is none.
+    """
+    attributes = origin.study.user_attrs
+    if CONFIRMATION not in attributes:
+        return _best_of_search(origin)
+    confirmed = stored_confirmation(origin)
+    identity = confirmed.chosen.candidate_id
+    if TEST in attributes:
+        result = from_stored(FinalTest, attributes[TEST], where="stored result of 'test'")
+        if result.candidate_id == identity:
+            return _tested(origin, result, place)
+    stored = open_study(confirmed.study, place.url)
+    runs = tuple(completed_runs(stored).get(identity, {}).values())
+    if not runs:
+        raise EvaluationError(
+            f"study '{confirmed.study}' holds no training of the confirmed candidate {identity} "
+            f"any more; run 'confirm {origin.settings.study}' again"
+        )
+    return Chosen(
+        stored=stored,
+        record=runs[0],
+        siblings=runs,
+        number=confirmed.chosen.number,
+        limits=(UNTESTED,),
+    )
+
+
+def _tested(origin: StoredStudy, result: FinalTest, place: Place) -> Chosen:
+    fit_on: FitOn = "train" if result.fit_on == "train" else "train+val"
+    stored = open_study(trainings_name(origin.settings.study, fit_on), place.url)
+    runs = completed_runs(stored).get(result.candidate_id, {})
+    own = [run for run in runs.values() if seed_of(run) == result.seeds[0]]
+    if not own:
+        raise EvaluationError(
+            f"study '{stored.settings.study}' holds the tested network no more (seed "
+            f"{result.seeds[0]}); run 'test {origin.settings.study}' again"
+        )
+    return Chosen(
+        stored=stored,
+        record=own[0],
+        siblings=tuple(runs.values()),
+        number=result.number,
+        fit_on=fit_on,
+        result=result,
+    )
+
+
+def _best_of_search(origin: StoredStudy) -> Chosen:
+    settings = origin.settings
+    if len(settings.measures) > 1 or not trained_in_full(origin):
+        raise EvaluationError(
+            f"study '{settings.study}' has no one best network trained in full; run 'confirm "
+            f"{settings.study}' first, which chooses and trains one"
+        )
+    with storage_errors(origin.url):
+        records = read_trials(origin.study.get_trials(deepcopy=False))
+    best = ranked(records, maximise=settings.measures[0].maximise)[:1]
+    if not best:
+        raise EvaluationError(f"no trial of study '{settings.study}' is complete; run it first")
+    return Chosen(
+        stored=origin,
+        record=best[0],
+        siblings=(),
+        number=best[0].number,
+        limits=(UNCONFIRMED,),
+    )

@@ -1,0 +1,162 @@
+"""A bundle as something that classifies: the network, its preprocessing and its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor, nn
+
+from study.bundle.bundle import WEIGHTS, Bundle, Preprocessing
+from study.bundle.bundle_reading import read_bundle
+from study.common.errors import EvaluationError
+from study.network.build import build
+from study.network.class_scores import class_scores
+from study.search_space.candidate import ImageFormat
+from study.search_space.resolve import Stack, complexity
+
+LARGEST_SIDE = 1024
+"""Pixels; no bundle is written for larger images, so none is read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Classifier:
+    """A trained network with all that is needed to use it.
+
+    Args:
+        bundle: Its description.
+        network: In evaluation mode; maps ``preprocess`` of images to class scores (n, classes).
+    """
+
+    bundle: Bundle
+    network: nn.Module
+
+    @property
+    def image(self) -> ImageFormat:
+        """What images must be like."""
+        return self.bundle.stack.image
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One for each class."""
+        return self.bundle.class_names
+
+    def preprocess(self, images: Tensor) -> Tensor:
+        """Return uint8 images (n, channels, size, size) as the network is fed them."""
+        return preprocess(images, self.bundle.preprocessing)
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Return class scores (logits) of uint8 images (n, channels, size, size), (n, classes).
+
+        Raises:
+            EvaluationError: The images are of another type or form.
+        """
+        self._check(images)
+        return class_scores(self.network, images, stack=self.bundle.stack, feed=self.preprocess)
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Return the probability of each class for uint8 images, (n, classes)."""
+        return self.scores(images).softmax(dim=1)
+
+    def _check(self, images: Tensor) -> None:
+        form = (self.image.channels, self.image.size, self.image.size)
+        if images.dtype != torch.uint8 or tuple(images.shape[1:]) != form or images.ndim != 4:
+            raise EvaluationError(
+                f"images of shape {tuple(images.shape)} and type {images.dtype}; the network "
+                f"takes torch.uint8 of shape (n, {', '.join(map(str, form))})"
+            )
+
+
+def preprocess(images: Tensor, recorded: Preprocessing) -> Tensor:
+    """Return images (n, channels, size, size) as float32, scaled, channels last in memory."""
+    scaled = images.to(torch.float32, memory_format=torch.channels_last)
+    return scaled.sub_(recorded.subtract).mul_(recorded.multiply)
+
+
+def load(directory: str | Path, *, digest: str | None = None) -> Classifier:
+    """Return the classifier of a bundle; every byte is checked, nothing is unpickled.
+
+    Args:
+        directory: Where ``export`` wrote it.
+        digest: What the bundle's digest must be, where that is known by another way.
+
+    Raises:
+        EvaluationError: It is not a bundle, is damaged, was changed, or is another one.
+    """
+    directory = Path(directory)
+    read = read_bundle(directory, digest=digest)
+    weights = read.contents[WEIGHTS]
+    try:
+        check_stack(read.bundle, weight_bytes=len(weights))
+        network = network_of(read.bundle.stack, weights)
+    except ValueError as error:
+        raise EvaluationError(f"{directory}: cannot be used: {error}; export it again") from None
+    return Classifier(bundle=read.bundle, network=network)
+
+
+def check_stack(bundle: Bundle, *, weight_bytes: int) -> None:
+    """Check that the layers make sense before memory is taken for them.
+
+    Raises:
+        ValueError: They do not.
+    """
+    image = bundle.stack.image
+    if not (1 <= image.channels <= 4 and 1 <= image.size <= LARGEST_SIDE):
+        raise ValueError(f"images of {image.channels} channels and {image.size} pixels a side")
+    if not len(bundle.class_names) == image.classes == bundle.stack.head.classes:
+        raise ValueError(f"{len(bundle.class_names)} class names for {image.classes} classes")
+    if not all(name.isprintable() for name in bundle.class_names):
+        raise ValueError("a class name that cannot be printed")
+    parameters = complexity(bundle.stack).parameters
+    if not 0 < 4 * parameters <= weight_bytes:
+        raise ValueError(f"{parameters:,} parameters in {weight_bytes:,} bytes of weights")
+
+
+def network_of(stack: Stack, weights: bytes) -> nn.Module:
+    """Return the network of a stack with these weights, in evaluation mode.
+
+    Raises:
+        ValueError: The weights are not those of such a network.
+    """
+    tensors = _tensors(weights)
+    try:
+        network = build(stack, generator=Generator().manual_seed(0))
+        _fill(network, tensors)
+        form = (1, stack.image.channels, stack.image.size, stack.image.size)
+        with torch.inference_mode():
+            scores = network.eval()(torch.zeros(form).to(memory_format=torch.channels_last))
+    except (RuntimeError, TypeError, KeyError, ArithmeticError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise ValueError(f"the layers do not fit together ({reason})") from None
+    if scores.shape != (1, stack.image.classes):
+        raise ValueError(f"the layers give scores of shape {tuple(scores.shape)}")
+    return network
+
+
+def _tensors(weights: bytes) -> Mapping[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load as read_tensors
+
+    try:
+        tensors: dict[str, Tensor] = read_tensors(weights)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ValueError(f"weights that are no safetensors file ({error})") from None
+    return tensors
+
+
+def _fill(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    wanted = network.state_dict()
+    if tensors.keys() != wanted.keys():
+        odd = ", ".join(sorted(tensors.keys() ^ wanted.keys())[:5])
+        raise ValueError(f"weights of other layers: {odd}")
+    for name, tensor in tensors.items():
+        if tensor.shape != wanted[name].shape or tensor.dtype != wanted[name].dtype:
+            raise ValueError(
+                f"weights '{name}' of shape {tuple(tensor.shape)} and type {tensor.dtype}, "
+                f"expected {tuple(wanted[name].shape)} and {wanted[name].dtype}"
+            )
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"weights '{name}' that are not finite")
+        wanted[name].copy_(tensor)

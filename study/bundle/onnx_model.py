@@ -1,0 +1,151 @@
+"""The network as ONNX, with its preprocessing inside, checked against PyTorch on real images.
+
+Input ``images``: uint8 (n, size, size, channels), as image decoders return them. Outputs
+``probabilities`` and ``scores`` (logits): float32 (n, classes).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from study.bundle.bundle import OnnxCheck, Preprocessing
+from study.bundle.classifier import Classifier, preprocess
+from study.common.errors import EvaluationError
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 18
+"""Read by ONNX Runtime since 1.14 (2023)."""
+
+TOLERANCE = 1e-4
+"""Between probabilities; rounding gives 1e-7 to 1e-6, a wrong layer far more."""
+
+NEEDED = ("onnx", "onnxscript", "onnxruntime")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnnxModel:
+    """The file's content, and how it compares with PyTorch."""
+
+    content: bytes
+    check: OnnxCheck
+
+
+class _WithPreprocessing(nn.Module):
+    """From the pixels as decoded to probabilities and scores."""
+
+    def __init__(self, network: nn.Module, recorded: Preprocessing) -> None:
+        super().__init__()
+        self.network = network
+        self.recorded = recorded
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return probabilities and scores, (n, classes), of uint8 (n, size, size, channels)."""
+        scores = self.network(preprocess(images.permute(0, 3, 1, 2), self.recorded))
+        return scores.softmax(dim=1), scores
+
+
+def onnx_available() -> bool:
+    """Tell whether the packages are installed that writing and checking ONNX takes."""
+    return all(importlib.util.find_spec(name) is not None for name in NEEDED)
+
+
+def onnx_model(classifier: Classifier, images: Tensor) -> OnnxModel:
+    """Return the network as ONNX.
+
+    Args:
+        classifier: The network.
+        images: Real images to check it on, uint8 (n, channels, size, size), as some hundred of
+            the validation part.
+
+    Raises:
+        EvaluationError: A package is missing, or ONNX and PyTorch disagree.
+    """
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise EvaluationError(
+            f"ONNX needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
+            'installed; pip install "study-nas[export]", or export without ONNX'
+        )
+    content = _content(classifier)
+    return OnnxModel(content=content, check=_check(classifier, content, images))
+
+
+def _content(classifier: Classifier) -> bytes:
+    module = _WithPreprocessing(classifier.network, classifier.bundle.preprocessing).eval()
+    image = classifier.image
+    example = torch.zeros(2, image.size, image.size, image.channels, dtype=torch.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # deprecations inside the exporter
+        program = torch.onnx.export(
+            module,
+            (example,),
+            input_names=["images"],
+            output_names=["probabilities", "scores"],
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    _describe(model, classifier)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def _describe(model: onnx.ModelProto, classifier: Classifier) -> None:
+    """Write what the model is into it, and take the exporter's file names of this machine out."""
+    graph = model.graph
+    for part in (*graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    graph.ClearField("metadata_props")
+    model.doc_string = (
+        "images: uint8 (n, size, size, channels), as image decoders return them; the "
+        "preprocessing is inside. probabilities, scores: float32 (n, classes). "
+        "Not for clinical use."
+    )
+    described = {
+        "candidate_id": classifier.bundle.candidate_id,
+        "class_names": json.dumps(classifier.class_names, ensure_ascii=False),
+        "data": classifier.bundle.data.name,
+    }
+    del model.metadata_props[:]
+    for key, value in described.items():
+        model.metadata_props.add(key=key, value=value)
+
+
+def _check(classifier: Classifier, content: bytes, images: Tensor) -> OnnxCheck:
+    import onnxruntime  # heavy
+
+    found = torch.from_numpy(_run(onnxruntime, content, images))
+    wanted = classifier.probabilities(images)
+    difference = float((found - wanted).abs().max())
+    if not difference <= TOLERANCE:
+        raise EvaluationError(
+            f"ONNX and PyTorch differ by {difference:.2g} in a probability on {len(images):,} "
+            f"images, {TOLERANCE:g} is allowed; export without ONNX and report this"
+        )
+    return OnnxCheck(
+        images=len(images),
+        largest_difference=difference,
+        same_class=int((found.argmax(dim=1) == wanted.argmax(dim=1)).sum()),
+        runtime=onnxruntime.__version__,
+    )
+
+
+def _run(onnxruntime: Any, content: bytes, images: Tensor) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    by_pixel = images.permute(0, 2, 3, 1).contiguous().numpy()
+    return session.run(["probabilities"], {"images": by_pixel})[0]

@@ -1,0 +1,160 @@
+"""Classify image files: read in the background, in batches, each file judged by itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from study.bundle.array_files import ArrayPlace, array_place, read_pictures
+from study.bundle.classifier import Classifier
+from study.bundle.image_files import SUFFIXES, Fitting, Picture, Refusal, read_picture
+from study.network.class_scores import batch_size
+from study.search_space.candidate import ImageFormat
+
+MOST_READERS = 8
+FILES_A_READER = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What the network says about one image.
+
+    Args:
+        source: File, or file, array and index.
+        label: Index of the most probable class.
+        class_name: Its name.
+        probabilities: Of each class, in the order of the class names.
+    """
+
+    source: str
+    label: int
+    class_name: str
+    probabilities: tuple[float, ...]
+
+
+def predict(
+    classifier: Classifier,
+    files: Iterable[str],
+    *,
+    fitting: Fitting | None = None,
+    readers: int | None = None,
+) -> Iterator[Prediction | Refusal]:
+    """Classify images, in the order in which they are given.
+
+    Args:
+        classifier: From ``load``.
+        files: PNG, JPEG, ``file.npz`` or ``file.npz:array``; a directory stands for the PNG and
+            JPEG files in it, by name.
+        fitting: What may be done to images that do not fit; nothing where it is left out.
+        readers: Threads that read files; as many as there are processors, 8 at most, where it
+            is left out.
+
+    Yields:
+        A prediction for every image that fits, a refusal for every other one.
+    """
+    pictures = _pictures(files, classifier.image, fitting or Fitting(), readers or _readers())
+    size = batch_size(classifier.bundle.stack)
+    while batch := list(islice(pictures, size)):
+        yield from _classified(classifier, batch)
+
+
+def prediction_row(found: Prediction | Refusal, class_names: Sequence[str]) -> dict[str, Any]:
+    """Return a prediction as a row of JSON; a refusal has ``error`` and no class."""
+    if isinstance(found, Refusal):
+        return {"image": found.source, "error": found.reason}
+    return {
+        "image": found.source,
+        "class": found.class_name,
+        "label": found.label,
+        "probabilities": dict(zip(class_names, found.probabilities, strict=True)),
+    }
+
+
+def prediction_table(
+    predictions: Sequence[Prediction | Refusal], class_names: Sequence[str]
+) -> str:
+    """Return predictions as a table of plain text, refusals below it."""
+    said = [p for p in predictions if isinstance(p, Prediction)]
+    refused = [p for p in predictions if isinstance(p, Refusal)]
+    header = ["image", "class", *class_names]
+    rows = [
+        [_shown(p.source), p.class_name, *(f"{share:.4f}" for share in p.probabilities)]
+        for p in said
+    ]
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [_line(row, widths) for row in ([header, *rows] if rows else [])]
+    lines += [f"refused: {_shown(r.source)}: {r.reason}" for r in refused]
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    pairs = zip(cells, widths, strict=True)
+    aligned = [f"{c:<{w}}" if i < 2 else f"{c:>{w}}" for i, (c, w) in enumerate(pairs)]
+    return "  ".join(aligned).rstrip()
+
+
+def _shown(source: str) -> str:
+    """Return a file's name without what would move the cursor or change colours."""
+    return source if source.isprintable() else repr(source)
+
+
+def _classified(
+    classifier: Classifier, batch: Sequence[Picture | Refusal]
+) -> Iterator[Prediction | Refusal]:
+    pixels = [p.pixels for p in batch if isinstance(p, Picture)]
+    shares: Iterator[list[float]] = iter(())
+    if pixels:
+        images = torch.from_numpy(np.stack(pixels))
+        shares = iter(classifier.probabilities(images).tolist())
+    for found in batch:
+        if isinstance(found, Refusal):
+            yield found
+            continue
+        probabilities = tuple(next(shares))
+        label = int(np.argmax(probabilities))
+        yield Prediction(
+            source=found.source,
+            label=label,
+            class_name=classifier.class_names[label],
+            probabilities=probabilities,
+        )
+
+
+def _pictures(
+    files: Iterable[str], image: ImageFormat, fitting: Fitting, readers: int
+) -> Iterator[Picture | Refusal]:
+    """Yield every picture in order; image files that follow one another are read together."""
+    places = (place for file in files for place in _places(file))
+    with ThreadPoolExecutor(readers) as pool:
+        for in_array, group in groupby(places, key=lambda place: isinstance(place, ArrayPlace)):
+            while not in_array and (some := list(islice(group, FILES_A_READER * readers))):
+                yield from pool.map(partial(read_picture, image=image, fitting=fitting), some)
+            for place in group:
+                assert isinstance(place, ArrayPlace)
+                yield from read_pictures(place, image, fitting)
+
+
+def _places(file: str) -> list[Path | ArrayPlace]:
+    """Return the array, the file itself, or the image files of a directory."""
+    place = array_place(file)
+    if place is not None:
+        return [place]
+    path = Path(file)
+    try:
+        inside = sorted(path.iterdir()) if path.is_dir() else []
+    except OSError:  # told where it is read
+        return [path]
+    return [file for file in inside if file.suffix.lower() in SUFFIXES] or [path]
+
+
+def _readers() -> int:
+    return min(MOST_READERS, os.cpu_count() or 1)

@@ -1,0 +1,1 @@
+"""Errors, atomic writes, artifact paths, the stop flag and versions."""

@@ -1,0 +1,1 @@
+"""``confirm``: the best candidates, trained again with fresh seeds."""

@@ -1,0 +1,219 @@
+"""``run_study.py confirm``: the best candidates again with fresh seeds, and what that says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.common.errors import EvaluationError
+from study.common.formats import metric_words
+from study.common.stored_form import to_stored
+from study.confirmation.confirm import (
+    Confirmation,
+    ImageValues,
+    confirm_candidates,
+    confirmation,
+)
+from study.network.class_scores import class_scores
+from study.network.pixels import normalise
+from study.results.overview import CONFIRMATION
+from study.results.ranking import pareto_front
+from study.results.summary import Objective
+from study.retraining.retraining import (
+    Force,
+    Networks,
+    completed_runs,
+    full_epochs,
+    full_settings,
+    retrain,
+    seed_of,
+    trained_in_full,
+)
+from study.running.study_runner import StudyResult
+from study.search_space.candidate import ImageFormat
+from study.search_space.resolve import candidate_id, resolve
+from study.settings.context import load_data
+from study.settings.metrics import MEASURES, Measure
+from study.settings.plan import Plan, PlannedCandidate
+from study.settings.study_settings import StudySettings
+from study.statistics.image_values import OVER_CLASSES, image_values
+from study.storage.records import TrialRecord, read_trials
+from study.storage.storage_errors import storage_errors
+from study.storage.stored_study import StoredStudy, open_study
+
+Runs = dict[str, dict[int, TrialRecord]]
+"""Candidate → index of the seed → its trial."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """What a call of ``confirm`` came to.
+
+    Args:
+        result: What the fresh runs say; None where the trainings were interrupted.
+        trainings: The linked study.
+        fewer: How many candidates there were, where that is fewer than were asked for.
+    """
+
+    result: Confirmation | None
+    trainings: StudyResult
+    fewer: int | None = None
+
+
+def confirm(
+    name: str, force: Force, *, top: int, seeds: int, epochs: int | None = None
+) -> Confirmed:
+    """Train the best candidates of a study again, choose by all runs, and store what came out.
+
+    Args:
+        name: The study that searched.
+        force: Where to train, and with what.
+        top: Candidates to train again.
+        seeds: Fresh seeds for each.
+        epochs: Epochs of a full training; where left out, the search's, or the space's own if the
+            search trained for fewer.
+
+    Raises:
+        StudyError: There is no such study, nothing to confirm, or no run completed.
+    """
+    origin = open_study(name, force.place.url)
+    settings = _settings(origin, epochs)
+    plan = _plan(origin, settings, force, top=top, seeds=seeds)
+    trainings = retrain(settings, plan, force)
+    fewer = len(plan.candidates) if len(plan.candidates) < top else None
+    if trainings.work.ending == "interrupted":
+        return Confirmed(result=None, trainings=trainings, fewer=fewer)
+    result = _judged(plan, trainings, force)
+    with storage_errors(force.place.url):
+        origin.study.set_user_attr(CONFIRMATION, to_stored(result))
+    return Confirmed(result=result, trainings=trainings, fewer=fewer)
+
+
+def _settings(origin: StoredStudy, epochs: int | None) -> StudySettings:
+    """Return the linked study's settings.
+
+    Raises:
+        EvaluationError: The study is itself a confirmation or a test.
+    """
+    settings = origin.settings
+    if settings.plan is not None:
+        raise EvaluationError(
+            f"study '{settings.study}' holds the trainings of '{settings.plan.kind} "
+            f"{settings.plan.origin}'; confirm '{settings.plan.origin}' instead"
+        )
+    full = full_epochs(origin)
+    name = f"{settings.study}-confirm"
+    if epochs is not None and epochs != full:
+        name, full = f"{name}-epochs{epochs}", epochs
+    changes = {"study": name, "objectives": (_quality(settings)[0],), "epochs": full}
+    return full_settings(origin, **changes)
+
+
+def _quality(settings: StudySettings) -> tuple[str, Measure, int]:
+    """Return by what candidates are confirmed: name, measure and index among the objectives.
+
+    It is the first objective that a training measures, or else accuracy, ranked by the first.
+    """
+    for index, (name, measure) in enumerate(
+        zip(settings.objectives, settings.measures, strict=True)
+    ):
+        if measure.key.startswith("val_"):
+            return name, measure, index
+    return "accuracy", MEASURES["accuracy"], 0
+
+
+def _plan(
+    origin: StoredStudy, settings: StudySettings, force: Force, *, top: int, seeds: int
+) -> Plan:
+    _, described = load_data(settings, force.place, interrupted=force.stop)
+    image = ImageFormat(**described["image"])
+    space = settings.space(image)
+    comparable = trained_in_full(origin) and settings.epochs in (None, full_epochs(origin))
+    chosen: dict[str, PlannedCandidate] = {}
+    for found in _best(origin, top):
+        identity = candidate_id(space.candidate(found.params), image)
+        seen = found.search_value if comparable else None
+        chosen.setdefault(identity, replace(found, candidate_id=identity, search_value=seen))
+    return Plan(
+        kind="confirm",
+        origin=origin.settings.study,
+        candidates=tuple(chosen.values()),
+        repeats=seeds,
+    )
+
+
+def _best(origin: StoredStudy, top: int) -> list[PlannedCandidate]:
+    """Return the best candidates: of several objectives those on the Pareto front.
+
+    Whatever the search ranked by, their search value is what it saw of the confirmed measure.
+    """
+    settings = origin.settings
+    with storage_errors(origin.url):
+        records: Sequence[TrialRecord] = read_trials(origin.study.get_trials(deepcopy=False))
+    _, confirmed, index = _quality(settings)
+    if len(settings.measures) > 1:
+        objectives = tuple(
+            Objective(metric=measure.key, direction=direction)
+            for measure, direction in zip(settings.measures, settings.directions, strict=True)
+        )
+        front = pareto_front(records, objectives)
+        records = [replace(r, objectives=(r.objectives[index],)) for r in front]
+    best = confirm_candidates(records, top=top, maximise=settings.measures[index].maximise)
+    seen = {record.number: record.metrics.get(confirmed.key) for record in records}
+    return [replace(candidate, search_value=seen[candidate.number]) for candidate in best]
+
+
+def _judged(plan: Plan, trainings: StudyResult, force: Force) -> Confirmation:
+    settings = trainings.stored.settings
+    measure, runs = settings.measures[0], completed_runs(trainings.stored)
+    fresh = {
+        candidate: {seed_of(record): record.objectives[0] for record in found.values()}
+        for candidate, found in runs.items()
+    }
+    by_seeds = confirmation(plan.candidates, fresh, measure=measure, study=settings.study)
+    two = [c.candidate_id for c in by_seeds.candidates[:2]]
+    images = _image_values(measure, {name: runs[name] for name in two}, trainings.stored, force)
+    if images is None:
+        return by_seeds
+    return confirmation(
+        plan.candidates, fresh, measure=measure, study=settings.study, images=images
+    )
+
+
+def _image_values(
+    measure: Measure, runs: Runs, stored: StoredStudy, force: Force
+) -> ImageValues | None:
+    """Return what each validation image says about the runs of first and second.
+
+    None where there is no second, the measure is not made of images, or a network is not here.
+    """
+    networks = Networks.of(stored, force.place)
+    records = [record for found in runs.values() for record in found.values()]
+    if len(runs) < 2 or not all(networks.at_hand(record) for record in records):
+        return None
+    labels = networks.estimator.data.val_labels.cpu().numpy()
+    values: dict[str, dict[int, NDArray[np.float64]]] = {}
+    for candidate, found in runs.items():
+        for record in found.values():
+            own = image_values(measure.key, _val_scores(networks, record), labels)
+            if own is None:
+                return None
+            values.setdefault(candidate, {})[seed_of(record)] = own
+    return ImageValues(
+        metric=metric_words(measure.key),
+        labels=labels,
+        values=values,
+        average="classes" if measure.key in OVER_CLASSES else "images",
+    )
+
+
+def _val_scores(networks: Networks, record: TrialRecord) -> NDArray[np.float32]:
+    training = networks.training(record)
+    stack = resolve(networks.candidate(record).architecture, networks.stored.image)
+    scores = class_scores(
+        training.network, networks.estimator.data.val_images, stack=stack, feed=normalise
+    )
+    return scores.numpy()

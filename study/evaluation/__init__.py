@@ -1,1 +1,0 @@
-"""From a search to a result that stands: confirm, test once, export."""

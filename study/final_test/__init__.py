@@ -1,0 +1,1 @@
+"""``test``: the confirmed candidate, measured once on the test part."""

@@ -1,0 +1,1 @@
+"""Weights shared by all candidates of a space."""

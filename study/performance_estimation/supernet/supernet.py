@@ -1,0 +1,298 @@
+"""Weight sharing: one network that holds every candidate of a space, trained once.
+
+As in ENAS (Pham et al., arXiv 1802.03268) and random search with weight sharing (Li and Talwalkar,
+arXiv 1902.07638). Every step trains a few paths on one batch, their gradients averaged; an epoch
+is one pass over the training images for each of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn, optim
+
+from study.common.errors import StudyError
+from study.network.blocks import reseed_dropout
+from study.network.pixels import normalise
+from study.performance_estimation.failures import Interrupted, OutOfMemory, is_out_of_memory
+from study.performance_estimation.supernet.shared_weights import (
+    SharedWeights,
+    fresh_statistics,
+    layers,
+    path_scores,
+    widest,
+)
+from study.performance_estimation.supernet.supernet_paths import PathSource, check_space
+from study.performance_estimation.training.augmentation import EpochPlan, gather, plan_epoch
+from study.performance_estimation.training.checkpoint import Checkpoint, State
+from study.performance_estimation.training.gradients import halved, in_parts, until_it_fits
+from study.performance_estimation.training.loss import training_loss
+from study.performance_estimation.training.one_thread import one_thread
+from study.performance_estimation.training.optimizers import build_optimizer, set_learning_rate
+from study.performance_estimation.training.precision import DTYPES
+from study.performance_estimation.training.schedule import learning_rate
+from study.performance_estimation.training.seeds import derived_seed
+from study.performance_estimation.training.training import TrainingData
+from study.search_space.candidate import ImageFormat, Recipe, Values
+from study.search_space.resolve import Stack, resolve
+from study.search_space.space import SearchSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupernetSettings:
+    """What the shared weights depend on beside the space and the images.
+
+    Args:
+        seed: First weights, order of images, augmentation and dropout follow from it.
+        epochs: Passes over the training images; the learning-rate schedule spans them.
+        precision: A name of ``DTYPES``.
+        origin: What the paths follow from, and the study: told apart by, and used for nothing.
+    """
+
+    seed: int
+    epochs: int
+    precision: str = "float32"
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupernetCost:
+    """What the shared weights have cost, earlier processes included.
+
+    Args:
+        epochs: Passes over the training images, each path of a step counted.
+        seconds: Time of the epochs that were finished.
+    """
+
+    epochs: float = 0.0
+    seconds: float = 0.0
+
+
+class Supernet:
+    """The shared weights of a space in training.
+
+    After an exception from ``train_epoch`` the object is not to be used again; a new one goes on
+    from the checkpoint, on the CPU to the same weights bit for bit.
+
+    Args:
+        space: The space; its recipe does not vary.
+        image: Format of the images.
+        data: The images.
+        settings: Seed, epochs and precision.
+        checkpoint: Where the state is kept after every epoch; None for nowhere.
+
+    Raises:
+        SettingsError: The space's recipe varies.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: SearchSpace,
+        image: ImageFormat,
+        data: TrainingData,
+        settings: SupernetSettings,
+        checkpoint: Checkpoint | None = None,
+    ) -> None:
+        check_space(space)
+        self.space, self.image, self.data, self.settings = space, image, data, settings
+        self.recipe = space.candidate(space.sample(np.random.default_rng(0))).recipe
+        self.shared = SharedWeights(widest(space, image), seed=settings.seed, device=data.device)
+        self.epochs_trained = 0
+        self.cost = SupernetCost()
+        self.micro_batch = self.recipe.batch_size
+        self._optimizer: optim.Optimizer | None = None
+        self._loss = training_loss(self.recipe, data.train_labels, classes=image.classes)
+        self._checkpoint = checkpoint
+        self._fingerprint = _fingerprint(space, image, data, settings)
+        self.restore()
+
+    def train_epoch(
+        self, paths: PathSource, *, interrupted: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Train one epoch on these paths and keep the outcome.
+
+        Args:
+            paths: Called before every step.
+            interrupted: Asked before every step.
+
+        Raises:
+            Interrupted: ``interrupted`` said so; the epoch is lost.
+            StudyError: The loss is not finite, or memory ran out.
+        """
+        start = time.perf_counter()
+        epoch = self.epochs_trained + 1
+        plan = plan_epoch(
+            self.recipe, self.data.train_labels, seed=self.settings.seed, epoch=epoch
+        )
+        trained, steps = 0, self.steps_an_epoch
+        with one_thread():
+            for step in range(1, steps + 1):
+                if interrupted():
+                    raise Interrupted
+                stacks = [self._stack(values) for values in paths(epoch, step)]
+                with _out_of_memory_told(self.space, self.recipe):
+                    self._step(stacks, plan, epoch=epoch, step=step)
+                trained += len(stacks)
+        self.epochs_trained = epoch
+        self.cost = SupernetCost(
+            epochs=self.cost.epochs + trained / steps,
+            seconds=self.cost.seconds + time.perf_counter() - start,
+        )
+        self._save()
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """Batches of an epoch."""
+        return math.ceil(len(self.data.train_labels) / self.recipe.batch_size)
+
+    def _stack(self, values: Values) -> Stack:
+        return resolve(self.space.candidate(values).architecture, self.image)
+
+    def _step(self, stacks: list[Stack], plan: EpochPlan, *, epoch: int, step: int) -> None:
+        """Train the paths on one batch."""
+        optimizer = self._optimizer_for(stacks)
+        done = (epoch - 1) * self.steps_an_epoch + step - 1
+        total = max(self.settings.epochs, epoch) * self.steps_an_epoch
+        rate = learning_rate(
+            self.recipe.schedule, peak=self.recipe.learning_rate, step=done, steps=total
+        )
+        set_learning_rate(optimizer, rate)
+        start = (step - 1) * self.recipe.batch_size
+        stop = min(start + self.recipe.batch_size, len(plan.order))
+        batch = gather(self.data.train_images, plan, start, stop)
+        images = normalise(batch, DTYPES[self.settings.precision])
+        labels = self.data.train_labels[plan.order[start:stop]]
+        seeds = [
+            derived_seed(self.settings.seed, "dropout", epoch, step, index)
+            for index in range(len(stacks))
+        ]
+        loss = self._gradients(stacks, images, labels, seeds=seeds)
+        if not loss.isfinite():
+            raise StudyError(
+                f"supernet: the loss is not finite in epoch {epoch}, step {step}; lower the "
+                f"learning_rate that {self.space.name} fixes ({self.recipe.learning_rate:g})"
+            )
+        optimizer.step()
+
+    def _gradients(
+        self, stacks: list[Stack], images: Tensor, labels: Tensor, *, seeds: list[int]
+    ) -> Tensor:
+        """Leave the mean of the paths' gradients in the shared weights; return the mean loss.
+
+        Where memory runs out the batch is taken in halves, this one and all that follow.
+
+        Raises:
+            OutOfMemory: Not even ``SMALLEST_MICRO_BATCH`` images fit.
+        """
+
+        def attempt() -> Tensor:
+            self.shared.zero_grad(set_to_none=True)
+            losses = [
+                self._add_gradients(stack, images, labels, seed=seed, share=1 / len(stacks))
+                for stack, seed in zip(stacks, seeds, strict=True)
+            ]
+            return torch.stack(losses).sum()
+
+        def halve() -> None:
+            self.micro_batch = halved(min(self.micro_batch, len(images)))
+
+        return until_it_fits(attempt, halve)
+
+    def _add_gradients(
+        self, stack: Stack, images: Tensor, labels: Tensor, *, seed: int, share: float
+    ) -> Tensor:
+        """Add ``share`` of a path's gradients to the shared ones; return its share of the loss."""
+        network = layers(stack).train()
+        reseed_dropout(network, seed, images.device)
+        statistics = fresh_statistics(stack, images.device)
+        total = torch.zeros((), device=images.device)
+        for part, targets in in_parts(images, labels, self.micro_batch):
+            scores = path_scores(stack, self.shared.weights(stack), statistics, part)
+            loss = self._loss(scores.float(), targets) * (share * (len(part) / len(images)))
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return total
+
+    def _optimizer_for(self, stacks: list[Stack]) -> optim.Optimizer:
+        """Return the optimiser, having made what these paths need for the first time."""
+        made = [parameter for stack in stacks for parameter in self.shared.make(stack)]
+        if self._optimizer is None:
+            self._optimizer = build_optimizer(self.shared, self.recipe)
+        else:
+            _add(self._optimizer, made)
+        return self._optimizer
+
+    def _save(self) -> None:
+        if self._checkpoint is None:
+            return
+        assert self._optimizer is not None
+        tensors = dict(self.shared.tensors.items())
+        state: State = {
+            "keys": list(tensors),
+            "tensors": [tensor.detach() for tensor in tensors.values()],
+            "optimizer": self._optimizer.state_dict(),
+            "epochs": self.epochs_trained,
+            "cost": asdict(self.cost),
+        }
+        self._checkpoint.save(state, fingerprint=self._fingerprint)
+
+    def restore(self) -> None:
+        """Take over what the checkpoint holds, if it is further than this object."""
+        if self._checkpoint is None:
+            return
+        state = self._checkpoint.load(fingerprint=self._fingerprint)
+        if state is None or state["epochs"] <= self.epochs_trained:
+            return
+        self.shared.load(dict(zip(state["keys"], state["tensors"], strict=True)))
+        self._optimizer = build_optimizer(self.shared, self.recipe)
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.epochs_trained = state["epochs"]
+        self.cost = SupernetCost(**state["cost"])
+
+
+@contextmanager
+def _out_of_memory_told(space: SearchSpace, recipe: Recipe) -> Iterator[None]:
+    """Say what to change where memory runs out.
+
+    Raises:
+        StudyError: It did.
+    """
+    try:
+        yield
+    except (OutOfMemory, RuntimeError, MemoryError) as error:
+        if not (isinstance(error, OutOfMemory) or is_out_of_memory(error)):
+            raise
+        raise StudyError(
+            f"supernet: out of memory; lower the batch_size that {space.name} fixes "
+            f"({recipe.batch_size}), make its widest networks smaller, or take paths=uniform"
+        ) from error
+
+
+def _add(optimizer: optim.Optimizer, parameters: list[nn.Parameter]) -> None:
+    """Let an optimiser that has made steps go on with more parameters."""
+    (group,) = optimizer.param_groups
+    group["params"].extend(parameters)
+    if group.get("momentum"):  # fused SGD wants momentum for all or for none; zeros are a start
+        for parameter in parameters:
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+
+
+def _fingerprint(
+    space: SearchSpace, image: ImageFormat, data: TrainingData, settings: SupernetSettings
+) -> str:
+    """Return a digest of everything that the shared weights depend on."""
+    digest = hashlib.sha256()
+    described = (space.parameters, sorted(space.fixed.items()), sorted(space.constraints.items()))
+    digest.update(repr((described, image, settings)).encode())
+    for tensor in (data.train_images, data.train_labels):
+        digest.update(repr(tuple(tensor.shape)).encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

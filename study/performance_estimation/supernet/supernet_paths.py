@@ -1,0 +1,162 @@
+"""Which spaces a supernet can hold, and which of its paths a training step trains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from study.common.choices import Option, Options, OptionValue
+from study.common.errors import SettingsError
+from study.search_space.candidate import RECIPE_FIELDS, ImageFormat, Value, Values
+from study.search_space.space import AnyParameter, SearchSpace
+
+PathSource = Callable[[int, int], Sequence[Values]]
+"""Epoch and step, both from 1 → the values of each path that the step trains, at least one."""
+
+Draw = Callable[[SearchSpace, ImageFormat, np.random.Generator], tuple[Values, ...]]
+
+OPTIONS: Options = MappingProxyType(
+    {
+        "epochs": Option(
+            default=12, low=1, high=10_000, meaning="epochs of the shared weights, once a study"
+        ),
+        "paths": Option(
+            default="sandwich",
+            choices=("sandwich", "uniform"),
+            meaning="what a step trains: a widest, a narrowest and two random paths, or one",
+        ),
+        "trials_per_epoch": Option(
+            default=-1,
+            low=-1,
+            high=100_000,
+            meaning=(
+                "trials between epochs on the sampler's paths; 0 = all epochs at first; -1 = 5"
+                " with a sampler that learns a policy, 0 with any other"
+            ),
+        ),
+    }
+)
+
+TURN = 5
+"""Trials between two epochs where policy and weights take turns and nothing else is asked for."""
+
+_WIDTHS = frozenset({"channels", "hidden_units", "kernel"})
+_ATTEMPTS = 1000
+
+
+def turns(values: Mapping[str, OptionValue], *, policy: bool) -> int:
+    """Return the trials between two epochs; 0 where all epochs are trained at first.
+
+    Args:
+        values: A value for each of ``OPTIONS``.
+        policy: Whether the sampler learns a distribution to draw paths from.
+    """
+    given = int(values["trials_per_epoch"])
+    if given >= 0:
+        return given
+    return TURN if policy else 0
+
+
+def epochs_at_first(values: Mapping[str, OptionValue], *, policy: bool) -> int:
+    """Return the passes over the training images that come before the first trial; see ``turns``.
+
+    Where policy and weights take turns, that is one epoch.
+    """
+    epochs = 1 if turns(values, policy=policy) else int(values["epochs"])
+    return epochs * PATHS[str(values["paths"])]
+
+
+def check_space(space: SearchSpace) -> None:
+    """Refuse a space whose candidates differ in how they are trained.
+
+    Raises:
+        SettingsError: Parameters of the recipe vary; all of them are named.
+    """
+    varying = [p.name for p in space.parameters if p.name in RECIPE_FIELDS and _varies(p)]
+    if varying:
+        raise SettingsError(
+            f"{space.name}: the supernet trains all candidates at once by one recipe, so it "
+            f"cannot score values of {', '.join(varying)}; give each one value in the space, or "
+            f"use --estimator train"
+        )
+
+
+def blind_to(space: SearchSpace) -> tuple[str, ...]:
+    """Return the parameters that vary and on which a supernet's score does not depend.
+
+    Dropout has no weights and is off in validation: candidates that differ in it alone tie.
+    """
+    return tuple(p.name for p in space.parameters if p.name == "dropout" and _varies(p))
+
+
+def _varies(parameter: AnyParameter) -> bool:
+    values = parameter.values()
+    return values is None or len(values) > 1
+
+
+def uniform(
+    space: SearchSpace, image: ImageFormat, rng: np.random.Generator
+) -> tuple[Values, ...]:
+    """Return one random candidate (Li and Talwalkar, arXiv 1902.07638)."""
+    return (_allowed(space, image, rng),)
+
+
+def sandwich(
+    space: SearchSpace, image: ImageFormat, rng: np.random.Generator
+) -> tuple[Values, ...]:
+    """Return a widest, a narrowest and two random candidates (Yu and Huang, arXiv 1903.05134).
+
+    The widest and the narrowest are random but for their channels, hidden units and kernels.
+    Where one breaks a constraint a random candidate takes its place.
+    """
+    return (
+        _extreme(space, image, rng, end=max),
+        _extreme(space, image, rng, end=min),
+        _allowed(space, image, rng),
+        _allowed(space, image, rng),
+    )
+
+
+DRAWS: Mapping[str, Draw] = MappingProxyType({"sandwich": sandwich, "uniform": uniform})
+"""How the paths of a step are drawn, by name."""
+
+
+PATHS: Mapping[str, int] = MappingProxyType({"sandwich": 4, "uniform": 1})
+"""Paths that a step trains, by the same names."""
+
+
+def source(draw: Draw, space: SearchSpace, image: ImageFormat, *, seed: int) -> PathSource:
+    """Return the paths of every step, each a function of the seed, the epoch and the step."""
+    return lambda epoch, step: draw(space, image, np.random.default_rng([seed, epoch, step]))
+
+
+def _allowed(space: SearchSpace, image: ImageFormat, rng: np.random.Generator) -> Values:
+    for _ in range(_ATTEMPTS):
+        values = space.sample(rng)
+        if space.allows(values, image):
+            return values
+    raise SettingsError(f"{space.name}: none of {_ATTEMPTS} random candidates is allowed")
+
+
+def _extreme(
+    space: SearchSpace,
+    image: ImageFormat,
+    rng: np.random.Generator,
+    *,
+    end: Callable[[tuple[Value, Value]], Value],
+) -> Values:
+    values = dict(_allowed(space, image, rng))
+    for name in values:
+        if name.rpartition(".")[2] in _WIDTHS:
+            values[name] = end(_ends(space.by_name[name]))
+    completed = space.complete(values, rng)
+    return completed if space.allows(completed, image) else _allowed(space, image, rng)
+
+
+def _ends(parameter: AnyParameter) -> tuple[Value, Value]:
+    values = parameter.values()
+    assert values  # widths are whole numbers or choices
+    ordered = sorted(values, key=float)
+    return ordered[0], ordered[-1]

@@ -1,0 +1,1 @@
+"""Results looked up in a table of earlier trainings."""

@@ -1,0 +1,1 @@
+"""Training and validation, the exact and most expensive estimate."""

@@ -1,1 +1,0 @@
-"""Results of other studies taken over: reused, forked, or learnt from only."""

@@ -1,0 +1,1 @@
+"""How well cheap estimates rank candidates, measured on one space."""

@@ -1,0 +1,1 @@
+"""What a study found so far: ranking, summary, descriptions."""

@@ -1,0 +1,194 @@
+"""Architectures and trials in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from study.common.formats import (
+    counted,
+    headline,
+    listed,
+    measure,
+    metric_headline,
+    metric_words,
+    value,
+    whole,
+)
+from study.results.summary import StudySummary
+from study.search_space.candidate import ARCHITECTURE_FIELDS, Value, Values
+from study.search_space.layers import stored_stack
+from study.search_space.resolve import Block, Stack
+from study.storage.records import TrialRecord
+
+_SHORT = {"conv": "conv", "separable": "sep", "residual": "res"}
+_POOLS = {"max": "max", "average": "avg"}
+_FOLD_ABOVE = 6
+
+
+def architecture_words(architecture: Mapping[str, Any]) -> str:
+    """Return a stored architecture in a line: ``conv3-32 → max → sep5-64 → gap → 4``.
+
+    ``conv3-32`` is a 3×3 convolution to 32 channels, ``sep`` a depthwise-separable one, ``res`` a
+    residual block, ``max`` and ``avg`` 2×2 pooling, ``gap`` global average pooling; a lone number
+    is a linear layer's width. Empty where nothing is stored.
+    """
+    stack = stored_stack(architecture)
+    return "" if stack is None else " → ".join(_parts(stack))
+
+
+def _parts(stack: Stack) -> Iterator[str]:
+    for block in stack.blocks:
+        if block.operation != "identity":
+            operation = _SHORT.get(block.operation, block.operation)
+            yield f"{operation}{block.kernel}-{block.out_channels}"
+        if block.pool != "none":
+            yield _POOLS.get(block.pool, block.pool)
+    yield "flatten" if stack.head.kind == "flatten" else "gap"
+    if stack.head.hidden_units:
+        yield str(stack.head.hidden_units)
+    yield str(stack.head.classes)
+
+
+def architecture_sentence(architecture: Mapping[str, Any]) -> str:
+    """Return a stored architecture in a sentence for people; empty where nothing is stored."""
+    stack = stored_stack(architecture)
+    if stack is None:
+        return ""
+    head, image = stack.head, stack.image
+    last = stack.blocks[-1] if stack.blocks else None
+    size = f"{last.size_out}×{last.size_out}×{last.out_channels}" if last else "the image itself"
+    vector = "flattened" if head.kind == "flatten" else "averaged over the map"
+    hidden = f", through {counted(head.hidden_units, 'hidden unit')}" if head.hidden_units else ""
+    dropout = f" with dropout {head.dropout:g}" if head.dropout else ""
+    return (
+        f"{_block_kinds(stack.blocks)} {'takes' if len(stack.blocks) == 1 else 'take'} "
+        f"{image.size}×{image.size}×{image.channels} images to {size}, {vector}"
+        f"{hidden}{dropout}, to {head.classes} class scores."
+    )
+
+
+def _block_kinds(blocks: Sequence[Block]) -> str:
+    names = {"conv": "convolution", "separable": "separable convolution", "identity": "pooling"}
+    kinds = [names.get(block.operation, block.operation) for block in blocks]
+    told = [f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)]
+    if not told:
+        return "No blocks"
+    return f"{listed(told)} block{'s' if len(blocks) > 1 else ''}"
+
+
+def recipe_words(params: Values) -> str:
+    """Return what was chosen for the training: ``adamw, learning rate 0.003, flip``."""
+    return ", ".join(
+        _choice_words(name, choice)
+        for name, choice in params.items()
+        if name not in ARCHITECTURE_FIELDS and not name.startswith("stage")
+        if choice is not False
+    )
+
+
+def _choice_words(name: str, choice: Value) -> str:
+    if choice is True:
+        return headline(name).lower()
+    if name == "optimizer":
+        return str(choice)
+    return f"{headline(name).lower()} {value(choice)}"
+
+
+def folds(parameters: Sequence[str]) -> bool:
+    """Tell whether so many parameters are better shown as the architecture in words."""
+    return len(parameters) > _FOLD_ABOVE
+
+
+def space_parameters(records: Sequence[TrialRecord], summary: StudySummary) -> list[str]:
+    """Return the names of the space's parameters; what only old trials have comes last."""
+    found = (name for record in records for name in record.params)
+    return list(dict.fromkeys([*summary.parameters, *found]))
+
+
+def seed_line(record: TrialRecord, parameters: Sequence[str], metric: str) -> str:
+    """Return a trial in the seed's form.
+
+    ``Conv layers: 2, Hidden units: 219, Dropout: 0.2, Accuracy: 0.8193``
+    """
+    chosen = [
+        f"{headline(name)}: {value(record.params[name])}"
+        for name in parameters
+        if name in record.params
+    ]
+    return ", ".join([*chosen, f"{metric_headline(metric)}: {measure(metric, record.value)}"])
+
+
+def choice_words(record: TrialRecord, parameters: Sequence[str]) -> str:
+    """Return what was chosen, ``Conv layers: 2, Dropout: 0.2``; of much, the training alone."""
+    chosen = {name: record.params[name] for name in parameters if name in record.params}
+    if folds(parameters):
+        return recipe_words(chosen)
+    return ", ".join(f"{headline(name)}: {value(choice)}" for name, choice in chosen.items())
+
+
+def headline_choices(record: TrialRecord, parameters: Sequence[str], metric: str) -> str:
+    """Return the seed's line or, in a large space, what was chosen for the training alone.
+
+    The architecture of a large space is read off its words or its drawing.
+    """
+    if not folds(parameters):
+        return seed_line(record, parameters, metric)
+    recipe = {name: record.params[name] for name in parameters if name in record.params}
+    result = f"{metric_headline(metric)}: {measure(metric, record.value)}"
+    return "; ".join(filter(None, [result, recipe_words(recipe)]))
+
+
+def state_words(record: TrialRecord) -> str:
+    """Return how a trial ended, with the reason, in one line."""
+    if record.state == "failed":
+        return _failure_words(record)
+    if record.state == "complete":
+        return _completion_words(record)
+    if record.state == "pruned":
+        reason = _one_line(record.reason or "")
+        return reason if reason.startswith("pruned") else f"pruned: {reason}".rstrip(": ")
+    if record.state == "running":
+        done = max(record.intermediate, default=0)
+        return f"running, epoch {done} done" if done else "running"
+    return "waiting"
+
+
+def _completion_words(record: TrialRecord) -> str:
+    if record.reused_from is not None:
+        return f"twin of {record.reused_from}"
+    if record.draw is not None and record.draw.continues is not None:
+        return f"complete, continues {record.draw.continues}"
+    return f"complete{_repeat_words(record)}"
+
+
+def _failure_words(record: TrialRecord) -> str:
+    kind = "interrupted before it began" if record.failure is None else record.failure.kind
+    words = f"lost: {kind}" if record.lost else f"failed: {kind}"
+    return _one_line(f"{words}{_repeat_words(record)}")
+
+
+def _repeat_words(record: TrialRecord) -> str:
+    """Return of which lost trial this one is the repeat; empty where it is none."""
+    if record.draw is None or record.draw.retry_of is None:
+        return ""
+    return f" (repeat of {record.draw.retry_of})"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def metric_lines(metrics: Mapping[str, float]) -> list[str]:
+    """Return measures in words: ``validation balanced accuracy .6123``."""
+    return [f"{metric_words(name)} {measure(name, number)}" for name, number in metrics.items()]
+
+
+def size_words(record: TrialRecord) -> str:
+    """Return a network's size in words; empty where it is not known."""
+    parts = []
+    if record.parameters is not None:
+        parts.append(f"{whole(record.parameters)} parameters")
+    if record.macs is not None:
+        parts.append(f"{whole(record.macs)} MACs an image")
+    return ", ".join(parts)

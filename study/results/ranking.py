@@ -1,0 +1,153 @@
+"""Which trial stands where: ranks, twins, the best, the Pareto front. Pure, for any records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from study.results.summary import Objective, StudySummary
+from study.storage.records import TrialRecord
+
+_STATE_ORDER = {"complete": 0, "pruned": 1, "running": 2, "waiting": 3, "failed": 4}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A trial and its rank.
+
+    Args:
+        record: The trial.
+        rank: From 1; trials of one Pareto front share a rank. None for twins of ranked trials
+            and for trials without a value to compare.
+    """
+
+    record: TrialRecord
+    rank: int | None
+
+
+def valued(record: TrialRecord, objectives: int = 1) -> bool:
+    """Tell whether a trial ended with a finite number for every objective."""
+    return (
+        record.state == "complete"
+        and len(record.objectives) >= objectives
+        and all(math.isfinite(number) for number in record.objectives)
+    )
+
+
+def distinct(records: Sequence[TrialRecord], objectives: int = 1) -> list[TrialRecord]:
+    """Return the complete trials that stand for a candidate of their own, in number order.
+
+    A twin of a trial in ``records`` is left out. A result taken over from another study counts:
+    here it is the candidate's only one.
+    """
+    kept: list[TrialRecord] = []
+    seen: set[tuple[str, int | None]] = set()
+    usable = sorted((r for r in records if valued(r, objectives)), key=lambda r: r.number)
+    numbers = {r.number for r in usable}
+    for record in usable:
+        twin = record.reused_from in numbers or record.training in seen
+        if not twin:
+            kept.append(record)
+            seen.update([record.training] if record.candidate_id else [])
+    return kept
+
+
+def continued(records: Sequence[TrialRecord]) -> set[int]:
+    """Return the numbers of the pruned trials that a later trial goes on with."""
+    return {r.draw.continues for r in records if r.draw and r.draw.continues is not None}
+
+
+def finished(records: Sequence[TrialRecord]) -> int:
+    """Return how many trials have ended with something said of their candidate, each once."""
+    later = continued(records)
+    return sum(r.state in ("complete", "pruned") and r.number not in later for r in records)
+
+
+def standings(records: Sequence[TrialRecord], summary: StudySummary) -> list[Standing]:
+    """Return every trial, best first: ranked, then twins by value, pruned, unfinished, failed."""
+    fronts = _ranks(distinct(records, len(summary.objectives)), summary.objectives)
+    sign = summary.objective.sign
+
+    def key(record: TrialRecord) -> tuple[float, ...]:
+        first = record.value
+        usable = first is not None and math.isfinite(first)
+        return (
+            _STATE_ORDER[record.state],
+            0.0 if usable else 1.0,
+            float(fronts.get(record.number, 0)) if len(summary.objectives) > 1 else 0.0,
+            -sign * first if usable and first is not None else 0.0,
+            record.number not in fronts,
+            record.number,
+        )
+
+    return [Standing(record=r, rank=fronts.get(r.number)) for r in sorted(records, key=key)]
+
+
+def best(records: Sequence[TrialRecord], summary: StudySummary) -> TrialRecord | None:
+    """Return the best trial by the first objective; of equals, the earliest. None without any."""
+    candidates = distinct(records, len(summary.objectives))
+    if not candidates:
+        return None
+    sign = summary.objective.sign
+    return max(candidates, key=lambda r: (sign * r.objectives[0], -r.number))
+
+
+def chosen(records: Sequence[TrialRecord], summary: StudySummary) -> TrialRecord | None:
+    """Return the trial whose candidate the study stands for: the confirmed one, else the best."""
+    if summary.confirmation is not None and summary.confirmation.candidates:
+        number = summary.confirmation.candidates[0].number
+        confirmed = next((r for r in records if r.number == number and valued(r)), None)
+        if confirmed is not None:
+            return confirmed
+    return best(records, summary)
+
+
+def pareto_front(
+    records: Sequence[TrialRecord], objectives: Sequence[Objective]
+) -> list[TrialRecord]:
+    """Return the trials that no other beats in every objective, by the first objective."""
+    candidates = distinct(records, len(objectives))
+    ranks = _front_ranks([_gains(record, objectives) for record in candidates])
+    front = [record for record, rank in zip(candidates, ranks, strict=True) if rank == 1]
+    return sorted(front, key=lambda r: (-_gains(r, objectives)[0], r.number))
+
+
+def _ranks(records: list[TrialRecord], objectives: Sequence[Objective]) -> dict[int, int]:
+    if len(objectives) == 1:
+        sign = objectives[0].sign
+        ordered = sorted(records, key=lambda r: (-sign * r.objectives[0], r.number))
+        return {record.number: rank for rank, record in enumerate(ordered, 1)}
+    ranks = _front_ranks([_gains(record, objectives) for record in records])
+    return {record.number: rank for record, rank in zip(records, ranks, strict=True)}
+
+
+def _gains(record: TrialRecord, objectives: Sequence[Objective]) -> tuple[float, ...]:
+    return tuple(o.sign * n for o, n in zip(objectives, record.objectives, strict=False))
+
+
+def _front_ranks(points: Sequence[tuple[float, ...]]) -> list[int]:
+    """Return ranks by non-dominated sorting (Deb et al. 2002, NSGA-II, section III A).
+
+    Args:
+        points: Gains, larger is better, (n, objectives).
+    """
+    count = len(points)
+    no_worse = np.ones((count, count), dtype=bool)
+    better = np.zeros((count, count), dtype=bool)
+    for gains in zip(*points, strict=True):
+        column = np.asarray(gains)
+        no_worse &= column[:, None] >= column
+        better |= column[:, None] > column
+    beats = no_worse & better
+    beaten_by = beats.sum(axis=0)
+    ranks = np.zeros(count, dtype=int)
+    rank = 1
+    while not ranks.all():
+        front = (ranks == 0) & (beaten_by == 0)
+        ranks[front] = rank
+        beaten_by -= beats[front].sum(axis=0)
+        rank += 1
+    return [int(rank) for rank in ranks]

@@ -1,0 +1,1 @@
+"""Candidates of a study, trained again in a linked study."""

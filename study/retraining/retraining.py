@@ -1,0 +1,246 @@
+"""Train candidates of a study again, in full: a linked study, and the networks it leaves behind.
+
+The linked study is made on the first call and gone on with by every later one, whatever stopped
+the one before. Its settings are the origin's, but for how candidates are found and how much of a
+training they get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from study.common.errors import EvaluationError, ResumeError
+from study.common.stop import Stop
+from study.performance_estimation.tabular.table_space import OwnSpace
+from study.performance_estimation.training.train_estimator import TrainEstimator
+from study.performance_estimation.training.training import Training
+from study.running.assembly import stored_estimator
+from study.running.study_runner import StudyResult, run_study
+from study.search_space.candidate import Candidate, Recipe
+from study.search_space.reading.loading import space_from_text
+from study.settings.context import Place
+from study.settings.plan import Plan, as_purpose
+from study.settings.study_settings import StudySettings, make_settings
+from study.storage.drawn import training_seed
+from study.storage.lifecycle import standing
+from study.storage.locks import Holding, study_lock
+from study.storage.opening import open_storage
+from study.storage.records import TrialRecord, read_trials
+from study.storage.storage_errors import storage_errors
+from study.storage.stored_study import SETTINGS, StoredStudy, open_study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Force:
+    """Where trainings run, and with what.
+
+    Args:
+        place: Storage, data and device.
+        workers: Processes that train.
+        stop: The wish to stop.
+        quiet: Whether to show no progress.
+    """
+
+    place: Place
+    workers: int = 1
+    stop: Stop = field(default_factory=Stop)
+    quiet: bool = True
+
+
+def full_epochs(origin: StoredStudy) -> int | None:
+    """Return the epochs of a full training; None where the space lets them vary.
+
+    They are the study's, or the space's own where the study trained for fewer.
+    """
+    settings = origin.settings
+    declared = space_from_text(settings.space_text, source=settings.space_name, image=origin.image)
+    if "epochs" in declared.by_name:
+        return None
+    own = int(declared.fixed.get("epochs", Recipe().epochs))
+    return max(own, settings.epochs or own)
+
+
+def trained_in_full(origin: StoredStudy) -> bool:
+    """Tell whether a study's values are those of full trainings on all images."""
+    settings = origin.settings
+    return (
+        settings.estimator == "train"
+        and settings.fraction == 1.0
+        and settings.image_size is None
+        and settings.epochs in (None, full_epochs(origin))
+    )
+
+
+def full_settings(origin: StoredStudy, **changes: Any) -> StudySettings:
+    """Return the origin's settings for trainings in full, with these changes.
+
+    Raises:
+        EvaluationError: The origin's points are no networks.
+    """
+    settings = origin.settings
+    if isinstance(settings.space(origin.image), OwnSpace):
+        raise EvaluationError(
+            f"study '{settings.study}': the points of its table are no networks of this program, "
+            "so none can be trained; look them up with another row of the table instead"
+        )
+    whole = {
+        "sampler": "random",
+        "estimator": "train",
+        "pruner": "none",
+        "screen": None,
+        "fraction": 1.0,
+        "image_size": None,
+        "precision": origin.environment.get("precision", settings.precision),
+        "timeout": None,
+        "epochs_budget": None,
+        "keep": "all",
+        "reuse": (),
+        "warm_start": None,
+        "purpose": {},
+    }
+    return make_settings(**{**settings.model_dump(), **whole, **changes})
+
+
+def retrain(settings: StudySettings, plan: Plan, force: Force) -> StudyResult:
+    """Make every training of the plan that was not made yet.
+
+    Args:
+        settings: The linked study's, from ``full_settings``; the plan is put into them here.
+        plan: What is trained.
+        force: Where, and with what.
+
+    Raises:
+        StudyError: The linked study's name is taken, or its settings, data or versions differ.
+    """
+    settings = _taking_up(settings, plan, force.place)
+    try:
+        return run_study(
+            settings, force.place, workers=force.workers, stop=force.stop, quiet=force.quiet
+        )
+    except ResumeError as error:
+        raise ResumeError(
+            f"{error}\n(it holds the trainings of '{plan.kind} {plan.origin}'; to make them anew, "
+            f"remove it first: run_study.py delete {settings.study})"
+        ) from error
+
+
+def _taking_up(settings: StudySettings, plan: Plan, place: Place) -> StudySettings:
+    """Return the settings with the plan; write it into the linked study that is stored already.
+
+    A plan may differ from the one before: more seeds, or other candidates after the search went
+    on. Runs outside the new plan stay, and are not looked at.
+    """
+    stored = _stored(settings.study, place)
+    if stored is None:
+        return _planned(settings, plan, other_runs=0)
+    _refuse_stranger(stored, plan)
+    lock = study_lock(stored.study._storage, place.url, settings.study)
+    with Holding(lock, interrupted=lambda: False), storage_errors(place.url):
+        keys = {run.key for run in plan.runs()}
+        state = standing(_trials(stored), retries=settings.retries)
+        others = sum(record.training not in keys for record in state.latest.values())
+        wanted = _planned(settings, plan, other_runs=others)
+        with_plan = _planned(stored.settings, plan, other_runs=others)
+        stored.study.set_user_attr(SETTINGS, with_plan.model_dump_json())
+    return wanted
+
+
+def _planned(settings: StudySettings, plan: Plan, *, other_runs: int) -> StudySettings:
+    changes = {"purpose": as_purpose(plan), "trials": len(plan.runs()) + other_runs}
+    return make_settings(**{**settings.model_dump(), **changes})
+
+
+def _stored(name: str, place: Place) -> StoredStudy | None:
+    import optuna
+
+    with storage_errors(place.url):
+        known = optuna.get_all_study_names(open_storage(place.url))
+    return open_study(name, place.url) if name in known else None
+
+
+def _refuse_stranger(stored: StoredStudy, plan: Plan) -> None:
+    there = stored.settings.plan
+    if there is None or (there.kind, there.origin) != (plan.kind, plan.origin):
+        raise EvaluationError(
+            f"study '{stored.settings.study}' is there already and does not belong to the "
+            f"'{plan.kind}' of '{plan.origin}', whose trainings have that name; delete it, or "
+            "take another storage"
+        )
+
+
+def _trials(stored: StoredStudy) -> list[TrialRecord]:
+    return read_trials(stored.study.get_trials(deepcopy=False))
+
+
+def completed_runs(stored: StoredStudy) -> dict[str, dict[int, TrialRecord]]:
+    """Return the plan's runs that completed: candidate → index of the seed → trial."""
+    plan = stored.settings.plan
+    keys = set() if plan is None else {run.key for run in plan.runs()}
+    with storage_errors(stored.url):
+        state = standing(_trials(stored), retries=stored.settings.retries)
+    runs: dict[str, dict[int, TrialRecord]] = {}
+    for record in state.latest.values():
+        candidate, repeat = record.training
+        if record.state == "complete" and repeat is not None and record.training in keys:
+            runs.setdefault(candidate, {})[repeat] = record
+    return {candidate: dict(sorted(found.items())) for candidate, found in runs.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """The trained networks of a stored study.
+
+    Args:
+        stored: The study, whose estimator is a full training.
+        estimator: Trains its candidates.
+    """
+
+    stored: StoredStudy
+    estimator: TrainEstimator
+
+    @classmethod
+    def of(cls, stored: StoredStudy, place: Place) -> Networks:
+        """Load the study's images and find its checkpoints.
+
+        Raises:
+            EvaluationError: The study does not train its candidates.
+        """
+        estimator = stored_estimator(stored, place, stop=Stop())
+        if not isinstance(estimator, TrainEstimator):
+            raise EvaluationError(
+                f"study '{stored.settings.study}' trains no network of its own (estimator "
+                f"'{stored.settings.estimator}'); run 'confirm {stored.settings.study}' first"
+            )
+        return cls(stored=stored, estimator=estimator)
+
+    def at_hand(self, record: TrialRecord) -> bool:
+        """Tell whether the network of a complete trial can be had without training it again."""
+        path = self.estimator.checkpoint_path(self.candidate(record), seed=self.seed(record))
+        return path is not None and path.exists()
+
+    def training(self, record: TrialRecord) -> Training:
+        """Return the training of a complete trial, from its checkpoint; made again without one.
+
+        A worker of another machine may have kept its checkpoints there. The same candidate, seed
+        and data give the same network, on the same machine to the last bit.
+        """
+        return self.estimator.train(self.candidate(record), seed=self.seed(record))
+
+    def seed(self, record: TrialRecord) -> int:
+        """Return the training seed of a complete trial, be its result another study's."""
+        if record.reused_from is None:
+            return seed_of(record)
+        return training_seed(self.stored.settings.seed, record.candidate_id)
+
+    def candidate(self, record: TrialRecord) -> Candidate:
+        """Return the candidate of a trial."""
+        settings: StudySettings = self.stored.settings
+        return settings.space(self.stored.image).candidate(record.params)
+
+
+def seed_of(record: TrialRecord) -> int:
+    """Return the training seed of a complete trial that trained."""
+    facts: Mapping[str, Any] = record.facts
+    return int(facts["seed"])

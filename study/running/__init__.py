@@ -1,0 +1,1 @@
+"""Running a study: workers, the candidate source and progress."""

@@ -1,0 +1,1 @@
+"""Which candidate a trial tries: lost, promoted, listed, screened or sampled."""

@@ -1,0 +1,120 @@
+"""Pruned candidates that go on after all, because their pruner's cut has moved since.
+
+In ASHA (Li et al., arXiv 1810.05934) the best third of a rung goes on, and a third of nine is
+more than a third of three. A candidate that was stopped among the three is continued where it
+stopped, by a new trial at its place, which the study's lock gives to one worker only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from study.running.candidate_source.draw import CandidateSource, Source
+from study.search_strategy.pruners.pruner import Curve, Pruner
+from study.search_strategy.pruners.registry import make_pruner, promotable, promotes
+from study.settings.study_settings import StudySettings
+from study.storage.checkpoints import SUFFIX
+from study.storage.lifecycle import Standing
+from study.storage.records import TrialRecord
+
+if TYPE_CHECKING:
+    from study.performance_estimation.registry import EstimatorSetup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """Finds the pruned candidate that is continued next.
+
+    Args:
+        pruner: The study's pruner.
+        study_name: Name of the study.
+        epochs: Epochs of the longest training.
+        sign: 1 where the metric is maximised, else -1.
+        resumable: Tells whether the checkpoint of a candidate is there to go on from.
+    """
+
+    pruner: Pruner
+    study_name: str
+    epochs: int
+    sign: float
+    resumable: Callable[[str], bool]
+
+    def __call__(self, state: Standing) -> int | None:
+        """Return the place that is continued next, or None."""
+        waiting = frozenset(record.place for record in stopped(state))
+        if not waiting:
+            return None
+        places = promotable(
+            self.pruner,
+            [curve_of(record, sign=self.sign) for record in competing(state)],
+            among=waiting,
+            study_name=self.study_name,
+            epochs=self.epochs,
+        )
+        return next((p for p in places if self.resumable(state.latest[p].candidate_id)), None)
+
+
+def stopped(state: Standing) -> list[TrialRecord]:
+    """Return the pruned trials that could be continued: for each candidate the longest one.
+
+    A candidate that is being trained, has an outcome at another place, or was lost too often when
+    it went on is not among them.
+    """
+    longest: dict[str, TrialRecord] = {}
+    over = {state.latest[place].candidate_id for place in (*state.running, *state.to_repeat)}
+    for place in state.finished:
+        record = state.latest[place]
+        if record.state != "pruned" or place in state.given_up:
+            over.add(record.candidate_id)
+            continue
+        known = longest.setdefault(record.candidate_id, record)
+        if len(record.intermediate) > len(known.intermediate):
+            longest[record.candidate_id] = record
+    return [record for name, record in longest.items() if name not in over]
+
+
+def competing(state: Standing) -> Iterable[TrialRecord]:
+    """Return the trials whose curves pruners compare: for each candidate the longest one."""
+    longest: dict[str, TrialRecord] = {}
+    for record in state.latest.values():
+        if record.reused_from is None and record.state in ("complete", "pruned", "running"):
+            known = longest.setdefault(record.candidate_id, record)
+            if len(record.intermediate) > len(known.intermediate):
+                longest[record.candidate_id] = record
+    return (record for record in longest.values() if record.intermediate)
+
+
+def curve_of(record: TrialRecord, *, sign: float) -> Curve:
+    """Return a trial's curve; ``sign`` makes larger better."""
+    return Curve(
+        place=record.place or 0,
+        scores={step: sign * value for step, value in record.intermediate.items()},
+        outcome=record.state,  # type: ignore[arg-type]
+        minimised=sign < 0,
+    )
+
+
+def with_promotion(
+    source: Source, settings: StudySettings, setup: EstimatorSetup, *, epochs: int
+) -> Source:
+    """Return the source with pruned candidates continued, where the study's pruner does that.
+
+    Args:
+        source: Draws the candidates.
+        settings: The study's.
+        setup: Says where checkpoints lie: what an estimator keeps none of is never continued.
+        epochs: Epochs of the longest training.
+    """
+    folder = setup.folder
+    if folder is None or not isinstance(source, CandidateSource) or not promotes(settings.pruner):
+        return source
+    promotion = Promotion(
+        pruner=make_pruner(settings.pruner, epochs=epochs),
+        study_name=settings.study,
+        epochs=epochs,
+        sign=1.0 if settings.measures[0].maximise else -1.0,
+        resumable=lambda name: (folder / f"{name}{SUFFIX}").exists(),
+    )
+    return replace(source, promoted=promotion)

@@ -1,0 +1,275 @@
+"""A study from its settings to its end: create or resume, guard, work.
+
+``run_study`` is what the command line calls, and what a notebook may call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from study.common.artifact_path import check_writable
+from study.common.errors import SettingsError
+from study.common.stop import Stop
+from study.dashboard.refresh import kept_fresh
+from study.dashboard.study_page import study_page
+from study.performance_estimation.registry import PROXIES, EstimatorSpec, estimator_spec
+from study.running.assembly import make_worker, sampler_setup
+from study.running.auditing import audit_words
+from study.running.candidate_source.preparing import check_preparation
+from study.running.candidate_source.screening import check_screen_fits
+from study.running.local_workers import run_workers
+from study.running.progress import choose_progress, watching
+from study.running.worker import WorkResult
+from study.search_space.candidate import ImageFormat
+from study.search_space.space import SearchSpace
+from study.search_strategy.pruners.registry import make_pruner
+from study.search_strategy.registry import make_strategy, sampler_warnings
+from study.settings.context import Place, load_data, machine_facts
+from study.settings.metrics import COSTS
+from study.settings.problem import check_table, points_of
+from study.settings.study_settings import StudySettings
+from study.storage.lifecycle import Standing, standing
+from study.storage.locks import Holding, schema_lock, study_lock
+from study.storage.opening import open_storage, quiet_optuna
+from study.storage.reap import park
+from study.storage.records import TrialRecord, read_trials
+from study.storage.storage_errors import storage_errors
+from study.storage.stored_study import StoredStudy, create_or_load
+from study.transfer.beginnings import beginnings, settle_beginnings
+
+
+class Crew(Protocol):
+    """Lets so many processes work on a stored study until it is done."""
+
+    def __call__(
+        self, stored: StoredStudy, place: Place, *, workers: int, stop: Stop
+    ) -> WorkResult:
+        """Return why they left.
+
+        Raises:
+            StudyError: A worker met something that no restart mends.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyResult:
+    """What a run came to.
+
+    Args:
+        stored: The study.
+        work: Why the run ended.
+        trials: All its trials.
+        notes: What the user should know: warnings, differences that do not matter.
+    """
+
+    stored: StoredStudy
+    work: WorkResult
+    trials: tuple[TrialRecord, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def standing(self) -> Standing:
+        """Where the study stands."""
+        return standing(self.trials, retries=self.stored.settings.retries)
+
+
+def run_study(
+    settings: StudySettings,
+    place: Place,
+    *,
+    workers: int = 1,
+    stop: Stop | None = None,
+    quiet: bool = True,
+    fork_of: str | None = None,
+) -> StudyResult:
+    """Run a study until it is done; resume it where it is stored already.
+
+    Args:
+        settings: What the study is.
+        place: Where it runs.
+        workers: Processes that work on it; one works in this process.
+        stop: The wish to stop, if anybody may have it.
+        quiet: Whether to show no progress.
+        fork_of: The study that a new one takes the results over from that hold in it.
+
+    Raises:
+        StudyError: The space, the settings, the data or the storage cannot be used.
+    """
+    stop = stop or Stop()
+    stored, notes = prepare(settings, place, stop=stop, fork_of=fork_of)
+    result = continue_study(stored, place, workers=workers, stop=stop, quiet=quiet)
+    return replace(result, notes=notes)
+
+
+def continue_study(
+    stored: StoredStudy,
+    place: Place,
+    *,
+    workers: int,
+    stop: Stop,
+    quiet: bool,
+    crew: Crew | None = None,
+) -> StudyResult:
+    """Work on a stored study until it is done.
+
+    Args:
+        stored: The study.
+        place: Where it runs.
+        workers: Processes that work on it.
+        stop: The wish to stop.
+        quiet: Whether to show no progress.
+        crew: Lets the processes work; None for processes of this machine.
+
+    Raises:
+        StudyError: Data, space or storage cannot be used.
+    """
+
+    def work() -> WorkResult:
+        with kept_fresh(study_page(stored, place.artifacts), interrupted=stop):
+            return (crew or local_crew)(stored, place, workers=workers, stop=stop)
+
+    return _watched(stored, work, quiet=quiet)
+
+
+def join_study(stored: StoredStudy, place: Place, *, stop: Stop, quiet: bool) -> StudyResult:
+    """Work on a study of another process, which keeps its page in the dashboard, until it is done.
+
+    Args:
+        stored: The study.
+        place: Where this process runs.
+        stop: The wish to stop.
+        quiet: Whether to show no progress.
+
+    Raises:
+        StudyError: Data, space or storage cannot be used.
+    """
+    return _watched(stored, lambda: work_on(stored, place, stop=stop), quiet=quiet)
+
+
+def _watched(stored: StoredStudy, work: Callable[[], WorkResult], *, quiet: bool) -> StudyResult:
+    space = stored.settings.space(stored.image)
+    progress = choose_progress(
+        stored.settings,
+        tuple(space.by_name),
+        epochs=max(points_of(stored.settings, stored.image).epochs, 1),
+        quiet=quiet,
+    )
+    with storage_errors(stored.url):
+        with watching(stored.study, stored.settings, progress):
+            result = work()
+        trials = tuple(read_trials(stored.study.get_trials(deepcopy=False)))
+    return StudyResult(stored=stored, work=result, trials=trials)
+
+
+def local_crew(stored: StoredStudy, place: Place, *, workers: int, stop: Stop) -> WorkResult:
+    """Work in this process alone, or in several of this machine; see ``Crew``."""
+    if workers == 1:
+        return work_on(stored, place, stop=stop)
+    work = run_workers(
+        stored.settings.study,
+        place,
+        workers=workers,
+        stop=stop,
+        finished=lambda: sum(
+            t.state.is_finished() for t in stored.study.get_trials(deepcopy=False)
+        ),
+    )
+    if work.killed:
+        park(stored.study, pids=work.killed)
+    return work
+
+
+def prepare(
+    settings: StudySettings, place: Place, *, stop: Stop, fork_of: str | None = None
+) -> tuple[StoredStudy, tuple[str, ...]]:
+    """Check everything that can be checked, then create the study or load it.
+
+    Returns:
+        The study, and notes for the user.
+
+    Raises:
+        StudyError: Something does not fit; nothing has been written then.
+    """
+    quiet_optuna()
+    data, described = load_data(settings, place, interrupted=stop)
+    image = ImageFormat(**described["image"])
+    space = settings.space(image)
+    notes = [*described["notes"], *described["warnings"], *check(settings, space, image)]
+    if data is not None:
+        described["audit"] = audit_words(settings, place, parts="searched")
+    if place.artifacts is not None:
+        check_writable(place.artifacts)
+    storage = open_or_create_storage(place.url)
+    lock = study_lock(storage, place.url, settings.study)
+    with storage_errors(place.url), Holding(lock, interrupted=lambda: False):
+        stored, remarks = create_or_load(
+            settings,
+            place.url,
+            data=described,
+            environment=machine_facts(settings, place, data),
+            beginnings=beginnings(settings, described, place.url, fork_of=fork_of),
+        )
+        notes += settle_beginnings(stored, fork_of=fork_of)
+    return stored, (*notes, *remarks)
+
+
+def open_or_create_storage(url: str) -> Any:
+    """Open a storage, its tables made by one process at a time."""
+    lock = schema_lock(url)
+    if lock is None:
+        return open_storage(url, create=True)
+    with Holding(lock, interrupted=lambda: False):
+        return open_storage(url, create=True)
+
+
+def check(settings: StudySettings, space: SearchSpace, image: ImageFormat) -> tuple[str, ...]:
+    """Refuse settings that cannot work together; return warnings about the rest.
+
+    Raises:
+        SettingsError: Sampler, pruner, estimator, objectives and space do not fit.
+    """
+    spec = estimator_spec(settings.estimator)
+    spec.check(space)
+    check_table(settings, space, image)
+    setup = sampler_setup(settings, space, image)
+    make_strategy(settings.sampler, setup)
+    make_pruner(settings.pruner, epochs=points_of(settings, image).epochs)
+    check_screen_fits(settings, space)
+    check_preparation(settings)
+    _refuse_unmeasured(settings, spec)
+    return sampler_warnings(settings.sampler, setup)
+
+
+def _refuse_unmeasured(settings: StudySettings, spec: EstimatorSpec) -> None:
+    """Refuse objectives that the estimator does not measure, or that need no search at all.
+
+    Raises:
+        SettingsError: One of them, with the objective.
+    """
+    names = settings.objectives
+    flag, usual = "--metric" if len(names) == 1 else "--objectives", spec.metric or "accuracy"
+    for name in names:
+        foreign = name not in COSTS if spec.metric else name in PROXIES
+        if foreign and name != spec.metric:
+            other = f" or --estimator {name}" if name in PROXIES else ""
+            raise SettingsError(
+                f"{flag} {','.join(names)}: the estimator '{settings.estimator}' does not measure"
+                f" {name}; write --metric {usual}{other}"
+            )
+    if len(names) == 1 and names[0] in COSTS:
+        raise SettingsError(
+            f"--metric {names[0]}: '{settings.estimator}' measures {usual}, and {names[0]} beside"
+            f" it; write --objectives {usual},{names[0]}"
+        )
+
+
+def work_on(stored: StoredStudy, place: Place, *, stop: Stop) -> WorkResult:
+    """Work on a stored study in this process until it is done.
+
+    Raises:
+        StudyError: Data, space or storage cannot be used.
+    """
+    with storage_errors(place.url):
+        return make_worker(stored, place, stop=stop).run()

@@ -1,0 +1,39 @@
+"""``python -m study.running.worker_process``: one worker of a parent on the same machine.
+
+What came of it is told to the parent as one line of JSON on stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from study.common.errors import StudyError
+from study.common.stop import PARENT, Stop, leave, stop_on_signals
+
+
+def main() -> int:
+    """Work until the study is done, a stop is asked for, or the parent is gone."""
+    stop = Stop(parent=int(os.environ.pop(PARENT)))
+    with stop_on_signals(stop):
+        from study.running.local_workers import read_orders
+        from study.running.study_runner import work_on
+        from study.storage.opening import when_reachable
+        from study.storage.stored_study import open_study
+
+        name, place = read_orders()
+        try:
+            stored = when_reachable(lambda: open_study(name, place.url), give_up=stop)
+            result = work_on(stored, place, stop=stop)
+        except StudyError as error:
+            print(json.dumps({"error": str(error)}))  # noqa: T201
+            return error.exit_code
+        print(json.dumps({"ending": result.ending, "text": result.text}))  # noqa: T201
+        if stop():
+            leave(0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""YAML text to ``SearchSpace``; every error names its line."""

@@ -1,0 +1,1 @@
+"""Pruners: what stops a training early. One algorithm a file."""

@@ -1,0 +1,176 @@
+"""CMA-ES with margin (Hansen 2016, 1604.00772; Hamano et al., 2205.13482) on a space's numbers.
+
+Optuna's ``CmaEsSampler`` is built on the same package, but keeps a pickled optimiser in every
+trial. Here it is rebuilt from the finished trials: each says which generation it was drawn for,
+and once a generation is complete the distribution moves. Ranks are all it is told, so pruned and
+failed trials take part, and the metric's scale does not matter.
+
+It knows numbers only. Choices, and numbers that are not always active, are drawn at random.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from study.search_space.candidate import Value
+from study.search_space.parameter import FloatParameter, IntParameter, snap
+from study.search_space.space import SearchSpace
+from study.search_strategy.sampler_spec import Chosen, Setup
+from study.search_strategy.samplers.discrete import in_logarithm
+from study.search_strategy.samplers.incremental_state import Fold
+from study.search_strategy.strategy import History, Observation, Proposal, generator, merit
+
+Array = np.ndarray
+Number = IntParameter | FloatParameter
+
+SIGMA = 1 / 6
+"""First standard deviation in units of the range, around its middle, as in Optuna."""
+DIGITS = 12
+"""So many decimals of a draw are kept and learnt from: the last bits of a product of matrices
+depend on where in memory they lie, and a replay would not meet them."""
+FEWEST = 2
+"""A covariance of one number is none; the package refuses it too."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Evolution:
+    """The distribution and what has been tried of its current generation.
+
+    Args:
+        optimizer: A ``cmaes.CMAwM``.
+        tried: Its trials so far.
+    """
+
+    optimizer: Any
+    tried: list[Observation] = field(default_factory=list)
+
+    def copy(self) -> _Evolution:
+        return _Evolution(optimizer=copy.deepcopy(self.optimizer), tried=self.tried.copy())
+
+
+class CmaEs:
+    """Draws numbers from a normal distribution that follows the better half of each generation.
+
+    Args:
+        setup: The study it is for.
+        population: Trials in a generation; 0 for the package's ``4 + 3 ln(numbers)``.
+    """
+
+    def __init__(self, setup: Setup, *, population: int) -> None:
+        self._seed, self._population = setup.seed, population
+        self._numbers = always_active_numbers(setup.space)
+        self._state: Fold[_Evolution] = Fold(
+            start=self._begin, step=self._learn, copy=_Evolution.copy
+        )
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal:
+        """Return a draw for the current generation."""
+        optimizer = self._state.over(history.observations).optimizer
+        optimizer.reseed_rng(int(rng.integers(2**31)))
+        places, raw = optimizer.ask()
+        known: dict[str, Value] = {
+            number.name: _value(number, float(place))
+            for number, place in zip(self._numbers, places, strict=True)
+        }
+        return Proposal(
+            values=history.space.complete(known, rng),
+            notes={
+                "generation": int(optimizer.generation),
+                "x": [round(float(x), DIGITS) for x in raw],
+            },
+        )
+
+    def _begin(self) -> _Evolution:
+        from cmaes import CMAwM
+
+        count = len(self._numbers)
+        return _Evolution(
+            optimizer=CMAwM(
+                mean=np.full(count, 0.5),
+                sigma=SIGMA,
+                bounds=np.tile([0.0, 1.0], (count, 1)),
+                steps=np.array([_step(number) for number in self._numbers]),
+                n_max_resampling=10 * count,
+                seed=int(generator(self._seed, "cmaes").integers(2**31)),
+                population_size=self._population or None,
+            )
+        )
+
+    @staticmethod
+    def _learn(state: _Evolution, observation: Observation) -> None:
+        optimizer = state.optimizer
+        if observation.notes.get("generation") != optimizer.generation:
+            return  # drawn by others, or too late for its generation
+        state.tried.append(observation)
+        if len(state.tried) < optimizer.population_size:
+            return
+        ranked = sorted(state.tried, key=merit, reverse=True)
+        solutions = [(np.array(o.notes["x"]), float(rank)) for rank, o in enumerate(ranked)]
+        optimizer.tell(solutions)
+        state.tried.clear()
+
+
+def always_active_numbers(space: SearchSpace) -> tuple[Number, ...]:
+    """Return the numeric parameters that every point has, with more than one value."""
+    return tuple(
+        p
+        for p in space.parameters
+        if isinstance(p, IntParameter | FloatParameter) and not p.when and p.low < p.high
+    )
+
+
+def refuse_cmaes(setup: Setup) -> str | None:
+    """Return why this study cannot have CMA-ES, or None."""
+    try:
+        import cmaes  # noqa: F401
+    except ImportError:
+        return (
+            'cmaes: the package "cmaes" is not installed; run pip install "study-nas[cmaes]",'
+            " or take another sampler"
+        )
+    numbers = always_active_numbers(setup.space)
+    if len(numbers) >= FEWEST:
+        return None
+    found = ", ".join(number.name for number in numbers) or "none"
+    return (
+        f"cmaes: needs at least {FEWEST} numeric parameters without 'when', {setup.space.name}"
+        f" has: {found}; take another sampler, as auto"
+    )
+
+
+def warn_cmaes(setup: Setup) -> str | None:
+    """Return which parameters are left to chance, or None."""
+    numbers = {number.name for number in always_active_numbers(setup.space)}
+    others = [p.name for p in setup.space.parameters if p.name not in numbers]
+    if not others:
+        return None
+    return f"cmaes: learns numbers only; drawn at random: {', '.join(others)}"
+
+
+def cma_es(setup: Setup, chosen: Chosen) -> CmaEs:
+    """Return CMA-ES."""
+    return CmaEs(setup, population=int(chosen["population"]))
+
+
+def _step(number: Number) -> float:
+    """Return the distance of two values in units of the range; 0 where there is none to keep."""
+    if in_logarithm(number) or number.step is None:
+        return 0.0
+    values: Sequence[Value] = number.values() or ()
+    return 1.0 / (len(values) - 1) if len(values) > 1 else 0.0
+
+
+def _value(number: Number, place: float) -> Value:
+    """Return the value at a place of the range, 0 to 1; in the logarithm where it is wide."""
+    low, high = float(number.low), float(number.high)
+    if in_logarithm(number):
+        return snap(number, low * math.exp(place * math.log(high / low)))
+    values = number.values()
+    last = float(values[-1]) if values else high
+    return snap(number, low + place * (last - low))

@@ -1,0 +1,121 @@
+"""Local search by first improvement (White et al., 2004.08996, and the folklore before them).
+
+From the best of a few random points go to the first better one among those that differ in one
+choice; where none is better, start again from a random point.
+
+Neighbours are tried in shuffled order, but a change that failed lately waits for those that were
+not tried or failed longer ago (after Bentley's don't-look bits, 1992): what did not help a point
+will seldom help the next one, which differs in one choice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from study.search_space.candidate import Value, Values
+from study.search_space.point import PointKey, point_key
+from study.search_space.space import same_value
+from study.search_strategy.sampler_spec import Chosen, Setup
+from study.search_strategy.samplers.discrete import DiscreteSpace
+from study.search_strategy.samplers.incremental_state import Fold
+from study.search_strategy.strategy import (
+    History,
+    Observation,
+    Proposal,
+    generator,
+    merit,
+)
+
+CENTRE, RESTART = "centre", "restart"
+Change = tuple[str, bool, Value]
+"""A parameter and the value it got; ``True`` is not ``1``."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Climb:
+    """How far the search has come.
+
+    Args:
+        seen: Observations so far.
+        centre: The point whose neighbours are tried.
+        tried: Every point tried so far.
+        failed: When each change last made a point no better, counted in observations.
+    """
+
+    seen: int = 0
+    centre: Observation | None = None
+    tried: set[PointKey] = field(default_factory=set)
+    failed: dict[Change, int] = field(default_factory=dict)
+
+    def copy(self) -> _Climb:
+        return replace(self, tried=self.tried.copy(), failed=self.failed.copy())
+
+
+class LocalSearch:
+    """Climbs from point to point by single changes.
+
+    Args:
+        setup: The study it is for.
+        start: Random points before the first climb.
+    """
+
+    def __init__(self, setup: Setup, *, start: int) -> None:
+        self._space = DiscreteSpace(setup.space)
+        self._seed, self._start, self._allows = setup.seed, start, setup.allows
+        self._climb: Fold[_Climb] = Fold(start=_Climb, step=self._learn, copy=_Climb.copy)
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal:
+        """Return an untried neighbour of the centre, or a random point to start from."""
+        climb = self._climb.over(history.observations)
+        centre = climb.centre
+        if centre is None or climb.seen < self._start:
+            return Proposal(values=self._space.sample(rng))
+        running = {point_key(values) for values in history.running}
+        around = self._neighbours(centre)
+        failed = [climb.failed.get(_change(centre.values, point), -1) for point in around]
+        shuffled = rng.permutation(len(around)).tolist()
+        for index in sorted(shuffled, key=lambda i: failed[i]):
+            point = around[index]
+            key = point_key(point)
+            if key not in climb.tried and key not in running and self._allows(point):
+                return Proposal(values=point, notes={CENTRE: centre.number})
+        return Proposal(values=self._space.sample(rng), notes={RESTART: centre.number})
+
+    def _neighbours(self, centre: Observation) -> list[dict[str, Value]]:
+        """Return the points around a centre, the same at every call."""
+        rng = generator(self._seed, "neighbours", abs(centre.number))
+        return list(self._space.neighbours(centre.values, rng))
+
+    @staticmethod
+    def _learn(climb: _Climb, observation: Observation) -> None:
+        climb.seen += 1
+        if observation.holds_here:
+            climb.tried.add(point_key(observation.values))
+        centre = climb.centre
+        if centre is None or merit(observation) > merit(centre) or _restarts(observation, centre):
+            climb.centre = observation
+        elif observation.notes.get(CENTRE) == centre.number:
+            climb.failed[_change(centre.values, observation.values)] = climb.seen
+
+
+def _change(before: Values, after: Values) -> Change:
+    """Return the first parameter of a neighbour that differs; what it opens comes after it."""
+    for name, value in after.items():
+        if name not in before or not same_value(before[name], value):
+            return (name, isinstance(value, bool), value)
+    return ("", False, False)
+
+
+def _restarts(observation: Observation, centre: Observation) -> bool:
+    """Tell whether a trial was drawn as the next start after ``centre``.
+
+    Of several workers that ran out of neighbours together, only the first to finish starts anew.
+    """
+    return observation.notes.get(RESTART) == centre.number
+
+
+def local_search(setup: Setup, chosen: Chosen) -> LocalSearch:
+    """Return local search."""
+    return LocalSearch(setup, start=int(chosen["start"]))

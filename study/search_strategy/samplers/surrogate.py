@@ -1,0 +1,227 @@
+"""A surrogate's early lead joined with the late strength of local moves.
+
+A Gaussian process on the choices themselves ranks the one-change neighbours of the best trials,
+some points two changes away, random points, and what climbing from the most promising of these
+reaches; the next trial is the one of the highest upper confidence bound (Srinivas et al.,
+0912.3995) among candidates that are new. Its constants were chosen on closed-form landscapes.
+
+Results enter as normal scores of their ranks, so any metric does; pruned trials rank below
+complete ones and failed ones last. Candidates in training count as if they had reached what is
+expected of them, which keeps other workers away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtri
+
+from study.search_space.candidate import Value, Values
+from study.search_space.point import PointKey, point_key
+from study.search_strategy.sampler_spec import Chosen, Setup
+from study.search_strategy.samplers.discrete import DiscreteSpace
+from study.search_strategy.samplers.embedding import Embedding
+from study.search_strategy.samplers.fixed_sequence import quasi_random
+from study.search_strategy.samplers.gaussian_process import Kernel, Posterior, expected, fit
+from study.search_strategy.samplers.incremental_state import shared_prefix
+from study.search_strategy.strategy import (
+    History,
+    Observation,
+    Proposal,
+    SequenceEnded,
+    merit,
+    rank_quantiles,
+)
+
+Array = np.ndarray
+Point = dict[str, Value]
+
+LEADERS = 5
+"""Best trials whose neighbours are looked at."""
+DOUBLE_MOVES = 50
+RANDOM_POINTS = 200
+CLIMBS = 3
+CLIMB_STEPS = 10
+LARGEST_FIT = 300
+"""Trials the process is conditioned on; its cost grows with their cube."""
+DECIMALS = 9
+"""Decimals of a bound: what rounding errors tell apart is equal, and the first one is taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A point and its upper confidence bound, in normal scores."""
+
+    bound: float
+    point: Point
+
+
+class Surrogate:
+    """Proposes the new candidate of which most can be hoped.
+
+    Args:
+        setup: The study it is for.
+        start: Quasi-random points first.
+        bound: Standard deviations above the mean that count as hope.
+    """
+
+    def __init__(self, setup: Setup, *, start: int, bound: float) -> None:
+        self._setup, self._start, self._bound = setup, start, bound
+        self._space, self._embedding = DiscreteSpace(setup.space), Embedding(setup.space)
+        self._opening = quasi_random(setup, {})
+        self._naming = setup.naming()
+        self._kernel = expected(self._embedding.ordered)
+        self._fitted: Sequence[Observation] = ()
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal:
+        """Return the most promising new point."""
+        firsts = _first_trials(history.observations)
+        if not firsts:
+            return self._opening.propose(history, rng)
+        if len(firsts) + len(history.running) < self._start:
+            with contextlib.suppress(SequenceEnded):  # its points may be fewer than the candidates
+                return self._opening.propose(history, rng)
+        hope = self._hope(firsts, history.running)
+        leaders = sorted(firsts, key=lambda o: (merit(o), -o.number), reverse=True)[:LEADERS]
+        scored = self._search(hope, [dict(o.values) for o in leaders], rng)
+        tried = {point_key(o.values) for o in history.observations if o.holds_here}
+        names = {o.candidate_id for o in history.observations if o.holds_here}
+        if self._naming is not None:
+            names |= {self._naming(values) for values in history.running}
+        tried |= {point_key(values) for values in history.running}
+        for candidate in sorted(scored, key=lambda s: -s.bound):
+            if self._is_new(candidate.point, tried, names):
+                return Proposal(values=candidate.point, notes={"bound": round(candidate.bound, 6)})
+        return Proposal(values=self._space.sample(rng))
+
+    def _is_new(self, point: Values, tried: set[PointKey], names: set[str]) -> bool:
+        if point_key(point) in tried or not self._setup.allows(point):
+            return False
+        return self._naming is None or self._naming(point) not in names
+
+    def _hope(self, firsts: Sequence[Observation], running: Sequence[Values]) -> Hope:
+        """Return the upper confidence bound, given the first trial of every candidate."""
+        kernel = self._fit(firsts)
+        kept, results = _informative(firsts)
+        points = self._embedding.matrix([o.values for o in kept])
+        owner = self._embedding.owner
+        posterior = Posterior(points, results, owner=owner, kernel=kernel)
+        if running:
+            pending = self._embedding.matrix(running)
+            believed, _ = posterior.predict(pending)
+            posterior = Posterior(
+                np.concatenate([points, pending]),
+                np.concatenate([results, believed]),
+                owner=owner,
+                kernel=kernel,
+            )
+        return Hope(posterior=posterior, embedding=self._embedding, bound=self._bound)
+
+    def _fit(self, firsts: Sequence[Observation]) -> Kernel:
+        """Return the kernel fitted to the first trials, a sixteenth of them at most left out.
+
+        The fit starts from the prior each time, so it is a function of these trials alone.
+        """
+        fitted = firsts[: len(firsts) - len(firsts) % max(1, len(firsts) // 16)]
+        if not len(self._fitted) == len(fitted) == shared_prefix(self._fitted, fitted):
+            kept, results = _informative(fitted)
+            self._kernel = fit(
+                self._embedding.matrix([o.values for o in kept]),
+                results,
+                owner=self._embedding.owner,
+                prior=expected(self._embedding.ordered),
+            )
+            self._fitted = fitted
+        return self._kernel
+
+    def _search(
+        self, hope: Hope, leaders: Sequence[Point], rng: np.random.Generator
+    ) -> list[Scored]:
+        """Return every point looked at."""
+        pool = hope.score(self._pool(leaders, rng))
+        best = sorted(pool, key=lambda s: -s.bound)[:CLIMBS]
+        return [*pool, *itertools.chain.from_iterable(self._climb(hope, s, rng) for s in best)]
+
+    def _pool(self, leaders: Sequence[Point], rng: np.random.Generator) -> Iterator[Point]:
+        for leader in leaders:
+            yield from self._around(leader, rng)
+        for _ in range(DOUBLE_MOVES):
+            leader = leaders[int(rng.integers(len(leaders)))]
+            yield self._space.mutate(self._space.mutate(leader, rng), rng)
+        for _ in range(RANDOM_POINTS):
+            yield self._setup.space.sample(rng)
+
+    def _around(self, point: Point, rng: np.random.Generator) -> Iterator[Point]:
+        yield from self._space.neighbours(point, rng)
+        yield from self._space.nearby(point, rng)
+
+    def _climb(self, hope: Hope, start: Scored, rng: np.random.Generator) -> Iterator[Scored]:
+        """Yield what lies around a climb along the steepest allowed changes."""
+        here = start
+        for _ in range(CLIMB_STEPS):
+            around = hope.score(self._around(here.point, rng))
+            yield from around
+            better = sorted((s for s in around if s.bound > here.bound), key=lambda s: -s.bound)
+            above = next((s for s in better if self._setup.allows(s.point)), None)
+            if above is None:
+                return
+            here = above
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hope:
+    """Scores points by their upper confidence bound.
+
+    Args:
+        posterior: What is believed.
+        embedding: Turns points into vectors.
+        bound: Standard deviations above the mean.
+    """
+
+    posterior: Posterior
+    embedding: Embedding
+    bound: float
+
+    def score(self, points: Iterable[Point]) -> list[Scored]:
+        """Return the points with their bounds."""
+        listed = list(points)
+        if not listed:
+            return []
+        mean, deviation = self.posterior.predict(self.embedding.matrix(listed))
+        bounds = np.round(mean + self.bound * deviation, DECIMALS)
+        return [
+            Scored(bound=float(b), point=point) for b, point in zip(bounds, listed, strict=True)
+        ]
+
+
+def _first_trials(observations: Sequence[Observation]) -> list[Observation]:
+    """Return the first trial of every candidate; what twins repeat is no new evidence."""
+    firsts: dict[str, Observation] = {}
+    for observation in observations:
+        firsts.setdefault(observation.candidate_id or f"trial {observation.number}", observation)
+    return list(firsts.values())
+
+
+def _informative(firsts: Sequence[Observation]) -> tuple[list[Observation], Array]:
+    """Return at most ``LARGEST_FIT`` trials and their normal scores among all trials.
+
+    Of more, the better half is the best there are, the other half evenly spaced over the rest.
+    """
+    ranks = np.array(rank_quantiles(firsts)) * (len(firsts) - 1) + 0.5
+    scores = np.asarray(ndtri(ranks / len(firsts)))
+    if len(firsts) <= LARGEST_FIT:
+        return list(firsts), scores
+    order = np.argsort(-scores, kind="stable")
+    half = LARGEST_FIT // 2
+    spaced = np.linspace(half, len(firsts) - 1, LARGEST_FIT - half).astype(int)
+    kept = np.sort(np.concatenate([order[:half], order[spaced]]))
+    return [firsts[int(i)] for i in kept], scores[kept]
+
+
+def surrogate(setup: Setup, chosen: Chosen) -> Surrogate:
+    """Return the surrogate-guided local search."""
+    return Surrogate(setup, start=int(chosen["start"]), bound=float(chosen["bound"]))

@@ -1,0 +1,143 @@
+"""What a database or a disk reports → one clear line: which storage, what was said, what to do.
+
+Passwords never leave this file: messages show the URL redacted.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from study.common.errors import StorageError
+
+_WHOLE_PATH = re.compile(r"sqlite(\+\w+)?:////")
+_SCHEME = re.compile(r"[a-z][\w+.-]*://", re.I)
+_NO_PORT = re.compile(r"\A([^:/\[]*):(?!\d*(?:[/?,]|$)).*", re.S)
+_NAMED = re.compile(r"((?:password|passwd|pwd)\s*=\s*)(?:'[^']*'|[^&\s]*)", re.I)
+
+
+def redacted(url: str) -> str:
+    """Return the URL without its password, however mistyped the rest of it is.
+
+    That is what stands between the first ``:`` of the user's part and the last ``@``; where there
+    is no ``@``, what stands for the port and is no number. A file's whole path holds none.
+    """
+    if _WHOLE_PATH.match(url):
+        return url
+    scheme = _SCHEME.match(url)
+    head = scheme.group() if scheme else ""
+    user, colon, rest = url[len(head) :].partition(":")
+    _, at, host = rest.rpartition("@")
+    if at:
+        url = f"{head}{user}{colon}***@{host}"
+    elif scheme:
+        url = head + _NO_PORT.sub(r"\1:***", url[len(head) :])
+    return _NAMED.sub(r"\1***", url)
+
+
+def _without_passwords(text: str, url: str) -> str:
+    """Return what was said about a URL with this one and any other redacted."""
+    for given in (url, " ".join(url.split())):
+        text = text.replace(given, redacted(given))
+    text = re.sub(r"[a-z][\w+.-]*://\S+", lambda found: redacted(found.group()), text, flags=re.I)
+    return _NAMED.sub(r"\1***", text)
+
+
+@contextmanager
+def storage_errors(url: str) -> Iterator[None]:
+    """Turn a database's exceptions into one clear ``StorageError``."""
+    import sqlalchemy.exc
+    from optuna.exceptions import StorageInternalError
+
+    try:
+        yield
+    except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
+        raise StorageError(explain(error, url)) from error
+
+
+@contextmanager
+def opening_errors(url: str) -> Iterator[None]:
+    """Turn what can go wrong when a storage is opened into one clear ``StorageError``."""
+    try:
+        with storage_errors(url):
+            yield
+    except ImportError as error:
+        raise StorageError(
+            f"storage '{redacted(url)}': its database driver is not installed"
+            ' (for PostgreSQL: pip install "study-nas[postgres]" and write postgresql+psycopg://…)'
+        ) from error
+    except RuntimeError as error:
+        if "schema" not in str(error):
+            raise
+        raise StorageError(f"storage '{redacted(url)}': {error}") from error
+
+
+def is_database_error(error: BaseException) -> bool:
+    """Tell whether an exception comes from a database; imports none of its libraries."""
+    kinds = type(error).__mro__
+    return any(
+        (kind.__module__, kind.__name__)
+        in (("sqlalchemy.exc", "SQLAlchemyError"), ("optuna.exceptions", "StorageInternalError"))
+        for kind in kinds
+    )
+
+
+_REMEDIES: Mapping[str, str] = {
+    "disk is full": "free some space",
+    "disk I/O error": "check the disk, and that its quota is not used up",
+    "readonly database": "make the file and its folder writable",
+    "database is locked": "another program holds the file; close it",
+    "unable to open": "check that the folder exists and may be written to",
+    "not a database": "the file is not SQLite; name another with --storage",
+    "malformed": "the file is damaged; restore a copy",
+    "no such table": "the file is not a study database; name another with --storage",
+    'relation "': "it holds no study yet: start one with 'run'",
+    "does not exist": "create the database, or correct the URL",
+    "password authentication": "correct the user or the password in the URL",
+    "Connection refused": "start the server, or correct host and port in the URL",
+    "connection": "check that the server runs and can be reached",
+}
+
+
+def explain(error: BaseException, url: str) -> str:
+    """Return one line: which storage, what the database said, what to do."""
+    said = _without_passwords(_root_cause(error), url)
+    fitting = (remedy for sign, remedy in _REMEDIES.items() if sign.lower() in said.lower())
+    remedy = next(fitting, "check the storage")
+    return (
+        f"storage '{redacted(url)}': {said}; {remedy}, then run the same command"
+        " again: what was finished is kept"
+    )
+
+
+def disk_trouble(error: BaseException) -> str | None:
+    """Return one line where a file could not be written for want of room or leave, else None."""
+    remedy = _DISK_REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
+    if remedy is None or not isinstance(error, OSError):
+        return None
+    where = error.filename or "the folder of artifacts"
+    return (
+        f"{where}: {error.strerror}; {remedy}, then run the same command"
+        " again: what was finished is kept"
+    )
+
+
+_DISK_REMEDIES: Mapping[int, str] = {
+    errno.ENOSPC: "free some space, or name another folder with --artifacts",
+    errno.EDQUOT: "free some of the quota, or name another folder with --artifacts",
+    errno.EFBIG: "raise the limit on the size of files",
+    errno.EROFS: "make the disk writable, or name another folder with --artifacts",
+    errno.EACCES: "make the folder writable, or name another one with --artifacts",
+}
+
+
+def _root_cause(error: BaseException) -> str:
+    """Return the first line of what went wrong first."""
+    cause: BaseException = error
+    while (before := cause.__cause__ or cause.__context__) is not None:
+        cause = before
+    original = getattr(cause, "orig", None)
+    text = str(original if original is not None else cause).strip()
+    return " ".join(text.splitlines()[0].split()) if text else type(cause).__name__

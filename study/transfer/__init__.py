@@ -1,0 +1,1 @@
+"""Results of earlier studies: reuse, fork, warm start."""

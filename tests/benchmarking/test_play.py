@@ -1,0 +1,53 @@
+"""One game on a table: what is trained, what is learned, what it comes to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.benchmarking.play import play
+from study.performance_estimation.tabular.table_file import load_table
+from study.search_strategy.registry import SAMPLERS
+from tests.benchmarking.tables import arrays, write_table
+
+FAST = [name for name in SAMPLERS if name in ("random", "grid", "reinforce", "evolution")]
+
+
+@pytest.mark.parametrize("sampler", FAST)
+def test_a_game_is_a_function_of_its_seed(tmp_path: Path, sampler: str) -> None:
+    table = load_table(write_table(tmp_path))
+    one, again, other = (play(table, sampler, trials=12, seed=s) for s in (1, 1, 2))
+
+    assert (one.regret, one.best, one.cost) == (again.regret, again.best, again.cost)
+    assert one.best != other.best
+    assert len(one.regret) == 12
+    assert len(one.ask) >= 12
+
+
+def test_regret_is_in_points_of_the_true_value_of_what_looks_best(tmp_path: Path) -> None:
+    table = load_table(write_table(tmp_path))
+    played = play(table, "grid", trials=81, seed=0)
+
+    looks_best = int(np.argmax(table.values[:, 0]))
+    expected = 100 * (table.true_values.max() - table.true_values[looks_best])
+    assert played.regret[-1] == pytest.approx(expected)
+    assert played.best[-1] == table.values[:, 0].max()
+
+
+def test_a_table_that_is_used_up_ends_the_game(tmp_path: Path) -> None:
+    table = load_table(write_table(tmp_path))
+    assert len(play(table, "random", trials=500, seed=0).regret) == 81
+
+
+def test_twins_are_trained_once_and_cost_nothing(tmp_path: Path) -> None:
+    columns = arrays()
+    for name in ("values", "curves", "cost"):
+        columns[name][40:] = columns[name][40]
+    columns["twins"][40:] = 40
+    table = load_table(write_table(tmp_path, **{k: v for k, v in columns.items() if k != "macs"}))
+    played = play(table, "random", trials=81, seed=0)
+
+    assert len(played.regret) == 41
+    assert played.cost[-1] == pytest.approx(columns["cost"][:41].sum())

@@ -1,0 +1,227 @@
+"""``replay --verify``: every sampler, parallel studies, retries, lists; and what must not pass."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.benchmarking.replaying import Replay, Replayed
+from study.cli import main
+from study.results.overview import load_trials
+from study.running.study_runner import run_study
+from study.search_strategy.registry import SAMPLERS
+from study.settings.context import Place
+from study.storage.records import TrialRecord
+from study.storage.stored_study import StoredStudy
+from tests.studies import settings
+
+SMALL = """\
+parameters:
+  conv_layers: {type: int, low: 1, high: 4}
+  channels: {type: categorical, choices: [4, 8]}
+  head: {type: categorical, choices: [flatten, global_average]}
+  hidden_units: {type: int, low: 8, high: 24, when: {head: flatten}}
+  dropout: {type: float, low: 0, high: 0.5, step: 0.1}
+"""
+ENQUEUED = (
+    SMALL + "enqueue:\n- {conv_layers: 2, channels: 4, head: global_average, dropout: 0.3}\n"
+)
+TINY = """\
+parameters:
+  conv_layers: {type: int, low: 1, high: 4}
+  channels: {type: int, low: 3, high: 5}
+"""
+SLOW = frozenset({"tpe", "gp", "cmaes", "nsga2", "auto", "surrogate", "q_learning:metaqnn"})
+
+
+def _place(folder: Path) -> Place:
+    return Place(url=f"sqlite:///{folder}/study.db", device="cpu")
+
+
+def _run(folder: Path, *, workers: int = 1, **changes: Any) -> tuple[TrialRecord, ...]:
+    values = {"space_text": SMALL, "space_name": "small.yaml", "trials": 14, "seed": 5}
+    asked = settings(**{**values, **changes})
+    return run_study(asked, _place(folder), workers=workers).trials
+
+
+def _stored(folder: Path, name: str = "test") -> tuple[StoredStudy, tuple[TrialRecord, ...]]:
+    return load_trials(name, _place(folder).url)
+
+
+def _replayed(folder: Path, name: str = "test") -> list[Replayed]:
+    stored, records = _stored(folder, name)
+    return list(Replay(stored=stored, records=records).replayed())
+
+
+def _assert_same(folder: Path, name: str = "test") -> list[Replayed]:
+    replayed = _replayed(folder, name)
+    differing = [(one.record.number, one.differences) for one in replayed if one.differences]
+    assert not differing
+    return replayed
+
+
+def _able(objectives: int) -> list[Any]:
+    return [
+        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name, spec in SAMPLERS.items()
+        if objectives == 1 or spec.multi_objective
+    ]
+
+
+def _space_of(sampler: str) -> dict[str, Any]:
+    """Return a space that the sampler takes: not all take conditions."""
+    plain = SMALL.replace(", when: {head: flatten}", "")
+    return {"space_text": plain} if sampler.partition(":")[0] in ("gp", "cmaes", "auto") else {}
+
+
+@pytest.mark.parametrize("sampler", _able(1))
+def test_a_serial_study_comes_out_the_same(tmp_path: Path, sampler: str) -> None:
+    _run(tmp_path, sampler=sampler, estimator="synthetic,fail=0.1", **_space_of(sampler))
+    assert len(_assert_same(tmp_path)) >= 14
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", list(SAMPLERS))
+def test_a_study_of_three_workers_comes_out_the_same(tmp_path: Path, sampler: str) -> None:
+    changes = {"pruner": "median", "trials": 24, **_space_of(sampler)}
+    _run(tmp_path, workers=3, sampler=sampler, estimator="synthetic,delay=0.02", **changes)
+    replayed = _assert_same(tmp_path)
+
+    assert any(one.record.draw and one.record.draw.running for one in replayed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", _able(2))
+def test_a_study_of_two_objectives_comes_out_the_same(tmp_path: Path, sampler: str) -> None:
+    _run(tmp_path, sampler=sampler, objectives=("accuracy", "macs"), **_space_of(sampler))
+    _assert_same(tmp_path)
+
+
+def test_three_workers_on_a_learning_sampler_come_out_the_same(tmp_path: Path) -> None:
+    _run(tmp_path, workers=3, sampler="reinforce", estimator="synthetic,delay=0.03", trials=16)
+    replayed = _assert_same(tmp_path)
+
+    assert any(one.record.draw and one.record.draw.running for one in replayed)
+
+
+def test_lists_twins_and_unvisited_draws_come_out_the_same(tmp_path: Path) -> None:
+    _run(tmp_path, space_text=ENQUEUED, study="listed", sampler="evolution,population=4")
+    _run(tmp_path, space_text=TINY, study="used-up", sampler="reinforce,step=100", trials=5)
+
+    listed = _assert_same(tmp_path, "listed")
+    sources = {
+        one.record.draw.source for one in _assert_same(tmp_path, "used-up") if one.record.draw
+    }
+    assert listed[0].record.draw is not None
+    assert listed[0].record.draw.source == "enqueued"
+    assert sources >= {"strategy", "unvisited"}
+
+
+def test_a_study_with_a_larger_budget_later_replays_both_parts(tmp_path: Path) -> None:
+    _run(tmp_path, sampler="q_learning", trials=8)
+    _run(tmp_path, sampler="q_learning", trials=16)
+
+    budgets = [one.record.draw.budget for one in _assert_same(tmp_path) if one.record.draw]
+    assert set(budgets) == {8, 16}
+
+
+def test_a_study_that_starts_from_another_replays_while_that_is_there(tmp_path: Path) -> None:
+    import optuna
+
+    _run(tmp_path, study="first", sampler="random")
+    _run(tmp_path, study="warm", sampler="reinforce", warm_start="first", trials=6)
+    _run(tmp_path, study="saving", sampler="reinforce", reuse=("first",), trials=6)
+    _run(tmp_path, study="first", sampler="random", trials=20)  # goes on after both began
+
+    _assert_same(tmp_path, "warm")
+    _assert_same(tmp_path, "saving")
+    optuna.delete_study(study_name="first", storage=_place(tmp_path).url)
+    with pytest.raises(Exception, match="'warm' was warm-started"):
+        _replayed(tmp_path, "warm")
+
+
+def test_the_memory_of_a_strategy_does_not_matter(tmp_path: Path) -> None:
+    _run(tmp_path, sampler="q_learning", trials=20)
+    stored, records = _stored(tmp_path)
+    for record in (records[-1], records[4]):  # each with a strategy that has seen nothing else
+        alone = Replay(stored=stored, records=records)
+        assert alone._differences(record) == []
+
+
+def _tamper(folder: Path, number: int, change: Callable[[sqlite3.Connection, int], None]) -> None:
+    with sqlite3.connect(folder / "study.db") as connection:
+        query = "select trial_id from trials where number = ?"
+        (trial,) = connection.execute(query, (number,)).fetchone()
+        change(connection, trial)
+
+
+def _value(connection: sqlite3.Connection, trial: int) -> None:
+    connection.execute("update trial_values set value = 0.01 where trial_id = ?", (trial,))
+
+
+def _dropout(connection: sqlite3.Connection, trial: int) -> None:
+    update = "update trial_params set param_value = ? where trial_id = ? and param_name = ?"
+    connection.execute(update, (0.1 + 2**-56, trial, "dropout"))
+
+
+def _draw(**changes: object) -> Callable[[sqlite3.Connection, int], None]:
+    def change(connection: sqlite3.Connection, trial: int) -> None:
+        where = "where trial_id = ? and key = 'draw'"
+        select = f"select value_json from trial_user_attributes {where}"
+        (text,) = connection.execute(select, (trial,)).fetchone()
+        update = f"update trial_user_attributes set value_json = ? {where}"
+        connection.execute(update, (json.dumps({**json.loads(text), **changes}), trial))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("number", "change", "first"),
+    [
+        (3, _value, range(4, 14)),
+        (6, _dropout, range(6, 7)),
+        (9, _draw(seen="0-7"), range(9, 10)),
+        (9, _draw(seen="0-8,12"), range(9, 10)),
+        (9, _draw(attempt=1), range(9, 10)),
+        (9, _draw(retry_of=2), range(9, 10)),
+        (9, _draw(retry_of=40), range(9, 10)),
+        (9, _draw(continues=3), range(9, 10)),
+        (9, _draw(source="unvisited"), range(9, 10)),
+    ],
+)
+def test_a_study_that_was_tampered_with_is_found_out(
+    tmp_path: Path,
+    number: int,
+    change: Callable[[sqlite3.Connection, int], None],
+    first: range,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _run(tmp_path, sampler="reinforce")
+    _tamper(tmp_path, number, change)
+
+    code = main(["replay", "test", "--verify", "--storage", _place(tmp_path).url])
+    out = capsys.readouterr().out
+    assert code == 1
+    assert any(f"test: trial {n} (place {n}) is not what comes out now" in out for n in first)
+
+
+def test_the_command_prints_the_sequence_or_that_all_is_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _run(tmp_path, space_text=ENQUEUED, sampler="random", trials=5)
+    url = _place(tmp_path).url
+
+    assert main(["replay", "test", "--storage", url]) == 0
+    printed = capsys.readouterr().out
+    assert "from the list" in printed
+    assert "0-3" in printed
+    assert main(["replay", "test", "--verify", "--storage", url]) == 0
+    told = capsys.readouterr().out
+    assert told == "test: 5 draws, the same bit for bit: 1 from the list and 4 by the strategy\n"
+    assert main(["replay", "none", "--verify", "--storage", url]) == 1
+    assert "has no study 'none'" in capsys.readouterr().err

@@ -1,0 +1,125 @@
+"""Stored studies side by side: their bests, what was reused, the tests, and the refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from study.benchmarking.studies import StudyComparison, Told, compare_studies
+from study.common.errors import StudyError
+from study.report.compare_studies_text import studies_text
+from study.running.study_runner import StudyResult, run_study
+from study.settings.context import Place
+from tests.studies import answer, settings
+
+SMALL = """
+name: small-space
+parameters:
+  conv_layers: {type: int, low: 1, high: 3}
+  hidden_units: {type: categorical, choices: [16, 32, 64]}
+  epochs: 3
+"""
+
+NOISY = "synthetic,noise=0.1"
+
+Run = Callable[..., StudyResult]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def started(name: str, **changes: Any) -> StudyResult:
+        asked = settings(**{"study": name, "space_text": SMALL, "sampler": "random", **changes})
+        return run_study(asked, Place(url=f"sqlite:///{tmp_path}/study.db"))
+
+    return started
+
+
+def _told(result: StudyResult, **changes: Any) -> Told:
+    given = {"settings": result.stored.settings, "digest": "d", "records": result.trials}
+    return Told(**{**given, **changes})
+
+
+def _compared(*results: StudyResult) -> StudyComparison:
+    return compare_studies([_told(result) for result in results])
+
+
+def test_the_best_is_that_of_the_trials_so_far(run: Run) -> None:
+    random, grid = run("a", trials=5), run("b", trials=3, sampler="grid")
+    found = _compared(random, grid)
+
+    assert found.trials == 3
+    for curve, result in zip(found.curves, (random, grid), strict=True):
+        reached = [t.objectives[0] for t in result.trials if t.reused_from is None]
+        assert np.isnan(curve.best[0])
+        assert curve.best[1:].tolist() == np.maximum.accumulate(reached).tolist()
+    text = studies_text(found)
+    assert "all have 3 trials or more" in text
+    assert f"{found.curves[1].best[3]:.4f}" in text
+    assert "No test" in text
+
+
+def test_reused_results_raise_the_best_and_are_no_trials(run: Run) -> None:
+    old = run("old", trials=9, sampler="grid")
+    new = run("new", trials=9, sampler="grid", reuse=("old",))
+    alone = run("alone", trials=2)
+    found = _compared(new, alone)
+
+    assert all(isinstance(t.reused_from, str) for t in new.trials)
+    assert (found.trials, found.curves[0].trials) == (0, 0)
+    assert found.curves[0].best.tolist() == [max(t.objectives[0] for t in old.trials)]
+    text = studies_text(found)
+    assert "all have 0 trials or more" in text
+    assert f"{found.curves[0].best[0]:.4f}" in text
+
+
+def test_a_reused_result_counts_after_the_trial_before_it(run: Run) -> None:
+    result = run("a", trials=3)
+    first, second, third = sorted(result.trials, key=lambda t: t.number)[:3]
+    records = (
+        replace(first, objectives=(0.1,), reused_from=None),
+        replace(second, objectives=(0.9,), reused_from="old/7"),
+        replace(third, objectives=(0.2,), reused_from=None),
+    )
+    found = compare_studies([_told(result, records=records)] * 2)
+    assert found.curves[0].best[1:].tolist() == [0.9, 0.9]
+
+
+def test_strategies_with_common_seeds_are_tested(run: Run) -> None:
+    results = [
+        run(f"{sampler}{seed}", trials=3, seed=seed, sampler=sampler, estimator=NOISY)
+        for sampler in ("random", "grid")
+        for seed in (0, 1)
+    ]
+    found = _compared(*results)
+
+    assert (found.paired, found.seeds) == (("random", "grid"), (0, 1))
+    by_name = {curve.name: curve.best[3] for curve in found.curves}
+    less = np.mean([by_name[f"grid{s}"] - by_name[f"random{s}"] for s in (0, 1)])
+    assert found.pairs[0].difference == pytest.approx(less)
+    assert "Wilcoxon's signed-rank test over the seeds 0, 1" in studies_text(found)
+
+
+def test_what_cannot_be_compared_is_refused_in_a_line(run: Run) -> None:
+    one, other = run("a", trials=2), run("b", trials=2, objectives=("log_loss",))
+    with pytest.raises(StudyError, match="'a' and 'b' optimise accuracy and log_loss"):
+        _compared(one, other)
+    with pytest.raises(StudyError, match="look at different data"):
+        compare_studies([_told(one), _told(one, digest="other")])
+    pruned = [record for record in one.trials if record.state == "pruned"]
+    with pytest.raises(StudyError, match="study 'a' has no result to compare; run it first"):
+        compare_studies([_told(one), _told(one, records=pruned)])
+
+
+def test_the_command_compares_a_study_that_reused_everything(run: Run, tmp_path: Path) -> None:
+    run("old", trials=9, sampler="grid")
+    run("new", trials=9, sampler="grid", reuse=("old",))
+    url = f"sqlite:///{tmp_path}/study.db"
+    code, out, err = answer("compare", "old", "new", "--storage", url, cwd=tmp_path)
+
+    assert code == 0, err
+    assert "all have 0 trials or more" in out

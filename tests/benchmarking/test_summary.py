@@ -1,0 +1,83 @@
+"""What is told and drawn of a comparison does not depend on how large the table's values are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.benchmarking.games import GameFile
+from study.benchmarking.match import make_match
+from study.benchmarking.play import play
+from study.benchmarking.summary import Comparison, summarise
+from study.report.compare_figure import regret_svg
+from study.report.compare_text import comparison_text
+from tests.benchmarking.tables import arrays, write_table
+
+ALONE = dict.fromkeys(("curves", "cost", "twins", "parameters", "macs"))
+
+
+def _comparison(folder: Path, values: np.ndarray) -> Comparison:
+    folder.mkdir()
+    path = write_table(folder, values=values, **ALONE)
+    match = make_match(str(path), "evolution,population=5", trials=30, repeats=6, seed=0)
+    kept = GameFile(folder)
+    for key in match.games():
+        kept.add(key, play(match.table, key.sampler, trials=key.trials, seed=key.seed))
+    return summarise(match, GameFile(folder).games)
+
+
+def _paths(comparison: Comparison) -> list[str]:
+    return re.findall(r'd="M[^"]*"', regret_svg(comparison))
+
+
+@pytest.mark.parametrize("scale", [1e-7, 1e5])
+def test_values_of_any_size_are_told_in_four_digits_and_drawn_alike(
+    tmp_path: Path, scale: float
+) -> None:
+    losses = arrays()["values"] - 2
+    small, plain = (
+        _comparison(tmp_path / name, losses * factor)
+        for name, factor in (("small", scale), ("plain", 1.0))
+    )
+
+    assert not small.in_points
+    for one, other in zip(small.results, plain.results, strict=True):
+        assert one.sampler == other.sampler
+        assert one.curve.mean == pytest.approx(scale * other.curve.mean, rel=1e-4)
+        assert f" {one.curve.mean[-1]:.4g} " in comparison_text(small)
+        assert f"{one.curve.mean[-1]:.4g} after 30 trials" in regret_svg(small)
+    corrected = [[pair.corrected for pair in found.over_all] for found in (small, plain)]
+    assert corrected[0] == corrected[1]
+    shown = len(set(_paths(small)))
+    assert shown == len(set(_paths(plain))) > 4
+
+
+def test_small_shares_are_told_and_drawn_too(tmp_path: Path) -> None:
+    comparison = _comparison(tmp_path / "a", arrays()["values"] * 1e-6)
+    regret = comparison.results[0].curve.mean
+
+    assert comparison.in_points
+    assert f" {regret[9]:.4g} " in comparison_text(comparison)
+    assert f"{regret[-1]:.4g} after" in regret_svg(comparison)
+
+
+def test_percentage_points_have_three_decimals(tmp_path: Path) -> None:
+    comparison = _comparison(tmp_path / "a", arrays()["values"])
+    text = comparison_text(comparison)
+
+    assert f" {comparison.results[0].curve.mean[9]:.3f} " in text
+    assert re.search(r" [+-]\d+\.\d{3} ", text)
+
+
+def test_equal_means_are_no_regret(tmp_path: Path) -> None:
+    values = np.array([[0.1, 0.2, 0.3], [0.3, 0.2, 0.1], [0.2, 0.3, 0.1]] * 27)
+    path = write_table(tmp_path, values=values, **ALONE)
+    match = make_match(str(path), "grid", trials=81, repeats=3, seed=0)
+    means = match.table.true_values
+
+    assert means.max() > means.min()
+    for seed in match.seeds:
+        assert set(play(match.table, "grid", trials=81, seed=seed).regret) == {0.0}

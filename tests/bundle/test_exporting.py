@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from study.bundle.bundle import Bundle
+from study.bundle.classifier import load
+from study.bundle.exporting import export_study
+from study.bundle.reproduce import reproduction_text
+from study.bundle.reproducing import reproduce_bundle
+from study.common.errors import EvaluationError
+from study.confirmation.confirming import confirm
+from study.final_test.final_testing import final_check
+from study.final_test.looks import StudyLedger
+from study.results.overview import TEST, load_trials
+from study.retraining.retraining import seed_of
+from study.storage.records import ranked
+from study.storage.stored_study import open_study
+from tests.data.files import write_npz
+from tests.searched import copied, force, learnable, place, search
+
+NOW = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("searched")
+    search(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def confirmed(searched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = copied(searched, tmp_path_factory.mktemp("confirmed") / "copy")
+    confirm("s", force(folder), top=2, seeds=2)
+    return folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """A tested study and the bundle made of it."""
+
+    folder: Path
+    bundle: Bundle
+    directory: Path
+
+
+@pytest.fixture(scope="module")
+def exported(confirmed: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    folder = copied(confirmed, tmp_path_factory.mktemp("tested") / "copy")
+    final_check("s", force(folder), seeds=3, fit_on="train", now=lambda: NOW)
+    directory = folder / "out"
+    bundle = export_study("s", place(folder), directory=directory, now=NOW)
+    return Exported(folder=folder, bundle=bundle, directory=directory)
+
+
+def written(folder: Path, directory: Path) -> Bundle:
+    return export_study("s", place(folder), directory=directory, now=NOW, onnx=False)
+
+
+def test_the_tested_network_is_exported_with_its_figures(exported: Exported) -> None:
+    runs = load_trials("s-test", place(exported.folder).url)[1]
+    bundle = exported.bundle
+    assert bundle.training.seed == seed_of(runs[0])
+    assert bundle.training.study == "s-test"
+    assert bundle.looks == 1
+    assert bundle.figures["val_accuracy"].value == runs[0].metrics["val_accuracy"]
+    assert bundle.figures["val_accuracy"].mean == pytest.approx(
+        np.mean([r.metrics["val_accuracy"] for r in runs])
+    )
+    assert bundle.figures["test_accuracy"].over_images is not None
+    assert bundle.created == "2026-03-04T05:06:00+00:00"
+    assert not bundle.limits
+
+
+def test_the_exported_network_is_the_one_that_was_tested(exported: Exported) -> None:
+    classifier = load(exported.directory)
+    arrays = learnable()
+    images = torch.from_numpy(arrays["test_images"])[:, None]
+    hits = classifier.probabilities(images).argmax(dim=1).numpy() == arrays["test_labels"][:, 0]
+    assert hits.mean() == pytest.approx(exported.bundle.figures["test_accuracy"].value)
+
+
+def test_the_card_says_data_figures_limits_and_that_it_is_not_clinical(
+    exported: Exported,
+) -> None:
+    card = (exported.directory / "MODEL_CARD.md").read_text("utf-8")
+    for words in (
+        "Not for clinical use",
+        "test accuracy",
+        "licence of the images: not stated",
+        "of test in train",
+        "looked at the test part once",
+    ):
+        assert words in card
+    assert str(exported.folder) not in card, "no path of this machine is told"
+
+
+def test_onnx_agrees_with_pytorch_on_real_images(exported: Exported) -> None:
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    check = exported.bundle.onnx
+    assert check is not None
+    assert (check.images, check.same_class) == (45, 45)
+    assert check.largest_difference < 1e-5
+
+
+def test_training_it_again_gives_the_same_bits(exported: Exported) -> None:
+    result = reproduce_bundle(load(exported.directory), place(exported.folder))
+    assert result.verdict == "identical", reproduction_text(result)
+    assert not result.differences, result.differences
+
+
+def test_a_network_of_another_seed_lies_where_a_further_run_was_expected(
+    exported: Exported,
+) -> None:
+    classifier = load(exported.directory)
+    other = replace(classifier.bundle, training=replace(classifier.bundle.training, seed=12345))
+    result = reproduce_bundle(replace(classifier, bundle=other), place(exported.folder))
+    assert not result.identical
+    assert result.measures
+    assert all(m.expected is not None for m in result.measures)
+    assert result.verdict == "within", reproduction_text(result)
+
+
+def test_other_images_are_not_trained_on(exported: Exported, tmp_path: Path) -> None:
+    arrays = learnable()
+    arrays["train_images"][0] ^= 1
+    np.savez_compressed(tmp_path / "tiny.npz", **arrays)  # type: ignore[arg-type]
+    with pytest.raises(EvaluationError, match="was trained on other images or labels of tiny"):
+        reproduce_bundle(
+            load(exported.directory), place(tmp_path), dataset=str(tmp_path / "tiny.npz")
+        )
+
+
+def test_without_a_test_a_fresh_confirmed_network_is_exported(
+    confirmed: Path, tmp_path: Path
+) -> None:
+    bundle = written(confirmed, tmp_path / "out")
+    runs = load_trials("s-confirm", place(confirmed).url)[1]
+    own = [seed_of(r) for r in runs if r.candidate_id == bundle.candidate_id]
+    assert bundle.training.seed == own[0]
+    assert "not tested" in bundle.limits[0]
+    assert not any(name.startswith("test_") for name in bundle.figures)
+    assert not StudyLedger(open_study("s", place(confirmed).url).study).looks()
+
+
+def test_without_a_confirmation_the_best_of_the_search_is_exported_and_says_so(
+    searched: Path, tmp_path: Path
+) -> None:
+    bundle = written(searched, tmp_path / "out")
+    best = ranked(load_trials("s", place(searched).url)[1])[0]
+    assert (bundle.candidate_id, bundle.training.number) == (best.candidate_id, best.number)
+    assert bundle.figures["val_accuracy"].value == best.value
+    assert "neither confirmed with fresh seeds nor tested" in bundle.limits[0]
+
+
+def test_a_best_that_another_study_trained_is_exported_with_its_seed(
+    searched: Path, tmp_path: Path
+) -> None:
+    folder = copied(searched, tmp_path / "copy")
+    search(folder, study="again", reuse=("s",))
+    best = ranked(load_trials("again", place(folder).url)[1])[0]
+    bundle = export_study("again", place(folder), directory=tmp_path / "out", now=NOW, onnx=False)
+    ours = written(searched, tmp_path / "ours")
+    assert str(best.reused_from).startswith("s/")
+    assert bundle.training.seed == ours.training.seed
+    assert bundle.files["model.safetensors"] == ours.files["model.safetensors"]
+
+
+def test_a_lost_checkpoint_is_trained_again_to_the_same_weights(
+    confirmed: Path, tmp_path: Path
+) -> None:
+    first = written(confirmed, tmp_path / "first")
+    folder = copied(confirmed, tmp_path / "copy")
+    for path in (folder / "artifacts").rglob("*.pt"):
+        path.unlink()
+    second = written(folder, tmp_path / "second")
+    assert second.files["model.safetensors"] == first.files["model.safetensors"]
+
+
+def test_other_weights_than_the_tested_ones_have_no_test_figures_and_say_so(
+    exported: Exported, tmp_path: Path
+) -> None:
+    folder = copied(exported.folder, tmp_path / "copy")
+    study = open_study("s", place(folder).url).study
+    tested = study.user_attrs[TEST]
+    assert tested["weights"][0] == exported.bundle.files["model.safetensors"].sha256
+    study.set_user_attr(TEST, {**tested, "weights": ["0" * 64, *tested["weights"][1:]]})
+    bundle = written(folder, tmp_path / "out")
+    assert all(name.startswith("val_") for name in bundle.figures)
+    assert "training it again gave other weights" in bundle.limits[0]
+    assert "never tested" in (tmp_path / "out" / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_a_test_of_before_weights_were_kept_is_exported_as_it_was(
+    exported: Exported, tmp_path: Path
+) -> None:
+    folder = copied(exported.folder, tmp_path / "copy")
+    study = open_study("s", place(folder).url).study
+    old = {name: kept for name, kept in study.user_attrs[TEST].items() if name != "weights"}
+    study.set_user_attr(TEST, old)
+    bundle = written(folder, tmp_path / "out")
+    assert bundle.figures == exported.bundle.figures
+
+
+@pytest.mark.slow
+def test_a_network_that_learned_the_validation_images_has_no_validation_figures(
+    confirmed: Path, tmp_path: Path
+) -> None:
+    folder = copied(confirmed, tmp_path / "copy")
+    final_check("s", force(folder), seeds=2, fit_on="train+val", now=lambda: NOW)
+    bundle = written(folder, tmp_path / "out")
+    assert bundle.training.fit_on == "train+val"
+    assert all(name.startswith("test_") for name in bundle.figures)
+    classifier = load(tmp_path / "out")
+    assert reproduce_bundle(classifier, place(folder)).verdict == "identical"
+    other = replace(classifier.bundle, training=replace(classifier.bundle.training, seed=12345))
+    again = reproduce_bundle(replace(classifier, bundle=other), place(folder))
+    assert (again.measures, again.verdict) == ((), "not judged")
+
+
+@pytest.mark.slow
+def test_what_was_left_out_of_the_last_training_is_left_out_when_it_is_reproduced(
+    tmp_path: Path,
+) -> None:
+    arrays = learnable()
+    arrays["test_images"][:3] = arrays["val_images"][:3]
+    write_npz(tmp_path / "tiny.npz", arrays)
+    search(tmp_path, drop_leaks=True)
+    confirm("s", force(tmp_path), top=1, seeds=1)
+    final_check("s", force(tmp_path), seeds=1, fit_on="train+val", now=lambda: NOW)
+    stored = open_study("s-test-trainval", place(tmp_path).url)
+    told = [note for note in stored.data["notes"] if "not learned for a twin in test" in note]
+    assert len(told) == 1
+    written(tmp_path, tmp_path / "out")
+    result = reproduce_bundle(load(tmp_path / "out"), place(tmp_path))
+    assert result.verdict == "identical", reproduction_text(result)
+
+
+@pytest.mark.slow
+def test_a_search_that_trained_nothing_has_no_network_to_export(tmp_path: Path) -> None:
+    search(tmp_path, estimator="synthetic")
+    with pytest.raises(EvaluationError, match="run 'confirm s' first, which chooses and trains"):
+        written(tmp_path, tmp_path / "out")

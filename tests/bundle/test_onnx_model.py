@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from study.bundle import onnx_model as module
+from study.bundle.bundle import ONNX
+from study.bundle.classifier import Classifier, load
+from study.bundle.export import classifier_of, export
+from study.bundle.onnx_model import TOLERANCE, onnx_available, onnx_model
+from study.common.errors import EvaluationError
+from study.search_space.candidate import OCTMNIST, Architecture, ImageFormat
+from tests.bundle.bundles import PLAIN, STAGED, described, images, network
+
+MINI = Path(__file__).parents[3] / "shared" / "data" / "octmnist_mini.npz"
+RGB = ImageFormat(channels=3, size=20, classes=3)
+
+needs_onnx = pytest.mark.skipif(not onnx_available(), reason="the extra 'export' is missing")
+
+
+def _classifier(architecture: Architecture = PLAIN, image: ImageFormat = OCTMNIST) -> Classifier:
+    bundle = described(architecture, image)
+    return classifier_of(bundle, network(bundle))
+
+
+@needs_onnx
+@pytest.mark.parametrize(
+    ("architecture", "image"), [(PLAIN, OCTMNIST), (STAGED, RGB)], ids=["plain", "staged"]
+)
+def test_onnx_takes_pixels_as_decoded_and_agrees_with_pytorch(
+    architecture: Architecture, image: ImageFormat
+) -> None:
+    import onnxruntime
+
+    classifier = _classifier(architecture, image)
+    batch = images(37, image)
+    model = onnx_model(classifier, batch)
+    session = onnxruntime.InferenceSession(model.content)
+    (entry,) = session.get_inputs()
+    assert (entry.name, entry.type) == ("images", "tensor(uint8)")
+    assert entry.shape[1:] == [image.size, image.size, image.channels]
+    pixels = np.ascontiguousarray(batch.numpy().transpose(0, 2, 3, 1))
+    probabilities, scores = session.run(["probabilities", "scores"], {"images": pixels})
+    torch.testing.assert_close(torch.from_numpy(scores), classifier.scores(batch))
+    difference = np.abs(probabilities - classifier.probabilities(batch).numpy()).max()
+    assert model.check.largest_difference == pytest.approx(difference, abs=1e-6)
+    assert (model.check.images, model.check.same_class) == (37, 37)
+
+
+@needs_onnx
+def test_onnx_carries_its_classes_and_no_path_of_this_machine() -> None:
+    import onnx
+
+    content = onnx_model(_classifier(), images(2)).content
+    model = onnx.load_from_string(content)
+    onnx.checker.check_model(model)
+    described_as = {entry.key: entry.value for entry in model.metadata_props}
+    assert described_as["class_names"] == '["CNV", "DME", "drusen", "normal"]'
+    assert "Not for clinical use" in model.doc_string
+    assert b".py" not in content
+    assert str(Path(__file__).parents[2]).encode() not in content
+
+
+@needs_onnx
+def test_the_same_network_gives_the_same_onnx() -> None:
+    assert onnx_model(_classifier(), images(2)) == onnx_model(_classifier(), images(2))
+
+
+@needs_onnx
+def test_onnx_is_part_of_the_bundle_with_its_check(tmp_path: Path) -> None:
+    bundle = described()
+    classifier = classifier_of(bundle, network(bundle))
+    model = onnx_model(classifier, images(5))
+    written = export(tmp_path / "b", bundle=bundle, network=classifier.network, onnx=model)
+    assert (tmp_path / "b" / ONNX).read_bytes() == model.content
+    assert load(tmp_path / "b").bundle.onnx == model.check == written.onnx
+
+
+@needs_onnx
+@pytest.mark.skipif(not MINI.exists(), reason="the folder with real images is not there")
+def test_onnx_agrees_with_pytorch_on_real_images() -> None:
+    real = torch.from_numpy(np.load(MINI)["val_images"])[:, None]
+    check = onnx_model(_classifier(STAGED), real).check
+    assert check.images == len(real)
+    assert check.largest_difference < 1e-5
+
+
+@needs_onnx
+def test_an_onnx_file_that_disagrees_is_not_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TOLERANCE", -1.0)
+    with pytest.raises(EvaluationError, match="ONNX and PyTorch differ by"):
+        onnx_model(_classifier(), images(3))
+    assert TOLERANCE == 1e-4
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if "onnx" in name else name)
+    with pytest.raises(EvaluationError, match=r'pip install "study-nas\[export\]"'):
+        onnx_model(_classifier(), images(1))
+    assert not onnx_available()

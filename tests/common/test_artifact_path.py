@@ -1,0 +1,171 @@
+"""A study's files behind a URL, shown on fsspec's memory file system."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.common.artifact_path import (
+    RemotePath,
+    artifact_path,
+    check_writable,
+    remove_tree,
+    replace_file,
+)
+from study.common.errors import SettingsError, StorageError
+from study.common.stop import Stop
+from study.performance_estimation.training.checkpoint import Checkpoint
+from study.running.assembly import checkpoints, make_worker
+from study.running.study_runner import prepare, run_study
+from study.settings.context import Place
+from study.storage.checkpoints import tidy
+from study.storage.records import read_trials
+from tests.studies import outcome, settings
+
+fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed (extra 'cluster')")
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    name = f"memory://{uuid.uuid4().hex}"
+    yield f"{name}/studies"
+    remove_tree(RemotePath(name))
+
+
+def remote(url: str) -> RemotePath:
+    path = artifact_path(url)
+    assert isinstance(path, RemotePath)
+    return path
+
+
+def test_a_folder_stays_a_plain_path_and_a_url_becomes_a_remote_one(url: str) -> None:
+    assert artifact_path("some/folder") == Path("some/folder")
+    assert artifact_path("file:///some/folder") == Path("/some/folder")
+    assert str(remote(f"{url}/")) == url
+    assert str(remote(url) / "a" / "b") == f"{url}/a/b"
+    assert (remote(url) / "a").parent == remote(url)
+
+
+def test_files_behind_a_url_are_replaced_listed_read_and_removed(url: str) -> None:
+    folder = remote(url) / "study"
+    assert not folder.is_dir()
+    for content in (b"first", b"second"):
+        replace_file(folder / "a.pt", (content[:2], memoryview(content[2:])))
+        assert (folder / "a.pt").read_bytes() == content
+    replace_file(folder / "b.pt", (b"",))
+    assert sorted(path.name for path in folder.iterdir()) == ["a.pt", "b.pt"]
+    tidy(folder, {"b"})
+    assert [path.name for path in folder.iterdir()] == ["b.pt"]
+    assert not (folder / "a.pt").exists()
+    (folder / "a.pt").unlink(missing_ok=True)
+    with pytest.raises(FileNotFoundError):
+        (folder / "a.pt").unlink()
+    with pytest.raises(FileNotFoundError):
+        (folder / "a.pt").read_bytes()
+    remove_tree(folder)
+    remove_tree(folder)
+    assert not folder.is_dir()
+
+
+def test_what_was_cut_off_before_the_move_is_not_taken_for_the_file(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = remote(url) / "a.pt"
+    replace_file(path, (b"old",))
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(path.file_system, "mv", killed)
+    with pytest.raises(KeyboardInterrupt):
+        replace_file(path, (b"new",))
+    assert path.read_bytes() == b"old"
+    tidy(remote(url), {"b"})  # left-overs of a candidate go with its checkpoint
+    assert list(remote(url).iterdir()) == []
+
+
+def test_a_second_writer_in_the_midst_of_the_first_disturbs_nothing(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = remote(url) / "a.pt"
+    move, between = path.file_system.mv, [b"second"]
+
+    def mv(source: str, target: str) -> None:
+        if between:
+            replace_file(path, (between.pop(),))
+        move(source, target)
+
+    monkeypatch.setattr(path.file_system, "mv", mv)
+    replace_file(path, (b"first",))
+    assert path.read_bytes() == b"first"
+    assert [other.name for other in path.parent.iterdir()] == ["a.pt"]
+
+
+def test_a_url_that_nothing_can_open_is_refused() -> None:
+    with pytest.raises(SettingsError, match="Protocol not known: nonsense"):
+        artifact_path("nonsense://bucket")
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_trained(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_writable(remote(url))
+
+    def denied(*_: Any, **__: Any) -> None:
+        raise PermissionError("access denied")
+
+    monkeypatch.setattr(remote(url).file_system, "pipe_file", denied)
+    place = Place(url=f"sqlite:///{tmp_path}/study.db", artifacts=remote(url))
+    with pytest.raises(StorageError, match="access denied; check the address and the credentials"):
+        run_study(settings(trials=1), place)
+    assert not (tmp_path / "study.db").exists()
+
+
+def test_a_checkpoint_behind_a_url_is_a_checkpoint(url: str) -> None:
+    checkpoint = Checkpoint(path=remote(url) / "c.pt")
+    assert checkpoint.load(fingerprint="x") is None
+    checkpoint.save({"epoch": 2}, fingerprint="x")
+    assert checkpoint.load(fingerprint="x") == {"epoch": 2}
+    assert checkpoint.load(fingerprint="y") is None
+    checkpoint.remove()
+    assert checkpoint.load(fingerprint="x") is None
+
+
+def test_a_trial_parked_by_one_machine_goes_on_on_another(url: str, tmp_path: Path) -> None:
+    """Two places share the database and the URL, and no folder."""
+    asked = settings(estimator="train", epochs=3, trials=1, precision="float32", sampler="random")
+    whole_place = Place(url=f"sqlite:///{tmp_path}/whole.db", artifacts=tmp_path / "local")
+    whole = run_study(asked, whole_place)
+    place = Place(url=f"sqlite:///{tmp_path}/study.db", artifacts=remote(url))
+    stop = Stop()
+    stored, _ = prepare(asked, place, stop=stop)
+    first = make_worker(stored, place, stop=stop)
+    replace(first, setup=replace(first.setup, alive=stop.request)).run()
+    assert [p.name.partition(".")[2] for p in checkpoints(stored, place).iterdir()] == ["pt"]
+    other = make_worker(stored, place, stop=Stop())
+    other.run()
+    trials = read_trials(stored.study.get_trials(deepcopy=False))
+    assert outcome(tuple(trials)) == outcome(whole.trials)
+    assert trials[-1].restored >= 1
+    assert trials[-1].curve == whole.trials[-1].curve
+    assert not [p for p in tmp_path.iterdir() if p.name == "artifacts"]
+
+
+def test_the_dashboard_s_files_go_there_too(url: str) -> None:
+    from optuna.artifacts.exceptions import ArtifactNotFound
+
+    from study.dashboard.store import artifact_store
+
+    store = artifact_store(remote(url), "sqlite:///study.db")
+    store.write("picture", io.BytesIO(b"svg"))
+    assert store.open_reader("picture").read() == b"svg"
+    store.remove("picture")
+    for act in (store.open_reader, store.remove):
+        with pytest.raises(ArtifactNotFound):
+            act("picture")

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from study.common.errors import DataError, EvaluationError
+from study.common.stop import Stop
+from study.confirmation.confirming import confirm
+from study.final_test.final_test import FinalTest
+from study.final_test.final_testing import FinalOutcome, final_check
+from study.final_test.looks import StudyLedger
+from study.report.markdown import to_markdown
+from study.results.overview import load_trials, summarise_study
+from study.retraining.retraining import seed_of
+from study.settings.plan import FitOn
+from study.storage.stored_study import open_study
+from tests.searched import copied, force, learnable, place, search
+
+NOW = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("confirmed")
+    search(folder)
+    confirm("s", force(folder), top=2, seeds=2)
+    return folder
+
+
+@pytest.fixture
+def confirmed(found: Path, tmp_path: Path) -> Path:
+    return copied(found, tmp_path / "copy")
+
+
+def looked(folder: Path, *, seeds: int = 2, fit_on: FitOn = "train") -> FinalOutcome:
+    return final_check("s", force(folder), seeds=seeds, fit_on=fit_on, now=lambda: NOW)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Once:
+    """A study that was tested once, and what that came to."""
+
+    folder: Path
+    outcome: FinalOutcome
+    result: FinalTest
+
+
+@pytest.fixture(scope="module")
+def once(found: Path, tmp_path_factory: pytest.TempPathFactory) -> Once:
+    folder = copied(found, tmp_path_factory.mktemp("tested") / "copy")
+    outcome = looked(folder)
+    assert outcome.result is not None
+    return Once(folder=folder, outcome=outcome, result=outcome.result)
+
+
+def looks(folder: Path, name: str = "s") -> int:
+    return len(StudyLedger(open_study(name, place(folder).url).study).looks())
+
+
+def test_the_confirmed_candidate_is_trained_anew_and_tested(once: Once) -> None:
+    runs = load_trials("s-test", place(once.folder).url)[1]
+    ours = open_study("s", place(once.folder).url)
+    chosen = ours.study.user_attrs["confirmation"]["candidates"][0]["candidate_id"]
+    assert [r.candidate_id for r in runs] == [chosen] * 2
+    assert once.result.seeds == tuple(seed_of(r) for r in runs)
+    confirming = load_trials("s-confirm", place(once.folder).url)[1]
+    assert not set(once.result.seeds) & {seed_of(r) for r in confirming}
+    assert once.result.images == 30
+    assert once.result.over_seeds["test_accuracy"].mean > 0.5
+    links = {link.name: link.value for link in once.result.chain}
+    assert links["validation accuracy"] == pytest.approx(
+        np.mean([r.metrics["val_accuracy"] for r in runs])
+    )
+    assert once.result.validated == "these networks"
+
+
+def test_predictions_and_figures_are_kept_as_files(once: Once) -> None:
+    tables = [path for path in once.outcome.files if path.suffix == ".csv"]
+    labels = learnable()["test_labels"][:, 0]
+    for path, run in zip(tables, once.result.per_seed, strict=True):
+        with path.open(newline="") as file:
+            shares = np.array([[float(x) for x in row[1:]] for row in csv.reader(file)])
+        assert float((shares.argmax(axis=1) == labels).mean()) == pytest.approx(
+            run["test_accuracy"]
+        )
+    figures = json.loads(next(p for p in once.outcome.files if p.suffix == ".json").read_text())
+    assert figures["look"] == 1
+
+
+def test_the_data_checks_see_the_test_part_from_then_on(found: Path, once: Once) -> None:
+    before = open_study("s", place(found).url).data["audit"]
+    assert "A search leaves the test part closed" in before
+    after = open_study("s", place(once.folder).url).data["audit"]
+    assert after == once.outcome.audit
+    assert "of test in train" in after
+
+
+def test_the_look_is_in_the_ledger_and_in_every_report(confirmed: Path) -> None:
+    first, second = looked(confirmed), looked(confirmed)
+    assert first.result is not None
+    assert second.result is not None
+    assert (first.result.look, first.looks) == (1, 1)
+    assert (second.result.look, second.looks) == (2, 2)
+    assert first.result.per_seed == second.result.per_seed
+    stored = open_study("s", place(confirmed).url)
+    entry = StudyLedger(stored.study).looks()[0]
+    assert (entry.when, entry.candidate_id) == (NOW, first.result.candidate_id)
+    assert entry.seeds == first.result.seeds
+    assert entry.code_version
+    records = load_trials("s", place(confirmed).url)[1]
+    text = to_markdown(records, summarise_study(stored, records))
+    assert "The test part was opened 2 times" in text or "opened twice" in text
+
+
+def test_train_and_validation_images_may_be_learned_together(confirmed: Path) -> None:
+    found = looked(confirmed, fit_on="train+val")
+    assert found.result is not None
+    assert found.result.fit_on == "train+val"
+    stored = open_study("s-test-trainval", place(confirmed).url)
+    assert stored.data["train"] == 165
+    assert any("images that were learned" in line for line in stored.data["warnings"])
+    confirming = load_trials("s-confirm", place(confirmed).url)[1]
+    own = [r for r in confirming if r.candidate_id == found.result.candidate_id]
+    assert found.result.chain[0].value == pytest.approx(
+        np.mean([r.metrics["val_accuracy"] for r in own])
+    )
+    assert found.result.validated == "the confirmation's networks"
+    assert (
+        StudyLedger(open_study("s", place(confirmed).url).study).looks()[0].fit_on == "train+val"
+    )
+
+
+def test_an_unconfirmed_study_is_told_how_to_be_confirmed(tmp_path: Path) -> None:
+    search(tmp_path)
+    with pytest.raises(EvaluationError, match=r"'s' is not confirmed.*run 'confirm s' first"):
+        looked(tmp_path)
+    assert looks(tmp_path) == 0
+
+
+def test_a_study_of_the_pooled_split_is_refused_with_the_reason(tmp_path: Path) -> None:
+    search(tmp_path, split="pooled", estimator="synthetic")
+    with pytest.raises(EvaluationError, match="pooled split, whose training part holds official"):
+        looked(tmp_path)
+    assert looks(tmp_path) == 0
+
+
+def test_nothing_is_looked_at_where_the_trainings_were_stopped(confirmed: Path) -> None:
+    stop = Stop()
+    stop.request()
+    stopped = final_check(
+        "s", replace(force(confirmed), stop=stop), seeds=1, fit_on="train", now=lambda: NOW
+    )
+    assert stopped.result is None
+    assert looks(confirmed) == 0
+
+
+def test_a_search_and_a_confirmation_never_read_the_test_part(tmp_path: Path) -> None:
+    """The test part of this file is damaged; only who opens it finds out."""
+    arrays = learnable()
+    arrays["test_labels"][3] = 9
+    np.savez_compressed(tmp_path / "tiny.npz", **arrays)  # type: ignore[arg-type]
+    search(tmp_path)
+    assert confirm("s", force(tmp_path), top=1, seeds=1).result is not None
+    with pytest.raises(DataError, match="test_labels: label 9 of image 3 is out of range"):
+        looked(tmp_path, seeds=1)
+    assert looks(tmp_path) == 1, "a look that showed nothing was a look all the same"

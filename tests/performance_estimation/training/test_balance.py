@@ -1,0 +1,71 @@
+"""Answers to unequal classes, against what can be worked out by hand.
+
+With images that are all alike a network can learn the class shares and nothing else. With two
+kinds of images it can learn the shares within each kind.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from study.network.pixels import normalise
+from study.performance_estimation.training.training import TrainingData, TrainingSettings, train
+from study.search_space.candidate import Architecture, ImageFormat, Recipe
+from study.search_space.resolve import resolve
+
+IMAGE = ImageFormat(size=8, classes=3)
+STACK = resolve(Architecture(conv_layers=1, channels=4, hidden_units=8), IMAGE)
+DARK, BRIGHT = 40, 210
+
+
+def _images(levels: Tensor) -> Tensor:
+    return levels.to(torch.uint8)[:, None, None, None].expand(-1, 1, 8, 8).contiguous()
+
+
+def _learned(levels: Tensor, labels: Tensor, balance: str) -> dict[int, list[float]]:
+    """Return the probabilities that a trained network gives to images of each level."""
+    images = _images(levels)
+    data = TrainingData(
+        train_images=images, train_labels=labels, val_images=images[:30], val_labels=labels[:30]
+    )
+    recipe = Recipe(learning_rate=0.01, batch_size=100, balance=balance, schedule="cosine")
+    training = train(STACK, recipe, data, settings=TrainingSettings(seed=3, epochs=40))
+    asked = torch.unique(levels)
+    with torch.inference_mode():
+        shares = training.network(normalise(_images(asked))).softmax(dim=1)
+    return dict(zip(asked.tolist(), shares.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("balance", "expected"),
+    [("none", [0.8, 0.15, 0.05]), ("logit_adjust", [1 / 3] * 3), ("resample", [1 / 3] * 3)],
+)
+def test_images_that_say_nothing_give_the_shares_the_recipe_asks_for(
+    balance: str, expected: list[float]
+) -> None:
+    labels = torch.tensor([0] * 480 + [1] * 90 + [2] * 30)
+    learned = _learned(torch.full((600,), DARK), labels, balance)
+    assert learned[DARK] == pytest.approx(expected, abs=0.04)
+
+
+@pytest.mark.parametrize("balance", ["logit_adjust", "resample"])
+def test_a_balanced_network_names_the_class_that_is_over_represented(balance: str) -> None:
+    counts = {DARK: np.array([360, 15, 5]), BRIGHT: np.array([120, 75, 25])}
+    levels = torch.cat([torch.full((int(n.sum()),), level) for level, n in counts.items()])
+    labels = torch.cat(
+        [torch.repeat_interleave(torch.arange(3), torch.tensor(n)) for n in counts.values()]
+    )
+    prior = sum(counts.values()) / sum(n.sum() for n in counts.values())
+    learned = _learned(levels, labels, balance)
+    for level, n in counts.items():
+        by_hand = n / n.sum() / prior
+        by_hand = by_hand / by_hand.sum()
+        assert learned[level] == pytest.approx(list(by_hand), abs=0.06)
+    plain = _learned(levels, labels, "none")
+    assert np.argmax(plain[BRIGHT]) == 0, "the frequent class, whatever the image says"
+    assert np.argmax(learned[BRIGHT]) in (1, 2), (
+        "which are five times as frequent in bright images"
+    )

@@ -1,0 +1,451 @@
+"""Tests of study/performance_estimation/training/training.py and what it is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from study.network import relu_pool
+from study.network.build import build
+from study.performance_estimation.failures import Interrupted, NonFiniteLoss, OutOfMemory
+from study.performance_estimation.training.checkpoint import Checkpoint
+from study.performance_estimation.training.cuda_graph import graphed_if_possible
+from study.performance_estimation.training.epoch import Epochs
+from study.performance_estimation.training.gradients import SMALLEST_MICRO_BATCH, EagerGradients
+from study.performance_estimation.training.loss import training_loss
+from study.performance_estimation.training.metrics import METRICS
+from study.performance_estimation.training.optimizers import build_optimizer
+from study.performance_estimation.training.schedule import SCHEDULES, learning_rate
+from study.performance_estimation.training.training import (
+    EpochResult,
+    Training,
+    TrainingData,
+    TrainingSettings,
+    Watch,
+    train,
+)
+from study.search_space.candidate import OCTMNIST, Architecture, ImageFormat, Recipe
+from study.search_space.reading.loading import load_space
+from study.search_space.resolve import Stack, resolve
+from tests.network.candidates import architectures, images, recipes
+from tests.performance_estimation.estimator_contract import small_data
+
+IMAGE = ImageFormat(size=14)
+STACK = resolve(Architecture(conv_layers=2, channels=4, hidden_units=8, norm="batch"), IMAGE)
+PLAIN = resolve(Architecture(conv_layers=1, channels=4, hidden_units=8), IMAGE)
+RECIPE = Recipe(batch_size=16, epochs=3)
+EVERYTHING = Recipe(
+    optimizer="sgd",
+    learning_rate=0.05,
+    weight_decay=1e-3,
+    schedule="onecycle",
+    batch_size=20,
+    label_smoothing=0.1,
+    flip=True,
+    shift=2,
+    balance="resample",
+)
+DATA = small_data(image=IMAGE)
+
+
+def trained(
+    stack: Stack = STACK,
+    recipe: Recipe = RECIPE,
+    *,
+    precision: str = "float32",
+    micro_batch: int | None = None,
+    watch: Watch | None = None,
+    checkpoint: Checkpoint | None = None,
+    data: TrainingData = DATA,
+) -> Training:
+    return train(
+        stack,
+        recipe,
+        data,
+        settings=TrainingSettings(seed=3, epochs=3, precision=precision, micro_batch=micro_batch),
+        watch=watch,
+        checkpoint=checkpoint,
+    )
+
+
+def digest(training: Training) -> str:
+    """Name the bytes of a training: weights, running statistics and every metric."""
+    found = hashlib.sha256()
+    for tensor in training.network.state_dict().values():
+        found.update(tensor.cpu().contiguous().numpy().tobytes())
+    for result in training.results:
+        found.update(repr((result.epoch, result.train_loss, dict(result.metrics))).encode())
+    return found.hexdigest()
+
+
+def everything(checkpoint: Checkpoint | None = None, watch: Watch | None = None) -> Training:
+    """Train with all that draws random numbers: augmentation, resampling, dropout."""
+    architecture = Architecture(channels=4, hidden_units=8, norm="batch", dropout=0.3)
+    return trained(
+        resolve(architecture, IMAGE),
+        EVERYTHING,
+        precision="bfloat16",
+        checkpoint=checkpoint,
+        watch=watch,
+    )
+
+
+def child(code: str, *arguments: str, threads: int = 1) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"from tests.performance_estimation.training.test_training import *\n{code}",
+        ],
+        env={**os.environ, "OMP_NUM_THREADS": str(threads), "ARGUMENTS": " ".join(arguments)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_training_learns_and_reports_every_epoch() -> None:
+    reported: list[EpochResult] = []
+    recipe = Recipe(learning_rate=0.03, batch_size=4)
+    training = trained(PLAIN, recipe, watch=Watch(report=reported.append))
+    assert tuple(reported) == training.results
+    assert [result.epoch for result in reported] == [1, 2, 3]
+    assert training.epochs_trained == 3
+    assert training.metrics["val_accuracy"] > 0.4  # four classes, as many images of each
+    assert reported[-1].train_loss < reported[0].train_loss
+    assert set(training.metrics) == {f"val_{name}" for name in METRICS}
+    assert not training.network.training
+
+
+def test_two_processes_give_the_same_bytes() -> None:
+    code = "print(digest(everything()))"
+    one, two = (child(code, threads=threads) for threads in (1, 2))
+    assert one.returncode == two.returncode == 0, one.stderr + two.stderr
+    assert one.stdout == two.stdout == digest(everything()) + "\n"
+
+
+def die_after(epoch: int) -> Watch:
+    def report(result: EpochResult) -> None:
+        if result.epoch == epoch and not result.restored:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return Watch(report=report)
+
+
+@pytest.mark.slow
+def test_a_training_killed_after_every_epoch_comes_to_the_same_bytes(tmp_path: Path) -> None:
+    code = """
+path, epoch = os.environ["ARGUMENTS"].split()
+training = everything(Checkpoint(path=Path(path)), die_after(int(epoch)))
+print(digest(training), training.epochs_trained)
+"""
+    path = str(tmp_path / "training.pt")
+    for epoch in (1, 2):
+        assert child(code, path, str(epoch)).returncode == -signal.SIGKILL
+    last = child(code, path, "0")
+    assert last.stdout == f"{digest(everything())} 1\n", last.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["training.pt"]
+
+
+def test_a_finished_training_is_restored_whole_and_reported_again(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(path=tmp_path / "training.pt")
+    first = trained(checkpoint=checkpoint)
+    reported: list[EpochResult] = []
+    again = trained(checkpoint=checkpoint, watch=Watch(report=reported.append))
+    assert digest(again) == digest(first)
+    assert tuple(reported) == first.results
+    assert all(result.restored for result in reported)
+    assert again.epochs_trained == 0
+
+
+def cut_in_half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def fill_with_text(path: Path) -> None:
+    path.write_text("not a checkpoint")
+
+
+def write_a_list(path: Path) -> None:
+    torch.save([1, 2], path)
+
+
+def flip_a_bit(path: Path) -> None:
+    """Change one weight, which PyTorch's own format does not notice."""
+    content = bytearray(path.read_bytes())
+    weights = trained().network.state_dict()["1.convolution.weight"]
+    place = content.find(weights.permute(0, 2, 3, 1).contiguous().numpy().tobytes())
+    content[place + 3] ^= 0x40
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [cut_in_half, empty, fill_with_text, write_a_list, flip_a_bit],
+    ids=lambda damage: str(damage.__name__),
+)
+def test_a_damaged_checkpoint_is_not_used(
+    damage: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "training.pt"
+    checkpoint = Checkpoint(path=path)
+    expected = digest(trained(checkpoint=checkpoint))
+    damage(path)
+    training = trained(checkpoint=checkpoint)
+    assert training.epochs_trained == 3
+    assert digest(training) == expected
+    assert "not used" in caplog.text
+    assert trained(checkpoint=checkpoint).epochs_trained == 0
+
+
+@pytest.mark.parametrize(
+    ("stack", "recipe"), [(PLAIN, RECIPE), (STACK, replace(RECIPE, learning_rate=2e-3))]
+)
+def test_another_training_s_checkpoint_is_not_used(
+    stack: Stack, recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint = Checkpoint(path=tmp_path / "training.pt")
+    trained(checkpoint=checkpoint)
+    training = trained(stack, recipe, checkpoint=checkpoint)
+    assert training.epochs_trained == 3
+    assert digest(training) == digest(trained(stack, recipe))
+    assert "another training" in caplog.text
+
+
+def test_a_checkpoint_of_other_images_is_not_used(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(path=tmp_path / "training.pt")
+    trained(checkpoint=checkpoint)
+    assert trained(checkpoint=checkpoint).epochs_trained == 0
+    others = replace(DATA, origin="others")
+    assert trained(checkpoint=checkpoint, data=others).epochs_trained == 3
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = Checkpoint(path=tmp_path / "training.pt")
+    checkpoint.save({"n": 1}, fingerprint="f")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save({"n": 2}, fingerprint="f")
+    assert checkpoint.load(fingerprint="f") == {"n": 1}
+    assert list(tmp_path.iterdir()) == [checkpoint.path]
+
+
+def test_an_interruption_is_seen_before_the_next_batch(tmp_path: Path) -> None:
+    calls = itertools.count(1)
+    stop_at = 4  # the second epoch's first batch: three batches of training, one of validation
+    checkpoint = Checkpoint(path=tmp_path / "training.pt")
+    watch = Watch(interrupted=lambda: next(calls) > stop_at)
+    with pytest.raises(Interrupted):
+        trained(watch=watch, checkpoint=checkpoint)
+    assert next(calls) == stop_at + 2
+    resumed = trained(checkpoint=checkpoint)
+    assert resumed.epochs_trained == 2
+    assert digest(resumed) == digest(trained())
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_loss_that_is_not_finite_ends_the_training(precision: str) -> None:
+    # 1 - rate * decay = -9: the weights alone grow by an order of magnitude a step
+    wild = Recipe(optimizer="sgd", learning_rate=10.0, weight_decay=1.0, batch_size=4)
+    with pytest.raises(NonFiniteLoss, match="not finite at epoch"):
+        trained(PLAIN, wild, precision=precision)
+
+
+def test_a_broken_weight_ends_the_training_even_where_the_loss_hides_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relu_pool, "_SMALLEST", 0)
+    network = build(PLAIN, generator=torch.Generator().manual_seed(0))
+    settings = TrainingSettings(seed=0, epochs=1, precision="bfloat16")
+    optimizer = build_optimizer(network, RECIPE)
+    epochs = Epochs(network, optimizer, RECIPE, DATA, settings, classes=4)
+    with torch.no_grad():
+        next(network.parameters())[0] = -float("nan")
+    with pytest.raises(NonFiniteLoss):
+        epochs.train(1, lambda: False)
+
+
+def gradients_of(
+    micro_batch: int, *, dropout: float = 0.4, forward: Callable[[Tensor], None] = lambda _: None
+) -> tuple[EagerGradients, Tensor, list[Tensor]]:
+    architecture = Architecture(conv_layers=1, channels=4, hidden_units=8, dropout=dropout)
+    network = build(resolve(architecture, IMAGE), generator=torch.Generator().manual_seed(0))
+    network.train()
+    network.register_forward_pre_hook(lambda _, inputs: forward(inputs[0]))
+    loss = training_loss(Recipe(), DATA.train_labels, classes=4)
+    gradients = EagerGradients(network, loss, dtype=torch.float32, micro_batch=micro_batch)
+    value = gradients(DATA.train_images, DATA.train_labels, seed=9)
+    return gradients, value, [p.grad for p in network.parameters() if p.grad is not None]
+
+
+@pytest.mark.parametrize("micro_batch", [1, 7, 16, 47])
+def test_parts_of_a_batch_add_up_to_its_gradient(micro_batch: int) -> None:
+    _, loss, whole = gradients_of(len(DATA.train_labels))
+    _, total, parts = gradients_of(micro_batch)
+    torch.testing.assert_close(total, loss)
+    for expected, found in zip(whole, parts, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_training_in_parts_is_the_training_in_whole_batches() -> None:
+    whole, parts = trained(PLAIN), trained(PLAIN, micro_batch=5)
+    for result, other in zip(whole.results, parts.results, strict=True):
+        assert other.train_loss == pytest.approx(result.train_loss, rel=1e-4)
+        assert other.metrics == pytest.approx(result.metrics, rel=1e-3)
+
+
+def memory_for(
+    images: int, error: type[Exception] = torch.OutOfMemoryError
+) -> Callable[..., None]:
+    """Imitate a memory that holds so many images; no test can fill the real one safely."""
+
+    def forward(batch: Tensor) -> None:
+        if len(batch) > images:
+            text = "DefaultCPUAllocator: can't allocate memory"
+            raise error(text)
+
+    return forward
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError, MemoryError, RuntimeError])
+def test_parts_are_halved_when_memory_runs_out(error: type[Exception]) -> None:
+    _, loss, whole = gradients_of(48)
+    gradients, total, found = gradients_of(48, forward=memory_for(13, error))
+    assert gradients.micro_batch == 12
+    torch.testing.assert_close(total, loss)
+    for expected, gradient in zip(whole, found, strict=True):
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_memory_for_too_few_images_is_final() -> None:
+    with pytest.raises(OutOfMemory, match=f"{SMALLEST_MICRO_BATCH} images at a time"):
+        gradients_of(48, forward=memory_for(SMALLEST_MICRO_BATCH - 1))
+
+
+def test_another_runtime_error_is_not_taken_for_a_lack_of_memory() -> None:
+    def forward(_: Tensor) -> None:
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        gradients_of(48, forward=forward)
+
+
+@settings(deadline=None, max_examples=25)
+@given(architecture=architectures, image=images, recipe=recipes, seed=st.integers(0, 2**40))
+def test_every_candidate_can_be_trained(
+    architecture: Architecture, image: ImageFormat, recipe: Recipe, seed: int
+) -> None:
+    train(
+        resolve(architecture, image),
+        recipe,
+        small_data(train=21, val=9, image=image),
+        settings=TrainingSettings(seed=seed, epochs=1),
+    )
+
+
+@settings(deadline=None, max_examples=5)
+@given(seed=st.integers(0, 2**32))
+def test_candidates_of_a_shipped_space_can_be_trained(seed: int) -> None:
+    space = load_space("stages")
+    candidate = space.candidate(space.sample(np.random.default_rng(seed)))
+    training = train(
+        resolve(candidate.architecture, OCTMNIST),
+        candidate.recipe,
+        small_data(train=9, val=5, image=OCTMNIST),
+        settings=TrainingSettings(seed=seed, epochs=1),
+    )
+    assert set(training.metrics) == {f"val_{name}" for name in METRICS}
+
+
+def test_logit_adjustment_adds_the_log_share_of_every_class() -> None:
+    labels = torch.tensor([0, 0, 0, 1])
+    loss = training_loss(Recipe(balance="logit_adjust"), labels, classes=3)
+    scores = torch.tensor([[0.3, -0.2, 0.1]])
+    adjusted = scores + torch.tensor([3 / 5, 1 / 5, 1 / 5]).log()  # an absent class counts as one
+    expected = F.cross_entropy(adjusted, torch.tensor([1]))
+    torch.testing.assert_close(loss(scores, torch.tensor([1])), expected)
+
+
+def test_onecycle_is_that_of_pytorch() -> None:
+    steps = 1000
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.2, total_steps=steps)
+    for step in range(steps):  # PyTorch rounds the peak down to a step and reaches the end
+        rate = learning_rate("onecycle", peak=0.2, step=step, steps=steps)
+        assert rate == pytest.approx(scheduler.get_last_lr()[0], abs=2e-3)
+        optimizer.step()
+        scheduler.step()
+
+
+@given(step=st.integers(0, 99), schedule=st.sampled_from(sorted(SCHEDULES)))
+def test_a_rate_is_never_negative_nor_above_its_peak(step: int, schedule: str) -> None:
+    assert 0 < learning_rate(schedule, peak=0.1, step=step, steps=100) <= 0.1
+
+
+def test_a_shorter_training_runs_through_the_whole_schedule() -> None:
+    for schedule in SCHEDULES:
+        rates = [learning_rate(schedule, peak=1.0, step=n // 2, steps=n) for n in (10, 100, 1000)]
+        assert rates == pytest.approx(rates[:1] * 3)
+
+
+@pytest.fixture
+def gpu_data() -> TrainingData:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    return TrainingData(
+        train_images=DATA.train_images.cuda(),
+        train_labels=DATA.train_labels.cuda(),
+        val_images=DATA.val_images.cuda(),
+        val_labels=DATA.val_labels.cuda(),
+    )
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_gpu_comes_close_to_the_cpu(gpu_data: TrainingData, precision: str) -> None:
+    settings = TrainingSettings(seed=3, epochs=3, precision=precision)
+    on_gpu = train(STACK, RECIPE, gpu_data, settings=settings)
+    on_cpu = train(STACK, RECIPE, DATA, settings=settings)
+    assert on_gpu.results[0].train_loss == pytest.approx(on_cpu.results[0].train_loss, rel=0.05)
+    assert on_gpu.metrics["val_loss"] == pytest.approx(on_cpu.metrics["val_loss"], rel=0.2)
+
+
+@pytest.mark.gpu
+def test_a_graph_gives_the_gradients_of_the_eager_pass(gpu_data: TrainingData) -> None:
+    images, labels = gpu_data.train_images[:16], gpu_data.train_labels[:16]
+    network = build(PLAIN, generator=torch.Generator().manual_seed(0)).cuda()
+    loss = training_loss(Recipe(), gpu_data.train_labels, classes=4)
+    eager = EagerGradients(network, loss, dtype=torch.float32, micro_batch=16)
+    graphed = graphed_if_possible(eager, images, labels)
+    assert graphed is not eager
+    found = graphed(images, labels, seed=1)
+    gradients = [p.grad.clone() for p in network.parameters() if p.grad is not None]
+    torch.testing.assert_close(found, eager(images, labels, seed=1))
+    for gradient, parameter in zip(gradients, network.parameters(), strict=True):
+        torch.testing.assert_close(gradient, parameter.grad, rtol=1e-3, atol=1e-5)

@@ -1,0 +1,212 @@
+"""Tests of study/performance_estimation/zero_cost/zero_cost.py and proxies.py."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from study.network.build import build
+from study.network.pixels import normalise
+from study.performance_estimation.estimator import EstimateFailed
+from study.performance_estimation.zero_cost.proxies import (
+    PROXIES,
+    grad_norm,
+    jacob_cov,
+    naswot,
+    proxy_batch,
+    ready,
+    snip,
+    synflow,
+)
+from study.performance_estimation.zero_cost.zero_cost import COUNTS, MEANINGS, score
+from study.search_space.candidate import Architecture, ImageFormat, Stage
+from study.search_space.resolve import Stack, complexity, resolve
+from tests.performance_estimation.estimator_contract import small_data
+
+IMAGE = ImageFormat(size=12, classes=3)
+DATA = small_data(image=IMAGE)
+IMAGES, LABELS = DATA.train_images[:12], DATA.train_labels[:12]
+
+stages = st.builds(
+    Stage,
+    operation=st.sampled_from(["conv", "separable", "residual", "identity"]),
+    kernel=st.sampled_from([1, 3, 5]),
+    channels=st.integers(1, 6),
+    pool=st.sampled_from(["max", "average", "none"]),
+)
+architectures = st.builds(
+    Architecture,
+    stages=st.lists(stages, min_size=1, max_size=4).map(tuple),
+    norm=st.sampled_from(["none", "batch"]),
+    activation=st.sampled_from(["relu", "silu", "gelu"]),
+    padding=st.sampled_from(["valid", "same"]),
+    head=st.sampled_from(["flatten", "global_average"]),
+    hidden_units=st.integers(1, 8),
+    dropout=st.sampled_from([0.0, 0.5]),
+)
+
+
+def network(stack: Stack, seed: int = 0) -> nn.Module:
+    return ready(build(stack, generator=torch.Generator().manual_seed(seed)))
+
+
+def two_layers(first: list[list[float]], second: list[list[float]]) -> nn.Sequential:
+    layers = nn.Sequential(
+        nn.Flatten(), nn.Linear(4, len(first)), nn.ReLU(), nn.Linear(len(first), len(second))
+    )
+    with torch.no_grad():
+        for layer, values in ((layers[1], first), (layers[3], second)):
+            assert isinstance(layer, nn.Linear)
+            layer.weight.copy_(torch.tensor(values))
+            layer.bias.zero_()
+    return layers
+
+
+FOUR = torch.tensor([[1.0, -1, 0.5, 0], [0, 1, 0, -1], [0.2, 0.1, -0.3, 1]])
+FOUR_IMAGES = FOUR.reshape(3, 1, 2, 2)
+FIRST = [[1.0, -2.0, 0.0, 0.5], [0.5, 1.0, -1.0, 0.0]]
+SECOND = [[1.0, -1.0], [0.0, 2.0]]
+
+
+def test_synflow_is_what_flows_through_the_absolute_weights() -> None:
+    first, second = torch.tensor(FIRST).abs(), torch.tensor(SECOND).abs()
+    flow = (second @ first).sum()  # an image of ones; every layer carries the whole flow once
+    value = synflow(two_layers(FIRST, SECOND), FOUR_IMAGES, torch.zeros(3))
+    assert float(value) == pytest.approx(math.log(2 * float(flow)))
+
+
+def test_snip_and_grad_norm_are_read_off_the_gradient() -> None:
+    labels = torch.tensor([0, 1, 1])
+    layers = two_layers(FIRST, SECOND)
+    weights = [parameter for parameter in layers.parameters() if parameter.ndim == 2]
+    gradients = torch.autograd.grad(
+        nn.functional.cross_entropy(layers(FOUR_IMAGES), labels), weights
+    )
+    pairs = list(zip(weights, gradients, strict=True))
+    sensitivity = sum(float((weight.detach() * g).abs().sum()) for weight, g in pairs)
+    size = sum(float(g.norm()) for _, g in pairs)
+    scores = [
+        float(proxy(two_layers(FIRST, SECOND), FOUR_IMAGES, labels)) for proxy in (snip, grad_norm)
+    ]
+    assert scores == pytest.approx([sensitivity, size])
+
+
+def test_naswot_counts_units_that_agree() -> None:
+    codes = FOUR @ torch.tensor(FIRST).T > 0
+    agree = (codes[:, None] == codes[None]).sum(-1).double()
+    expected = torch.logdet(agree + 1e-3 * torch.eye(3, dtype=torch.float64))
+    value = naswot(two_layers(FIRST, SECOND), FOUR_IMAGES, torch.zeros(3))
+    assert float(value) == pytest.approx(float(expected))
+
+
+def test_jacob_cov_is_highest_where_images_are_answered_differently() -> None:
+    varied = jacob_cov(two_layers(FIRST, SECOND), FOUR_IMAGES, torch.zeros(3))
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+    assert float(varied) > float(jacob_cov(linear, FOUR_IMAGES, torch.zeros(3)))
+
+
+@pytest.mark.parametrize("proxy", sorted(PROXIES))
+def test_a_score_is_the_mean_over_initialisations(proxy: str) -> None:
+    stack = resolve(Architecture(channels=4, hidden_units=8), IMAGE)
+    scores = [score(stack, IMAGES, LABELS, proxy=proxy, seed=2, initialisations=n) for n in (1, 2)]
+    assert scores[0] != scores[1]
+    again = score(stack, IMAGES, LABELS, proxy=proxy, seed=2, initialisations=2)
+    assert again == scores[1]
+    assert again != score(stack, IMAGES, LABELS, proxy=proxy, seed=3, initialisations=2)
+
+
+@pytest.mark.parametrize("proxy", sorted(MEANINGS))
+@settings(deadline=None, max_examples=25)
+@given(architecture=architectures)
+def test_every_network_gets_a_finite_score_or_a_clear_failure(
+    proxy: str, architecture: Architecture
+) -> None:
+    stack = resolve(architecture, IMAGE)
+    value = _score_or_failure(stack, proxy)
+    if isinstance(value, float):
+        assert math.isfinite(value)
+    else:
+        assert proxy in PROXIES
+        assert value.kind == "non-finite"
+        assert str(value).startswith(f"{proxy} is ")
+        assert f"{complexity(stack).parameters} parameters" in str(value)
+
+
+def _score_or_failure(stack: Stack, proxy: str) -> float | EstimateFailed:
+    try:
+        return score(stack, IMAGES, LABELS, proxy=proxy, seed=0, initialisations=1)
+    except EstimateFailed as failure:
+        return failure
+
+
+def test_a_network_that_answers_every_image_alike_fails_clearly() -> None:
+    pooled = Architecture(stages=(Stage(operation="identity"),), head="global_average")
+    with pytest.raises(EstimateFailed, match="jacob_cov is nan for this network of 6 parameters"):
+        score(resolve(pooled, IMAGE), IMAGES, LABELS, proxy="jacob_cov", seed=0)
+
+
+@pytest.mark.parametrize("proxy", sorted(PROXIES))
+def test_dropout_and_global_random_numbers_play_no_part(proxy: str) -> None:
+    with_dropout, without = (
+        resolve(Architecture(channels=4, hidden_units=8, dropout=share), IMAGE)
+        for share in (0.5, 0.0)
+    )
+    scores = {
+        score(stack, IMAGES, LABELS, proxy=proxy, seed=0) for stack in (with_dropout, without)
+    }
+    assert len(scores) == 1
+
+
+def test_synflow_ignores_normalisation_and_the_images() -> None:
+    stack = resolve(Architecture(channels=4, hidden_units=8, norm="batch"), IMAGE)
+    other: Tensor = 255 - IMAGES
+    scores = {score(stack, images, LABELS, proxy="synflow", seed=0) for images in (IMAGES, other)}
+    assert len(scores) == 1
+
+
+def test_a_deep_and_wide_network_does_not_overflow_synflow() -> None:
+    wide = Architecture(conv_layers=12, channels=64, padding="same", pool="none", kernel=7)
+    image = ImageFormat(size=3)
+    images = torch.zeros(2, 1, 3, 3, dtype=torch.uint8)
+    value = score(resolve(wide, image), images, LABELS[:2], proxy="synflow", seed=0)
+    assert math.isfinite(value)
+
+
+def test_counts_are_those_of_the_network() -> None:
+    stack = resolve(Architecture(), ImageFormat())
+    counts = complexity(stack)
+    for proxy in COUNTS:
+        expected = getattr(counts, proxy)
+        assert score(stack, IMAGES, LABELS, proxy=proxy, seed=0) == expected
+
+
+def test_a_batch_has_the_classes_in_turn_as_long_as_they_last() -> None:
+    labels = torch.tensor([0, 0, 0, 1, 0, 2, 1])
+    assert labels[proxy_batch(labels, 5)].tolist() == [0, 1, 2, 0, 1]
+    assert sorted(proxy_batch(labels, 99).tolist()) == list(range(7))
+
+
+def test_the_names_are_read_without_torch() -> None:
+    code = (
+        "import sys\n"
+        "from study.performance_estimation.zero_cost.zero_cost import MEANINGS, OPTIONS\n"
+        "print(len(MEANINGS), 'torch' in sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == [str(len(PROXIES) + len(COUNTS)), "False"]
+
+
+def test_networks_are_read_in_training_mode_without_dropout() -> None:
+    built = network(resolve(Architecture(norm="batch", dropout=0.5), IMAGE))
+    assert built.training
+    images = normalise(IMAGES)
+    assert torch.equal(built(images), built(images))

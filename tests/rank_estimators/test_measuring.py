@@ -1,0 +1,284 @@
+"""Tests of the command that ranks estimators: real processes and planted estimators."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from study.common.errors import EvaluationError, ResumeError, SettingsError, StorageError
+from study.common.stop import Stop
+from study.rank_estimators.measuring import STORED, Judged, measure_trust
+from study.rank_estimators.rows import TrustRow
+from study.rank_estimators.studies import TrustPlan, split_estimators
+from study.results.overview import load_trials, study_lines
+from study.search_space.candidate import OCTMNIST
+from study.search_space.reading.loading import load_space
+from study.settings.context import Place
+from study.storage.records import TrialRecord
+from tests.studies import answer, command, settings
+
+PERFECT, USELESS, FAILING = "synthetic,noise=0", "synthetic,noise=0.5", "synthetic,fail=0.9"
+TRIED_OUT = (
+    "trust", "seed", "--dataset", "digits", "--yardstick", "synthetic,delay=0.02",
+    "--estimators", f"{PERFECT},{USELESS}", "--sample", "30", "--quiet", "--format", "json",
+)  # fmt: skip
+
+
+def plan(**changes: object) -> TrustPlan:
+    values = {
+        "base": settings(study="t", epochs=2),
+        "estimators": (PERFECT, USELESS),
+        "sample": 30,
+    }
+    return TrustPlan(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def place(folder: Path) -> Place:
+    return Place(url=f"sqlite:///{folder}/study.db")
+
+
+def trials(folder: Path) -> dict[str, tuple[TrialRecord, ...]]:
+    url = place(folder).url
+    return {line.name: load_trials(line.name, url)[1] for line in study_lines(url)}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("trust")
+
+
+@pytest.fixture(scope="module")
+def judged(folder: Path) -> Judged:
+    result = measure_trust(plan(), place(folder))
+    assert result is not None
+    return result
+
+
+def row(judged: Judged, name: str) -> TrustRow:
+    return next(row for row in judged.report.estimators if row.name == name)
+
+
+def test_a_perfect_estimator_is_recognised(judged: Judged) -> None:
+    found = row(judged, PERFECT)
+    assert found.tau is not None
+    assert judged.report.ceiling.tau is not None
+    assert found.tau.value > judged.report.ceiling.tau.value - 0.05
+    assert found.advantage is not None
+    assert found.advantage.low > 0
+    assert f"`{PERFECT}` buys τ " in judged.markdown().splitlines()[-1]
+
+
+def test_a_useless_estimator_is_recognised(judged: Judged) -> None:
+    found = row(judged, USELESS)
+    assert found.tau is not None
+    assert found.tau.interval.low < 0.15
+    assert f"`{USELESS}`" in judged.markdown().rpartition(";")[2]
+    assert "not shown to rank better than" in judged.markdown().rpartition(";")[2]
+
+
+@pytest.mark.usefixtures("judged")
+def test_the_studies_hold_the_sample_and_nothing_else(folder: Path) -> None:
+    stored = trials(folder)
+    assert set(stored) == {"t.full-1", "t.full-2", f"t.{PERFECT}", f"t.{USELESS}"}
+    first = [record.params for record in stored["t.full-1"]]
+    assert len(first) == 30
+    for records in stored.values():
+        assert [record.params for record in records] == first
+        assert {record.draw.source for record in records if record.draw} == {"enqueued"}
+
+
+def test_the_report_is_stored_with_the_study(judged: Judged, folder: Path) -> None:
+    stored = load_trials("t.full-1", place(folder).url)[0]
+    report = stored.study.user_attrs[STORED]
+    assert report == json.loads(json.dumps(judged.json(), allow_nan=False))
+    kinds = [row["kind"] for row in report["rows"]]
+    assert kinds == ["ceiling", *["count"] * 3, *["estimator"] * 2]
+    assert report["reading"] == judged.markdown().splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_one_more_estimator_costs_that_estimator_alone(judged: Judged, folder: Path) -> None:
+    before = trials(folder)
+    again = measure_trust(plan(estimators=(PERFECT, FAILING)), place(folder))
+    after = trials(folder)
+    assert set(after) - set(before) == {f"t.{FAILING}"}
+    assert all(after[name] == before[name] for name in before)
+    assert again is not None
+    assert again.report.ceiling == judged.report.ceiling
+    assert row(again, PERFECT) == row(judged, PERFECT)
+    assert str(row(again, FAILING).problem).endswith("of 30 candidates; 30 are needed")
+
+
+@pytest.mark.slow
+def test_one_more_seed_costs_its_full_trainings_alone(tmp_path: Path) -> None:
+    measure_trust(plan(), place(tmp_path))
+    before = trials(tmp_path)
+    again = measure_trust(plan(seeds=3), place(tmp_path))
+    after = trials(tmp_path)
+    assert again is not None
+    assert again.report.seeds == 3
+    assert set(after) - set(before) == {"t.full-3"}
+    assert all(after[name] == before[name] for name in before)
+
+
+def test_a_stop_ends_it_without_a_report(tmp_path: Path) -> None:
+    stop = Stop()
+    stop.request()
+    assert measure_trust(plan(), place(tmp_path), stop=stop) is None
+
+
+@pytest.mark.usefixtures("judged")
+def test_another_sample_under_the_same_name_is_refused(folder: Path) -> None:
+    with pytest.raises(ResumeError, match="its list of candidates, differs"):
+        measure_trust(plan(sample=31), place(folder))
+
+
+def test_the_command_prints_what_the_stored_trainings_say(judged: Judged, folder: Path) -> None:
+    asked = (
+        "trust", "seed", "--study", "t", "--dataset", "digits", "--yardstick", "synthetic",
+        "--epochs", "2", "--estimators", f"{PERFECT},{USELESS}", "--sample", "30", "--quiet",
+    )  # fmt: skip
+    code, out, err = answer(*asked, "--workers", "1", cwd=folder)
+    assert (code, out) == (0, judged.markdown() + "\n")
+    assert err.splitlines()[0] == "study 1 of 4: t.full-1"
+
+
+@pytest.mark.slow
+def test_full_trainings_that_mostly_fail_are_refused(tmp_path: Path) -> None:
+    base = settings(study="t", estimator="synthetic,fail=0.5")
+    with pytest.raises(EvaluationError, match="of 30 candidates could be trained in full"):
+        measure_trust(plan(base=base, sample=30, estimators=()), place(tmp_path))
+
+
+def test_a_list_of_estimators_is_split_before_names() -> None:
+    assert split_estimators("synflow,train,epochs=1, fraction=0.5,naswot") == (
+        "synflow", "train,epochs=1,fraction=0.5", "naswot",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "epochs=1", "synflow,,naswot", "synflow,"])
+def test_a_list_without_names_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="a name is missing; write synflow,train,epochs=1"):
+        split_estimators(text)
+
+
+def test_lower_fidelities_are_settings_of_their_study() -> None:
+    space = load_space("seed")
+    points = [{"conv_layers": 1, "hidden_units": 16, "dropout": 0}]
+    asked = plan(
+        base=settings(study="t", estimator="train"),
+        estimators=("train,epochs=1", "train,fraction=0.25,image_size=14", "synflow"),
+    )
+    short, small, proxy = asked.cheap(points)
+    assert (short.study, short.epochs, short.fraction) == ("t.train,epochs=1", 1, 1.0)
+    assert (small.fraction, small.image_size, small.epochs) == (0.25, 14, None)
+    assert (proxy.estimator, proxy.objectives) == ("synflow", ("synflow",))
+    assert short.space(OCTMNIST).candidate(points[0]).recipe.epochs == 1
+    assert space.candidate(points[0]).recipe.epochs == 3
+    assert [one.seed for one in asked.full(points)] == [0, 1]
+    assert [one.seed for one in replace(asked, seeds=4).full(points)] == [0, 1, 3, 4]
+    assert {one.seed for one in (short, small, proxy)} == {2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sample": 29}, "a sample of 29 candidates is too small: rank correlations"),
+        ({"seeds": 1}, "--seeds 1: how well an estimator can rank at all"),
+        ({"estimators": (PERFECT, PERFECT)}, "is named twice"),
+        ({"base": settings(estimator="synflow", objectives=("synflow",))}, "no full training"),
+    ],
+)
+def test_what_no_report_can_be_made_of_is_refused(
+    changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(SettingsError, match=message):
+        plan(**changes)
+
+
+@pytest.mark.parametrize("name", ["sinflow", "train,epoch=1", "train,fraction=2"])
+def test_an_unknown_estimator_is_refused_before_anything_is_trained(
+    name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(SettingsError, match="estimator"):
+        measure_trust(plan(estimators=(name,)), place(tmp_path))
+    assert not (tmp_path / "study.db").exists()
+
+
+def test_the_command_refuses_a_small_sample_with_the_reason(tmp_path: Path) -> None:
+    code, out, err = answer("trust", "seed", "--dataset", "digits", "--sample", "20", cwd=tmp_path)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: a sample of 20 candidates is too small: rank correlations")
+    assert "at least 30" in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_command_goes_on_after_ctrl_c_and_trains_nothing_twice(tmp_path: Path) -> None:
+    process = command(*TRIED_OUT, "--workers", "1", cwd=tmp_path)
+    _wait_for(3, tmp_path)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert "The same command goes on from there." in err
+    code, out, _ = answer(*TRIED_OUT, "--workers", "1", cwd=tmp_path)
+    assert code == 0
+    report = json.loads(out)
+    assert report["candidates"] == 30
+    assert [row["name"] for row in report["rows"]][-2:] == [PERFECT, USELESS]
+    _each_is_trained_once(tmp_path)
+
+
+def _wait_for(done: int, folder: Path) -> None:
+    """Wait until so many trials of all studies are complete."""
+    deadline = time.monotonic() + 100
+    while _complete(folder) < done:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _complete(folder: Path) -> int:
+    try:
+        return sum(r.state == "complete" for records in trials(folder).values() for r in records)
+    except StorageError:  # it is being made
+        return 0
+
+
+def _each_is_trained_once(folder: Path) -> None:
+    for name, records in trials(folder).items():
+        done = [r.candidate_id for r in records if r.state == "complete"]
+        assert len(done) == len(set(done)) == 30, name
+        epochs = sum(record.epochs - record.restored for record in records)
+        assert epochs <= 3 * 30 + 3 * sum(record.state == "failed" for record in records)
+
+
+@pytest.mark.slow
+def test_a_report_killed_again_and_again_is_the_report_in_one_piece(tmp_path: Path) -> None:
+    arguments = (
+        "trust", "seed", "--dataset", "digits", "--yardstick", "synthetic", "--sample", "30",
+        "--estimators", "train,epochs=1,fraction=0.2", "--precision", "float32", "--workers", "1",
+        "--quiet", "--format", "json",
+    )  # fmt: skip
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    code, expected, _ = answer(*arguments, cwd=whole)
+    assert code == 0
+    for done in (5, 40, 65):
+        process = command(*arguments, cwd=killed)
+        _wait_for(done, killed)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    code, found, _ = answer(*arguments, cwd=killed)
+    assert code == 0
+    assert _figures(found) == _figures(expected)
+
+
+def _figures(text: str) -> list[tuple[object, ...]]:
+    """Return what does not depend on the clock."""
+    return [(row["name"], row["tau"], row["five_regret"]) for row in json.loads(text)["rows"]]

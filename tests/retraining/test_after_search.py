@@ -1,0 +1,194 @@
+"""From a search to an exported network, by the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from study.common.errors import StorageError
+from study.final_test.looks import StudyLedger
+from study.results.overview import load_trials
+from study.retraining.retraining import seed_of
+from study.storage.records import TrialRecord
+from study.storage.stored_study import open_study
+from tests.data.files import SHARED, write_npz
+from tests.searched import SPACE, learnable
+from tests.studies import ROOT, answer, command
+
+MINI = SHARED / "octmnist_mini.npz"
+
+ONE = ("--workers", "1", "--device", "cpu", "--quiet")
+RUN = ("run", "tiny.yaml", "--study", "s", "--dataset", "tiny.npz", "--sampler", "grid")
+CONFIRM = ("confirm", "s", "--top", "2", "--seeds", "2")
+TEST = ("test", "s", "--seeds", "2")
+EXPORT = ("export", "s", "--to", "out", "--no-onnx", "--device", "cpu")
+
+SCRIPT = """
+import json, sys
+from study.cli import main
+for arguments in json.loads(sys.argv[1]):
+    print("$", *arguments, flush=True)
+    print("=", main(arguments), flush=True)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_npz(tmp_path / "tiny.npz", learnable())
+    (tmp_path / "tiny.yaml").write_text(SPACE)
+    for index, pixels in enumerate(learnable()["test_images"][:2]):
+        Image.fromarray(pixels).save(tmp_path / f"{index}.png")
+    return tmp_path
+
+
+def in_one_process(commands: list[tuple[str, ...]], cwd: Path) -> dict[str, tuple[int, str]]:
+    """Run commands one after another; return exit code and stdout of each by its first word."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(commands)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    parts = re.findall(r"^\$ (\w+)[^\n]*\n(.*?)^= (\d+)$", done.stdout, re.M | re.S)
+    return {name: (int(code), out) for name, out, code in parts}
+
+
+def test_a_search_becomes_a_tested_and_exported_network(folder: Path) -> None:
+    said = in_one_process(
+        [
+            (*RUN, "--trials", "3", "--precision", "float32", *ONE),
+            (*CONFIRM, *ONE),
+            (*TEST, *ONE),
+            EXPORT,
+            ("predict", "out", "0.png", "1.png", "none.png", "--format", "json"),
+            ("reproduce", "out", "--device", "cpu"),
+            ("report", "s", "--format", "markdown"),
+        ],
+        folder,
+    )
+    codes = {name: code for name, (code, _) in said.items()}
+    assert codes == {**dict.fromkeys(codes, 0), "predict": 1}
+    assert list(codes) == ["run", "confirm", "test", "export", "predict", "reproduce", "report"]
+    assert "optimism of the search" in said["confirm"][1]
+    assert "look 1 of 1 at this test part" in said["test"][1]
+    assert "of test in train" in said["test"][1]
+    assert "digest: " in said["export"][1]
+    rows = json.loads(said["predict"][1])
+    assert [set(row) for row in rows[:2]] == [{"image", "class", "label", "probabilities"}] * 2
+    assert "no such file" in rows[2]["error"]
+    assert said["reproduce"][1].startswith("the weights are the same to the last bit")
+    for section in ("## Confirmation", "## Test", "Every look at the test part", "## Data"):
+        assert section in said["report"][1]
+    code, out, _ = answer("report", "s", cwd=folder)
+    assert (code, out.splitlines()[-1]) == (0, "The test part was opened once.")
+
+
+@pytest.mark.slow
+def test_a_killed_confirmation_ends_with_the_same_runs(folder: Path) -> None:
+    search = (*RUN, "--trials", "3", "--precision", "float32", *ONE)
+    confirm = (*CONFIRM, "--epochs", "60", "--workers", "2", "--device", "cpu", "--quiet")
+    assert answer(*search, cwd=folder)[0] == 0
+    for _ in range(3):
+        process = command(*confirm, cwd=folder)
+        wait_for_a_training(folder, "s-confirm-epochs60", process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    code, out, err = answer(*confirm, cwd=folder)
+    assert code == 0, err
+    killed = stored(folder, "s-confirm-epochs60")
+    assert [r for r in killed if r.lost], "nothing was killed"
+    (folder / "study.db").rename(folder / "killed.db")
+    (folder / "artifacts").rename(folder / "killed")
+    assert answer(*search, cwd=folder)[0] == 0
+    assert answer(*confirm, cwd=folder)[1] == out
+    whole = stored(folder, "s-confirm-epochs60")
+    assert outcomes(killed) == outcomes(whole)
+
+
+def stored(folder: Path, name: str) -> tuple[TrialRecord, ...]:
+    return load_trials(name, f"sqlite:///{folder}/study.db")[1]
+
+
+def outcomes(records: tuple[TrialRecord, ...]) -> set[tuple[str, int, float | None]]:
+    return {(r.candidate_id, seed_of(r), r.value) for r in records if r.state == "complete"}
+
+
+def wait_for_a_training(folder: Path, name: str, process: subprocess.Popen[str]) -> None:
+    """Wait until a trial of a study has trained some epochs."""
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(StorageError):
+            if any(r.state == "running" and r.epochs > 2 for r in stored(folder, name)):
+                return
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_test_unopened_and_the_same_command_goes_on(folder: Path) -> None:
+    for arguments in (
+        (*RUN, "--trials", "3", *ONE),
+        ("confirm", "s", "--top", "1", "--seeds", "1", "--epochs", "60", *ONE),
+    ):
+        assert answer(*arguments, cwd=folder)[0] == 0
+    process = command(*TEST, *ONE, cwd=folder)
+    wait_for_a_training(folder, "s-test", process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "The same command goes on from there: run_study.py test s" in err
+    url = f"sqlite:///{folder}/study.db"
+    assert not StudyLedger(open_study("s", url).study).looks()
+    code, out, _ = answer(*TEST, *ONE, cwd=folder)
+    assert code == 0
+    assert "at this test part" in out
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MINI.exists(), reason=f"{MINI.name} is not at hand")
+def test_real_images_go_all_the_way(tmp_path: Path) -> None:
+    """Two workers, each command a process, every answer to skewed classes among the choices."""
+    space = SPACE.replace(
+        "  channels:",
+        "  balance: {type: categorical, choices: [none, logit_adjust, resample]}\n  channels:",
+    )
+    (tmp_path / "tiny.yaml").write_text(space)
+    run = ("run", "tiny.yaml", "--study", "s", "--dataset", str(MINI), "--drop-leaks")
+    steps = (
+        (*run, "--metric", "balanced_accuracy", "--trials", "6", "--workers", "2", "--quiet"),
+        (*CONFIRM, "--workers", "2", "--quiet"),
+        (*TEST, "--fit-on", "train+val", "--workers", "2", "--quiet"),
+        (*TEST, "--workers", "2", "--quiet"),
+        ("export", "s", "--to", "out"),
+        ("reproduce", "out"),
+    )
+    said = {}
+    for arguments in steps:
+        code, out, err = answer(*arguments, cwd=tmp_path)
+        assert code == 0, err
+        said[arguments[0]] = out
+    assert "look 2 of 2 at this test part" in said["test"]
+    assert "chosen knowing the test part" in said["test"]
+    assert said["reproduce"].startswith("the weights are the same to the last bit")
+    images = np.load(MINI)["val_images"][:50]
+    np.savez(tmp_path / "some.npz", images=images)
+    code, out, _ = answer("predict", "out", "some.npz", "--format", "json", cwd=tmp_path)
+    assert code == 0
+    assert len(json.loads(out)) == 50
+    (tmp_path / "out" / "model.safetensors").write_bytes(b"changed")
+    code, _, err = answer("predict", "out", "some.npz", cwd=tmp_path)
+    assert code == 1
+    assert "damaged or changed since the export" in err

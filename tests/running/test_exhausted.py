@@ -1,0 +1,52 @@
+"""A study that has tried all there is ends with a text that says so, and not before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from study.running.study_runner import run_study
+from study.search_strategy.samplers import fixed_sequence
+from study.settings.context import Place
+from tests.studies import settings
+
+NINE = """
+name: nine
+parameters:
+  conv_layers: {type: int, low: 1, high: 3}
+  hidden_units: {type: categorical, choices: [16, 32, 64]}
+  epochs: 3
+"""
+ALL = "all 9 distinct candidates of the space have been tried"
+
+
+@pytest.mark.parametrize(
+    ("sampler", "text"),
+    [
+        ("grid", "all 9 points of the grid are done"),
+        ("qmc", ALL),
+        ("random", ALL),
+        ("auto", ALL),
+        ("surrogate,start=50", ALL),
+    ],
+)
+@pytest.mark.parametrize("patience", [fixed_sequence.PATIENCE, 0])
+def test_a_study_without_limit_tries_every_candidate_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str, text: str, patience: int
+) -> None:
+    """Without patience a quasi-random sequence leaves candidates out, as in lopsided spaces."""
+    monkeypatch.setattr(fixed_sequence, "PATIENCE", patience)
+    asked = settings(space_text=NINE, sampler=sampler, trials=None, timeout=100)
+    result = run_study(asked, Place(url=f"sqlite:///{tmp_path}/study.db"))
+
+    assert (result.work.ending, result.work.text) == ("exhausted", text)
+    assert len({trial.candidate_id for trial in result.trials}) == 9
+
+
+def test_a_thinned_grid_ends_with_the_number_of_its_points(tmp_path: Path) -> None:
+    thinned = NINE.replace("low: 1, high: 3", "low: 1, high: 3, grid_points: 2")
+    asked = settings(space_text=thinned, sampler="grid", trials=None, timeout=100)
+    result = run_study(asked, Place(url=f"sqlite:///{tmp_path}/study.db"))
+
+    assert result.work.text == "all 6 points of the grid are done"

@@ -1,0 +1,143 @@
+"""Workers that cannot see each other, as on two machines: in process namespaces of their own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from study.results.overview import load_trials
+from study.running.study_runner import run_study
+from study.settings.context import Place
+from study.storage.records import TrialRecord
+from tests.postgres_server import Server
+from tests.storage.test_postgres import exactly
+from tests.studies import settings
+from tests.terminal import environment, program
+
+APART = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+QUICK = "import study.storage.rdb as r\nr.HEARTBEAT_SECONDS, r.GRACE_SECONDS = 1, 4"
+"""Heartbeats in seconds instead of minutes."""
+
+
+def can_be_apart() -> bool:
+    """Tell whether processes may have a namespace of their own here."""
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run([*APART, "true"], check=False, capture_output=True).returncode == 0
+
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not can_be_apart(), reason="process namespaces cannot be made here"),
+]
+
+
+@contextmanager
+def elsewhere(url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Let a worker join from another machine; it is killed at the end."""
+    arguments = ("worker", "test", "--quiet", "--storage", url, "--artifacts", str(folder))
+    process = subprocess.Popen(
+        [*APART, *program(*arguments, before=QUICK)],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def running(url: str) -> list[TrialRecord]:
+    return [t for t in load_trials("test", url)[1] if t.state == "running" and t.worker]
+
+
+def until_running(url: str) -> TrialRecord:
+    deadline = time.monotonic() + 60
+    while not (found := running(url)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found[0]
+
+
+@pytest.fixture
+def asked_at(
+    tmp_path: Path, postgres_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, Path]:
+    """Return a storage with a study of one trial, and its folder."""
+    monkeypatch.setattr("study.storage.rdb.HEARTBEAT_SECONDS", 1)
+    monkeypatch.setattr("study.storage.rdb.GRACE_SECONDS", 4)
+    url = postgres_server.new_database()
+    run_study(settings(estimator="synthetic,delay=2.5", trials=1), Place(url=url))
+    return url, tmp_path
+
+
+def finish(url: str, folder: Path, *, trials: int) -> tuple[TrialRecord, ...]:
+    asked = settings(estimator="synthetic,delay=2.5", trials=trials)
+    return run_study(asked, Place(url=url, artifacts=folder)).trials
+
+
+def reserve(url: str, *, trials: int) -> None:
+    """Let the study have so many trials, without running them."""
+    from study.storage.stored_study import SETTINGS, open_study
+
+    stored = open_study("test", url)
+    larger = stored.settings.model_copy(update={"trials": trials})
+    stored.study.set_user_attr(SETTINGS, larger.model_dump_json())
+
+
+def test_a_worker_killed_elsewhere_is_recognised_by_its_silence(
+    asked_at: tuple[str, Path],
+) -> None:
+    url, folder = asked_at
+    reserve(url, trials=3)
+    with elsewhere(url, folder):
+        lost = until_running(url).number
+    trials = finish(url, folder, trials=3)
+    exactly(trials, 3)
+    failure = trials[lost].failure
+    assert failure is not None
+    assert "has sent no heartbeat for too long" in failure.text
+
+
+def test_a_live_worker_elsewhere_is_left_alone_through_a_long_step(
+    asked_at: tuple[str, Path],
+) -> None:
+    url, folder = asked_at
+    reserve(url, trials=2)
+    with elsewhere(url, folder):  # its trial takes 7.5 seconds, the grace is four
+        until_running(url)
+        trials = finish(url, folder, trials=2)
+    exactly(trials, 2)
+    assert not [t for t in trials if t.failure]
+
+
+def test_a_worker_suspended_elsewhere_loses_its_trial_and_no_count(
+    asked_at: tuple[str, Path],
+) -> None:
+    url, folder = asked_at
+    reserve(url, trials=4)
+    with elsewhere(url, folder) as process:
+        suspended = until_running(url).number
+        child = int(children_of(process.pid)[0])
+        os.kill(child, signal.SIGSTOP)
+        time.sleep(6)
+        trials = finish(url, folder, trials=4)
+        os.kill(child, signal.SIGCONT)
+        assert process.wait(timeout=60) == 0
+    assert trials[suspended].failure is not None
+    exactly(load_trials("test", url)[1], 4)
+
+
+def children_of(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()

@@ -1,0 +1,179 @@
+"""Pruned candidates are continued, not restarted, once their pruner's cut has moved."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.results.overview import load_trials
+from study.running.candidate_source.promotion import competing, stopped
+from study.running.study_runner import StudyResult, run_study
+from study.running.worker import Trials, curves_of_others
+from study.settings.context import Place
+from study.storage.lifecycle import standing
+from study.storage.records import Draw, TrialRecord
+from tests.studies import answer, command, outcome, settings
+
+SPACE = """
+name: quick
+parameters:
+  conv_layers: {type: int, low: 1, high: 2}
+  channels: {type: categorical, choices: [2, 3, 4]}
+  learning_rate: {type: float, low: 0.0001, high: 0.1, log: true}
+  hidden_units: 16
+  batch_size: 128
+"""
+TRIALS = 8
+
+
+def train(folder: Path, **changes: Any) -> StudyResult:
+    folder.mkdir(exist_ok=True)
+    values = {
+        "space_text": SPACE,
+        "estimator": "train",
+        "pruner": "asha,reduction_factor=2",
+        "epochs": 4,
+        "fraction": 0.2,
+        "precision": "float32",
+        "sampler": "random",
+        "trials": TRIALS,
+    }
+    return run_study(settings(**{**values, **changes}), Place(url=f"sqlite:///{folder}/study.db"))
+
+
+def continued(trials: tuple[TrialRecord, ...]) -> list[TrialRecord]:
+    return [t for t in trials if t.draw is not None and t.draw.continues is not None]
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> StudyResult:
+    result = train(tmp_path_factory.mktemp("searched"))
+    assert continued(result.trials)
+    return result
+
+
+def test_a_continued_candidate_ends_as_one_that_was_never_stopped(
+    searched: StudyResult, tmp_path: Path
+) -> None:
+    went_on = [t for t in continued(searched.trials) if t.state == "complete"]
+    whole = train(tmp_path, pruner="none")
+    expected = {t.candidate_id: t.objectives for t in whole.trials}
+    assert went_on
+    for trial in went_on:
+        assert trial.objectives == expected[trial.candidate_id]
+
+
+def test_only_new_epochs_count(searched: StudyResult) -> None:
+    numbered = {t.number: t for t in searched.trials}
+    for trial in continued(searched.trials):
+        assert trial.draw is not None
+        before = numbered[trial.draw.continues or 0]
+        assert before.state == "pruned"
+        assert trial.place == before.place
+        assert trial.restored == before.epochs == trial.draw.passed
+        assert trial.epochs > trial.restored
+    spent = sum(t.epochs - t.restored for t in searched.trials)
+    last = {t.place: t.epochs for t in searched.trials if t.reused_from is None}
+    assert spent == sum(last.values())
+
+
+def test_a_continued_candidate_is_one_finished_trial(searched: StudyResult) -> None:
+    assert len(searched.standing.finished) == TRIALS
+
+
+def test_a_study_with_promotions_in_parts_is_the_study_in_one_piece(
+    searched: StudyResult, tmp_path: Path
+) -> None:
+    for trials in (3, 4, 6, TRIALS):
+        parts = train(tmp_path, trials=trials)
+    assert outcome(parts.trials) == outcome(searched.trials)
+
+
+@pytest.mark.slow
+def test_without_a_checkpoint_nothing_is_continued(tmp_path: Path) -> None:
+    for trials in range(1, TRIALS + 1):
+        result = train(tmp_path, trials=trials)
+        for file in tmp_path.rglob("*.pt"):
+            file.unlink()
+    assert not continued(result.trials)
+
+
+def test_a_candidate_in_training_or_with_an_outcome_is_not_continued(
+    searched: StudyResult,
+) -> None:
+    waiting = stopped(searched.standing)
+    done = {
+        searched.standing.latest[place].candidate_id
+        for place in searched.standing.finished
+        if searched.standing.latest[place].state == "complete"
+    }
+    assert waiting
+    assert not done & {record.candidate_id for record in waiting}
+
+
+def trial(number: int, name: str, curve: tuple[float, ...], **more: Any) -> TrialRecord:
+    return TrialRecord(
+        number=number,
+        candidate_id=name,
+        draw=Draw(place=number),
+        intermediate=dict(enumerate(curve, start=1)),
+        **{"state": "pruned", **more},
+    )
+
+
+DRAWN_AGAIN = (
+    trial(0, "a", (0.1, 0.2)),
+    trial(1, "b", (0.3, 0.4, 0.5), state="complete"),
+    trial(2, "a", (0.1, 0.2, 0.3)),
+    trial(3, "b", (0.3, 0.4, 0.5), state="complete", reused_from=1),
+    trial(4, "c", (0.6,), state="running"),
+    trial(5, "a", (0.1,), state="running"),
+    trial(6, "d", (), state="running"),
+    trial(7, "e", (0.9,), state="failed"),
+)
+
+
+def test_a_candidate_competes_once_with_its_longest_curve() -> None:
+    state = standing(DRAWN_AGAIN, retries=3)
+    assert sorted(record.number for record in competing(state)) == [1, 2, 4]
+
+
+def test_a_candidate_drawn_again_does_not_compete_with_itself() -> None:
+    class Given(Trials):
+        def __init__(self) -> None: ...
+
+        def read(self) -> list[TrialRecord]:
+            return list(DRAWN_AGAIN)
+
+    others = curves_of_others(Given(), sign=1.0, retries=3)
+    assert sorted(curve.place for curve in others(5)) == [1, 4]
+    assert sorted(curve.place for curve in others(4)) == [1, 2]
+
+
+@pytest.mark.slow
+def test_killed_workers_continue_no_candidate_twice(tmp_path: Path) -> None:
+    arguments = (
+        "run", "seed", "--dataset", "digits", "--sampler", "random", "--trials", "40",
+        "--pruner", "asha", "--epochs", "9", "--fraction", "0.1", "--precision", "float32",
+        "--workers", "3", "--retries", "50", "--quiet",
+    )  # fmt: skip
+    for wait in (5.0, 6.0, 5.5):
+        process = command(*arguments, cwd=tmp_path)
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    assert answer(*arguments, cwd=tmp_path)[0] == 0
+    trials = load_trials("seed", f"sqlite:///{tmp_path}/study.db")[1]
+    went_on = Counter(
+        t.draw.continues for t in continued(trials) if t.draw is not None and not t.lost
+    )
+    assert went_on
+    assert set(went_on.values()) == {1}
+    for trial in continued(trials):
+        assert trial.draw is not None
+        assert trial.lost or trial.restored >= trial.draw.passed

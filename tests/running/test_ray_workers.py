@@ -1,0 +1,138 @@
+"""Workers placed by a Ray that is started on this machine; real tasks, real SIGKILL."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from study.cli.working import ray_crew
+from study.common.artifact_path import RemotePath
+from study.common.errors import SettingsError, StorageError
+from study.results.overview import load_trials
+from study.running.ray_workers import RayCluster, packed, unpacked
+from study.settings.context import Place, load_data
+from study.storage.lifecycle import standing
+from study.storage.records import TrialRecord
+from tests.studies import answer, command, settings
+
+SERVER = Place(url="postgresql+psycopg://user:secret@host/studies")
+
+
+def trials_of(folder: Path) -> tuple[TrialRecord, ...]:
+    return load_trials("seed", f"sqlite:///{folder}/study.db")[1]
+
+
+def test_images_come_through_the_object_store_as_they_were() -> None:
+    data, described = load_data(settings(estimator="train"), Place(url="sqlite:///none.db"))
+    assert data is not None
+    there, told = unpacked(pickle.loads(pickle.dumps(packed(data, described))))
+    assert there is not None
+    assert told == described
+    assert (there.sha256, there.image, there.notes) == (data.sha256, data.image, data.notes)
+    for name in ("train_images", "train_labels", "val_images", "val_labels"):
+        assert torch.equal(getattr(there, name), getattr(data, name))
+    assert unpacked(packed(None, described)) == (None, described)
+
+
+def test_gpus_without_ray_are_refused() -> None:
+    assert ray_crew(None, None) is None
+    with pytest.raises(SettingsError, match="add --ray ADDRESS"):
+        ray_crew(None, 0.25)
+    assert ray_crew("auto", 0.25) == RayCluster(address="auto", gpus=0.25)
+
+
+def test_a_missing_ray_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(SettingsError, match=r"pip install \"study-nas\[cluster\]\""):
+        RayCluster(address="local").check(SERVER)
+
+
+def test_sqlite_is_refused_for_a_cluster_with_the_remedy() -> None:
+    pytest.importorskip("ray", reason="ray is not installed (extra 'cluster')")
+    here = Place(url="sqlite:///study.db")
+    RayCluster(address="local").check(here)
+    RayCluster(address="auto").check(SERVER)
+    with pytest.raises(StorageError, match=r"--storage postgresql\+psycopg://"):
+        RayCluster(address="auto").check(here)
+
+
+def test_local_checkpoints_on_a_cluster_are_noted(tmp_path: Path) -> None:
+    cluster = RayCluster(address="auto")
+    assert "lie on each node" in cluster.notes(SERVER)[0]
+    assert str(tmp_path) in cluster.notes(Place(url=SERVER.url, artifacts=tmp_path))[0]
+    assert cluster.notes(Place(url=SERVER.url, artifacts=RemotePath("s3://bucket/x"))) == ()
+    assert RayCluster(address="local").notes(SERVER) == ()
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_is_started_again_by_ray_and_the_count_is_exact(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("ray", reason="ray is not installed (extra 'cluster')")
+    process = command(
+        "run", "seed", "--dataset", "digits", "--estimator", "synthetic,delay=0.2",
+        "--trials", "30", "--workers", "2", "--ray", "local", "--quiet", cwd=tmp_path,
+    )  # fmt: skip
+    killed: set[int] = set()
+    for _ in range(3):
+        pid = _some_worker(tmp_path, but_not=killed)
+        os.kill(pid, signal.SIGKILL)
+        killed.add(pid)
+    _, error = process.communicate(timeout=240)
+    assert process.returncode == 0, error
+    records = trials_of(tmp_path)
+    state = standing(records, retries=3)
+    assert len(state.finished) == 30
+    trained = [state.latest[place].candidate_id for place in state.finished]
+    assert len(set(trained)) == len(trained)
+    workers = {record.worker["pid"] for record in records if record.worker}
+    assert killed < workers
+    assert {r.worker["label"] for r in records if r.worker} == {"worker 1", "worker 2"}
+    assert process.pid not in workers
+
+
+def _recorded(folder: Path) -> tuple[TrialRecord, ...]:
+    with contextlib.suppress(StorageError):  # it is being made
+        return trials_of(folder)
+    return ()
+
+
+def _some_worker(folder: Path, *, but_not: set[int]) -> int:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        running = [r.worker for r in _recorded(folder) if r.state == "running" and r.worker]
+        for worker in running:
+            if worker["pid"] not in but_not:
+                return int(worker["pid"])
+        time.sleep(0.1)
+    raise AssertionError("no worker began a trial")
+
+
+@pytest.mark.slow
+def test_a_real_training_on_ray_is_parked_by_ctrl_c_and_goes_on(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="ray is not installed (extra 'cluster')")
+    arguments = (
+        "run", "seed", "--dataset", "digits", "--epochs", "25", "--trials", "2",
+        "--sampler", "random", "--precision", "float32", "--quiet",
+    )  # fmt: skip
+    process = command(*arguments, "--workers", "2", "--ray", "local", cwd=tmp_path)
+    while not any(record.epochs >= 1 for record in _recorded(tmp_path)):
+        assert process.poll() is None
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "parked" in {r.failure.kind for r in trials_of(tmp_path) if r.failure}
+    code, _, error = answer(*arguments, "--workers", "1", cwd=tmp_path)
+    assert code == 0, error
+    records = trials_of(tmp_path)
+    assert len(standing(records, retries=3).finished) == 2
+    assert any(record.restored for record in records)

@@ -1,0 +1,337 @@
+"""Results that a study takes from others: --reuse, --fork and --warm-start."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+
+from study.common.errors import ResumeError, SettingsError, StorageError
+from study.final_test.looks import Look, StudyLedger
+from study.running.assembly import candidate_source
+from study.running.study_runner import StudyResult, run_study
+from study.settings.context import Place
+from study.storage.lifecycle import standing
+from study.storage.records import TrialRecord
+from study.storage.stored_study import ENVIRONMENT, open_study
+from study.transfer.beginnings import settle_beginnings
+from study.transfer.fork import forked
+from study.transfer.reuse import disagreements, reusable_results
+from tests.studies import answer, outcome, settings
+
+SMALL = """
+name: small-space
+parameters:
+  conv_layers: {type: int, low: 1, high: 3}
+  hidden_units: {type: categorical, choices: [16, 32, 64]}
+  epochs: 3
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., StudyResult]:
+    def started(name: str, *, fork_of: str | None = None, **changes: Any) -> StudyResult:
+        asked = settings(**{"study": name, "space_text": SMALL, "sampler": "random", **changes})
+        place = Place(url=f"sqlite:///{tmp_path}/study.db")
+        return run_study(asked, place, fork_of=fork_of)
+
+    return started
+
+
+Run = Callable[..., StudyResult]
+
+
+def trained(result: StudyResult) -> list[TrialRecord]:
+    return [t for t in result.trials if t.reused_from is None]
+
+
+def reused(result: StudyResult) -> list[TrialRecord]:
+    return [t for t in result.trials if isinstance(t.reused_from, str)]
+
+
+def test_results_of_another_study_cost_nothing_and_name_their_trial(run: Run) -> None:
+    old = run("old", trials=5)
+    alone = run("alone", trials=9, sampler="grid")
+    new = run("new", trials=9, sampler="grid", reuse=("old",))
+    twins = reused(new)
+    assert {t.candidate_id for t in twins} == {t.candidate_id for t in old.trials}
+    by_number = {f"old/{t.number}": t for t in old.trials}
+    for twin in twins:
+        origin = by_number[str(twin.reused_from)]
+        assert (twin.objectives, twin.metrics) == (origin.objectives, origin.metrics)
+        assert twin.epochs == 0
+    assert outcome(new.trials) == outcome(alone.trials)  # it changes the cost alone
+    assert len(new.standing.finished) == 9 - len(twins)
+    assert any(note == "reuse of 'old': 5 of 5 results hold here" for note in new.notes)
+
+
+def test_reuse_of_all_says_of_every_study_what_it_gives(run: Run, tmp_path: Path) -> None:
+    run("good", trials=3)
+    run("seeded", trials=3, seed=1)
+    run("noisy", trials=3, estimator="synthetic,noise=0.1")
+    optuna.create_study(study_name="foreign", storage=f"sqlite:///{tmp_path}/study.db")
+    notes = run("new", trials=2, reuse=("all",)).notes
+    told = [note for note in notes if note.startswith("reuse")]
+    assert "was not made by this program" in told[0]
+    assert told[1:] == [
+        "reuse of 'good': 3 of 3 results hold here",
+        "reuse of 'noisy': none (estimator: synthetic,noise=0.1 there, synthetic here)",
+        "reuse of 'seeded': none (seed: 1 there, 0 here)",
+    ]
+
+
+def test_a_result_is_judged_by_the_new_study_s_metric(run: Run) -> None:
+    run("old", trials=9, sampler="grid")
+    new = run("new", trials=4, sampler="grid", objectives=("log_loss",), reuse=("old",))
+    assert len(reused(new)) == 9
+    assert all(t.objectives == (t.metrics["val_loss"],) for t in new.trials)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"sha256": "f" * 64}, "data: other images or labels"),
+        ({"image": {"channels": 1, "size": 14, "classes": 4}}, "images: 1x14x14 there"),
+        ({"precision": "bfloat16"}, "precision: bfloat16 there, None here"),
+        ({"numeric": 0}, "arithmetic: stored version 0"),
+        ({"libraries": {"torch": "1.0"}}, "torch: stored 1.0"),
+    ],
+)
+def test_what_results_depend_on_has_to_agree(
+    run: Run, changes: dict[str, Any], reason: str
+) -> None:
+    old, new = run("old", trials=1).stored, run("new", trials=1).stored
+    assert disagreements(new, old) == []
+    for kind in ("data", ENVIRONMENT):
+        stored = getattr(old, kind)
+        known = {k: v for k, v in changes.items() if k in (*stored, "precision")}
+        old.study.set_user_attr(kind, {**stored, **known})
+    reread = open_study("old", old.url)
+    assert any(line.startswith(reason) for line in disagreements(new, reread))
+
+
+def test_a_study_cannot_reuse_itself_or_one_that_is_not_there(run: Run) -> None:
+    with pytest.raises(SettingsError, match="by itself"):
+        run("new", trials=1, reuse=("new",))
+    with pytest.raises(StorageError, match="has no study 'gone'"):
+        run("other", trials=1, reuse=("gone",))
+
+
+def test_a_fork_takes_over_what_holds_and_goes_on_from_it(run: Run) -> None:
+    old = run("old", trials=5)
+    new = run("new", trials=2, sampler="tpe", fork_of="old")
+    taken = forked(new.stored)
+    assert [t.reused_from for t in taken] == [f"old/{t.number}" for t in trained(old)]
+    assert [t.objectives for t in taken] == [t.objectives for t in trained(old)]
+    assert [t.architecture for t in taken] == [t.architecture for t in trained(old)]
+    assert "fork of 'old': 5 of 5 results taken over" in new.notes
+    assert len(new.standing.finished) == 2
+    assert not {t.candidate_id for t in trained(new)} & {t.candidate_id for t in old.trials}
+
+
+def test_a_fork_is_the_same_when_it_is_made_in_parts_and_while_the_old_study_goes_on(
+    run: Run,
+) -> None:
+    run("old", trials=4)
+    whole = run("whole", trials=4, sampler="tpe", fork_of="old")
+    run("parts", trials=1, sampler="tpe", fork_of="old")
+    run("old", trials=7)
+    parts = run("parts", trials=4, sampler="tpe", fork_of="old")
+    assert outcome(parts.trials) == outcome(whole.trials)
+    assert len(forked(parts.stored)) == 4
+
+
+def test_a_fork_that_was_cut_off_while_copying_is_completed_once(run: Run) -> None:
+    run("old", trials=4)
+    new = run("new", trials=1, fork_of="old")
+    stored = new.stored
+    storage: Any = stored.study._storage
+    for record in forked(stored)[1:]:  # as if they had never been written
+        trial = storage.get_trial_id_from_study_id_trial_number(
+            stored.study._study_id, record.number
+        )
+        _delete(storage, trial)
+    assert len(forked(open_study("new", stored.url))) == 1
+    reopened = open_study("new", stored.url)
+    for _ in range(2):
+        settle_beginnings(reopened, fork_of=None)
+        assert len(forked(open_study("new", stored.url))) == 4
+
+
+def _delete(storage: Any, trial: int) -> None:
+    from sqlalchemy import text
+
+    with storage._backend.engine.begin() as connection:
+        connection.execute(text("DELETE FROM trials WHERE trial_id = :id"), {"id": trial})
+
+
+def test_a_fork_into_another_space_takes_the_points_that_are_in_it(run: Run) -> None:
+    old = run("old", trials=9, sampler="grid")
+    narrow = SMALL.replace("[16, 32, 64]", "[64, 16]").replace(
+        "{type: int, low: 1, high: 3}", "{type: int, low: 2, high: 4}"
+    )
+    new = run("new", trials=1, space_text=narrow, fork_of="old")
+    wanted = [
+        t.candidate_id
+        for t in old.trials
+        if t.params["conv_layers"] in (2, 3) and t.params["hidden_units"] in (16, 64)
+    ]
+    assert [t.candidate_id for t in forked(new.stored)] == wanted
+    assert any("5 outside this space" in note for note in new.notes)
+
+
+def test_a_fork_may_fix_what_varied_and_vary_what_was_fixed(run: Run) -> None:
+    run("old", trials=9, sampler="grid")
+    text = SMALL.replace("{type: int, low: 1, high: 3}", "2").replace(
+        "epochs: 3", "epochs: {type: int, low: 1, high: 4}"
+    )
+    new = run("new", trials=1, space_text=text, fork_of="old")
+    assert [t.params["epochs"] for t in forked(new.stored)] == [3, 3, 3]
+
+
+def test_a_fork_with_another_seed_is_made_and_says_why_it_took_nothing(run: Run) -> None:
+    run("old", trials=3)
+    new = run("new", trials=2, seed=4, fork_of="old")
+    assert forked(new.stored) == []
+    assert (
+        "fork of 'old': 0 of 3 results taken over; not taken: seed: 0 there, 4 here" in new.notes
+    )
+
+
+def test_looks_at_the_test_part_are_counted_on_in_a_fork(run: Run) -> None:
+    def looks(study: StudyResult) -> list[Look]:
+        return StudyLedger(study.stored.study).looks()
+
+    old = run("old", trials=2)
+    look = Look(
+        when=dt.datetime(2026, 3, 4, tzinfo=dt.UTC),
+        candidate_id="c",
+        code_version="1",
+        fit_on="train",
+        seeds=(1,),
+    )
+    StudyLedger(old.stored.study).append(look)
+    new = run("new", trials=1, fork_of="old")
+    assert looks(new) == [look]
+    assert any("1 look at the test part counted on" in note for note in new.notes)
+    assert StudyLedger(new.stored.study).append(look) == 2
+    assert len(looks(old)) == 1
+    assert looks(run("seeded", trials=1, seed=4, fork_of="old")) == [look]
+    assert looks(run("elsewhere", trials=1, dataset="octmnist", fork_of="old")) == []
+
+
+def test_a_fork_of_a_fork_names_the_trial_that_was_trained(run: Run) -> None:
+    run("a", trials=3)
+    run("b", trials=1, fork_of="a")
+    origins = [t.reused_from for t in forked(run("c", trials=1, fork_of="b").stored)]
+    assert sorted(map(str, origins))[:3] == ["a/0", "a/1", "a/2"]
+
+
+def test_an_existing_study_is_not_taken_for_a_fork(run: Run) -> None:
+    run("old", trials=1)
+    run("new", trials=1)
+    with pytest.raises(ResumeError, match="was not forked, not of 'old'"):
+        run("new", trials=1, fork_of="old")
+    with pytest.raises(SettingsError, match="another name"):
+        run("x", trials=1, fork_of="x")
+    with pytest.raises(StorageError, match="has no study 'gone'"):
+        run("y", trials=1, fork_of="gone")
+    with pytest.raises(StorageError, match="has no study 'y'"):
+        open_study("y", run("old", trials=1).stored.url)
+
+
+def test_all_of_a_forked_space_is_tried_once(run: Run) -> None:
+    run("old", trials=4)
+    new = run("new", trials=None, timeout=100, sampler="grid", fork_of="old")
+    assert new.work.ending == "exhausted"
+    assert len(new.standing.finished) == 5
+    assert len({t.candidate_id for t in new.trials}) == len(new.trials) == 9
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        "tpe",
+        *(pytest.param(s, marks=pytest.mark.slow) for s in ("grid", "reinforce", "surrogate")),
+    ],
+)
+def test_a_warm_start_is_prior_knowledge_that_stays_the_same(run: Run, sampler: str) -> None:
+    old = run("old", trials=4, seed=3, epochs=1)
+    arguments: dict[str, Any] = {"sampler": sampler, "warm_start": "old"}
+    whole = run("whole", trials=6, **arguments)
+    assert "warm start from 'old': 4 of 4 results" in whole.notes
+    run("parts", trials=2, **arguments)
+    run("old", trials=6, seed=3, epochs=1)
+    parts = run("parts", trials=6, **arguments)
+    assert outcome(parts.trials) == outcome(whole.trials)
+    prior = candidate_source(parts.stored).prior
+    assert [o.number for o in prior] == [-4, -3, -2, -1]
+    assert [o.scores for o in prior] == [t.objectives for t in trained(old)[:4]]
+    assert not reused(parts)
+    assert len(parts.standing.finished) == 6
+
+
+def test_a_warm_start_counts_what_does_not_fit(run: Run) -> None:
+    run("old", trials=9, sampler="grid")
+    narrow = SMALL.replace("low: 1", "low: 3")
+    new = run("new", trials=1, space_text=narrow, warm_start="old")
+    assert "warm start from 'old': 3 of 9 results (6 outside this space)" in new.notes
+    other = "name: o\nparameters:\n  kernel: {type: categorical, choices: [1, 7]}\n"
+    with pytest.raises(SettingsError, match="9 outside this space"):
+        run("none", trials=1, space_text=other, warm_start="old")
+
+
+def test_a_warm_start_from_the_pooled_split_says_what_a_test_is_worth_then(run: Run) -> None:
+    run("pooled", trials=2, split="pooled")
+    warm = run("official", trials=1, warm_start="pooled")
+    assert any("a test of this study is on images that were chosen by" in n for n in warm.notes)
+    same = run("same", trials=1, split="pooled", warm_start="pooled")
+    assert not any("chosen by" in note for note in same.notes)
+
+
+def test_a_warm_start_whose_study_is_gone_is_refused(run: Run) -> None:
+    old = run("old", trials=3)
+    run("new", trials=1, warm_start="old")
+    optuna.delete_study(study_name="old", storage=old.stored.study._storage)
+    with pytest.raises(StorageError, match=r"'new' was warm-started: .*has no study 'old'"):
+        run("new", trials=2, warm_start="old")
+
+
+def test_a_warm_start_moves_a_learning_strategy(run: Run) -> None:
+    run("old", trials=9, sampler="grid")
+    cold = candidate_source(run("cold", trials=1, sampler="reinforce").stored)
+    warm = candidate_source(run("warm", trials=1, sampler="reinforce", warm_start="old").stored)
+    nothing = standing((), retries=0)
+    policies = [s.strategy.policy(s.history(nothing).observations) for s in (cold, warm)]  # type: ignore[attr-defined]
+    assert [p.tolist() for p in policies[0]] == [[pytest.approx(1 / 3)] * 3] * 2
+    assert max(max(p) for p in policies[1]) > 0.4
+
+
+def test_reuse_is_told_by_the_results_that_are_there(run: Run) -> None:
+    run("old", trials=2)
+    stored = run("new", trials=1, reuse=("old",)).stored
+    run("old", trials=4)
+    assert len(reusable_results(stored).known) == 4
+
+
+@pytest.mark.slow
+def test_the_command_forks_reuses_and_warm_starts(tmp_path: Path) -> None:
+    common = (
+        "run", "seed", "--dataset", "digits", "--estimator", "synthetic",
+        "--workers", "1", "--quiet", "--sampler", "random",
+    )  # fmt: skip
+    assert answer(*common, "--trials", "3", cwd=tmp_path)[0] == 0
+    code, _, told = answer(
+        *common, "--fork", "b", "--trials", "2", "--pruner", "median", cwd=tmp_path
+    )
+    assert (code, "fork of 'seed': 3 of 3 results taken over" in told) == (0, True)
+    code, _, told = answer(
+        *common, "--study", "c", "--reuse", "b", "--reuse", "seed",
+        "--warm-start", "seed", "--trials", "2", cwd=tmp_path,
+    )  # fmt: skip
+    assert (code, "warm start from 'seed': 3 of 3 results" in told) == (0, True)
+    assert "reuse of 'seed': 3 of 3" in told
