@@ -26,7 +26,7 @@ from study.search_space.reading.loading import load_space
 from study.search_space.resolve import candidate_id
 from study.search_space.space import SearchSpace
 from study.search_strategy.registry import SAMPLERS, make_strategy
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 from study.search_strategy.strategy import Exhausted, History, Observation, generator
 
 IMAGE = ImageFormat()
@@ -64,12 +64,14 @@ def ask_cost(
     Raises:
         SettingsError: The sampler does not fit the space.
     """
-    setup = Setup(space=space, budget=len(history), image=IMAGE)
-    strategy = make_strategy(sampler, setup)
+    context = StrategyContext(space=space, budget=len(history), image=IMAGE)
+    strategy = make_strategy(sampler, context)
     milliseconds = []
     for known in range(len(history) - asks, len(history) + 1):
         fresh = tuple(replace(o, values=dict(o.values)) for o in history[:known])
-        asked = History(space=space, observations=fresh, place=known, budget=setup.budget)
+        asked = History(
+            space=space, observations=fresh, sequence_index=known, budget=context.budget
+        )
         start = time.perf_counter()
         try:
             strategy.propose(asked, generator(0, "draw", known, 0))

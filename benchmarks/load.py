@@ -26,9 +26,9 @@ from pathlib import Path
 from study.common.stop import Stop
 from study.results.overview import load_trials
 from study.running.study_runner import prepare
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.study_settings import make_settings
-from study.storage.lifecycle import standing
+from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,21 +55,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         trials=options.trials,
         retries=100,
     )
-    stored, _ = prepare(settings, Place(url=options.storage), stop=Stop())
+    stored, _ = prepare(settings, RunContext(url=options.storage), stop=Stop())
     with tempfile.TemporaryDirectory() as folder:
-        crew = Crew(url=options.storage, folder=Path(folder))
-        seconds = crew.work(workers=options.workers, kills=options.kills, seed=options.seed)
+        backend = WorkerBackend(url=options.storage, folder=Path(folder))
+        seconds = backend.work(workers=options.workers, kills=options.kills, seed=options.seed)
     trials = load_trials(STUDY, options.storage)[1]
     check(trials, options.trials)
     print(f"{options.trials} trials by {options.workers} workers in {seconds:.0f} s:", end=" ")
-    print(f"{options.trials / seconds:.1f} a second; {crew.killed} workers were killed")
+    print(f"{options.trials / seconds:.1f} a second; {backend.killed} workers were killed")
     for line in figures(trials):
         print(line)
     print(f"stored study: {len(stored.study.user_attrs)} attributes")
 
 
 @dataclass(kw_only=True)
-class Crew:
+class WorkerBackend:
     """Worker processes, started again when they die."""
 
     url: str
@@ -111,8 +111,8 @@ def check(trials: Sequence[TrialRecord], wanted: int) -> None:
     Raises:
         AssertionError: It was not kept.
     """
-    state = standing(trials, retries=100)
-    trained = [state.latest[place].candidate_id for place in state.finished]
+    state = study_state(trials, retries=100)
+    trained = [state.latest[run_context].candidate_id for run_context in state.finished]
     assert len(state.finished) == wanted, f"{len(state.finished)} finished trials"
     assert len(set(trained)) == wanted, "a candidate was trained twice"
     assert not state.running, "trials are left running"

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from study.data.dataset import load_search_data
-from study.performance_estimation.registry import EstimatorSetup
+from study.performance_estimation.registry import EstimatorContext
 from study.performance_estimation.training.precision import probe_precision
 from study.performance_estimation.training.train_estimator import training_data
 from study.performance_estimation.training.training import TrainingSettings, train
@@ -39,22 +39,22 @@ class Bench:
     """What is trained on.
 
     Args:
-        setup: The space and the images.
+        context: The space and the images.
         precision: A name of ``DTYPES``.
         epochs: Of a full training.
     """
 
-    setup: EstimatorSetup
+    context: EstimatorContext
     precision: str
     epochs: int
 
     def curve(self, values: Values, *, epochs: int, seed: int) -> list[float]:
         """Return the validation accuracy after every epoch of a training of ``epochs``."""
-        candidate = self.setup.space.candidate(values)
+        candidate = self.context.space.candidate(values)
         training = train(
-            resolve(candidate.architecture, self.setup.image),
+            resolve(candidate.architecture, self.context.image),
             candidate.recipe,
-            training_data(self.setup),
+            training_data(self.context),
             settings=TrainingSettings(seed=seed, epochs=epochs, precision=self.precision),
         )
         return [result.metrics[METRIC] for result in training.results]
@@ -96,7 +96,7 @@ def main() -> int:
     space = load_space(arguments.space, image=data.image)
     cpu = torch.device("cpu")
     bench = Bench(
-        setup=EstimatorSetup(space=space, image=data.image, data=data, device=cpu),
+        context=EstimatorContext(space=space, image=data.image, data=data, device=cpu),
         precision=probe_precision(cpu).precision,
         epochs=arguments.epochs,
     )

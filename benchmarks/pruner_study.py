@@ -30,7 +30,7 @@ import torch
 from benchmarks.paired_searches import Search, compare, search_of, table
 from study.common.errors import SettingsError
 from study.data.dataset import load_search_data
-from study.performance_estimation.registry import EstimatorSetup
+from study.performance_estimation.registry import EstimatorContext
 from study.performance_estimation.tabular.table_file import SHIPPED, load_table, shipped_tables
 from study.performance_estimation.training.precision import probe_precision
 from study.performance_estimation.training.train_estimator import TrainEstimator
@@ -38,7 +38,7 @@ from study.running.study_runner import run_study
 from study.search_space.reading.loading import load_space, read_space_text
 from study.search_strategy.pruners.registry import PRUNERS
 from study.search_strategy.strategy import generator
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.study_settings import make_settings
 from study.storage.records import TrialRecord
 
@@ -114,7 +114,7 @@ def training_ground(space: str, *, data: str, epochs: int) -> Ground:
     images = load_search_data(data)
     loaded = load_space(space, image=images.image).with_fixed(epochs=epochs)
     trainer = TrainEstimator.for_study(
-        EstimatorSetup(
+        EstimatorContext(
             space=loaded, image=images.image, data=images, precision=precision, device=device
         )
     )
@@ -163,7 +163,7 @@ def run_search(ground: Ground, search: str, *, seed: int, epochs: float) -> Sear
         epochs_budget=epochs,
     )
     with tempfile.TemporaryDirectory() as folder:
-        result = run_study(settings, Place(url=f"sqlite:///{folder}/study.db", device="cpu"))
+        result = run_study(settings, RunContext(url=f"sqlite:///{folder}/study.db", device="cpu"))
     return search_of(result.trials, lambda record: mean(ground.fresh(record)))
 
 

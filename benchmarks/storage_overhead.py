@@ -27,7 +27,7 @@ from study.running.assembly import make_worker
 from study.running.study_runner import prepare
 from study.search_space.resolve import candidate_id
 from study.search_strategy.samplers.in_memory_study import distributions
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.study_settings import StudySettings, make_settings
 from study.storage import records
 from study.storage.records import Draw, ranges
@@ -67,11 +67,11 @@ def _words(seconds: Sequence[tuple[float, float]]) -> str:
 def turn_seconds(url: str, *, sampler: str, stored: int, turns: int) -> list[tuple[float, float]]:
     """Return seconds and processor seconds of some trials of a study that has so many already."""
     settings = _settings(sampler, stored=stored, trials=stored + turns + 1)
-    place, stop = Place(url=url), Stop()
-    study, _ = prepare(settings, place, stop=stop)
+    run_context, stop = RunContext(url=url), Stop()
+    study, _ = prepare(settings, run_context, stop=stop)
     for trial in filling(study, count=stored):
         study.study.add_trial(trial)
-    worker = make_worker(study, place, stop=stop)
+    worker = make_worker(study, run_context, stop=stop)
     seconds = []
     for _ in range(turns + 1):
         start, worked = time.perf_counter(), time.process_time()
@@ -97,10 +97,14 @@ def filling(stored: StoredStudy, *, count: int) -> Iterator[FrozenTrial]:
     """Yield finished trials of distinct candidates, as the study itself would have stored them."""
     space, rng = stored.settings.space(stored.image), np.random.default_rng(0)
     now, known = dt.datetime.now(), distributions(space)
-    for place in range(count):
+    for run_context in range(count):
         values = space.sample(rng)
         identity = candidate_id(space.candidate(values), stored.image)
-        draw = Draw(place=place, seen=ranges(range(place)), budget=stored.settings.trials)
+        draw = Draw(
+            sequence_index=run_context,
+            seen=ranges(range(run_context)),
+            budget=stored.settings.trials,
+        )
         curve = [{"train_loss": 1.0, "val_accuracy": 0.5 + 0.1 * n} for n in range(3)]
         trial = create_trial(
             state=TrialState.COMPLETE,

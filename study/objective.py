@@ -30,7 +30,7 @@ from study.settings.metrics import Measure
 from study.storage import records
 from study.storage.drawn import Drawn, training_seed
 from study.storage.records import Failure, TrialRecord
-from study.storage.storage_errors import disk_trouble
+from study.storage.storage_errors import disk_error
 
 
 class TrialCrashed(Exception):  # noqa: N818 - an outcome: the trial is run again
@@ -45,7 +45,7 @@ class Description(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrialSetup:
+class TrialContext:
     """What every trial of a worker shares.
 
     Args:
@@ -87,14 +87,14 @@ class TrialSetup:
 
 
 def run_trial(
-    trial: optuna.Trial, drawn: Drawn, setup: TrialSetup, *, release: Callable[[], None]
+    trial: optuna.Trial, drawn: Drawn, context: TrialContext, *, release: Callable[[], None]
 ) -> tuple[float, ...]:
     """Score the drawn candidate and return its objective values.
 
     Args:
         trial: Optuna's trial, just created.
         drawn: The candidate.
-        setup: What every trial shares.
+        context: What every trial shares.
         release: Gives the study's lock back; called once the trial can be told from all others.
 
     Raises:
@@ -104,20 +104,20 @@ def run_trial(
         TrialCrashed: Anything else went wrong; the trial is run again.
         StorageError: The disk of the study's files is full or may not be written.
     """
-    values = suggest(setup.space, trial)
-    _store_candidate(trial, values, drawn, setup)
+    values = suggest(context.space, trial)
+    _store_candidate(trial, values, drawn, context)
     release()
-    refusal = setup.refusal(values)
+    refusal = context.refusal(values)
     if refusal is not None:
         _store_failure(trial, "constraint", refusal)
         raise EstimateFailed("constraint", refusal)
-    if drawn.twin is not None and drawn.twin.state != "pruned":
+    if drawn.duplicate is not None and drawn.duplicate.state != "pruned":
         return _reuse(trial, drawn)
-    reporter = _Reporter(trial, drawn, setup)
+    reporter = _Reporter(trial, drawn, context)
     try:
-        estimate = setup.estimator.estimate(
-            setup.candidate(values),
-            seed=_seed(setup, drawn),
+        estimate = context.estimator.estimate(
+            context.candidate(values),
+            seed=_seed(context, drawn),
             report=reporter,
         )
     except optuna.TrialPruned:
@@ -127,7 +127,7 @@ def run_trial(
         _store_failure(trial, failure.kind, str(failure))
         raise
     except Interrupted:
-        _store_failure(trial, "parked", "the study was asked to stop; goes on when resumed")
+        _store_failure(trial, "interrupted", "the study was asked to stop; goes on when resumed")
         raise
     except DataError as error:
         _store_failure(trial, "data error", str(error))
@@ -140,7 +140,7 @@ def run_trial(
         raise TrialCrashed(str(error)) from error
     finally:
         reporter.store()
-    return _store_estimate(trial, estimate, setup)
+    return _store_estimate(trial, estimate, context)
 
 
 def _refuse_full_disk(trial: optuna.Trial, error: Exception) -> None:
@@ -149,24 +149,26 @@ def _refuse_full_disk(trial: optuna.Trial, error: Exception) -> None:
     Raises:
         StorageError: That is so.
     """
-    trouble = disk_trouble(error)
-    if trouble is not None:
-        _store_failure(trial, "parked", trouble)
-        raise StorageError(trouble) from error
+    problem = disk_error(error)
+    if problem is not None:
+        _store_failure(trial, "interrupted", problem)
+        raise StorageError(problem) from error
 
 
-def _seed(setup: TrialSetup, drawn: Drawn) -> int:
+def _seed(context: TrialContext, drawn: Drawn) -> int:
     if drawn.seed is not None:
         return drawn.seed
-    return training_seed(setup.seed, drawn.candidate_id)
+    return training_seed(context.seed, drawn.candidate_id)
 
 
-def _store_candidate(trial: optuna.Trial, values: Values, drawn: Drawn, setup: TrialSetup) -> None:
+def _store_candidate(
+    trial: optuna.Trial, values: Values, drawn: Drawn, context: TrialContext
+) -> None:
     """Store what the trial is. The draw comes last: a trial that has it can be repeated."""
-    for key, value in setup.describe(values).items():
+    for key, value in context.describe(values).items():
         trial.set_user_attr(key, value)
-    trial.set_user_attr(records.WORKER, dict(setup.worker))
-    trial.set_user_attr(records.CANDIDATE_ID, setup.identify(values))
+    trial.set_user_attr(records.WORKER, dict(context.worker))
+    trial.set_user_attr(records.CANDIDATE_ID, context.identify(values))
     trial.set_user_attr(records.DRAW, asdict(drawn.draw))
 
 
@@ -176,31 +178,31 @@ def _reuse(trial: optuna.Trial, drawn: Drawn) -> tuple[float, ...]:
     Raises:
         EstimateFailed: The twin failed; so does this trial.
     """
-    twin = drawn.twin
-    assert twin is not None
-    origin = _origin(twin, drawn.twin_study)
+    duplicate = drawn.duplicate
+    assert duplicate is not None
+    origin = _origin(duplicate, drawn.duplicate_study)
     trial.set_user_attr(records.REUSED_FROM, origin)
     trial.set_user_attr(records.REASON, f"the same network and recipe as trial {origin}")
-    trial.set_user_attr(records.METRICS, dict(twin.metrics))
-    trial.set_user_attr(records.CURVE, [dict(step) for step in twin.curve])
-    if len(twin.objectives) == 1:
-        for step, value in twin.intermediate.items():
+    trial.set_user_attr(records.METRICS, dict(duplicate.metrics))
+    trial.set_user_attr(records.CURVE, [dict(step) for step in duplicate.curve])
+    if len(duplicate.objectives) == 1:
+        for step, value in duplicate.intermediate.items():
             trial.report(value, step)
-    if twin.state == "failed":
-        failure = twin.failure or Failure(kind="crash", text="")
+    if duplicate.state == "failed":
+        failure = duplicate.failure or Failure(kind="crash", text="")
         _store_failure(trial, failure.kind, failure.text, copied=True)
         raise EstimateFailed(failure.kind, failure.text)
-    return twin.objectives
+    return duplicate.objectives
 
 
-def _origin(twin: TrialRecord, study: str | None) -> int | str:
+def _origin(duplicate: TrialRecord, study: str | None) -> int | str:
     if study is not None:
-        return f"{study}/{twin.number}"
-    return twin.number if twin.reused_from is None else twin.reused_from
+        return f"{study}/{duplicate.number}"
+    return duplicate.number if duplicate.reused_from is None else duplicate.reused_from
 
 
 def _store_estimate(
-    trial: optuna.Trial, estimate: Estimate, setup: TrialSetup
+    trial: optuna.Trial, estimate: Estimate, context: TrialContext
 ) -> tuple[float, ...]:
     costs = {
         key: trial.user_attrs[key]
@@ -209,8 +211,8 @@ def _store_estimate(
     }
     known = {**costs, **estimate.metrics}
     trial.set_user_attr(records.METRICS, dict(estimate.metrics))
-    trial.set_user_attr(records.FACTS, {**setup.facts, **estimate.facts})
-    return tuple(float(known[measure.key]) for measure in setup.measures)
+    trial.set_user_attr(records.FACTS, {**context.facts, **estimate.facts})
+    return tuple(float(known[measure.key]) for measure in context.measures)
 
 
 def _store_failure(trial: optuna.Trial, kind: str, text: str, *, copied: bool = False) -> None:
@@ -221,8 +223,8 @@ def _store_failure(trial: optuna.Trial, kind: str, text: str, *, copied: bool = 
 class _Reporter:
     """Receives every step of an estimate: stores it, and asks the pruner."""
 
-    def __init__(self, trial: optuna.Trial, drawn: Drawn, setup: TrialSetup) -> None:
-        self._trial, self._drawn, self._setup = trial, drawn, setup
+    def __init__(self, trial: optuna.Trial, drawn: Drawn, context: TrialContext) -> None:
+        self._trial, self._drawn, self._context = trial, drawn, context
         self._curve: list[dict[str, float]] = []
         self._scores: dict[int, float] = {}
         self._trained = 0
@@ -239,31 +241,31 @@ class _Reporter:
             self._seconds += step.seconds
         loss = {} if step.train_loss is None else {"train_loss": step.train_loss}
         self._curve.append({**loss, **step.metrics})
-        if self._setup.epochs:  # 0 for an estimator that trains no candidate
+        if self._context.epochs:  # 0 for an estimator that trains no candidate
             self._trial.set_user_attr(records.EPOCHS, len(self._curve))
             self._trial.set_user_attr(records.RESTORED, len(self._curve) - self._trained)
-        self._setup.alive()
-        if len(self._setup.measures) == 1:
+        self._context.alive()
+        if len(self._context.measures) == 1:
             self._report(step)
 
     def _report(self, step: Step) -> None:
-        measure = self._setup.measures[0]
+        measure = self._context.measures[0]
         value = step.metrics[measure.key]
         self._trial.report(value, step.number)
         self._scores[step.number] = value if measure.maximise else -value
-        place = self._drawn.draw.place
+        sequence_index = self._drawn.draw.sequence_index
         if step.number <= self._drawn.draw.passed:
             return  # judged when it was trained; the cut of an early epoch may have moved since
-        decision = self._setup.pruner.decide(
+        decision = self._context.pruner.decide(
             Curve(
-                place=place,
+                sequence_index=sequence_index,
                 scores=self._scores,
                 minimised=not measure.maximise,
-                ends=self._setup.ends(self._drawn.values),
+                ends=self._context.ends(self._drawn.values),
             ),
-            self._setup.curves(place),
-            study_name=self._setup.study_name,
-            epochs=self._setup.epochs,
+            self._context.curves(sequence_index),
+            study_name=self._context.study_name,
+            epochs=self._context.epochs,
         )
         if decision.facts:
             self._trial.set_user_attr(records.DECISION, dict(decision.facts))
@@ -278,6 +280,8 @@ class _Reporter:
 
     def store_as_twin_if_nothing_was_trained(self) -> None:
         """Mark a repeat that was pruned again before it trained anything."""
-        twin = self._drawn.twin
-        if twin is not None and self._trained == 0:
-            self._trial.set_user_attr(records.REUSED_FROM, _origin(twin, self._drawn.twin_study))
+        duplicate = self._drawn.duplicate
+        if duplicate is not None and self._trained == 0:
+            self._trial.set_user_attr(
+                records.REUSED_FROM, _origin(duplicate, self._drawn.duplicate_study)
+            )

@@ -10,7 +10,7 @@ import numpy as np
 
 from study.retraining.retraining import Force
 from study.running.study_runner import run_study
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.study_settings import StudySettings
 from tests.data.files import Arrays, write_npz
 from tests.data.pictures import pictures
@@ -61,19 +61,19 @@ def tiny(folder: Path, **changes: Any) -> StudySettings:
     return settings(**{**values, **changes})
 
 
-def place(folder: Path) -> Place:
+def run_context(folder: Path) -> RunContext:
     """Return a storage in a folder."""
-    return Place(url=f"sqlite:///{folder}/study.db", device="cpu")
+    return RunContext(url=f"sqlite:///{folder}/study.db", device="cpu")
 
 
 def force(folder: Path) -> Force:
     """Return one worker, in this process."""
-    return Force(place=place(folder))
+    return Force(run_context=run_context(folder))
 
 
 def search(folder: Path, **changes: Any) -> None:
     """Run the search in a folder."""
-    run_study(tiny(folder, **changes), place(folder))
+    run_study(tiny(folder, **changes), run_context(folder))
 
 
 def copied(source: Path, target: Path) -> Path:

@@ -32,9 +32,14 @@ def settings(**changes: Any) -> StudySettings:
 def outcome(trials: tuple[TrialRecord, ...]) -> list[tuple[Any, ...]]:
     """Return what must not depend on interruptions: candidates and values by place."""
     done = {
-        t.place: t for t in trials if t.place is not None and t.state in ("complete", "pruned")
+        t.sequence_index: t
+        for t in trials
+        if t.sequence_index is not None and t.state in ("complete", "pruned")
     }
-    return [(place, done[place].params, done[place].objectives) for place in sorted(done)]
+    return [
+        (sequence_index, done[sequence_index].params, done[sequence_index].objectives)
+        for sequence_index in sorted(done)
+    ]
 
 
 def command(*arguments: str, cwd: Path) -> subprocess.Popen[str]:

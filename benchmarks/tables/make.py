@@ -23,7 +23,7 @@ from study.running.study_runner import run_study
 from study.search_space.point import PointKey, point_key
 from study.search_space.reading.loading import read_space_text, space_from_text
 from study.search_space.space import SearchSpace
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.study_settings import make_settings
 from study.storage.records import TrialRecord
 
@@ -83,8 +83,8 @@ def _train_all(
         trials=count,
         keep="none",
     )
-    place = Place(url=order.storage)
-    return run_study(settings, place, workers=order.workers, stop=stop, quiet=False).trials
+    run_context = RunContext(url=order.storage)
+    return run_study(settings, run_context, workers=order.workers, stop=stop, quiet=False).trials
 
 
 def table_arrays(

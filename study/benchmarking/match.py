@@ -22,7 +22,7 @@ from study.common.stop import Stop
 from study.performance_estimation.tabular.table import Table
 from study.performance_estimation.tabular.table_file import load_table
 from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 
 BASELINE = "random"
 LOOK_SECONDS = 0.2
@@ -81,7 +81,9 @@ def make_match(path: str, samplers: str, *, trials: int, repeats: int, seed: int
     named = split_samplers(samplers)
     players = named if BASELINE in named else (BASELINE, *named)
     for sampler in players:
-        make_strategy(sampler, Setup(space=table.space, budget=trials, identity=table.identity))
+        make_strategy(
+            sampler, StrategyContext(space=table.space, budget=trials, identity=table.identity)
+        )
     return Match(
         path=path,
         table=table,

@@ -15,7 +15,7 @@ import numpy as np
 from study.performance_estimation.tabular.table import Table
 from study.search_space.candidate import Values
 from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 from study.search_strategy.strategy import (
     Exhausted,
     History,
@@ -62,8 +62,8 @@ def play(table: Table, sampler: str, *, trials: int, seed: int) -> Played:
         trials: Trainings; fewer where the table has fewer candidates.
         seed: The study's seed.
     """
-    setup = Setup(space=table.space, budget=trials, identity=table.identity, seed=seed)
-    return _Game(table, make_strategy(sampler, setup), trials=trials, seed=seed).play()
+    context = StrategyContext(space=table.space, budget=trials, identity=table.identity, seed=seed)
+    return _Game(table, make_strategy(sampler, context), trials=trials, seed=seed).play()
 
 
 class _Game:
@@ -96,24 +96,26 @@ class _Game:
         return self._outcome()
 
     def _propose(self) -> Proposal:
-        place = len(self._observations)
+        sequence_index = len(self._observations)
         if self._repeats >= MAX_REPEATS:
-            return Proposal(values=dict(self._unvisited(place)))
+            return Proposal(values=dict(self._unvisited(sequence_index)))
         history = History(
             space=self._table.space,
             observations=tuple(self._observations),
-            place=place,
+            sequence_index=sequence_index,
             budget=self._trials,
         )
         start = time.perf_counter()
-        proposal = self._strategy.propose(history, generator(self._seed, "draw", place, 0))
+        proposal = self._strategy.propose(
+            history, generator(self._seed, "draw", sequence_index, 0)
+        )
         self._ask.append(time.perf_counter() - start)
         return proposal
 
-    def _unvisited(self, place: int) -> Values:
+    def _unvisited(self, sequence_index: int) -> Values:
         visited = [self._table.twins[row] for row in self._trained.values()]
         left = np.flatnonzero(~np.isin(self._table.twins, visited))
-        chosen = generator(self._seed, "unvisited", place).integers(len(left))
+        chosen = generator(self._seed, "unvisited", sequence_index).integers(len(left))
         return self._table.points[int(left[chosen])]
 
     def _observe(self, proposal: Proposal) -> None:

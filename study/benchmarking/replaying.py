@@ -18,8 +18,8 @@ from study.running.assembly import stored_source
 from study.running.candidate_source.draw import Source
 from study.search_strategy.strategy import Exhausted
 from study.storage.drawn import Drawn
-from study.storage.lifecycle import Standing
-from study.storage.records import Draw, TrialRecord, latest_by_place, ranges, unranges
+from study.storage.lifecycle import StudyState
+from study.storage.records import Draw, TrialRecord, latest_by_index, ranges, unranges
 from study.storage.stored_study import StoredStudy
 
 
@@ -121,22 +121,26 @@ class Replay:
     def _by_number(self) -> Mapping[int, TrialRecord]:
         return {record.number: record for record in self.records}
 
-    def _as_seen(self, number: int, draw: Draw) -> tuple[Standing, list[int]]:
+    def _as_seen(self, number: int, draw: Draw) -> tuple[StudyState, list[int]]:
         """Return how the study stood when a trial was drawn, and places that are not there."""
-        latest = latest_by_place(record for record in self.records if record.number < number)
+        latest = latest_by_index(record for record in self.records if record.number < number)
         seen, running = unranges(draw.seen), unranges(draw.running)
         known = sorted({*seen, *running})
-        missing = [place for place in known if place not in latest]
-        latest = {place: latest[place] for place in known if place in latest}
-        finished = [place for place in seen if place in latest]
+        missing = [sequence_index for sequence_index in known if sequence_index not in latest]
+        latest = {
+            sequence_index: latest[sequence_index]
+            for sequence_index in known
+            if sequence_index in latest
+        }
+        finished = [sequence_index for sequence_index in seen if sequence_index in latest]
         return (
-            Standing(
+            StudyState(
                 latest=latest,
                 finished=tuple(p for p in finished if latest[p].reused_from is None),
-                twins=tuple(p for p in finished if latest[p].reused_from is not None),
+                duplicates=tuple(p for p in finished if latest[p].reused_from is not None),
                 running=tuple(running),
                 to_repeat=(),
-                next_place=draw.place,
+                next_index=draw.sequence_index,
             ),
             missing,
         )
@@ -160,9 +164,9 @@ def _unlike_all_before(draw: Draw) -> list[str]:
     repeated first.
     """
     known = sorted({*unranges(draw.seen), *unranges(draw.running)})
-    if known == list(range(draw.place)):
+    if known == list(range(draw.sequence_index)):
         return []
-    before = f"0-{draw.place - 1}" if draw.place else "none"
+    before = f"0-{draw.sequence_index - 1}" if draw.sequence_index else "none"
     return [f"it says that it knew the places {ranges(known) or 'none'}; before it were {before}"]
 
 
@@ -173,7 +177,7 @@ def _compared_with_earlier(record: TrialRecord, draw: Draw, earlier: TrialRecord
     found = Drawn(values=dict(earlier.params), draw=drawn, candidate_id=earlier.candidate_id)
     return [
         *_compared(record, draw, found),
-        *_unequal("place", draw.place, drawn.place),
+        *_unequal("sequence_index", draw.sequence_index, drawn.sequence_index),
         *_unequal("places seen", draw.seen, drawn.seen),
     ]
 

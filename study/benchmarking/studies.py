@@ -11,7 +11,7 @@ from study.common.errors import EvaluationError
 from study.settings.metrics import Measure
 from study.settings.study_settings import StudySettings
 from study.statistics.paired import Array, Pair, pairwise
-from study.storage.lifecycle import standing
+from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 
 APART = ("study", "seed", "trials", "timeout", "epochs_budget", "retries", "keep", "reuse")
@@ -149,9 +149,9 @@ def _strategies(settings: Sequence[StudySettings]) -> list[str]:
 
 def _curve(study: Told, strategy: str) -> StudyCurve:
     settings = study.settings
-    state = standing(study.records, retries=settings.retries)
+    state = study_state(study.records, retries=settings.retries)
     sign = 1.0 if settings.measures[0].maximise else -1.0
-    ended = (state.latest[place] for place in (*state.finished, *state.twins))
+    ended = (state.latest[place] for place in (*state.finished, *state.duplicates))
     best = [-np.inf]
     for record in sorted(ended, key=lambda r: r.number):
         score = sign * record.objectives[0] if record.state == "complete" else -np.inf

@@ -10,7 +10,7 @@ from study.final_test.final_test import FinalTest
 from study.final_test.final_testing import stored_confirmation, trainings_name
 from study.results.overview import CONFIRMATION, TEST
 from study.retraining.retraining import completed_runs, seed_of, trained_in_full
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.plan import FitOn
 from study.storage.records import TrialRecord, ranked, read_trials
 from study.storage.storage_errors import storage_errors
@@ -49,7 +49,7 @@ class Chosen:
     limits: tuple[str, ...] = ()
 
 
-def choose(origin: StoredStudy, place: Place) -> Chosen:
+def choose(origin: StoredStudy, run_context: RunContext) -> Chosen:
     """Return the network of a study that is exported.
 
     Raises:
@@ -63,8 +63,8 @@ def choose(origin: StoredStudy, place: Place) -> Chosen:
     if TEST in attributes:
         result = from_stored(FinalTest, attributes[TEST], where="stored result of 'test'")
         if result.candidate_id == identity:
-            return _tested(origin, result, place)
-    stored = open_study(confirmed.study, place.url)
+            return _tested(origin, result, run_context)
+    stored = open_study(confirmed.study, run_context.url)
     runs = tuple(completed_runs(stored).get(identity, {}).values())
     if not runs:
         raise EvaluationError(
@@ -80,9 +80,9 @@ def choose(origin: StoredStudy, place: Place) -> Chosen:
     )
 
 
-def _tested(origin: StoredStudy, result: FinalTest, place: Place) -> Chosen:
+def _tested(origin: StoredStudy, result: FinalTest, run_context: RunContext) -> Chosen:
     fit_on: FitOn = "train" if result.fit_on == "train" else "train+val"
-    stored = open_study(trainings_name(origin.settings.study, fit_on), place.url)
+    stored = open_study(trainings_name(origin.settings.study, fit_on), run_context.url)
     runs = completed_runs(stored).get(result.candidate_id, {})
     own = [run for run in runs.values() if seed_of(run) == result.seeds[0]]
     if not own:

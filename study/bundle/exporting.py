@@ -18,7 +18,7 @@ from study.final_test.looks import StudyLedger
 from study.performance_estimation.training.training import Training
 from study.retraining.retraining import Networks
 from study.search_space.resolve import resolve
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.study_settings import StudySettings
 from study.storage.stored_study import StoredStudy, open_study
 
@@ -33,7 +33,12 @@ RETRAINED = (
 
 
 def export_study(
-    name: str, place: Place, *, directory: Path, now: dt.datetime, onnx: bool | None = None
+    name: str,
+    run_context: RunContext,
+    *,
+    directory: Path,
+    now: dt.datetime,
+    onnx: bool | None = None,
 ) -> Bundle:
     """Write the network of a study as a bundle.
 
@@ -42,7 +47,7 @@ def export_study(
 
     Args:
         name: The study that searched.
-        place: Where it is.
+        run_context: Where it is.
         directory: The bundle's place.
         now: Time of the export.
         onnx: Whether ONNX is written; where left out, if the packages for it are there.
@@ -51,9 +56,9 @@ def export_study(
         StudyError: There is no network, or it cannot be written.
     """
     check_place(directory)  # before anything that takes time
-    origin = open_study(name, place.url)
-    chosen = choose(origin, place)
-    networks = Networks.of(chosen.stored, place)
+    origin = open_study(name, run_context.url)
+    chosen = choose(origin, run_context)
+    networks = Networks.of(chosen.stored, run_context)
     training = networks.training(chosen.record)
     chosen = _as_tested(chosen, training)
     bundle = _bundle(origin, chosen, networks, training, now)
@@ -90,7 +95,7 @@ def _bundle(
         training=TrainingFacts(
             seed=networks.seed(record),
             epochs=candidate.recipe.epochs,
-            precision=networks.estimator.setup.precision,
+            precision=networks.estimator.context.precision,
             micro_batch=_micro_batch(training, candidate.recipe.batch_size),
             fit_on=chosen.fit_on,
             study=stored.settings.study,

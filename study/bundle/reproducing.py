@@ -13,19 +13,19 @@ from study.bundle.reproduce import Reproduction, reproduce, retrain
 from study.common.errors import EvaluationError
 from study.common.version import NUMERIC_VERSION, code_version, library_versions
 from study.performance_estimation.training.training import TrainingData
-from study.settings.context import Place, choose_device, load_data, processor
+from study.settings.context import RunContext, choose_device, load_data, processor
 from study.settings.plan import FitOn
 from study.settings.study_settings import StudySettings
 
 
 def reproduce_bundle(
-    classifier: Classifier, place: Place, *, dataset: str | None = None
+    classifier: Classifier, run_context: RunContext, *, dataset: str | None = None
 ) -> Reproduction:
     """Train a bundle's network again, on the same images, and compare.
 
     Args:
         classifier: From ``load``.
-        place: Data and device; no storage is needed.
+        run_context: Data and device; no storage is needed.
         dataset: Where the data set is now; as in the bundle where left out.
 
     Raises:
@@ -34,9 +34,9 @@ def reproduce_bundle(
     bundle = classifier.bundle
     settings = _settings(bundle, dataset)
     fit_on: FitOn = "train" if bundle.training.fit_on == "train" else "train+val"
-    data, described = load_data(settings, place, fit_on=fit_on)
+    data, described = load_data(settings, run_context, fit_on=fit_on)
     assert data is not None
-    device = choose_device(place.device)
+    device = choose_device(run_context.device)
     images = TrainingData(
         train_images=data.train_images.to(device),
         train_labels=data.train_labels.to(device),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from study.cli.options import Artifacts, DataRoot, Device, Quiet, Storage, Workers
-from study.cli.working import place_of, storage_flag, with_stop, workers_of
+from study.cli.working import run_context_of, storage_flag, with_stop, workers_of
 from study.common.stop import INTERRUPTED
 from study.storage.opening import DEFAULT_URL
 
@@ -43,7 +43,7 @@ def confirm(
         from study.retraining.retraining import Force
 
         force = Force(
-            place=place_of(storage, data_root, artifacts, device),
+            run_context=run_context_of(storage, data_root, artifacts, device),
             workers=workers_of(workers, device),
             stop=stop,
             quiet=quiet,
@@ -94,7 +94,7 @@ def final_test(
         from study.retraining.retraining import Force
 
         force = Force(
-            place=place_of(storage, data_root, artifacts, device),
+            run_context=run_context_of(storage, data_root, artifacts, device),
             workers=workers_of(workers, device),
             stop=stop,
             quiet=quiet,
@@ -134,7 +134,7 @@ def _tell_notes(trainings: StudyResult) -> None:
 
 
 def _tell_interrupted(command: str, name: str, trainings: StudyResult) -> int:
-    done, wanted = len(trainings.standing.finished), trainings.stored.settings.trials
+    done, wanted = len(trainings.state.finished), trainings.stored.settings.trials
     flag = storage_flag(trainings.stored.url)
     typer.echo(
         f"interrupted; {done} of {wanted} trainings are done and kept. The same command goes on "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from study.cli.options import Artifacts, DataRoot, Device, Storage
-from study.cli.working import place_of
+from study.cli.working import run_context_of
 from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ def export(
 
     from study.bundle.exporting import export_study
 
-    place = place_of(storage, data_root, artifacts, device)
+    run_context = run_context_of(storage, data_root, artifacts, device)
     now = dt.datetime.now(dt.UTC)
-    bundle = export_study(study, place, directory=to, now=now, onnx=onnx)
+    bundle = export_study(study, run_context, directory=to, now=now, onnx=onnx)
     _tell_exported(bundle, to)
     return 0
 
@@ -89,8 +89,8 @@ def reproduce(
     from study.bundle.reproducing import reproduce_bundle
 
     classifier = load(bundle)
-    place = place_of(DEFAULT_URL, data_root, None, device)
-    result = reproduce_bundle(classifier, place, dataset=dataset)
+    run_context = run_context_of(DEFAULT_URL, data_root, None, device)
+    result = reproduce_bundle(classifier, run_context, dataset=dataset)
     typer.echo(reproduction_text(result), nl=False)
     return 0 if result.verdict in ("identical", "within") else 1
 

@@ -25,7 +25,7 @@ from study.cli.options import (
     WarmStart,
     Workers,
 )
-from study.cli.working import place_of, ray_crew, storage_flag, with_stop, workers_of
+from study.cli.working import ray_backend, run_context_of, storage_flag, with_stop, workers_of
 from study.common.errors import SettingsError, StudyError
 from study.settings.metrics import MEASURES
 from study.storage.opening import DEFAULT_URL
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from study.common.stop import Stop
     from study.running.ray_workers import RayCluster
     from study.running.study_runner import StudyResult
-    from study.settings.context import Place
+    from study.settings.context import RunContext
     from study.settings.study_settings import StudySettings
 
 DEFAULT_TRIALS = 15
@@ -135,12 +135,12 @@ def run(
     return with_stop(
         lambda stop: _start(
             make_settings(**values),
-            place_of(storage, data_root, artifacts, device),
+            run_context_of(storage, data_root, artifacts, device),
             workers=workers_of(workers, device),
             quiet=quiet,
             stop=stop,
             fork_of=name if fork else None,
-            crew=ray_crew(ray, gpus_per_worker),
+            backend=ray_backend(ray, gpus_per_worker),
         )
     )
 
@@ -165,15 +165,15 @@ def resume(
     def go_on(stop: Stop) -> int:
         from study.storage.stored_study import open_study, resume_settings
 
-        place = place_of(storage, data_root, artifacts, device)
+        run_context = run_context_of(storage, data_root, artifacts, device)
         settings = resume_settings(open_study(study, storage), **limits)
         return _start(
             settings,
-            place,
+            run_context,
             workers=workers_of(workers, device),
             quiet=quiet,
             stop=stop,
-            crew=ray_crew(ray, gpus_per_worker),
+            backend=ray_backend(ray, gpus_per_worker),
         )
 
     return with_stop(go_on)
@@ -193,32 +193,36 @@ def worker(
         from study.running.study_runner import join_study
         from study.storage.stored_study import open_study
 
-        place = place_of(storage, data_root, artifacts, device)
+        run_context = run_context_of(storage, data_root, artifacts, device)
         stored = open_study(study, storage)
-        return _tell(join_study(stored, place, stop=stop, quiet=quiet))
+        return _tell(join_study(stored, run_context, stop=stop, quiet=quiet))
 
     return with_stop(join)
 
 
 def _start(
     settings: StudySettings,
-    place: Place,
+    run_context: RunContext,
     *,
     workers: int,
     quiet: bool,
     stop: Stop,
     fork_of: str | None = None,
-    crew: RayCluster | None = None,
+    backend: RayCluster | None = None,
 ) -> int:
     """Run or resume a study; what there is to note is said before it begins."""
     from study.running.study_runner import continue_study, prepare
 
-    if crew is not None:
-        crew.check(place)
-    stored, notes = prepare(settings, place, stop=stop, fork_of=fork_of)
-    for note in (*notes, *(crew.notes(place) if crew else ())):
+    if backend is not None:
+        backend.check(run_context)
+    stored, notes = prepare(settings, run_context, stop=stop, fork_of=fork_of)
+    for note in (*notes, *(backend.notes(run_context) if backend else ())):
         typer.echo(f"note: {note}", err=True)
-    return _tell(continue_study(stored, place, workers=workers, stop=stop, quiet=quiet, crew=crew))
+    return _tell(
+        continue_study(
+            stored, run_context, workers=workers, stop=stop, quiet=quiet, backend=backend
+        )
+    )
 
 
 def _stages(*, pruner: str, screen: str | None, cascade: str | None) -> dict[str, str | None]:
@@ -249,7 +253,7 @@ def _tell(result: StudyResult) -> int:
     name = result.stored.settings.study
     if result.work.ending == "interrupted":
         typer.echo(
-            f"interrupted; {len(result.standing.finished)} trials are done and kept."
+            f"interrupted; {len(result.state.finished)} trials are done and kept."
             f" Go on with: run_study.py resume {name}{storage_flag(result.stored.url)}",
             err=True,
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from study.cli.options import Artifacts, DataRoot, Device, Quiet, Storage, Workers
-from study.cli.working import place_of, with_stop, workers_of
+from study.cli.working import run_context_of, with_stop, workers_of
 from study.common.stop import INTERRUPTED
 from study.settings.metrics import MEASURES
 from study.storage.opening import DEFAULT_URL
@@ -95,7 +95,7 @@ def trust(
         )
         judged = measure_trust(
             plan,
-            place_of(storage, data_root, artifacts, device),
+            run_context_of(storage, data_root, artifacts, device),
             workers=workers_of(workers, device),
             stop=stop,
             quiet=quiet,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from study.common.artifact_path import ArtifactPath
     from study.common.stop import Stop
     from study.running.ray_workers import RayCluster
-    from study.settings.context import Place
+    from study.settings.context import RunContext
 
 
 def with_stop(work: Callable[[Stop], int]) -> int:
@@ -34,13 +34,13 @@ def with_stop(work: Callable[[Stop], int]) -> int:
     return code
 
 
-def place_of(
+def run_context_of(
     storage: str, data_root: Path | None, artifacts: ArtifactPath | None, device: str | None
-) -> Place:
+) -> RunContext:
     """Return where a command works."""
-    from study.settings.context import Place
+    from study.settings.context import RunContext
 
-    return Place(url=storage, data_root=data_root, artifacts=artifacts, device=device)
+    return RunContext(url=storage, data_root=data_root, artifacts=artifacts, device=device)
 
 
 def workers_of(asked: int | None, device: str | None) -> int:
@@ -54,7 +54,7 @@ def workers_of(asked: int | None, device: str | None) -> int:
     return default_workers()
 
 
-def ray_crew(address: str | None, gpus: float | None) -> RayCluster | None:
+def ray_backend(address: str | None, gpus: float | None) -> RayCluster | None:
     """Return what lets Ray place the workers; None where it is not asked for.
 
     Raises:

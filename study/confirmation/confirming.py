@@ -79,7 +79,7 @@ def confirm(
     Raises:
         StudyError: There is no such study, nothing to confirm, or no run completed.
     """
-    origin = open_study(name, force.place.url)
+    origin = open_study(name, force.run_context.url)
     settings = _settings(origin, epochs)
     plan = _plan(origin, settings, force, top=top, seeds=seeds)
     trainings = retrain(settings, plan, force)
@@ -87,7 +87,7 @@ def confirm(
     if trainings.work.ending == "interrupted":
         return Confirmed(result=None, trainings=trainings, fewer=fewer)
     result = _judged(plan, trainings, force)
-    with storage_errors(force.place.url):
+    with storage_errors(force.run_context.url):
         origin.study.set_user_attr(CONFIRMATION, to_stored(result))
     return Confirmed(result=result, trainings=trainings, fewer=fewer)
 
@@ -128,7 +128,7 @@ def _quality(settings: StudySettings) -> tuple[str, Measure, int]:
 def _plan(
     origin: StoredStudy, settings: StudySettings, force: Force, *, top: int, seeds: int
 ) -> Plan:
-    _, described = load_data(settings, force.place, interrupted=force.stop)
+    _, described = load_data(settings, force.run_context, interrupted=force.stop)
     image = ImageFormat(**described["image"])
     space = settings.space(image)
     comparable = trained_in_full(origin) and settings.epochs in (None, full_epochs(origin))
@@ -190,7 +190,7 @@ def _image_values(
 
     None where there is no second, the measure is not made of images, or a network is not here.
     """
-    networks = Networks.of(stored, force.place)
+    networks = Networks.of(stored, force.run_context)
     records = [record for found in runs.values() for record in found.values()]
     if len(runs) < 2 or not all(networks.at_hand(record) for record in records):
         return None

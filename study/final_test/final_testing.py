@@ -41,7 +41,7 @@ from study.retraining.retraining import (
 from study.running.auditing import audit_words
 from study.running.study_runner import StudyResult
 from study.search_space.resolve import resolve
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.plan import FitOn, Plan, PlannedCandidate
 from study.storage.checkpoints import local_study_folder
 from study.storage.records import TrialRecord
@@ -96,10 +96,10 @@ def final_check(name: str, force: Force, *, seeds: int, fit_on: FitOn, now: Cloc
         StudyError: The study searched on the pooled split, is not confirmed, or no network came
             of the trainings.
     """
-    origin = open_study(name, force.place.url)
+    origin = open_study(name, force.run_context.url)
     _refuse_pooled(origin)
     confirmed = stored_confirmation(origin)
-    confirming = open_study(confirmed.study, force.place.url)
+    confirming = open_study(confirmed.study, force.run_context.url)
     plan = Plan(
         kind="test",
         origin=name,
@@ -112,7 +112,11 @@ def final_check(name: str, force: Force, *, seeds: int, fit_on: FitOn, now: Cloc
     if trainings.work.ending == "interrupted":
         return FinalOutcome(result=None, trainings=trainings)
     case = _Case(
-        origin=origin, confirming=confirming, trainings=trainings, plan=plan, place=force.place
+        origin=origin,
+        confirming=confirming,
+        trainings=trainings,
+        plan=plan,
+        run_context=force.run_context,
     )
     return case.tested(now)
 
@@ -163,14 +167,14 @@ class _Case:
         confirming: The confirmation's trainings.
         trainings: The test's trainings.
         plan: What was trained for the test.
-        place: Where.
+        run_context: Where.
     """
 
     origin: StoredStudy
     confirming: StoredStudy
     trainings: StudyResult
     plan: Plan
-    place: Place
+    run_context: RunContext
 
     @property
     def candidate(self) -> PlannedCandidate:
@@ -183,7 +187,7 @@ class _Case:
             EvaluationError: There is no network to test.
         """
         runs = self._runs()
-        networks = Networks.of(self.trainings.stored, self.place)
+        networks = Networks.of(self.trainings.stored, self.run_context)
         trained = {seed_of(run): networks.training(run).network for run in runs}
         stack = resolve(networks.candidate(runs[0]).architecture, self.trainings.stored.image)
         opened = self._look(tuple(trained), now())
@@ -230,7 +234,7 @@ class _Case:
                 dataset=self.trainings.stored.data["name"],
                 split=settings.split,
             ),
-            data_root=self.place.data_root,
+            data_root=self.run_context.data_root,
             size=settings.size,
         )
 
@@ -263,9 +267,11 @@ class _Case:
     ) -> tuple[Path, ...]:
         """Store the figures in the study, and figures and predictions in files."""
         figures = to_stored(result)
-        with storage_errors(self.place.url):
+        with storage_errors(self.run_context.url):
             self.origin.study.set_user_attr(TEST, figures)
-        base = local_study_folder(self.place.artifacts, self.place.url, self.origin.settings.study)
+        base = local_study_folder(
+            self.run_context.artifacts, self.run_context.url, self.origin.settings.study
+        )
         folder = base / "test" / f"look-{result.look}"
         texts = {**prediction_files(scores, result), "figures.json": canonical(figures)}
         folder.mkdir(parents=True, exist_ok=True)
@@ -275,7 +281,7 @@ class _Case:
 
     def _audited(self) -> str:
         """Compare the test part with the others, now that it is open, and store that too."""
-        words = audit_words(self.origin.settings, self.place, parts="all")
-        with storage_errors(self.place.url):
+        words = audit_words(self.origin.settings, self.run_context, parts="all")
+        with storage_errors(self.run_context.url):
             self.origin.study.set_user_attr(DATA, {**self.origin.data, "audit": words})
         return words

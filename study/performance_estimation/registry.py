@@ -27,7 +27,7 @@ Values = Mapping[str, OptionValue]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EstimatorSetup:
+class EstimatorContext:
     """The study and the process that an estimator is built for.
 
     Args:
@@ -80,7 +80,7 @@ class EstimatorSpec:
     """
 
     meaning: str
-    build: Callable[[EstimatorSetup, Values], Estimator]
+    build: Callable[[EstimatorContext, Values], Estimator]
     options: Options = field(default_factory=dict)
     needs_data: bool = True
     metric: str | None = None
@@ -90,15 +90,15 @@ class EstimatorSpec:
     caution: str = ""
 
 
-def _train(setup: EstimatorSetup, _: Values) -> Estimator:
+def _train(context: EstimatorContext, _: Values) -> Estimator:
     from study.performance_estimation.training.train_estimator import TrainEstimator
 
-    return TrainEstimator.for_study(setup)
+    return TrainEstimator.for_study(context)
 
 
-def _synthetic(setup: EstimatorSetup, values: Values) -> Estimator:
+def _synthetic(context: EstimatorContext, values: Values) -> Estimator:
     return synthetic.SyntheticEstimator(
-        image=setup.image,
+        image=context.image,
         epochs=int(values["epochs"]),
         delay=float(values["delay"]),
         noise=float(values["noise"]),
@@ -106,19 +106,19 @@ def _synthetic(setup: EstimatorSetup, values: Values) -> Estimator:
     )
 
 
-def _table(setup: EstimatorSetup, values: Values) -> Estimator:
+def _table(context: EstimatorContext, values: Values) -> Estimator:
     table = table_estimator.table_of(values)
-    return table_estimator.TableEstimator(table=table, image=setup.image)
+    return table_estimator.TableEstimator(table=table, image=context.image)
 
 
-def _supernet(setup: EstimatorSetup, values: Values) -> Estimator:
+def _supernet(context: EstimatorContext, values: Values) -> Estimator:
     from study.performance_estimation.supernet.supernet_estimator import SupernetEstimator
 
     return SupernetEstimator.for_study(
-        setup,
+        context,
         epochs=int(values["epochs"]),
         paths=str(values["paths"]),
-        trials_per_epoch=supernet_paths.turns(values, policy=setup.policy),
+        trials_per_epoch=supernet_paths.turns(values, policy=context.policy),
     )
 
 
@@ -127,9 +127,9 @@ def _no_training(_: int, __: Values) -> int:
 
 
 def _zero_cost(proxy: str) -> EstimatorSpec:
-    def build(setup: EstimatorSetup, values: Values) -> Estimator:
+    def build(context: EstimatorContext, values: Values) -> Estimator:
         return zero_cost.ZeroCostEstimator.for_study(
-            setup,
+            context,
             proxy=proxy,
             images=int(values["images"]),
             initialisations=int(values["initialisations"]),
@@ -239,7 +239,7 @@ def table_named(text: str) -> Table | None:
     return table_estimator.table_of(values) if name == TABLE else None
 
 
-def make_estimator(text: str, setup: EstimatorSetup) -> Estimator:
+def make_estimator(text: str, context: EstimatorContext) -> Estimator:
     """Return the estimator that ``NAME[,option=value…]`` names.
 
     Raises:
@@ -247,8 +247,8 @@ def make_estimator(text: str, setup: EstimatorSetup) -> Estimator:
     """
     name, values = parse_estimator(text)
     spec = ESTIMATORS[name]
-    spec.check(setup.space)
-    return spec.build(setup, values)
+    spec.check(context.space)
+    return spec.build(context, values)
 
 
 def parse_estimator(text: str) -> tuple[str, dict[str, OptionValue]]:

@@ -23,7 +23,7 @@ from study.search_space.resolve import complexity, resolve
 from study.search_space.space import SearchSpace
 
 if TYPE_CHECKING:
-    from study.performance_estimation.registry import EstimatorSetup
+    from study.performance_estimation.registry import EstimatorContext
 
 KEPT_SHARE = 10
 """One in so many draws is trained where nothing else is asked for."""
@@ -95,12 +95,12 @@ def check_screen(spec: ScreenSpec, space: SearchSpace) -> None:
     )
 
 
-def make_scorer(spec: ScreenSpec, setup: EstimatorSetup) -> Scorer:
+def make_scorer(spec: ScreenSpec, context: EstimatorContext) -> Scorer:
     """Return what scores the candidates of a study, its images loaded."""
     if not spec.needs_data:
-        return lambda candidate: _count(spec.proxy, candidate, setup)
+        return lambda candidate: _count(spec.proxy, candidate, context)
     estimator = ZeroCostEstimator.for_study(
-        setup,
+        context,
         proxy=spec.proxy,
         images=int(spec.options["images"]),
         initialisations=int(spec.options["initialisations"]),
@@ -108,7 +108,7 @@ def make_scorer(spec: ScreenSpec, setup: EstimatorSetup) -> Scorer:
 
     def scored(candidate: Candidate) -> float | None:
         try:
-            found = estimator.estimate(candidate, seed=setup.seed, report=lambda _: None)
+            found = estimator.estimate(candidate, seed=context.seed, report=lambda _: None)
         except EstimateFailed:
             return None
         return found.metrics[spec.proxy]
@@ -116,5 +116,5 @@ def make_scorer(spec: ScreenSpec, setup: EstimatorSetup) -> Scorer:
     return scored
 
 
-def _count(name: str, candidate: Candidate, setup: EstimatorSetup) -> float:
-    return float(getattr(complexity(resolve(candidate.architecture, setup.image)), name))
+def _count(name: str, candidate: Candidate, context: EstimatorContext) -> float:
+    return float(getattr(complexity(resolve(candidate.architecture, context.image)), name))

@@ -23,7 +23,7 @@ from study.report.rank_estimators_text import trust_text
 from study.running.study_runner import StudyResult, check, run_study
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.resolve import candidate_id
-from study.settings.context import Place, load_data
+from study.settings.context import RunContext, load_data
 from study.settings.problem import longest_training
 from study.settings.study_settings import StudySettings
 from study.storage.ledger import read_costs
@@ -70,7 +70,7 @@ class _Sample:
 
 def measure_trust(
     plan: TrustPlan,
-    place: Place,
+    run_context: RunContext,
     *,
     workers: int = 1,
     stop: Stop | None = None,
@@ -81,7 +81,7 @@ def measure_trust(
 
     Args:
         plan: What is asked.
-        place: Where the studies run.
+        run_context: Where the studies run.
         workers: Processes that work on each of them.
         stop: The wish to stop, if anybody may have it.
         quiet: Whether to show no progress.
@@ -92,7 +92,7 @@ def measure_trust(
             be checked is checked before the first training.
     """
     stop = stop or Stop()
-    _, described = load_data(plan.base, place, interrupted=stop)
+    _, described = load_data(plan.base, run_context, interrupted=stop)
     image = ImageFormat(**described["image"])
     sample = _sample(plan, image)
     full, cheap = plan.full(sample.points), plan.cheap(sample.points)
@@ -101,7 +101,7 @@ def measure_trust(
     for number, settings in enumerate((*full, *cheap), start=1):
         tell(f"study {number} of {len(full) + len(cheap)}: {settings.study}")
         same = _at_one_precision(settings, results)
-        result = run_study(same, place, workers=workers, stop=stop, quiet=quiet)
+        result = run_study(same, run_context, workers=workers, stop=stop, quiet=quiet)
         for note in result.notes:
             tell(f"note: {note}")
         if result.work.ending == "interrupted":

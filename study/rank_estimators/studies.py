@@ -155,7 +155,7 @@ def by_point(records: Sequence[TrialRecord], names: Sequence[str]) -> list[Trial
         names: Candidate id by place, in a full training.
     """
     return [
-        replace(record, candidate_id=names[record.place])
+        replace(record, candidate_id=names[record.sequence_index])
         for record in records
-        if record.place is not None and record.place < len(names)
+        if record.sequence_index is not None and record.sequence_index < len(names)
     ]

@@ -21,7 +21,7 @@ _SHOWN = 1e-3
 """Smallest part of the largest regret that is told apart in another unit, or where all are small.
 """
 
-_HUES = ("accent", "best", "pruned", "twin", "failed", "ink", "scale_3", "mark")
+_HUES = ("accent", "best", "pruned", "duplicate", "failed", "ink", "scale_3", "mark")
 _DASHES = ("", "7 3", "2 3", "9 3 2 3")
 _FIXED = (
     ".name{font-size:13px}.tick{font-size:12px}.head{font-size:16px;font-weight:600}"

@@ -59,7 +59,7 @@ def _row(
         "seconds": record.seconds,
         "candidate_id": record.candidate_id,
         "network": architecture_words(record.architecture),
-        "place": record.place,
+        "sequence_index": record.sequence_index,
         "reused_from": record.reused_from,
         "reason": record.reason,
         "failure": None if record.failure is None else record.failure.kind,

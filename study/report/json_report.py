@@ -78,7 +78,7 @@ def json_trial(record: TrialRecord) -> dict[str, Any]:
         "conv_macs": record.conv_macs,
         "failure": None if record.failure is None else asdict(record.failure),
         "reason": record.reason,
-        "place": record.place,
+        "sequence_index": record.sequence_index,
         "source": None if draw is None else draw.source,
         "retry_of": None if draw is None else draw.retry_of,
         "network": architecture_words(record.architecture),

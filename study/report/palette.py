@@ -36,7 +36,7 @@ PALETTE: Mapping[str, Shade] = MappingProxyType(
         "accent": Shade("#0a6a8f", "#58bfe6"),
         "accent_soft": Shade("#dcecf2", "#17323e"),
         "best": Shade("#17784a", "#5fd19a"),
-        "twin": Shade("#7a4fb0", "#c0a1f2"),
+        "duplicate": Shade("#7a4fb0", "#c0a1f2"),
         "pruned": Shade("#a85a00", "#f0ab5c"),
         "failed": Shade("#b3261e", "#ff8f85"),
         "inverse": Shade("#fefefe", "#0d1113"),

@@ -41,7 +41,7 @@ def _row(record: TrialRecord, metric: str) -> tuple[str, ...]:
     assert draw is not None
     return (
         str(record.number),
-        str(draw.place),
+        str(draw.sequence_index),
         _drawn(draw),
         str(draw.attempt),
         draw.seen or ABSENT,
@@ -93,6 +93,7 @@ def difference_text(name: str, replayed: Replayed, *, before: int) -> str:
     """
     lines = "".join(f"  {line}\n" for line in replayed.differences)
     return (
-        f"{name}: trial {replayed.record.number} (place {replayed.record.place}) is not what comes"
-        f" out now, after {counted(before, 'draw')} that are the same\n{lines}"
+        f"{name}: trial {replayed.record.number} (sequence index"
+        f" {replayed.record.sequence_index}) differs"
+        f" from the repeated draw, after {counted(before, 'draw')} that are the same\n{lines}"
     )

@@ -27,7 +27,7 @@ from study.results.describe import (
     space_parameters,
     state_words,
 )
-from study.results.ranking import Standing, standings
+from study.results.ranking import RankedTrial, rank_trials
 from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
@@ -54,7 +54,7 @@ class Table:
 @dataclass(frozen=True, slots=True)
 class _Column:
     heading: str
-    cell: Callable[[Standing], str]
+    cell: Callable[[RankedTrial], str]
     numeric: bool = True
 
 
@@ -78,7 +78,7 @@ def leaderboard(
         _Column("Seconds", lambda s: tenths(s.record.seconds)),
         _Column("State", lambda s: state_words(s.record), numeric=False),
     ]
-    shown = standings(records, summary)[:top]
+    shown = rank_trials(records, summary)[:top]
     return Table(
         caption=_caption(len(records), len(shown), summary),
         headers=tuple(column.heading for column in columns),
@@ -123,7 +123,7 @@ def _size_columns(summary: StudySummary) -> list[_Column]:
 
 
 def _value_column(index: int, metric: str) -> _Column:
-    def cell(standing: Standing) -> str:
+    def cell(standing: RankedTrial) -> str:
         numbers = standing.record.objectives
         return measure(metric, numbers[index] if index < len(numbers) else None)
 

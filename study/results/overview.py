@@ -16,7 +16,7 @@ from study.report.stored_outcomes import read_confirmation, read_final_test
 from study.results.summary import Look, Objective, Process, StudySummary
 from study.settings.plan import Plan
 from study.storage.ledger import read_costs, read_entries
-from study.storage.lifecycle import standing
+from study.storage.lifecycle import study_state
 from study.storage.opening import DEFAULT_URL, open_storage
 from study.storage.records import TrialRecord, ranked, read_trials
 from study.storage.storage_errors import redacted, storage_errors
@@ -163,7 +163,7 @@ def study_lines(url: str) -> list[StudyLine]:
 
 def _line(stored: StoredStudy, records: Sequence[TrialRecord]) -> StudyLine:
     settings = stored.settings
-    state = standing(records, retries=settings.retries)
+    state = study_state(records, retries=settings.retries)
     winner = ranked(records, maximise=settings.measures[0].maximise)[:1]
     several = len(settings.measures) > 1
     return StudyLine(

@@ -15,7 +15,7 @@ _STATE_ORDER = {"complete": 0, "pruned": 1, "running": 2, "waiting": 3, "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class RankedTrial:
     """A trial and its rank.
 
     Args:
@@ -48,8 +48,8 @@ def distinct(records: Sequence[TrialRecord], objectives: int = 1) -> list[TrialR
     usable = sorted((r for r in records if valued(r, objectives)), key=lambda r: r.number)
     numbers = {r.number for r in usable}
     for record in usable:
-        twin = record.reused_from in numbers or record.training in seen
-        if not twin:
+        duplicate = record.reused_from in numbers or record.training in seen
+        if not duplicate:
             kept.append(record)
             seen.update([record.training] if record.candidate_id else [])
     return kept
@@ -66,7 +66,7 @@ def finished(records: Sequence[TrialRecord]) -> int:
     return sum(r.state in ("complete", "pruned") and r.number not in later for r in records)
 
 
-def standings(records: Sequence[TrialRecord], summary: StudySummary) -> list[Standing]:
+def rank_trials(records: Sequence[TrialRecord], summary: StudySummary) -> list[RankedTrial]:
     """Return every trial, best first: ranked, then twins by value, pruned, unfinished, failed."""
     fronts = _ranks(distinct(records, len(summary.objectives)), summary.objectives)
     sign = summary.objective.sign
@@ -83,7 +83,7 @@ def standings(records: Sequence[TrialRecord], summary: StudySummary) -> list[Sta
             record.number,
         )
 
-    return [Standing(record=r, rank=fronts.get(r.number)) for r in sorted(records, key=key)]
+    return [RankedTrial(record=r, rank=fronts.get(r.number)) for r in sorted(records, key=key)]
 
 
 def best(records: Sequence[TrialRecord], summary: StudySummary) -> TrialRecord | None:

@@ -20,11 +20,11 @@ from study.running.assembly import stored_estimator
 from study.running.study_runner import StudyResult, run_study
 from study.search_space.candidate import Candidate, Recipe
 from study.search_space.reading.loading import space_from_text
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.plan import Plan, as_purpose
 from study.settings.study_settings import StudySettings, make_settings
 from study.storage.drawn import training_seed
-from study.storage.lifecycle import standing
+from study.storage.lifecycle import study_state
 from study.storage.locks import Holding, study_lock
 from study.storage.opening import open_storage
 from study.storage.records import TrialRecord, read_trials
@@ -37,13 +37,13 @@ class Force:
     """Where trainings run, and with what.
 
     Args:
-        place: Storage, data and device.
+        run_context: Storage, data and device.
         workers: Processes that train.
         stop: The wish to stop.
         quiet: Whether to show no progress.
     """
 
-    place: Place
+    run_context: RunContext
     workers: int = 1
     stop: Stop = field(default_factory=Stop)
     quiet: bool = True
@@ -114,10 +114,10 @@ def retrain(settings: StudySettings, plan: Plan, force: Force) -> StudyResult:
     Raises:
         StudyError: The linked study's name is taken, or its settings, data or versions differ.
     """
-    settings = _taking_up(settings, plan, force.place)
+    settings = _taking_up(settings, plan, force.run_context)
     try:
         return run_study(
-            settings, force.place, workers=force.workers, stop=force.stop, quiet=force.quiet
+            settings, force.run_context, workers=force.workers, stop=force.stop, quiet=force.quiet
         )
     except ResumeError as error:
         raise ResumeError(
@@ -126,20 +126,20 @@ def retrain(settings: StudySettings, plan: Plan, force: Force) -> StudyResult:
         ) from error
 
 
-def _taking_up(settings: StudySettings, plan: Plan, place: Place) -> StudySettings:
+def _taking_up(settings: StudySettings, plan: Plan, run_context: RunContext) -> StudySettings:
     """Return the settings with the plan; write it into the linked study that is stored already.
 
     A plan may differ from the one before: more seeds, or other candidates after the search went
     on. Runs outside the new plan stay, and are not looked at.
     """
-    stored = _stored(settings.study, place)
+    stored = _stored(settings.study, run_context)
     if stored is None:
         return _planned(settings, plan, other_runs=0)
     _refuse_stranger(stored, plan)
-    lock = study_lock(stored.study._storage, place.url, settings.study)
-    with Holding(lock, interrupted=lambda: False), storage_errors(place.url):
+    lock = study_lock(stored.study._storage, run_context.url, settings.study)
+    with Holding(lock, interrupted=lambda: False), storage_errors(run_context.url):
         keys = {run.key for run in plan.runs()}
-        state = standing(_trials(stored), retries=settings.retries)
+        state = study_state(_trials(stored), retries=settings.retries)
         others = sum(record.training not in keys for record in state.latest.values())
         wanted = _planned(settings, plan, other_runs=others)
         with_plan = _planned(stored.settings, plan, other_runs=others)
@@ -152,12 +152,12 @@ def _planned(settings: StudySettings, plan: Plan, *, other_runs: int) -> StudySe
     return make_settings(**{**settings.model_dump(), **changes})
 
 
-def _stored(name: str, place: Place) -> StoredStudy | None:
+def _stored(name: str, run_context: RunContext) -> StoredStudy | None:
     import optuna
 
-    with storage_errors(place.url):
-        known = optuna.get_all_study_names(open_storage(place.url))
-    return open_study(name, place.url) if name in known else None
+    with storage_errors(run_context.url):
+        known = optuna.get_all_study_names(open_storage(run_context.url))
+    return open_study(name, run_context.url) if name in known else None
 
 
 def _refuse_stranger(stored: StoredStudy, plan: Plan) -> None:
@@ -179,7 +179,7 @@ def completed_runs(stored: StoredStudy) -> dict[str, dict[int, TrialRecord]]:
     plan = stored.settings.plan
     keys = set() if plan is None else {run.key for run in plan.runs()}
     with storage_errors(stored.url):
-        state = standing(_trials(stored), retries=stored.settings.retries)
+        state = study_state(_trials(stored), retries=stored.settings.retries)
     runs: dict[str, dict[int, TrialRecord]] = {}
     for record in state.latest.values():
         candidate, repeat = record.training
@@ -201,13 +201,13 @@ class Networks:
     estimator: TrainEstimator
 
     @classmethod
-    def of(cls, stored: StoredStudy, place: Place) -> Networks:
+    def of(cls, stored: StoredStudy, run_context: RunContext) -> Networks:
         """Load the study's images and find its checkpoints.
 
         Raises:
             EvaluationError: The study does not train its candidates.
         """
-        estimator = stored_estimator(stored, place, stop=Stop())
+        estimator = stored_estimator(stored, run_context, stop=Stop())
         if not isinstance(estimator, TrainEstimator):
             raise EvaluationError(
                 f"study '{stored.settings.study}' trains no network of its own (estimator "

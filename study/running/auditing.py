@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from study.data.audit import Looked, audit
 from study.data.audit_text import audit_text
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.study_settings import StudySettings
 
 
-def audit_words(settings: StudySettings, place: Place, *, parts: Looked) -> str:
+def audit_words(settings: StudySettings, run_context: RunContext, *, parts: Looked) -> str:
     """Return the data checks of a study as one block of text.
 
     Args:
         settings: The study's.
-        place: Where its data are.
+        run_context: Where its data are.
         parts: ``searched`` leaves the test part closed, as a search must unless it was asked to
             leave out what has a twin there.
     """
@@ -21,7 +21,7 @@ def audit_words(settings: StudySettings, place: Place, *, parts: Looked) -> str:
         parts = "all"
     found = audit(
         settings.dataset,
-        data_root=place.data_root,
+        data_root=run_context.data_root,
         size=settings.size,
         split=settings.split,
         seed=settings.seed,

@@ -17,7 +17,7 @@ from study.common.artifact_path import artifact_path
 from study.common.errors import StudyError
 from study.common.stop import PARENT, Stop
 from study.running.worker import WorkResult
-from study.settings.context import Place
+from study.settings.context import RunContext
 
 MAX_WORKERS = 4
 PATIENCE_SECONDS = 1.4
@@ -57,7 +57,7 @@ class _Process:
 
 
 def run_workers(
-    name: str, place: Place, *, workers: int, stop: Stop, finished: Callable[[], int]
+    name: str, run_context: RunContext, *, workers: int, stop: Stop, finished: Callable[[], int]
 ) -> WorkResult:
     """Run that many worker processes on a stored study until it is done.
 
@@ -65,7 +65,7 @@ def run_workers(
 
     Args:
         name: The study.
-        place: Where it runs.
+        run_context: Where it runs.
         workers: How many processes.
         stop: The wish to stop.
         finished: Returns how many of its trials have ended, to tell bad luck from a fault.
@@ -73,7 +73,7 @@ def run_workers(
     Raises:
         StudyError: A worker met something that no restart mends; its message.
     """
-    running = [_start(name, place, index, workers) for index in range(workers)]
+    running = [_start(name, run_context, index, workers) for index in range(workers)]
     ended: list[_Process] = []
     results: list[WorkResult] = []
     try:
@@ -87,7 +87,7 @@ def run_workers(
                 ended.append(worker)
                 result = _result(worker)
                 if result is None:
-                    running.append(_restart(name, place, worker, workers, finished()))
+                    running.append(_restart(name, run_context, worker, workers, finished()))
                 else:
                     results.append(result)
         return results[-1]
@@ -95,12 +95,14 @@ def run_workers(
         _kill([*running, *ended])
 
 
-def _start(name: str, place: Place, index: int, workers: int) -> _Process:
-    place = replace(place, label=f"worker {index + 1}", device=_device(place, index))
-    told = {key: getattr(place, key) for key in ("url", *_PATHS, "device", "label")}
+def _start(name: str, run_context: RunContext, index: int, workers: int) -> _Process:
+    run_context = replace(
+        run_context, label=f"worker {index + 1}", device=_device(run_context, index)
+    )
+    told = {key: getattr(run_context, key) for key in ("url", *_PATHS, "device", "label")}
     orders = {
         "study": name,
-        "place": {key: None if value is None else str(value) for key, value in told.items()},
+        "run_context": {key: None if value is None else str(value) for key, value in told.items()},
     }
     package = str(Path(__file__).resolve().parents[2])
     paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
@@ -121,15 +123,17 @@ def _start(name: str, place: Place, index: int, workers: int) -> _Process:
     return _Process(index=index, process=process, log=log)
 
 
-def _device(place: Place, index: int) -> str | None:
+def _device(run_context: RunContext, index: int) -> str | None:
     """Spread workers over the GPUs where none is named."""
-    if place.device is not None:
-        return place.device
+    if run_context.device is not None:
+        return run_context.device
     gpus = default_gpu_workers() if "torch" in sys.modules else 0
     return f"cuda:{index % gpus}" if gpus else None
 
 
-def _restart(name: str, place: Place, dead: _Process, workers: int, finished: int) -> _Process:
+def _restart(
+    name: str, run_context: RunContext, dead: _Process, workers: int, finished: int
+) -> _Process:
     """Start a worker anew.
 
     Raises:
@@ -142,7 +146,7 @@ def _restart(name: str, place: Place, dead: _Process, workers: int, finished: in
             f"worker {dead.index + 1} died {deaths} times within seconds (exit code"
             f" {dead.process.returncode}); its last words:\n{_last_words(dead)}"
         )
-    worker = _start(name, place, dead.index, workers)
+    worker = _start(name, run_context, dead.index, workers)
     worker.deaths, worker.finished = deaths, finished
     return worker
 
@@ -199,10 +203,10 @@ def _kill(running: list[_Process]) -> None:
             worker.process.stdout.close()
 
 
-def read_orders() -> tuple[str, Place]:
+def read_orders() -> tuple[str, RunContext]:
     """Return the study and the place that the parent wrote down for this process."""
     orders = json.loads(os.environ.pop(ORDERS))
-    place = orders["place"]
+    run_context = orders["run_context"]
     for key, path_of in _PATHS.items():
-        place[key] = None if place[key] is None else path_of(place[key])
-    return orders["study"], Place(**place)
+        run_context[key] = None if run_context[key] is None else path_of(run_context[key])
+    return orders["study"], RunContext(**run_context)

@@ -16,7 +16,7 @@ from study.results.ranking import pareto_front
 from study.results.summary import Objective
 from study.settings.study_settings import StudySettings
 from study.storage.ledger import FixedCost, read_costs
-from study.storage.lifecycle import Standing, standing
+from study.storage.lifecycle import StudyState, study_state
 from study.storage.records import TrialRecord, ranked
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Progress(Protocol):
     def prepare(self, costs: Sequence[FixedCost]) -> None:
         """Show what was spent so far on what comes before the first trial."""
 
-    def show(self, records: Sequence[TrialRecord], state: Standing) -> None:
+    def show(self, records: Sequence[TrialRecord], state: StudyState) -> None:
         """Show the trials as they are now."""
 
     def close(self) -> None:
@@ -61,14 +61,14 @@ class Lines:
                 self._prepared.append(line)
                 print(line, file=self._out, flush=True)
 
-    def show(self, records: Sequence[TrialRecord], state: Standing) -> None:
+    def show(self, records: Sequence[TrialRecord], state: StudyState) -> None:
         """See ``Progress``."""
         ended = [r for r in records if r.state not in ("running", "waiting")]
         if self._shown is None:  # what was there before is not news
             self._shown = {record.number for record in ended}
             return
         news = [record for record in ended if record.number not in self._shown]
-        finished = {state.latest[place].number for place in state.finished}
+        finished = {state.latest[sequence_index].number for sequence_index in state.finished}
         for record in sorted(news, key=lambda r: (r.finished is None, r.finished, r.number)):
             self._shown.add(record.number)
             print(self._line(record, len(finished & self._shown)), file=self._out, flush=True)
@@ -108,7 +108,7 @@ class Live:
         """See ``Progress``."""
         self._prepared = [cost_line(cost) for cost in costs]
 
-    def show(self, records: Sequence[TrialRecord], state: Standing) -> None:
+    def show(self, records: Sequence[TrialRecord], state: StudyState) -> None:
         """See ``Progress``."""
         from rich.console import Group
         from rich.progress_bar import ProgressBar
@@ -118,9 +118,9 @@ class Live:
         bar = ProgressBar(total=total or max(done, 1), completed=done, width=40)
         self._live.update(Group(bar, Text("\n".join(self._lines(records, state, done)))))
 
-    def _lines(self, records: Sequence[TrialRecord], state: Standing, done: int) -> list[str]:
+    def _lines(self, records: Sequence[TrialRecord], state: StudyState, done: int) -> list[str]:
         total = self._settings.trials
-        running = [state.latest[place] for place in state.running]
+        running = [state.latest[sequence_index] for sequence_index in state.running]
         lines = [
             *(self._prepared if not records else ()),
             f"{done} of {total} trials" if total else f"{done} trials",
@@ -223,7 +223,7 @@ def watching(
         records = trials.read()
         if not records:
             progress.prepare(read_costs(study.user_attrs))
-        progress.show(records, standing(records, retries=settings.retries))
+        progress.show(records, study_state(records, retries=settings.retries))
 
     def keep_looking() -> None:
         while not ended.wait(POLL_SECONDS):

@@ -21,7 +21,7 @@ from study.common.artifact_path import RemotePath
 from study.common.errors import SettingsError, StorageError, StudyError
 from study.common.stop import Stop, stop_on_signals
 from study.running.worker import WorkResult
-from study.settings.context import Place, load_data
+from study.settings.context import RunContext, load_data
 from study.storage.opening import sqlite_path
 from study.storage.storage_errors import redacted
 from study.storage.stored_study import StoredStudy
@@ -53,7 +53,7 @@ class RayCluster:
     gpus: float = 0.0
     cpus: float = 1.0
 
-    def check(self, place: Place) -> None:
+    def check(self, run_context: RunContext) -> None:
         """Refuse what cannot work on a cluster, before anything is started.
 
         Raises:
@@ -65,25 +65,25 @@ class RayCluster:
         except ImportError as error:
             message = f'--ray {self.address}: needs Ray; pip install "study-nas[cluster]"'
             raise SettingsError(message) from error
-        if self.address != LOCAL and sqlite_path(place.url) is not None:
+        if self.address != LOCAL and sqlite_path(run_context.url) is not None:
             raise StorageError(
-                f"--ray {self.address} with storage '{redacted(place.url)}': SQLite is a file of"
-                " one machine and cannot be shared by several; name a server, as --storage"
+                f"--ray {self.address} with storage '{redacted(run_context.url)}': SQLite is a"
+                " file of one machine and cannot be shared by several; name a server, as --storage"
                 " postgresql+psycopg://user:password@host/studies, or write --ray local"
             )
 
-    def notes(self, place: Place) -> tuple[str, ...]:
+    def notes(self, run_context: RunContext) -> tuple[str, ...]:
         """Return what the user should know."""
-        if self.address == LOCAL or isinstance(place.artifacts, RemotePath):
+        if self.address == LOCAL or isinstance(run_context.artifacts, RemotePath):
             return ()
-        where = "beside it" if place.artifacts is None else str(place.artifacts)
+        where = "beside it" if run_context.artifacts is None else str(run_context.artifacts)
         return (
             f"--ray {self.address}: checkpoints lie on each node ({where}); a trial lost with its"
             " node starts anew. Name a shared folder or a URL with --artifacts",
         )
 
     def __call__(
-        self, stored: StoredStudy, place: Place, *, workers: int, stop: Stop
+        self, stored: StoredStudy, run_context: RunContext, *, workers: int, stop: Stop
     ) -> WorkResult:
         """Let so many tasks work on the study; see ``runner.Crew``.
 
@@ -94,13 +94,15 @@ class RayCluster:
 
         self._connect(workers)
         try:
-            lent = ray.put(packed(*load_data(stored.settings, place, interrupted=stop)))
+            preloaded = ray.put(packed(*load_data(stored.settings, run_context, interrupted=stop)))
             task = ray.remote(work).options(
                 max_retries=-1, num_cpus=self.cpus, num_gpus=self.gpus, name="study worker"
             )
-            there = _absolute(place)
+            there = _absolute(run_context)
             waiting = [
-                task.remote(stored.settings.study, replace(there, label=f"worker {i + 1}"), lent)
+                task.remote(
+                    stored.settings.study, replace(there, label=f"worker {i + 1}"), preloaded
+                )
                 for i in range(workers)
             ]
             return _wait(waiting, stop=stop)
@@ -134,13 +136,13 @@ class RayCluster:
             )
 
 
-def _absolute(place: Place) -> Place:
+def _absolute(run_context: RunContext) -> RunContext:
     """Return the place with paths that mean the same in another working directory."""
-    path, artifacts = sqlite_path(place.url), place.artifacts
+    path, artifacts = sqlite_path(run_context.url), run_context.artifacts
     return replace(
-        place,
-        url=place.url if path is None else f"sqlite:///{path.absolute()}",
-        data_root=None if place.data_root is None else place.data_root.absolute(),
+        run_context,
+        url=run_context.url if path is None else f"sqlite:///{path.absolute()}",
+        data_root=None if run_context.data_root is None else run_context.data_root.absolute(),
         artifacts=artifacts.absolute() if isinstance(artifacts, Path) else artifacts,
     )
 
@@ -156,9 +158,9 @@ def packed(data: SearchData | None, described: Mapping[str, Any]) -> Packed:
     return arrays, {k: v for k, v in every.items() if k not in arrays}, described
 
 
-def unpacked(lent: Packed) -> tuple[SearchData | None, dict[str, Any]]:
+def unpacked(preloaded: Packed) -> tuple[SearchData | None, dict[str, Any]]:
     """Return what ``packed`` was given; the images are read, never written."""
-    arrays, rest, described = lent
+    arrays, rest, described = preloaded
     if not arrays:
         return None, dict(described)
     import torch
@@ -172,7 +174,7 @@ def unpacked(lent: Packed) -> tuple[SearchData | None, dict[str, Any]]:
     return SearchData(**every), dict(described)
 
 
-def work(name: str, place: Place, lent: Packed) -> dict[str, str]:
+def work(name: str, run_context: RunContext, preloaded: Packed) -> dict[str, str]:
     """Work on a study until it is done: the task that Ray runs, and runs again when it is lost."""
     from study.running.study_runner import work_on
     from study.storage.stored_study import open_study
@@ -180,8 +182,10 @@ def work(name: str, place: Place, lent: Packed) -> dict[str, str]:
     stop = Stop()
     with stop_on_signals(stop):  # a cancelled task is interrupted, and parks its trial
         try:
-            stored = open_study(name, place.url)
-            result = work_on(stored, replace(place, lent=unpacked(lent)), stop=stop)
+            stored = open_study(name, run_context.url)
+            result = work_on(
+                stored, replace(run_context, preloaded=unpacked(preloaded)), stop=stop
+            )
         except StudyError as error:
             return {"error": str(error)}
     return {"ending": result.ending, "text": result.text}

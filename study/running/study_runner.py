@@ -15,7 +15,7 @@ from study.common.stop import Stop
 from study.dashboard.refresh import kept_fresh
 from study.dashboard.study_page import study_page
 from study.performance_estimation.registry import PROXIES, EstimatorSpec, estimator_spec
-from study.running.assembly import make_worker, sampler_setup
+from study.running.assembly import make_worker, strategy_context
 from study.running.auditing import audit_words
 from study.running.candidate_source.preparing import check_preparation
 from study.running.candidate_source.screening import check_screen_fits
@@ -26,25 +26,25 @@ from study.search_space.candidate import ImageFormat
 from study.search_space.space import SearchSpace
 from study.search_strategy.pruners.registry import make_pruner
 from study.search_strategy.registry import make_strategy, sampler_warnings
-from study.settings.context import Place, load_data, machine_facts
+from study.settings.context import RunContext, load_data, machine_facts
 from study.settings.metrics import COSTS
 from study.settings.problem import check_table, points_of
 from study.settings.study_settings import StudySettings
-from study.storage.lifecycle import Standing, standing
+from study.storage.lifecycle import StudyState, study_state
 from study.storage.locks import Holding, schema_lock, study_lock
 from study.storage.opening import open_storage, quiet_optuna
 from study.storage.reap import park
 from study.storage.records import TrialRecord, read_trials
 from study.storage.storage_errors import storage_errors
 from study.storage.stored_study import StoredStudy, create_or_load
-from study.transfer.beginnings import beginnings, settle_beginnings
+from study.transfer.beginnings import beginnings, finish_transfer
 
 
-class Crew(Protocol):
+class WorkerBackend(Protocol):
     """Lets so many processes work on a stored study until it is done."""
 
     def __call__(
-        self, stored: StoredStudy, place: Place, *, workers: int, stop: Stop
+        self, stored: StoredStudy, run_context: RunContext, *, workers: int, stop: Stop
     ) -> WorkResult:
         """Return why they left.
 
@@ -70,14 +70,14 @@ class StudyResult:
     notes: tuple[str, ...] = ()
 
     @property
-    def standing(self) -> Standing:
-        """Where the study stands."""
-        return standing(self.trials, retries=self.stored.settings.retries)
+    def state(self) -> StudyState:
+        """The state of the study after the run."""
+        return study_state(self.trials, retries=self.stored.settings.retries)
 
 
 def run_study(
     settings: StudySettings,
-    place: Place,
+    run_context: RunContext,
     *,
     workers: int = 1,
     stop: Stop | None = None,
@@ -88,7 +88,7 @@ def run_study(
 
     Args:
         settings: What the study is.
-        place: Where it runs.
+        run_context: Where it runs.
         workers: Processes that work on it; one works in this process.
         stop: The wish to stop, if anybody may have it.
         quiet: Whether to show no progress.
@@ -98,54 +98,56 @@ def run_study(
         StudyError: The space, the settings, the data or the storage cannot be used.
     """
     stop = stop or Stop()
-    stored, notes = prepare(settings, place, stop=stop, fork_of=fork_of)
-    result = continue_study(stored, place, workers=workers, stop=stop, quiet=quiet)
+    stored, notes = prepare(settings, run_context, stop=stop, fork_of=fork_of)
+    result = continue_study(stored, run_context, workers=workers, stop=stop, quiet=quiet)
     return replace(result, notes=notes)
 
 
 def continue_study(
     stored: StoredStudy,
-    place: Place,
+    run_context: RunContext,
     *,
     workers: int,
     stop: Stop,
     quiet: bool,
-    crew: Crew | None = None,
+    backend: WorkerBackend | None = None,
 ) -> StudyResult:
     """Work on a stored study until it is done.
 
     Args:
         stored: The study.
-        place: Where it runs.
+        run_context: Where it runs.
         workers: Processes that work on it.
         stop: The wish to stop.
         quiet: Whether to show no progress.
-        crew: Lets the processes work; None for processes of this machine.
+        backend: Lets the processes work; None for processes of this machine.
 
     Raises:
         StudyError: Data, space or storage cannot be used.
     """
 
     def work() -> WorkResult:
-        with kept_fresh(study_page(stored, place.artifacts), interrupted=stop):
-            return (crew or local_crew)(stored, place, workers=workers, stop=stop)
+        with kept_fresh(study_page(stored, run_context.artifacts), interrupted=stop):
+            return (backend or local_backend)(stored, run_context, workers=workers, stop=stop)
 
     return _watched(stored, work, quiet=quiet)
 
 
-def join_study(stored: StoredStudy, place: Place, *, stop: Stop, quiet: bool) -> StudyResult:
+def join_study(
+    stored: StoredStudy, run_context: RunContext, *, stop: Stop, quiet: bool
+) -> StudyResult:
     """Work on a study of another process, which keeps its page in the dashboard, until it is done.
 
     Args:
         stored: The study.
-        place: Where this process runs.
+        run_context: Where this process runs.
         stop: The wish to stop.
         quiet: Whether to show no progress.
 
     Raises:
         StudyError: Data, space or storage cannot be used.
     """
-    return _watched(stored, lambda: work_on(stored, place, stop=stop), quiet=quiet)
+    return _watched(stored, lambda: work_on(stored, run_context, stop=stop), quiet=quiet)
 
 
 def _watched(stored: StoredStudy, work: Callable[[], WorkResult], *, quiet: bool) -> StudyResult:
@@ -163,13 +165,15 @@ def _watched(stored: StoredStudy, work: Callable[[], WorkResult], *, quiet: bool
     return StudyResult(stored=stored, work=result, trials=trials)
 
 
-def local_crew(stored: StoredStudy, place: Place, *, workers: int, stop: Stop) -> WorkResult:
-    """Work in this process alone, or in several of this machine; see ``Crew``."""
+def local_backend(
+    stored: StoredStudy, run_context: RunContext, *, workers: int, stop: Stop
+) -> WorkResult:
+    """Work in this process alone, or in several of this machine; see ``WorkerBackend``."""
     if workers == 1:
-        return work_on(stored, place, stop=stop)
+        return work_on(stored, run_context, stop=stop)
     work = run_workers(
         stored.settings.study,
-        place,
+        run_context,
         workers=workers,
         stop=stop,
         finished=lambda: sum(
@@ -182,7 +186,7 @@ def local_crew(stored: StoredStudy, place: Place, *, workers: int, stop: Stop) -
 
 
 def prepare(
-    settings: StudySettings, place: Place, *, stop: Stop, fork_of: str | None = None
+    settings: StudySettings, run_context: RunContext, *, stop: Stop, fork_of: str | None = None
 ) -> tuple[StoredStudy, tuple[str, ...]]:
     """Check everything that can be checked, then create the study or load it.
 
@@ -193,25 +197,25 @@ def prepare(
         StudyError: Something does not fit; nothing has been written then.
     """
     quiet_optuna()
-    data, described = load_data(settings, place, interrupted=stop)
+    data, described = load_data(settings, run_context, interrupted=stop)
     image = ImageFormat(**described["image"])
     space = settings.space(image)
     notes = [*described["notes"], *described["warnings"], *check(settings, space, image)]
     if data is not None:
-        described["audit"] = audit_words(settings, place, parts="searched")
-    if place.artifacts is not None:
-        check_writable(place.artifacts)
-    storage = open_or_create_storage(place.url)
-    lock = study_lock(storage, place.url, settings.study)
-    with storage_errors(place.url), Holding(lock, interrupted=lambda: False):
+        described["audit"] = audit_words(settings, run_context, parts="searched")
+    if run_context.artifacts is not None:
+        check_writable(run_context.artifacts)
+    storage = open_or_create_storage(run_context.url)
+    lock = study_lock(storage, run_context.url, settings.study)
+    with storage_errors(run_context.url), Holding(lock, interrupted=lambda: False):
         stored, remarks = create_or_load(
             settings,
-            place.url,
+            run_context.url,
             data=described,
-            environment=machine_facts(settings, place, data),
-            beginnings=beginnings(settings, described, place.url, fork_of=fork_of),
+            environment=machine_facts(settings, run_context, data),
+            beginnings=beginnings(settings, described, run_context.url, fork_of=fork_of),
         )
-        notes += settle_beginnings(stored, fork_of=fork_of)
+        notes += finish_transfer(stored, fork_of=fork_of)
     return stored, (*notes, *remarks)
 
 
@@ -233,13 +237,13 @@ def check(settings: StudySettings, space: SearchSpace, image: ImageFormat) -> tu
     spec = estimator_spec(settings.estimator)
     spec.check(space)
     check_table(settings, space, image)
-    setup = sampler_setup(settings, space, image)
-    make_strategy(settings.sampler, setup)
+    context = strategy_context(settings, space, image)
+    make_strategy(settings.sampler, context)
     make_pruner(settings.pruner, epochs=points_of(settings, image).epochs)
     check_screen_fits(settings, space)
     check_preparation(settings)
     _refuse_unmeasured(settings, spec)
-    return sampler_warnings(settings.sampler, setup)
+    return sampler_warnings(settings.sampler, context)
 
 
 def _refuse_unmeasured(settings: StudySettings, spec: EstimatorSpec) -> None:
@@ -265,11 +269,11 @@ def _refuse_unmeasured(settings: StudySettings, spec: EstimatorSpec) -> None:
         )
 
 
-def work_on(stored: StoredStudy, place: Place, *, stop: Stop) -> WorkResult:
+def work_on(stored: StoredStudy, run_context: RunContext, *, stop: Stop) -> WorkResult:
     """Work on a stored study in this process until it is done.
 
     Raises:
         StudyError: Data, space or storage cannot be used.
     """
-    with storage_errors(place.url):
-        return make_worker(stored, place, stop=stop).run()
+    with storage_errors(run_context.url):
+        return make_worker(stored, run_context, stop=stop).run()

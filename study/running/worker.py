@@ -17,7 +17,7 @@ import optuna
 
 from study.common.errors import StorageError
 from study.common.stop import Stop
-from study.objective import TrialCrashed, TrialSetup, run_trial
+from study.objective import TrialContext, TrialCrashed, run_trial
 from study.performance_estimation.estimator import EstimateFailed
 from study.performance_estimation.failures import Interrupted
 from study.running.candidate_source.draw import Source
@@ -29,11 +29,11 @@ from study.storage import records
 from study.storage.drawn import Drawn
 from study.storage.heartbeat import beating
 from study.storage.ledger import LedgerEntry, read_costs, read_entries, spent
-from study.storage.lifecycle import Standing, same_failures, standing
+from study.storage.lifecycle import StudyState, same_failures, study_state
 from study.storage.locks import Holding, LockLost, StudyLock
 from study.storage.opening import end_waiting
 from study.storage.rdb import RECONNECT_SECONDS, connection_lost
-from study.storage.reap import disown, settle
+from study.storage.reap import disown, reap_dead_trials
 from study.storage.records import TrialRecord, read_trial
 from study.storage.storage_errors import storage_errors
 
@@ -95,7 +95,7 @@ class Worker:
         url: Its storage.
         lock: The study's lock.
         source: Draws candidates.
-        setup: What every trial shares.
+        context: What every trial shares.
         trials: Reads the stored trials.
         budget: The study's limits.
         retries: How often a lost candidate is run again.
@@ -110,14 +110,14 @@ class Worker:
     url: str
     lock: StudyLock
     source: Source
-    setup: TrialSetup
+    context: TrialContext
     trials: Trials
     budget: Budget
     retries: int
     ledger: LedgerEntry
     stop: Stop
-    tidy: Callable[[Standing], None] = lambda _: None
-    prepare: Callable[[Standing], bool] = lambda _: True
+    tidy: Callable[[StudyState], None] = lambda _: None
+    prepare: Callable[[StudyState], bool] = lambda _: True
     pictures: Callable[[optuna.Trial], AbstractContextManager[None]] = lambda _: nullcontext()
 
     def run(self) -> WorkResult:
@@ -156,9 +156,9 @@ class Worker:
             with storage_errors(self.url), Holding(self.lock, interrupted=self.stop) as held:
                 self.ledger.tick()
                 trials = self.trials.read()
-                if settle(self.study, trials, me=self.setup.worker):
+                if reap_dead_trials(self.study, trials, me=self.context.worker):
                     trials = self.trials.read()
-                state = standing(trials, retries=self.retries)
+                state = study_state(trials, retries=self.retries)
                 self.tidy(state)
                 used = self._spent(trials, state)
                 if (ending := self._ending(used, state)) is not None:
@@ -177,27 +177,27 @@ class Worker:
         self.stop.wait(WAIT_SECONDS)
         return None
 
-    def _limits(self, state: Standing) -> Budget:
+    def _limits(self, state: StudyState) -> Budget:
         """Return the limits of what comes next: a candidate once drawn is trained to its end."""
         return replace(self.budget, epochs=None) if state.to_repeat else self.budget
 
-    def _ending(self, used: Spent, state: Standing) -> WorkResult | None:
+    def _ending(self, used: Spent, state: StudyState) -> WorkResult | None:
         if (cause := same_failures(state)) is not None:
             return WorkResult(ending="failing", text=cause)
         limits = self._limits(state)
         reached = used_up(limits, used)
         if reached is None and not state.running:
-            reached = too_little_left(limits, used, next_epochs=self.setup.epochs)
+            reached = too_little_left(limits, used, next_epochs=self.context.epochs)
         return None if reached is None else WorkResult(ending="done", text=reached)
 
-    def _spent(self, trials: Sequence[TrialRecord], state: Standing) -> Spent:
+    def _spent(self, trials: Sequence[TrialRecord], state: StudyState) -> Spent:
         attributes = self.study.user_attrs
         entries, costs = read_entries(attributes), read_costs(attributes)
         return spent(trials, len(state.finished), entries, costs)
 
-    def _room(self, used: Spent, state: Standing) -> bool:
-        epochs = self.setup.epochs
-        started = sum(state.latest[place].epochs for place in state.running)
+    def _room(self, used: Spent, state: StudyState) -> bool:
+        epochs = self.context.epochs
+        started = sum(state.latest[sequence_index].epochs for sequence_index in state.running)
         return has_room(
             self._limits(state),
             used,
@@ -221,7 +221,7 @@ class Worker:
         def objective(trial: optuna.Trial) -> float | Sequence[float]:
             begun.append(trial)
             with beating(self.study, trial._trial_id, url=self.url), self.pictures(trial):
-                values = run_trial(trial, drawn, self.setup, release=release)
+                values = run_trial(trial, drawn, self.context, release=release)
             return values if len(values) > 1 else values[0]
 
         self.study.sampler = HandOver(drawn.values)
@@ -240,7 +240,7 @@ class Worker:
     def _was_taken_away(self, trial: optuna.Trial) -> bool:
         """Tell whether another process took this trial for lost; it is run again at its place."""
         failure = self.study._storage.get_trial(trial._trial_id).user_attrs.get(records.FAILURE)
-        return failure is not None and failure["kind"] in ("killed", "parked")
+        return failure is not None and failure["kind"] in ("killed", "interrupted")
 
 
 def _interrupted() -> WorkResult:
@@ -288,9 +288,9 @@ def curves_of_others(trials: Trials, *, sign: float, retries: int) -> Any:
             finished[record.number] = made
         return made
 
-    def others(place: int) -> list[Curve]:
-        state = standing(trials.read(), retries=retries)
-        own = state.latest[place].candidate_id
+    def others(sequence_index: int) -> list[Curve]:
+        state = study_state(trials.read(), retries=retries)
+        own = state.latest[sequence_index].candidate_id
         return [curve(record) for record in competing(state) if record.candidate_id != own]
 
     return others

@@ -22,10 +22,10 @@ def main() -> int:
         from study.storage.opening import when_reachable
         from study.storage.stored_study import open_study
 
-        name, place = read_orders()
+        name, run_context = read_orders()
         try:
-            stored = when_reachable(lambda: open_study(name, place.url), give_up=stop)
-            result = work_on(stored, place, stop=stop)
+            stored = when_reachable(lambda: open_study(name, run_context.url), give_up=stop)
+            result = work_on(stored, run_context, stop=stop)
         except StudyError as error:
             print(json.dumps({"error": str(error)}))  # noqa: T201
             return error.exit_code

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from study.common.choices import Option, Options, parse_choice
 from study.common.errors import SettingsError
-from study.search_strategy.sampler_spec import Chosen, SamplerSpec, Setup
+from study.search_strategy.sampler_spec import Chosen, SamplerSpec, StrategyContext
 from study.search_strategy.samplers.cma_es import cma_es, refuse_cmaes, warn_cmaes
 from study.search_strategy.samplers.evolution import evolution
 from study.search_strategy.samplers.fixed_sequence import grid, quasi_random, refuse_grid
@@ -19,54 +19,54 @@ from study.search_strategy.samplers.reinforce import reinforce
 from study.search_strategy.strategy import Strategy
 
 
-def _random(_: Setup, __: Chosen) -> Strategy:
+def _random(_: StrategyContext, __: Chosen) -> Strategy:
     return RandomSearch()
 
 
-def _tpe(setup: Setup, chosen: Chosen) -> Strategy:
+def _tpe(context: StrategyContext, chosen: Chosen) -> Strategy:
     from study.search_strategy.samplers.optuna_strategy import tpe
 
-    return tpe(setup, chosen)
+    return tpe(context, chosen)
 
 
-def _gp(setup: Setup, chosen: Chosen) -> Strategy:
+def _gp(context: StrategyContext, chosen: Chosen) -> Strategy:
     from study.search_strategy.samplers.optuna_strategy import gp
 
-    return gp(setup, chosen)
+    return gp(context, chosen)
 
 
-def _warn_gp(setup: Setup) -> str | None:
-    if setup.prunes():
+def _warn_gp(context: StrategyContext) -> str | None:
+    if context.prunes():
         return "gp: learns from complete trials only, pruned ones are lost on it; try auto"
-    if setup.conditional():
+    if context.conditional():
         return "gp: conditional parameters are drawn at random, it cannot learn them; try auto"
     return None
 
 
-def _reinforce_zoph(setup: Setup, chosen: Chosen) -> Strategy:
+def _reinforce_zoph(context: StrategyContext, chosen: Chosen) -> Strategy:
     from study.search_strategy.samplers.reinforce_zoph import reinforce_zoph
 
-    return reinforce_zoph(setup, chosen)
+    return reinforce_zoph(context, chosen)
 
 
-def _surrogate(setup: Setup, chosen: Chosen) -> Strategy:
+def _surrogate(context: StrategyContext, chosen: Chosen) -> Strategy:
     from study.search_strategy.samplers.surrogate import surrogate
 
-    return surrogate(setup, chosen)
+    return surrogate(context, chosen)
 
 
-def _auto(setup: Setup, _: Chosen) -> Strategy:
-    return make_strategy(auto_choice(setup), setup)
+def _auto(context: StrategyContext, _: Chosen) -> Strategy:
+    return make_strategy(auto_choice(context), context)
 
 
-def auto_choice(setup: Setup) -> str:
+def auto_choice(context: StrategyContext) -> str:
     """Return the sampler that ``auto`` stands for in a study.
 
     With one objective it is ``surrogate``: ahead of TPE on a table and on closed forms, level with
     Optuna's GP, which knows neither conditions nor pruned trials and costs far more an ask. With
     several, which it does not know, TPE: it was ahead of ``nsga2`` up to 150 trials.
     """
-    return "surrogate" if setup.objectives == 1 else "tpe"
+    return "surrogate" if context.objectives == 1 else "tpe"
 
 
 def _options(**options: Option) -> Options:
@@ -222,34 +222,34 @@ SAMPLERS: Mapping[str, SamplerSpec] = MappingProxyType(
 )
 
 
-def make_strategy(text: str, setup: Setup) -> Strategy:
+def make_strategy(text: str, context: StrategyContext) -> Strategy:
     """Return the strategy of a text such as ``tpe,n_startup_trials=20``, for a study.
 
     Args:
         text: A name of ``SAMPLERS`` and its options.
-        setup: The study it is for.
+        context: The study it is for.
 
     Raises:
         SettingsError: An unknown name or option, or a study that cannot have this sampler.
     """
     name, chosen = parse_sampler(text)
     spec = SAMPLERS[name]
-    if setup.objectives > 1 and not spec.multi_objective:
+    if context.objectives > 1 and not spec.multi_objective:
         able = ", ".join(other for other in SAMPLERS if SAMPLERS[other].multi_objective)
-        message = f"{name} has one objective, not {setup.objectives}; choose from: {able}"
+        message = f"{name} has one objective, not {context.objectives}; choose from: {able}"
         raise SettingsError(message)
-    if reason := spec.refuse(setup):
+    if reason := spec.refuse(context):
         raise SettingsError(reason)
-    return spec.build(setup, chosen)
+    return spec.build(context, chosen)
 
 
-def sampler_warnings(text: str, setup: Setup) -> tuple[str, ...]:
+def sampler_warnings(text: str, context: StrategyContext) -> tuple[str, ...]:
     """Return what the user should know before a study with this sampler starts.
 
     Raises:
         SettingsError: An unknown name or option.
     """
-    warning = SAMPLERS[parse_sampler(text)[0]].warn(setup)
+    warning = SAMPLERS[parse_sampler(text)[0]].warn(context)
     return () if warning is None else (warning,)
 
 

@@ -21,7 +21,7 @@ Identity = Callable[[Values], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
+class StrategyContext:
     """The study that a strategy is built for.
 
     Args:
@@ -64,11 +64,11 @@ class Setup:
         return any(parameter.when for parameter in self.space.parameters)
 
 
-Build = Callable[[Setup, Chosen], Strategy]
-Remark = Callable[[Setup], str | None]
+Build = Callable[[StrategyContext, Chosen], Strategy]
+Remark = Callable[[StrategyContext], str | None]
 
 
-def _nothing(_: Setup) -> str | None:
+def _nothing(_: StrategyContext) -> str | None:
     return None
 
 

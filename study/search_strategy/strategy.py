@@ -60,8 +60,8 @@ class History:
         space: The search space.
         observations: Finished trials in number order.
         running: Values of the candidates that are being trained now.
-        place: Index of the draw in the study's one sequence of candidates, from 0. A repeat of a
-            lost trial keeps the lost one's place.
+        sequence_index: Position in the study's sequence of candidates, from 0. A repeat of a
+            lost trial keeps its index.
         budget: Trials the study shall have, or None where that is not limited.
         objectives: Number of objectives.
     """
@@ -69,7 +69,7 @@ class History:
     space: SearchSpace
     observations: tuple[Observation, ...]
     running: tuple[Values, ...] = ()
-    place: int = 0
+    sequence_index: int = 0
     budget: int | None = None
     objectives: int = 1
 

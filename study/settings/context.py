@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RunContext:
     """Where a study runs; nothing here changes what its results mean.
 
     Args:
@@ -42,12 +42,12 @@ class Place:
     artifacts: ArtifactPath | None = None
     device: str | None = None
     label: str = "worker"
-    lent: tuple[SearchData | None, dict[str, Any]] | None = None
+    preloaded: tuple[SearchData | None, dict[str, Any]] | None = None
 
 
 def load_data(
     settings: StudySettings,
-    place: Place,
+    run_context: RunContext,
     *,
     fit_on: FitOn | None = None,
     interrupted: Callable[[], bool] = lambda: False,
@@ -59,7 +59,7 @@ def load_data(
 
     Args:
         settings: The study's.
-        place: Where the data are.
+        run_context: Where the data are.
         fit_on: What is trained on; as the study's plan says where it is left out.
         interrupted: Asked during a download.
 
@@ -69,14 +69,16 @@ def load_data(
     """
     from study.data.dataset import image_format, load_search_data
 
-    if place.lent is not None:
-        return place.lent
+    if run_context.preloaded is not None:
+        return run_context.preloaded
     if not _needs_data(settings):
-        image = _resized(settings, image_format(settings.dataset, settings.size, place.data_root))
+        image = _resized(
+            settings, image_format(settings.dataset, settings.size, run_context.data_root)
+        )
         return None, {"image": asdict(image), "notes": [], "warnings": [], **_looked_up(settings)}
     data = load_search_data(
         settings.dataset,
-        data_root=place.data_root,
+        data_root=run_context.data_root,
         size=settings.size,
         split=settings.split,
         seed=settings.seed,
@@ -84,7 +86,7 @@ def load_data(
     )
     if fit_on is None:
         fit_on = "train" if settings.plan is None else settings.plan.fit_on
-    data = _to_learn(data, settings, place, fit_on)
+    data = _to_learn(data, settings, run_context, fit_on)
     return data, {
         "name": data.name,
         "split": data.split,
@@ -113,7 +115,7 @@ def _needs_data(settings: StudySettings) -> bool:
 
 
 def _to_learn(
-    data: SearchData, settings: StudySettings, place: Place, fit_on: FitOn
+    data: SearchData, settings: StudySettings, run_context: RunContext, fit_on: FitOn
 ) -> SearchData:
     """Return the data with what is learned as the training part, without leaks where asked for."""
     from study.data.audit import drop_leaks, leaking_val_indices
@@ -121,17 +123,17 @@ def _to_learn(
 
     if not settings.drop_leaks:
         return data if fit_on == "train" else joined(data)
-    found = _audit(settings, place)
+    found = _audit(settings, run_context)
     data = drop_leaks(data, found)
     return data if fit_on == "train" else joined(data, left_out=leaking_val_indices(found))
 
 
-def _audit(settings: StudySettings, place: Place) -> Audit:
+def _audit(settings: StudySettings, run_context: RunContext) -> Audit:
     from study.data.audit import audit
 
     return audit(
         settings.dataset,
-        data_root=place.data_root,
+        data_root=run_context.data_root,
         size=settings.size,
         split=settings.split,
         seed=settings.seed,
@@ -164,7 +166,7 @@ def choose_device(name: str | None) -> torch.device:
 
 
 def machine_facts(
-    settings: StudySettings, place: Place, data: SearchData | None
+    settings: StudySettings, run_context: RunContext, data: SearchData | None
 ) -> dict[str, Any]:
     """Return what is stored of the machine; the precision is measured once, when asked for."""
     facts: dict[str, Any] = {
@@ -174,7 +176,7 @@ def machine_facts(
     }
     if data is None:
         return facts
-    device = choose_device(place.device)
+    device = choose_device(run_context.device)
     facts["device"] = str(device)
     if settings.precision != "auto":
         return {**facts, "precision": settings.precision}

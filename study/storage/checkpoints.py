@@ -12,7 +12,7 @@ from typing import Literal
 from study.common.artifact_path import ArtifactPath
 from study.common.errors import StorageError
 from study.settings.metrics import Measure
-from study.storage.lifecycle import Standing
+from study.storage.lifecycle import StudyState
 from study.storage.opening import sqlite_path, with_driver
 from study.storage.records import ranked
 
@@ -99,7 +99,7 @@ def local_study_folder(artifacts: ArtifactPath | None, url: str, name: str) -> P
 
 
 def needed(
-    state: Standing,
+    state: StudyState,
     *,
     keep: Literal["best", "all", "none"],
     measures: Sequence[Measure],

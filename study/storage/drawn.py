@@ -17,16 +17,16 @@ class Drawn:
         values: What the trial's parameters are.
         draw: How it came about; stored with the trial.
         candidate_id: Identity of the resolved candidate.
-        twin: The finished trial of the same candidate, whose result is reused.
-        twin_study: Name of the study the twin is in, where that is another one.
+        duplicate: The finished trial of the same candidate, whose result is reused.
+        duplicate_study: Name of the study the twin is in, where that is another one.
         seed: Seed of its training where a plan says so; None for the candidate's own.
     """
 
     values: dict[str, Value]
     draw: Draw
     candidate_id: str
-    twin: TrialRecord | None = None
-    twin_study: str | None = None
+    duplicate: TrialRecord | None = None
+    duplicate_study: str | None = None
     seed: int | None = None
 
 

@@ -2,7 +2,7 @@
 
 Optuna's own thread ends at the first lost connection; this one goes on until the trial ends. It
 also notes that a stop was asked for, at once: a worker may be ended before its trial's step is
-over, and the trial is then parked and not lost, see ``settle``.
+over, and the trial is then parked and not lost, see ``reap_dead_trials``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def beating(study: optuna.Study, trial_id: int, *, url: str) -> Iterator[None]:
     """Record heartbeats of a trial until the block ends; the first one before it begins.
 
     A trial that names its worker therefore has a heartbeat: one without was left behind by a
-    process that died while it drew, see ``settle``.
+    process that died while it drew, see ``reap_dead_trials``.
 
     Raises:
         StorageError: The first heartbeat could not be written.

@@ -1,6 +1,6 @@
 """The storage URL → an Optuna storage that is safe for several processes.
 
-Messages show the URL redacted, see ``trouble``.
+Messages show the URL redacted, see ``problem``.
 """
 
 from __future__ import annotations

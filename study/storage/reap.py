@@ -13,10 +13,10 @@ from study.storage.records import TrialRecord
 if TYPE_CHECKING:
     import optuna
 
-PARKED = "the study was asked to stop; goes on when resumed"
+INTERRUPTED = "the study was asked to stop; goes on when resumed"
 
 
-def settle(
+def reap_dead_trials(
     study: optuna.Study, trials: Sequence[TrialRecord], *, me: Mapping[str, Any]
 ) -> list[int]:
     """Mark as failed what no live worker is running; call it with the study's lock in hand.
@@ -44,7 +44,7 @@ def settle(
         cause = _cause(trial.worker, me, silent=trial_id in silent)
         if cause is None:
             continue
-        kind, text = ("parked", PARKED) if trial.stopping else ("killed", cause)
+        kind, text = ("interrupted", INTERRUPTED) if trial.stopping else ("killed", cause)
         if _mark(study, trial_id, kind, text, new=trial.failure is None):
             settled.append(trial.number)
     return settled
@@ -92,7 +92,7 @@ def park(study: optuna.Study, *, pids: Collection[int]) -> None:
         worker = trial.user_attrs.get(records.WORKER, {})
         if worker.get("host") == here and worker.get("pid") in pids:
             new = records.FAILURE not in trial.user_attrs
-            _mark(study, trial._trial_id, "parked", PARKED, new=new)
+            _mark(study, trial._trial_id, "interrupted", INTERRUPTED, new=new)
 
 
 def disown(trial: optuna.Trial) -> None:

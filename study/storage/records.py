@@ -40,7 +40,7 @@ STOPPING = "stopping"
 REPEAT = "repeat"
 """Key of a draw's notes: index of the training's seed in a plan."""
 
-LOST_KINDS = frozenset({"killed", "parked", "crash"})
+LOST_KINDS = frozenset({"killed", "interrupted", "crash"})
 """Failures that say nothing about the candidate; such a trial is run again."""
 
 
@@ -49,7 +49,7 @@ class Draw:
     """How a trial's candidate was drawn; enough to draw it again.
 
     Args:
-        place: Index in the study's sequence of candidates, from 0.
+        sequence_index: Index in the study's sequence of candidates, from 0.
         attempt: Redraws before this one, for constraints or a twin in training.
         seen: Places of the finished trials that the strategy knew, as ``0-11,13``.
         running: Places of the trials that were being trained.
@@ -61,7 +61,7 @@ class Draw:
         notes: What the strategy wrote down.
     """
 
-    place: int
+    sequence_index: int
     attempt: int = 0
     seen: str = ""
     running: str = ""
@@ -79,7 +79,7 @@ class Failure:
 
     Args:
         kind: ``out of memory``, ``non-finite``, ``data error``, ``constraint``, or, for trials
-            that are run again, ``crash``, ``killed``, ``parked``.
+            that are run again, ``crash``, ``killed``, ``interrupted``.
         text: What happened.
         copied: Whether it is the failure of the trial whose result a twin reuses.
     """
@@ -151,9 +151,9 @@ class TrialRecord:
         return self.objectives[0] if self.objectives else None
 
     @property
-    def place(self) -> int | None:
+    def sequence_index(self) -> int | None:
         """Index in the sequence of candidates, or None where nothing was drawn."""
-        return None if self.draw is None else self.draw.place
+        return None if self.draw is None else self.draw.sequence_index
 
     @property
     def training(self) -> tuple[str, int | None]:
@@ -209,18 +209,18 @@ def read_trials(trials: Iterable[FrozenTrial]) -> list[TrialRecord]:
     return [read_trial(trial) for trial in trials]
 
 
-def latest_by_place(records: Iterable[TrialRecord]) -> dict[int, TrialRecord]:
+def latest_by_index(records: Iterable[TrialRecord]) -> dict[int, TrialRecord]:
     """Return the trial that counts at each place, in place order.
 
     That is its last one; but a lost one never takes the place of one that is not.
     """
     latest: dict[int, TrialRecord] = {}
     for record in records:
-        place = record.place
-        if place is None:
+        sequence_index = record.sequence_index
+        if sequence_index is None:
             continue
-        if not record.lost or place not in latest or latest[place].lost:
-            latest[place] = record
+        if not record.lost or sequence_index not in latest or latest[sequence_index].lost:
+            latest[sequence_index] = record
     return dict(sorted(latest.items()))
 
 

@@ -112,7 +112,7 @@ def explain(error: BaseException, url: str) -> str:
     )
 
 
-def disk_trouble(error: BaseException) -> str | None:
+def disk_error(error: BaseException) -> str | None:
     """Return one line where a file could not be written for want of room or leave, else None."""
     remedy = _DISK_REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
     if remedy is None or not isinstance(error, OSError):

@@ -48,7 +48,7 @@ def beginnings(
     return begin
 
 
-def settle_beginnings(stored: StoredStudy, *, fork_of: str | None) -> list[str]:
+def finish_transfer(stored: StoredStudy, *, fork_of: str | None) -> list[str]:
     """Finish what a fork begins with, under the study's lock; return what was taken, in words.
 
     Raises:

@@ -196,7 +196,7 @@ def _copy(record: TrialRecord, other: StoredStudy, stored: StoredStudy) -> None:
 def forked(stored: StoredStudy) -> list[TrialRecord]:
     """Return the trials that a study took over when it was forked, in number order."""
     trials = read_trials(stored.study.get_trials(deepcopy=False))
-    return [r for r in trials if r.place is None and isinstance(r.reused_from, str)]
+    return [r for r in trials if r.sequence_index is None and isinstance(r.reused_from, str)]
 
 
 def forked_results(stored: StoredStudy) -> Known:

@@ -19,7 +19,7 @@ from study.search_space.candidate import ImageFormat
 from study.search_space.effective import translate
 from study.search_strategy.strategy import Observation
 from study.settings.study_settings import StudySettings
-from study.storage.records import TrialRecord, latest_by_place, ranges, read_trials, unranges
+from study.storage.records import TrialRecord, latest_by_index, ranges, read_trials, unranges
 from study.storage.stored_study import StoredStudy, read_study
 from study.transfer.observations import observe
 from study.transfer.reuse import measured
@@ -110,8 +110,8 @@ def _observed(record: TrialRecord | None, other: StoredStudy, stored: StoredStud
 def _results(other: StoredStudy) -> list[TrialRecord]:
     """Return the trials of a study that say something, twins of its own trials left out."""
     records = read_trials(other.study.get_trials(deepcopy=False))
-    taken_over = [r for r in records if r.place is None and r.state == "complete"]
-    placed = latest_by_place(records).values()
+    taken_over = [r for r in records if r.sequence_index is None and r.state == "complete"]
+    placed = latest_by_index(records).values()
     return sorted(
         (
             record

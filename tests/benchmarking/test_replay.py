@@ -15,7 +15,7 @@ from study.cli import main
 from study.results.overview import load_trials
 from study.running.study_runner import run_study
 from study.search_strategy.registry import SAMPLERS
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.storage.records import TrialRecord
 from study.storage.stored_study import StoredStudy
 from tests.studies import settings
@@ -39,8 +39,8 @@ parameters:
 SLOW = frozenset({"tpe", "gp", "cmaes", "nsga2", "auto", "surrogate", "q_learning:metaqnn"})
 
 
-def _place(folder: Path) -> Place:
-    return Place(url=f"sqlite:///{folder}/study.db", device="cpu")
+def _place(folder: Path) -> RunContext:
+    return RunContext(url=f"sqlite:///{folder}/study.db", device="cpu")
 
 
 def _run(folder: Path, *, workers: int = 1, **changes: Any) -> tuple[TrialRecord, ...]:
@@ -207,7 +207,7 @@ def test_a_study_that_was_tampered_with_is_found_out(
     code = main(["replay", "test", "--verify", "--storage", _place(tmp_path).url])
     out = capsys.readouterr().out
     assert code == 1
-    assert any(f"test: trial {n} (place {n}) is not what comes out now" in out for n in first)
+    assert any(f"test: trial {n} (sequence index {n}) differs" in out for n in first)
 
 
 def test_the_command_prints_the_sequence_or_that_all_is_the_same(

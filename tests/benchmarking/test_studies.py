@@ -14,7 +14,7 @@ from study.benchmarking.studies import StudyComparison, Told, compare_studies
 from study.common.errors import StudyError
 from study.report.compare_studies_text import studies_text
 from study.running.study_runner import StudyResult, run_study
-from study.settings.context import Place
+from study.settings.context import RunContext
 from tests.studies import answer, settings
 
 SMALL = """
@@ -34,7 +34,7 @@ Run = Callable[..., StudyResult]
 def run(tmp_path: Path) -> Run:
     def started(name: str, **changes: Any) -> StudyResult:
         asked = settings(**{"study": name, "space_text": SMALL, "sampler": "random", **changes})
-        return run_study(asked, Place(url=f"sqlite:///{tmp_path}/study.db"))
+        return run_study(asked, RunContext(url=f"sqlite:///{tmp_path}/study.db"))
 
     return started
 

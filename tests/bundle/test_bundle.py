@@ -142,9 +142,9 @@ def test_a_flipped_bit_anywhere_is_refused(pristine: Path, data: st.DataObject) 
     name = data.draw(st.sampled_from([DESCRIPTION, WEIGHTS, CARD, SPACE]))
     path = pristine / name
     content = path.read_bytes()
-    place = data.draw(st.integers(0, len(content) - 1))
+    position = data.draw(st.integers(0, len(content) - 1))
     changed = bytearray(content)
-    changed[place] ^= 1 << data.draw(st.integers(0, 7))
+    changed[position] ^= 1 << data.draw(st.integers(0, 7))
     path.write_bytes(changed)
     try:
         with pytest.raises(EvaluationError):
@@ -158,9 +158,9 @@ def test_every_byte_of_the_description_counts(pristine: Path) -> None:
     path = pristine / DESCRIPTION
     content = path.read_bytes()
     try:
-        for place in range(0, len(content), 7):
+        for position in range(0, len(content), 7):
             changed = bytearray(content)
-            changed[place] ^= 1
+            changed[position] ^= 1
             path.write_bytes(changed)
             with pytest.raises(EvaluationError):
                 read_bundle(pristine)

@@ -130,9 +130,9 @@ def bundle(trained: Trained, tested: FinalTest, tmp_path_factory: pytest.TempPat
         figures={**validated, **final_figures(tested)},
         looks=1,
     )
-    place = tmp_path_factory.mktemp("end to end") / "bundle"
-    export(place, bundle=described, network=training.network)
-    return place
+    run_context = tmp_path_factory.mktemp("end to end") / "bundle"
+    export(run_context, bundle=described, network=training.network)
+    return run_context
 
 
 def test_the_networks_have_learned_and_the_test_says_so(tested: FinalTest) -> None:

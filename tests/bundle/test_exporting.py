@@ -22,7 +22,7 @@ from study.retraining.retraining import seed_of
 from study.storage.records import ranked
 from study.storage.stored_study import open_study
 from tests.data.files import write_npz
-from tests.searched import copied, force, learnable, place, search
+from tests.searched import copied, force, learnable, run_context, search
 
 NOW = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)
 
@@ -55,16 +55,16 @@ def exported(confirmed: Path, tmp_path_factory: pytest.TempPathFactory) -> Expor
     folder = copied(confirmed, tmp_path_factory.mktemp("tested") / "copy")
     final_check("s", force(folder), seeds=3, fit_on="train", now=lambda: NOW)
     directory = folder / "out"
-    bundle = export_study("s", place(folder), directory=directory, now=NOW)
+    bundle = export_study("s", run_context(folder), directory=directory, now=NOW)
     return Exported(folder=folder, bundle=bundle, directory=directory)
 
 
 def written(folder: Path, directory: Path) -> Bundle:
-    return export_study("s", place(folder), directory=directory, now=NOW, onnx=False)
+    return export_study("s", run_context(folder), directory=directory, now=NOW, onnx=False)
 
 
 def test_the_tested_network_is_exported_with_its_figures(exported: Exported) -> None:
-    runs = load_trials("s-test", place(exported.folder).url)[1]
+    runs = load_trials("s-test", run_context(exported.folder).url)[1]
     bundle = exported.bundle
     assert bundle.training.seed == seed_of(runs[0])
     assert bundle.training.study == "s-test"
@@ -111,7 +111,7 @@ def test_onnx_agrees_with_pytorch_on_real_images(exported: Exported) -> None:
 
 
 def test_training_it_again_gives_the_same_bits(exported: Exported) -> None:
-    result = reproduce_bundle(load(exported.directory), place(exported.folder))
+    result = reproduce_bundle(load(exported.directory), run_context(exported.folder))
     assert result.verdict == "identical", reproduction_text(result)
     assert not result.differences, result.differences
 
@@ -121,7 +121,7 @@ def test_a_network_of_another_seed_lies_where_a_further_run_was_expected(
 ) -> None:
     classifier = load(exported.directory)
     other = replace(classifier.bundle, training=replace(classifier.bundle.training, seed=12345))
-    result = reproduce_bundle(replace(classifier, bundle=other), place(exported.folder))
+    result = reproduce_bundle(replace(classifier, bundle=other), run_context(exported.folder))
     assert not result.identical
     assert result.measures
     assert all(m.expected is not None for m in result.measures)
@@ -134,7 +134,7 @@ def test_other_images_are_not_trained_on(exported: Exported, tmp_path: Path) -> 
     np.savez_compressed(tmp_path / "tiny.npz", **arrays)  # type: ignore[arg-type]
     with pytest.raises(EvaluationError, match="was trained on other images or labels of tiny"):
         reproduce_bundle(
-            load(exported.directory), place(tmp_path), dataset=str(tmp_path / "tiny.npz")
+            load(exported.directory), run_context(tmp_path), dataset=str(tmp_path / "tiny.npz")
         )
 
 
@@ -142,19 +142,19 @@ def test_without_a_test_a_fresh_confirmed_network_is_exported(
     confirmed: Path, tmp_path: Path
 ) -> None:
     bundle = written(confirmed, tmp_path / "out")
-    runs = load_trials("s-confirm", place(confirmed).url)[1]
+    runs = load_trials("s-confirm", run_context(confirmed).url)[1]
     own = [seed_of(r) for r in runs if r.candidate_id == bundle.candidate_id]
     assert bundle.training.seed == own[0]
     assert "not tested" in bundle.limits[0]
     assert not any(name.startswith("test_") for name in bundle.figures)
-    assert not StudyLedger(open_study("s", place(confirmed).url).study).looks()
+    assert not StudyLedger(open_study("s", run_context(confirmed).url).study).looks()
 
 
 def test_without_a_confirmation_the_best_of_the_search_is_exported_and_says_so(
     searched: Path, tmp_path: Path
 ) -> None:
     bundle = written(searched, tmp_path / "out")
-    best = ranked(load_trials("s", place(searched).url)[1])[0]
+    best = ranked(load_trials("s", run_context(searched).url)[1])[0]
     assert (bundle.candidate_id, bundle.training.number) == (best.candidate_id, best.number)
     assert bundle.figures["val_accuracy"].value == best.value
     assert "neither confirmed with fresh seeds nor tested" in bundle.limits[0]
@@ -165,8 +165,10 @@ def test_a_best_that_another_study_trained_is_exported_with_its_seed(
 ) -> None:
     folder = copied(searched, tmp_path / "copy")
     search(folder, study="again", reuse=("s",))
-    best = ranked(load_trials("again", place(folder).url)[1])[0]
-    bundle = export_study("again", place(folder), directory=tmp_path / "out", now=NOW, onnx=False)
+    best = ranked(load_trials("again", run_context(folder).url)[1])[0]
+    bundle = export_study(
+        "again", run_context(folder), directory=tmp_path / "out", now=NOW, onnx=False
+    )
     ours = written(searched, tmp_path / "ours")
     assert str(best.reused_from).startswith("s/")
     assert bundle.training.seed == ours.training.seed
@@ -188,7 +190,7 @@ def test_other_weights_than_the_tested_ones_have_no_test_figures_and_say_so(
     exported: Exported, tmp_path: Path
 ) -> None:
     folder = copied(exported.folder, tmp_path / "copy")
-    study = open_study("s", place(folder).url).study
+    study = open_study("s", run_context(folder).url).study
     tested = study.user_attrs[TEST]
     assert tested["weights"][0] == exported.bundle.files["model.safetensors"].sha256
     study.set_user_attr(TEST, {**tested, "weights": ["0" * 64, *tested["weights"][1:]]})
@@ -202,7 +204,7 @@ def test_a_test_of_before_weights_were_kept_is_exported_as_it_was(
     exported: Exported, tmp_path: Path
 ) -> None:
     folder = copied(exported.folder, tmp_path / "copy")
-    study = open_study("s", place(folder).url).study
+    study = open_study("s", run_context(folder).url).study
     old = {name: kept for name, kept in study.user_attrs[TEST].items() if name != "weights"}
     study.set_user_attr(TEST, old)
     bundle = written(folder, tmp_path / "out")
@@ -219,9 +221,9 @@ def test_a_network_that_learned_the_validation_images_has_no_validation_figures(
     assert bundle.training.fit_on == "train+val"
     assert all(name.startswith("test_") for name in bundle.figures)
     classifier = load(tmp_path / "out")
-    assert reproduce_bundle(classifier, place(folder)).verdict == "identical"
+    assert reproduce_bundle(classifier, run_context(folder)).verdict == "identical"
     other = replace(classifier.bundle, training=replace(classifier.bundle.training, seed=12345))
-    again = reproduce_bundle(replace(classifier, bundle=other), place(folder))
+    again = reproduce_bundle(replace(classifier, bundle=other), run_context(folder))
     assert (again.measures, again.verdict) == ((), "not judged")
 
 
@@ -235,11 +237,11 @@ def test_what_was_left_out_of_the_last_training_is_left_out_when_it_is_reproduce
     search(tmp_path, drop_leaks=True)
     confirm("s", force(tmp_path), top=1, seeds=1)
     final_check("s", force(tmp_path), seeds=1, fit_on="train+val", now=lambda: NOW)
-    stored = open_study("s-test-trainval", place(tmp_path).url)
+    stored = open_study("s-test-trainval", run_context(tmp_path).url)
     told = [note for note in stored.data["notes"] if "not learned for a twin in test" in note]
     assert len(told) == 1
     written(tmp_path, tmp_path / "out")
-    result = reproduce_bundle(load(tmp_path / "out"), place(tmp_path))
+    result = reproduce_bundle(load(tmp_path / "out"), run_context(tmp_path))
     assert result.verdict == "identical", reproduction_text(result)
 
 

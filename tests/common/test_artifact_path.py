@@ -23,7 +23,7 @@ from study.common.stop import Stop
 from study.performance_estimation.training.checkpoint import Checkpoint
 from study.running.assembly import checkpoints, make_worker
 from study.running.study_runner import prepare, run_study
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.storage.checkpoints import tidy
 from study.storage.records import read_trials
 from tests.studies import outcome, settings
@@ -121,9 +121,9 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_trained(
         raise PermissionError("access denied")
 
     monkeypatch.setattr(remote(url).file_system, "pipe_file", denied)
-    place = Place(url=f"sqlite:///{tmp_path}/study.db", artifacts=remote(url))
+    run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db", artifacts=remote(url))
     with pytest.raises(StorageError, match="access denied; check the address and the credentials"):
-        run_study(settings(trials=1), place)
+        run_study(settings(trials=1), run_context)
     assert not (tmp_path / "study.db").exists()
 
 
@@ -140,15 +140,15 @@ def test_a_checkpoint_behind_a_url_is_a_checkpoint(url: str) -> None:
 def test_a_trial_parked_by_one_machine_goes_on_on_another(url: str, tmp_path: Path) -> None:
     """Two places share the database and the URL, and no folder."""
     asked = settings(estimator="train", epochs=3, trials=1, precision="float32", sampler="random")
-    whole_place = Place(url=f"sqlite:///{tmp_path}/whole.db", artifacts=tmp_path / "local")
+    whole_place = RunContext(url=f"sqlite:///{tmp_path}/whole.db", artifacts=tmp_path / "local")
     whole = run_study(asked, whole_place)
-    place = Place(url=f"sqlite:///{tmp_path}/study.db", artifacts=remote(url))
+    run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db", artifacts=remote(url))
     stop = Stop()
-    stored, _ = prepare(asked, place, stop=stop)
-    first = make_worker(stored, place, stop=stop)
-    replace(first, setup=replace(first.setup, alive=stop.request)).run()
-    assert [p.name.partition(".")[2] for p in checkpoints(stored, place).iterdir()] == ["pt"]
-    other = make_worker(stored, place, stop=Stop())
+    stored, _ = prepare(asked, run_context, stop=stop)
+    first = make_worker(stored, run_context, stop=stop)
+    replace(first, context=replace(first.context, alive=stop.request)).run()
+    assert [p.name.partition(".")[2] for p in checkpoints(stored, run_context).iterdir()] == ["pt"]
+    other = make_worker(stored, run_context, stop=Stop())
     other.run()
     trials = read_trials(stored.study.get_trials(deepcopy=False))
     assert outcome(tuple(trials)) == outcome(whole.trials)

@@ -19,7 +19,7 @@ from study.retraining.retraining import seed_of
 from study.storage.drawn import training_seed
 from study.storage.records import TrialRecord, ranked
 from study.storage.stored_study import open_study
-from tests.searched import copied, force, place, search
+from tests.searched import copied, force, run_context, search
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def searched(found: Path, tmp_path: Path) -> Path:
 
 
 def trials(folder: Path, name: str) -> tuple[TrialRecord, ...]:
-    return load_trials(name, place(folder).url)[1]
+    return load_trials(name, run_context(folder).url)[1]
 
 
 def test_the_best_are_trained_again_in_a_study_of_their_own(searched: Path) -> None:
@@ -69,7 +69,7 @@ def test_seeds_are_fresh_and_shared_by_the_candidates(searched: Path) -> None:
 
 def test_what_came_out_is_stored_and_reported(searched: Path) -> None:
     confirmed = confirm("s", force(searched), top=2, seeds=2)
-    stored = open_study("s", place(searched).url)
+    stored = open_study("s", run_context(searched).url)
     kept = from_stored(Confirmation, stored.study.user_attrs["confirmation"], where="test")
     assert kept == confirmed.result
     summary = summarise_study(stored, trials(searched, "s"))
@@ -100,7 +100,7 @@ def test_the_same_call_again_trains_nothing_and_more_seeds_add_what_is_missing(
 
 def test_the_study_of_trainings_says_whose_they_are_and_counts_every_seed(searched: Path) -> None:
     confirm("s", force(searched), top=2, seeds=2)
-    stored, records = load_trials("s-confirm", place(searched).url)
+    stored, records = load_trials("s-confirm", run_context(searched).url)
     text = to_markdown(records, summarise_study(stored, records))
     assert "The trainings of 'confirm s': listed candidates, 2 fresh seeds each" in text
     for report in (text, to_html(records, summarise_study(stored, records))):
@@ -115,7 +115,7 @@ def test_a_confirmation_that_was_stopped_goes_on(searched: Path) -> None:
     stop.request()
     stopped = confirm("s", replace(force(searched), stop=stop), top=2, seeds=2)
     assert stopped.result is None
-    assert "confirmation" not in open_study("s", place(searched).url).study.user_attrs
+    assert "confirmation" not in open_study("s", run_context(searched).url).study.user_attrs
     assert confirm("s", force(searched), top=2, seeds=2).result is not None
     assert len(trials(searched, "s-confirm")) == 4
 

@@ -15,15 +15,15 @@ from optuna_dashboard._note import get_note_from_system_attrs, save_note
 from study.dashboard.store import artifact_store, file_ids, listed, remove_files, store_folder
 from study.dashboard.study_page import StudyPage, new_pages, study_page
 from study.running.study_runner import run_study
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.storage import records
 from study.storage.stored_study import StoredStudy, open_study
 from tests.studies import answer, settings
 
 
-@pytest.fixture(name="place")
-def _place(tmp_path: Path) -> Place:
-    return Place(url=f"sqlite:///{tmp_path / 'study.db'}")
+@pytest.fixture(name="run_context")
+def _place(tmp_path: Path) -> RunContext:
+    return RunContext(url=f"sqlite:///{tmp_path / 'study.db'}")
 
 
 def attributes(stored: StoredStudy) -> dict[str, Any]:
@@ -40,7 +40,9 @@ def files(stored: StoredStudy, trial: optuna.trial.FrozenTrial) -> list[str]:
     return [meta.filename for meta in found]
 
 
-def test_every_trial_has_a_note_and_its_pictures_and_a_twin_no_pictures(place: Place) -> None:
+def test_every_trial_has_a_note_and_its_pictures_and_a_twin_no_pictures(
+    run_context: RunContext,
+) -> None:
     text = """
 name: depths that are one network, and one that is not
 parameters:
@@ -48,58 +50,58 @@ parameters:
   hidden_units: 64
 """
     asked = settings(space_text=text, sampler="grid", trials=None, timeout=100)
-    stored = run_study(asked, place).stored
+    stored = run_study(asked, run_context).stored
     trials = stored.study.get_trials()
-    twins = [t for t in trials if records.REUSED_FROM in t.user_attrs]
-    assert len(twins) == 2
+    duplicates = [t for t in trials if records.REUSED_FROM in t.user_attrs]
+    assert len(duplicates) == 2
     for trial in trials:
         told = note(stored, trial)
         assert told["version"] == 1
         assert "Conv layers:" in told["body"]
-        if trial in twins:
+        if trial in duplicates:
             assert f"twin of {trial.user_attrs[records.REUSED_FROM]}" in told["body"]
             assert files(stored, trial) == []
         else:
             assert files(stored, trial) == ["network.svg", "learning-curve.svg"]
 
 
-def test_the_study_s_note_says_what_was_set_and_how_to_go_on(place: Place) -> None:
-    stored = run_study(settings(trials=3), place).stored
+def test_the_study_s_note_says_what_was_set_and_how_to_go_on(run_context: RunContext) -> None:
+    stored = run_study(settings(trials=3), run_context).stored
     told = note(stored)["body"]
     assert "3 finished trials; best so far, trial" in told
     assert "| Sampler | tpe |" in told
-    assert f"run_study.py resume test --storage {place.url}" in told
+    assert f"run_study.py resume test --storage {run_context.url}" in told
 
 
-def test_a_resumed_study_doubles_nothing_and_renews_its_own_note(place: Place) -> None:
-    run_study(settings(trials=3), place)
-    first = open_study("test", place.url)
+def test_a_resumed_study_doubles_nothing_and_renews_its_own_note(run_context: RunContext) -> None:
+    run_study(settings(trials=3), run_context)
+    first = open_study("test", run_context.url)
     before = {trial.number: files(first, trial) for trial in first.study.get_trials()}
-    stored = run_study(settings(trials=5), place).stored
+    stored = run_study(settings(trials=5), run_context).stored
     trials = stored.study.get_trials()
     assert {t.number: files(stored, t) for t in trials[:3]} == before
     assert [note(stored, trial)["version"] for trial in trials] == [1] * 5
     assert "5 finished trials" in note(stored)["body"]
 
 
-def test_what_a_person_wrote_is_left_alone(place: Place) -> None:
-    stored = run_study(settings(trials=2), place).stored
+def test_what_a_person_wrote_is_left_alone(run_context: RunContext) -> None:
+    stored = run_study(settings(trials=2), run_context).stored
     save_note(stored.study, "mine")
-    run_study(settings(trials=3), place)
-    assert note(open_study("test", place.url))["body"] == "mine"
+    run_study(settings(trials=3), run_context)
+    assert note(open_study("test", run_context.url))["body"] == "mine"
 
 
-def test_a_shorter_note_leaves_no_rest_of_a_longer_one(place: Place) -> None:
+def test_a_shorter_note_leaves_no_rest_of_a_longer_one(run_context: RunContext) -> None:
     from study.dashboard.notes import write_study_note
 
-    stored = run_study(settings(trials=1), place).stored
+    stored = run_study(settings(trials=1), run_context).stored
     for body in ("x" * 5000, "short"):
         write_study_note(stored.study, body, attributes(stored))
         assert note(stored)["body"] == body
 
 
-def test_a_failed_trial_s_note_says_why(place: Place) -> None:
-    result = run_study(settings(trials=6, estimator="synthetic,fail=0.6"), place)
+def test_a_failed_trial_s_note_says_why(run_context: RunContext) -> None:
+    result = run_study(settings(trials=6, estimator="synthetic,fail=0.6"), run_context)
     failed = [t for t in result.trials if t.state == "failed"]
     assert failed
     trials = result.stored.study.get_trials()
@@ -109,8 +111,8 @@ def test_a_failed_trial_s_note_says_why(place: Place) -> None:
         assert f"State: failed: {record.failure.kind}" in told.replace("\\", "")
 
 
-def test_plots_are_the_report_s_figures_and_are_written_once(place: Place) -> None:
-    stored = run_study(settings(trials=4), place).stored
+def test_plots_are_the_report_s_figures_and_are_written_once(run_context: RunContext) -> None:
+    stored = run_study(settings(trials=4), run_context).stored
     page = study_page(stored, None)
     page.write_plots()
     plots = get_plotly_graph_objects(attributes(stored))
@@ -123,39 +125,41 @@ def test_plots_are_the_report_s_figures_and_are_written_once(place: Place) -> No
 
 
 def test_a_long_plot_goes_without_its_hover_texts(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    run_context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("study.dashboard.plots.MOST", 1000)
-    stored = run_study(settings(trials=4), place).stored
+    stored = run_study(settings(trials=4), run_context).stored
     study_page(stored, None).write_plots()
     plots = get_plotly_graph_objects(attributes(stored))
     assert all("text" not in trace for trace in json.loads(plots["history"])["data"])
 
 
 def test_notes_that_a_killed_run_left_unwritten_are_written_by_the_next(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    run_context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as silent:
         silent.setattr(StudyPage, "write_words", lambda *_, **__: None)
-        run_study(settings(trials=5), place)
+        run_study(settings(trials=5), run_context)
     monkeypatch.setattr("study.dashboard.study_page.BATCH", 2)
-    stored = open_study("test", place.url)
+    stored = open_study("test", run_context.url)
     study_page(stored, None).write_words()
     trials = stored.study.get_trials()
     assert all(note(stored, trial)["version"] == 1 for trial in trials)
 
 
-def test_another_program_s_study_has_no_page(place: Place) -> None:
-    run_study(settings(trials=1), place)
-    optuna.create_study(study_name="strange", storage=place.url)
-    assert list(new_pages(place.url, None, known=())) == ["test"]
-    assert new_pages(place.url, None, known=["test"]) == {}
+def test_another_program_s_study_has_no_page(run_context: RunContext) -> None:
+    run_study(settings(trials=1), run_context)
+    optuna.create_study(study_name="strange", storage=run_context.url)
+    assert list(new_pages(run_context.url, None, known=())) == ["test"]
+    assert new_pages(run_context.url, None, known=["test"]) == {}
 
 
 def test_a_study_without_room_for_pictures_goes_on(tmp_path: Path) -> None:
     (tmp_path / "artifacts").write_text("a file where the folder should be")
-    place = Place(url=f"sqlite:///{tmp_path / 'study.db'}", artifacts=tmp_path / "artifacts")
-    result = run_study(settings(trials=2), place)
+    run_context = RunContext(
+        url=f"sqlite:///{tmp_path / 'study.db'}", artifacts=tmp_path / "artifacts"
+    )
+    result = run_study(settings(trials=2), run_context)
     assert [trial.state for trial in result.trials] == ["complete", "complete"]
     assert note(result.stored)["version"] > 0
 
@@ -167,14 +171,14 @@ def test_no_study_s_folder_is_the_folder_of_the_pictures(tmp_path: Path) -> None
     assert study_folder(tmp_path, "sqlite:///study.db", folder.name) != folder
 
 
-def test_removing_a_study_s_files_leaves_those_of_others(place: Place) -> None:
+def test_removing_a_study_s_files_leaves_those_of_others(run_context: RunContext) -> None:
     for name in ("one", "two"):
-        run_study(settings(study=name, trials=2), place)
-    store = artifact_store(None, place.url)
-    one, two = (file_ids(open_study(name, place.url).study) for name in ("one", "two"))
+        run_study(settings(study=name, trials=2), run_context)
+    store = artifact_store(None, run_context.url)
+    one, two = (file_ids(open_study(name, run_context.url).study) for name in ("one", "two"))
     remove_files(store, one)
     remove_files(store, one)
-    left = {path.name for path in store_folder(None, place.url).iterdir()}
+    left = {path.name for path in store_folder(None, run_context.url).iterdir()}
     assert left == set(two)
     assert len(two) == 4
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from study.data.dataset import SearchData, load_search_data
-from study.settings.context import Place, load_data
+from study.settings.context import RunContext, load_data
 from study.settings.plan import Plan, PlannedCandidate, as_purpose
 from study.settings.study_settings import StudySettings
 from tests.data.files import write_npz
@@ -26,7 +26,7 @@ def both_parts(dataset: str) -> StudySettings:
 
 
 def loaded(asked: StudySettings) -> SearchData:
-    data, _ = load_data(asked, Place(url="sqlite://"))
+    data, _ = load_data(asked, RunContext(url="sqlite://"))
     assert data is not None
     return data
 
@@ -44,7 +44,7 @@ def test_without_leaks_no_image_with_a_twin_in_the_test_part_is_learned(planted:
 def test_the_digest_tells_that_validation_images_were_left_out(planted: str) -> None:
     asked = both_parts(planted)
     without_plan = asked.model_copy(update={"purpose": {}})
-    _, described = load_data(without_plan, Place(url="sqlite://"), fit_on="train+val")
-    _, searched = load_data(without_plan, Place(url="sqlite://"))
+    _, described = load_data(without_plan, RunContext(url="sqlite://"), fit_on="train+val")
+    _, searched = load_data(without_plan, RunContext(url="sqlite://"))
     assert described["sha256"] == loaded(asked).sha256
     assert described["sha256"] != searched["sha256"]

@@ -20,7 +20,7 @@ from study.results.overview import load_trials, summarise_study
 from study.retraining.retraining import seed_of
 from study.settings.plan import FitOn
 from study.storage.stored_study import open_study
-from tests.searched import copied, force, learnable, place, search
+from tests.searched import copied, force, learnable, run_context, search
 
 NOW = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)
 
@@ -60,16 +60,16 @@ def once(found: Path, tmp_path_factory: pytest.TempPathFactory) -> Once:
 
 
 def looks(folder: Path, name: str = "s") -> int:
-    return len(StudyLedger(open_study(name, place(folder).url).study).looks())
+    return len(StudyLedger(open_study(name, run_context(folder).url).study).looks())
 
 
 def test_the_confirmed_candidate_is_trained_anew_and_tested(once: Once) -> None:
-    runs = load_trials("s-test", place(once.folder).url)[1]
-    ours = open_study("s", place(once.folder).url)
+    runs = load_trials("s-test", run_context(once.folder).url)[1]
+    ours = open_study("s", run_context(once.folder).url)
     chosen = ours.study.user_attrs["confirmation"]["candidates"][0]["candidate_id"]
     assert [r.candidate_id for r in runs] == [chosen] * 2
     assert once.result.seeds == tuple(seed_of(r) for r in runs)
-    confirming = load_trials("s-confirm", place(once.folder).url)[1]
+    confirming = load_trials("s-confirm", run_context(once.folder).url)[1]
     assert not set(once.result.seeds) & {seed_of(r) for r in confirming}
     assert once.result.images == 30
     assert once.result.over_seeds["test_accuracy"].mean > 0.5
@@ -94,9 +94,9 @@ def test_predictions_and_figures_are_kept_as_files(once: Once) -> None:
 
 
 def test_the_data_checks_see_the_test_part_from_then_on(found: Path, once: Once) -> None:
-    before = open_study("s", place(found).url).data["audit"]
+    before = open_study("s", run_context(found).url).data["audit"]
     assert "A search leaves the test part closed" in before
-    after = open_study("s", place(once.folder).url).data["audit"]
+    after = open_study("s", run_context(once.folder).url).data["audit"]
     assert after == once.outcome.audit
     assert "of test in train" in after
 
@@ -108,12 +108,12 @@ def test_the_look_is_in_the_ledger_and_in_every_report(confirmed: Path) -> None:
     assert (first.result.look, first.looks) == (1, 1)
     assert (second.result.look, second.looks) == (2, 2)
     assert first.result.per_seed == second.result.per_seed
-    stored = open_study("s", place(confirmed).url)
+    stored = open_study("s", run_context(confirmed).url)
     entry = StudyLedger(stored.study).looks()[0]
     assert (entry.when, entry.candidate_id) == (NOW, first.result.candidate_id)
     assert entry.seeds == first.result.seeds
     assert entry.code_version
-    records = load_trials("s", place(confirmed).url)[1]
+    records = load_trials("s", run_context(confirmed).url)[1]
     text = to_markdown(records, summarise_study(stored, records))
     assert "The test part was opened 2 times" in text or "opened twice" in text
 
@@ -122,17 +122,18 @@ def test_train_and_validation_images_may_be_learned_together(confirmed: Path) ->
     found = looked(confirmed, fit_on="train+val")
     assert found.result is not None
     assert found.result.fit_on == "train+val"
-    stored = open_study("s-test-trainval", place(confirmed).url)
+    stored = open_study("s-test-trainval", run_context(confirmed).url)
     assert stored.data["train"] == 165
     assert any("images that were learned" in line for line in stored.data["warnings"])
-    confirming = load_trials("s-confirm", place(confirmed).url)[1]
+    confirming = load_trials("s-confirm", run_context(confirmed).url)[1]
     own = [r for r in confirming if r.candidate_id == found.result.candidate_id]
     assert found.result.chain[0].value == pytest.approx(
         np.mean([r.metrics["val_accuracy"] for r in own])
     )
     assert found.result.validated == "the confirmation's networks"
     assert (
-        StudyLedger(open_study("s", place(confirmed).url).study).looks()[0].fit_on == "train+val"
+        StudyLedger(open_study("s", run_context(confirmed).url).study).looks()[0].fit_on
+        == "train+val"
     )
 
 

@@ -16,7 +16,7 @@ from study.data.dataset import SearchData
 from study.performance_estimation.estimator import Estimator, Fidelity, Step
 from study.performance_estimation.registry import (
     ESTIMATORS,
-    EstimatorSetup,
+    EstimatorContext,
     candidate_epochs,
     make_estimator,
 )
@@ -65,8 +65,8 @@ class TestSynthetic(EstimatorContract):
 
 class TestTrain(CheckpointContract):
     def make(self, folder: Path) -> Estimator:
-        setup = EstimatorSetup(space=SPACE, image=IMAGE, folder=folder)
-        return TrainEstimator(setup=setup, data=small_data())
+        context = EstimatorContext(space=SPACE, image=IMAGE, folder=folder)
+        return TrainEstimator(context=context, data=small_data())
 
     def inputs(self, estimator: Estimator) -> Sequence[Tensor]:
         return tensors(cast(TrainEstimator, estimator).data)
@@ -169,12 +169,12 @@ def search_data() -> SearchData:
 def test_an_estimator_made_from_its_name_is_repeatable_and_keeps_to_its_price(
     name: str, tmp_path: Path
 ) -> None:
-    setup = EstimatorSetup(
+    context = EstimatorContext(
         space=SPACE, image=IMAGE, data=search_data(), device=torch.device("cpu"), seed=1
     )
     text = "supernet,epochs=2" if name == "supernet" else name
     first, again = (
-        make_estimator(text, replace(setup, folder=tmp_path / part)).estimate(
+        make_estimator(text, replace(context, folder=tmp_path / part)).estimate(
             CANDIDATE, seed=3, report=ignore
         )
         for part in ("a", "b")
@@ -187,7 +187,7 @@ def test_an_estimator_made_from_its_name_is_repeatable_and_keeps_to_its_price(
 
 @pytest.mark.parametrize("name", ["train", "supernet"])
 def test_a_part_of_the_images_is_the_same_for_every_estimator_of_a_study(name: str) -> None:
-    setup = EstimatorSetup(
+    context = EstimatorContext(
         space=SPACE,
         image=replace(IMAGE, size=10),
         data=search_data(),
@@ -195,7 +195,7 @@ def test_a_part_of_the_images_is_the_same_for_every_estimator_of_a_study(name: s
         device=torch.device("cpu"),
         seed=1,
     )
-    first, again = (make_estimator(name, setup) for _ in range(2))
+    first, again = (make_estimator(name, context) for _ in range(2))
     seen = [e.data if isinstance(e, TrainEstimator) else e.supernet.data for e in (first, again)]  # type: ignore[attr-defined]
     assert torch.equal(seen[0].train_images, seen[1].train_images)
     assert seen[0].train_images.shape == (24, 1, 10, 10)

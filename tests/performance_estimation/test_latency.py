@@ -16,7 +16,7 @@ from study.results.ranking import pareto_front
 from study.running.study_runner import run_study
 from study.search_space.candidate import OCTMNIST, Architecture
 from study.search_space.resolve import resolve
-from study.settings.context import Place
+from study.settings.context import RunContext
 from tests.performance_estimation.estimator_contract import (
     CANDIDATE,
     IMAGE,
@@ -61,7 +61,7 @@ def test_a_prune_passes_through_before_anything_is_timed() -> None:
 def test_a_study_of_two_objectives_ends_with_a_pareto_front(tmp_path: Path, cost: str) -> None:
     result = run_study(
         settings(objectives=("accuracy", cost), trials=6),
-        Place(url=f"sqlite:///{tmp_path}/study.db", device="cpu"),
+        RunContext(url=f"sqlite:///{tmp_path}/study.db", device="cpu"),
     )
     summary = summarise_study(result.stored, result.trials)
     front = pareto_front(result.trials, summary.objectives)

@@ -18,7 +18,7 @@ from study.rank_estimators.studies import TrustPlan, split_estimators
 from study.results.overview import load_trials, study_lines
 from study.search_space.candidate import OCTMNIST
 from study.search_space.reading.loading import load_space
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.storage.records import TrialRecord
 from tests.studies import answer, command, settings
 
@@ -38,12 +38,12 @@ def plan(**changes: object) -> TrustPlan:
     return TrustPlan(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def place(folder: Path) -> Place:
-    return Place(url=f"sqlite:///{folder}/study.db")
+def run_context(folder: Path) -> RunContext:
+    return RunContext(url=f"sqlite:///{folder}/study.db")
 
 
 def trials(folder: Path) -> dict[str, tuple[TrialRecord, ...]]:
-    url = place(folder).url
+    url = run_context(folder).url
     return {line.name: load_trials(line.name, url)[1] for line in study_lines(url)}
 
 
@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def judged(folder: Path) -> Judged:
-    result = measure_trust(plan(), place(folder))
+    result = measure_trust(plan(), run_context(folder))
     assert result is not None
     return result
 
@@ -93,7 +93,7 @@ def test_the_studies_hold_the_sample_and_nothing_else(folder: Path) -> None:
 
 
 def test_the_report_is_stored_with_the_study(judged: Judged, folder: Path) -> None:
-    stored = load_trials("t.full-1", place(folder).url)[0]
+    stored = load_trials("t.full-1", run_context(folder).url)[0]
     report = stored.study.user_attrs[STORED]
     assert report == json.loads(json.dumps(judged.json(), allow_nan=False))
     kinds = [row["kind"] for row in report["rows"]]
@@ -104,7 +104,7 @@ def test_the_report_is_stored_with_the_study(judged: Judged, folder: Path) -> No
 @pytest.mark.slow
 def test_one_more_estimator_costs_that_estimator_alone(judged: Judged, folder: Path) -> None:
     before = trials(folder)
-    again = measure_trust(plan(estimators=(PERFECT, FAILING)), place(folder))
+    again = measure_trust(plan(estimators=(PERFECT, FAILING)), run_context(folder))
     after = trials(folder)
     assert set(after) - set(before) == {f"t.{FAILING}"}
     assert all(after[name] == before[name] for name in before)
@@ -116,9 +116,9 @@ def test_one_more_estimator_costs_that_estimator_alone(judged: Judged, folder: P
 
 @pytest.mark.slow
 def test_one_more_seed_costs_its_full_trainings_alone(tmp_path: Path) -> None:
-    measure_trust(plan(), place(tmp_path))
+    measure_trust(plan(), run_context(tmp_path))
     before = trials(tmp_path)
-    again = measure_trust(plan(seeds=3), place(tmp_path))
+    again = measure_trust(plan(seeds=3), run_context(tmp_path))
     after = trials(tmp_path)
     assert again is not None
     assert again.report.seeds == 3
@@ -129,13 +129,13 @@ def test_one_more_seed_costs_its_full_trainings_alone(tmp_path: Path) -> None:
 def test_a_stop_ends_it_without_a_report(tmp_path: Path) -> None:
     stop = Stop()
     stop.request()
-    assert measure_trust(plan(), place(tmp_path), stop=stop) is None
+    assert measure_trust(plan(), run_context(tmp_path), stop=stop) is None
 
 
 @pytest.mark.usefixtures("judged")
 def test_another_sample_under_the_same_name_is_refused(folder: Path) -> None:
     with pytest.raises(ResumeError, match="its list of candidates, differs"):
-        measure_trust(plan(sample=31), place(folder))
+        measure_trust(plan(sample=31), run_context(folder))
 
 
 def test_the_command_prints_what_the_stored_trainings_say(judged: Judged, folder: Path) -> None:
@@ -152,7 +152,7 @@ def test_the_command_prints_what_the_stored_trainings_say(judged: Judged, folder
 def test_full_trainings_that_mostly_fail_are_refused(tmp_path: Path) -> None:
     base = settings(study="t", estimator="synthetic,fail=0.5")
     with pytest.raises(EvaluationError, match="of 30 candidates could be trained in full"):
-        measure_trust(plan(base=base, sample=30, estimators=()), place(tmp_path))
+        measure_trust(plan(base=base, sample=30, estimators=()), run_context(tmp_path))
 
 
 def test_a_list_of_estimators_is_split_before_names() -> None:
@@ -206,7 +206,7 @@ def test_an_unknown_estimator_is_refused_before_anything_is_trained(
     name: str, tmp_path: Path
 ) -> None:
     with pytest.raises(SettingsError, match="estimator"):
-        measure_trust(plan(estimators=(name,)), place(tmp_path))
+        measure_trust(plan(estimators=(name,)), run_context(tmp_path))
     assert not (tmp_path / "study.db").exists()
 
 

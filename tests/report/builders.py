@@ -58,7 +58,7 @@ def seed_trial(number: int, *, value: float | None = 0.8, **changes: Any) -> Tri
         state="complete",
         objectives=() if value is None else (value,),
         params=params,
-        draw=Draw(place=number),
+        draw=Draw(sequence_index=number),
         candidate_id=f"{identity[:8]}{number:08x}",
         architecture=stored(architecture),
         parameters=counts.parameters,
@@ -75,7 +75,7 @@ def seed_trial(number: int, *, value: float | None = 0.8, **changes: Any) -> Tri
     return dataclasses.replace(base, **changes)
 
 
-def twin(number: int, of: int | str, value: float = 0.8, **changes: Any) -> TrialRecord:
+def duplicate(number: int, of: int | str, value: float = 0.8, **changes: Any) -> TrialRecord:
     """Return a trial that reuses the result of another."""
     return seed_trial(
         number, value=value, reused_from=of, epochs=0.0, seconds=0.0, intermediate={}, **changes
@@ -111,7 +111,7 @@ def seed_study(count: int = 40, seed: int = 0) -> list[TrialRecord]:
         elif number > 5 and draw < 0.3:
             source = next(r for r in records if r.state == "complete")
             params = dict(source.params)
-            records.append(twin(number, source.number, source.objectives[0], params=params))
+            records.append(duplicate(number, source.number, source.objectives[0], params=params))
         elif draw > 0.95:
             records.append(failed(number, rng.choice(["out of memory", "killed"]), params=params))
         else:
@@ -155,7 +155,7 @@ def _stages_trial(number: int, rng: random.Random) -> TrialRecord:
         state="complete",
         objectives=(value,),
         params=params,
-        draw=Draw(place=number),
+        draw=Draw(sequence_index=number),
         candidate_id=candidate_id(Candidate(architecture=architecture, recipe=recipe), OCTMNIST),
         architecture=stored(architecture),
         parameters=counts.parameters,

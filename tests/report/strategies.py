@@ -44,7 +44,7 @@ def _record(number: int) -> st.SearchStrategy[TrialRecord]:
         state=st.sampled_from(["complete", "pruned", "failed", "running", "waiting"]),
         objectives=st.lists(NUMBERS, max_size=2).map(tuple),
         params=st.dictionaries(NAMES, VALUES, max_size=8),
-        draw=st.one_of(st.none(), st.builds(Draw, place=st.integers(0, 9))),
+        draw=st.one_of(st.none(), st.builds(Draw, sequence_index=st.integers(0, 9))),
         candidate_id=st.sampled_from(["", "aaaa", "bbbb", "cccc"]),
         architecture=STACKS,
         parameters=st.one_of(st.none(), st.integers(0, 10**9)),

@@ -24,12 +24,12 @@ from study.report.table import as_text, leaderboard
 from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 from tests.report.builders import (
+    duplicate,
     failed,
     full_summary,
     pruned,
     seed_trial,
     summary,
-    twin,
     two_objectives,
 )
 from tests.report.strategies import RECORDS
@@ -92,8 +92,8 @@ STUDIES = {
     "no trials": [],
     "one trial": [seed_trial(0)],
     "all failed": [failed(0), failed(1, "killed"), failed(2, "non-finite")],
-    "only twins of another study": [twin(0, "old/3"), twin(1, "old/4")],
-    "only twins of trials that are gone": [twin(5, 1), twin(6, 2)],
+    "only twins of another study": [duplicate(0, "old/3"), duplicate(1, "old/4")],
+    "only twins of trials that are gone": [duplicate(5, 1), duplicate(6, 2)],
     "only pruned": [pruned(0), pruned(1)],
     "not a number": [seed_trial(0, value=math.nan), seed_trial(1, value=math.inf)],
     "all alike": [seed_trial(number, value=0.5) for number in range(4)],

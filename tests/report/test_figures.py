@@ -22,6 +22,7 @@ from study.report.figures.timeline import timeline
 from study.results.outcomes import Spread
 from tests.report.builders import (
     confirmation,
+    duplicate,
     failed,
     final_test,
     full_summary,
@@ -30,7 +31,6 @@ from tests.report.builders import (
     seed_trial,
     stages_study,
     summary,
-    twin,
     two_objectives,
 )
 
@@ -60,7 +60,7 @@ def test_an_empty_study_has_no_figure() -> None:
 
 
 def test_twins_and_pruned_trials_are_told_apart_in_the_history() -> None:
-    records = [seed_trial(0), twin(1, 0), pruned(2), failed(3), seed_trial(4, value=0.85)]
+    records = [seed_trial(0), duplicate(1, 0), pruned(2), failed(3), seed_trial(4, value=0.85)]
     figure = drawn(history(records, summary()))
     traces = {trace.name: list(trace.x) for trace in figure.plot.data}
     assert traces["Trained (2)"] == [0, 4]
@@ -71,7 +71,12 @@ def test_twins_and_pruned_trials_are_told_apart_in_the_history() -> None:
 
 
 def test_the_history_is_told_in_words() -> None:
-    records = [seed_trial(0, value=0.7), twin(1, 0, 0.7), seed_trial(4, value=0.85), failed(5)]
+    records = [
+        seed_trial(0, value=0.7),
+        duplicate(1, 0, 0.7),
+        seed_trial(4, value=0.85),
+        failed(5),
+    ]
     assert drawn(history(records, summary())).text == (
         "4 trials: 2 trained to the end, 1 reused as twins and 1 failed. The best validation "
         "accuracy went from 0.7000 to 0.8500, first reached in trial 4."

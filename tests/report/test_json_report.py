@@ -9,19 +9,19 @@ from study.results.summary import Look
 from tests.report.builders import (
     PASSWORD,
     confirmation,
+    duplicate,
     failed,
     final_test,
     pruned,
     seed_study,
     seed_trial,
     summary,
-    twin,
     two_objectives,
 )
 
 TRIAL_KEYS = {
     "number", "state", "value", "params", "candidate_id", "metrics", "epochs", "seconds",
-    "parameters", "macs", "reused_from", "failure", "reason", "place",
+    "parameters", "macs", "reused_from", "failure", "reason", "sequence_index",
 }  # fmt: skip
 
 
@@ -36,7 +36,7 @@ def test_the_report_has_exactly_the_agreed_keys() -> None:
 
 
 def test_every_trial_has_every_key() -> None:
-    report = json_report([seed_trial(0), pruned(1), failed(2), twin(3, 0)], summary())
+    report = json_report([seed_trial(0), pruned(1), failed(2), duplicate(3, 0)], summary())
     keys = {frozenset(trial) for trial in report["trials"]}
     assert len(keys) == 1
     assert keys.pop() >= TRIAL_KEYS
@@ -55,12 +55,14 @@ def test_what_a_trial_stored_comes_back() -> None:
     assert trial["architecture"] == json.loads(json.dumps(record.architecture))
     assert trial["intermediate"] == {str(e): v for e, v in record.intermediate.items()}
     assert trial["parameters"] == record.parameters
-    assert trial["place"] == 7
+    assert trial["sequence_index"] == 7
     assert trial["started"].startswith("2026-11-24T09:00:")
 
 
 def test_a_twin_names_its_original_and_a_trained_trial_null() -> None:
-    trials = json_report([seed_trial(0), twin(1, 0), twin(2, "old/5")], summary())["trials"]
+    trials = json_report([seed_trial(0), duplicate(1, 0), duplicate(2, "old/5")], summary())[
+        "trials"
+    ]
     assert [trial["reused_from"] for trial in trials] == [None, 0, "old/5"]
 
 

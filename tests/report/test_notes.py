@@ -4,6 +4,7 @@ from study.report.notes import study_note, trial_note
 from study.storage.records import Draw
 from tests.report.builders import (
     PASSWORD,
+    duplicate,
     failed,
     full_summary,
     pruned,
@@ -11,7 +12,6 @@ from tests.report.builders import (
     seed_trial,
     stages_study,
     summary,
-    twin,
 )
 
 
@@ -25,7 +25,7 @@ def test_a_trial_s_note_tells_network_measures_and_cost() -> None:
 
 def test_a_note_says_why_a_trial_was_pruned_reused_or_failed() -> None:
     assert "State: pruned at epoch 1: 0.6000, cut 0.7810" in trial_note(pruned(0), summary())
-    assert "twin of 3: the same network" in trial_note(twin(4, 3), summary())
+    assert "twin of 3: the same network" in trial_note(duplicate(4, 3), summary())
     note = trial_note(failed(0), summary())
     assert "State: failed: out of memory. tried to allocate 20 GiB" in note
 
@@ -56,7 +56,7 @@ def test_markup_and_passwords_in_a_note_are_harmless() -> None:
 
 
 def test_a_repeated_trial_says_which_one_it_repeats_and_what_that_had_trained() -> None:
-    record = seed_trial(9, draw=Draw(place=4, retry_of=4), restored=2.0)
+    record = seed_trial(9, draw=Draw(sequence_index=4, retry_of=4), restored=2.0)
     note = trial_note(record, summary())
     assert "State: complete (repeat of 4)" in note
     assert "Cost: 3 epochs, 2 of them taken over, 12.5 s" in note

@@ -4,8 +4,8 @@ import pytest
 
 from study.report.palette import PALETTE, dark_partners
 
-TEXTS = ("ink", "muted", "accent", "best", "twin", "pruned", "failed")
-MARKS = ("mark", "accent", "best", "twin", "pruned", "failed")
+TEXTS = ("ink", "muted", "accent", "best", "duplicate", "pruned", "failed")
+MARKS = ("mark", "accent", "best", "duplicate", "pruned", "failed")
 
 
 def luminance(colour: str) -> float:

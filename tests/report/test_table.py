@@ -9,6 +9,7 @@ from study.results.summary import Look
 from tests.report.builders import (
     PASSWORD,
     confirmation,
+    duplicate,
     failed,
     final_test,
     pruned,
@@ -16,7 +17,6 @@ from tests.report.builders import (
     seed_trial,
     stages_study,
     summary,
-    twin,
     two_objectives,
 )
 
@@ -37,7 +37,7 @@ def test_the_leaderboard_shows_the_seed_s_row_under_its_headings() -> None:
 
 
 def test_every_kind_of_trial_has_its_reason_in_the_table() -> None:
-    records = [seed_trial(0), twin(1, 0), pruned(2), failed(3), failed(4, "killed")]
+    records = [seed_trial(0), duplicate(1, 0), pruned(2), failed(3), failed(4, "killed")]
     text = as_text(leaderboard(records, summary()))
     for words in ("twin of 0", "pruned at epoch 1", "failed: out of memory", "lost: killed"):
         assert words in text

@@ -13,13 +13,13 @@ from study.search_space.candidate import Architecture, Stage, Values
 from study.storage.records import Draw, Failure, TrialRecord
 from tests.report.builders import (
     SEED_PARAMETERS,
+    duplicate,
     failed,
     pruned,
     seed_trial,
     stages_study,
     stored,
     summary,
-    twin,
 )
 
 
@@ -90,8 +90,8 @@ def test_a_large_space_is_headed_by_its_recipe_alone() -> None:
 
 def test_every_way_a_trial_can_end_has_words() -> None:
     assert state_words(seed_trial(0)) == "complete"
-    assert state_words(twin(4, 3)) == "twin of 3"
-    assert state_words(twin(4, "other/3")) == "twin of other/3"
+    assert state_words(duplicate(4, 3)) == "twin of 3"
+    assert state_words(duplicate(4, "other/3")) == "twin of other/3"
     assert state_words(pruned(0, 0.742)) == "pruned at epoch 1: 0.7420, cut 0.7810 of 9"
     assert state_words(pruned(0, reason="too slow")) == "pruned: too slow"
     assert state_words(pruned(0, reason=None)) == "pruned"
@@ -107,7 +107,7 @@ def test_every_way_a_trial_can_end_has_words() -> None:
 
 
 def test_a_repeat_says_what_it_repeats() -> None:
-    record = failed(9, draw=Draw(place=3, retry_of=5))
+    record = failed(9, draw=Draw(sequence_index=3, retry_of=5))
     assert state_words(record) == "failed: out of memory (repeat of 5)"
 
 

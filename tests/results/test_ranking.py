@@ -6,14 +6,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.results.ranking import best, chosen, distinct, pareto_front, standings
+from study.results.ranking import best, chosen, distinct, pareto_front, rank_trials
 from tests.report.builders import (
+    duplicate,
     failed,
     full_summary,
     pruned,
     seed_trial,
     summary,
-    twin,
     two_objectives,
 )
 
@@ -41,8 +41,8 @@ def test_a_value_that_is_no_number_is_never_the_best() -> None:
 
 
 def test_a_twin_stands_beside_its_original_without_a_rank() -> None:
-    records = [seed_trial(0, value=0.9), twin(1, 0, 0.9), seed_trial(2, value=0.8)]
-    assert [(s.record.number, s.rank) for s in standings(records, summary())] == [
+    records = [seed_trial(0, value=0.9), duplicate(1, 0, 0.9), seed_trial(2, value=0.8)]
+    assert [(s.record.number, s.rank) for s in rank_trials(records, summary())] == [
         (0, 1),
         (1, None),
         (2, 2),
@@ -50,14 +50,14 @@ def test_a_twin_stands_beside_its_original_without_a_rank() -> None:
 
 
 def test_a_result_taken_from_another_study_has_a_rank_once() -> None:
-    first = twin(0, "old/3", 0.9, candidate_id="same")
-    again = twin(1, "old/3", 0.9, candidate_id="same")
+    first = duplicate(0, "old/3", 0.9, candidate_id="same")
+    again = duplicate(1, "old/3", 0.9, candidate_id="same")
     assert [record.number for record in distinct([first, again])] == [0]
 
 
 def test_the_leaderboard_ends_with_what_says_least() -> None:
     records = [failed(0), pruned(1), seed_trial(2), replace(seed_trial(3), state="running")]
-    order = [s.record.state for s in standings(records, summary())]
+    order = [s.record.state for s in rank_trials(records, summary())]
     assert order == ["complete", "pruned", "running", "failed"]
 
 
@@ -66,7 +66,7 @@ def test_the_front_is_what_no_other_beats_in_both() -> None:
     records = [seed_trial(n, objectives=values) for n, values in points.items()]
     assert [r.number for r in pareto_front(records, two_objectives())] == [3, 0, 1]
     ranks = {
-        s.record.number: s.rank for s in standings(records, summary(objectives=two_objectives()))
+        s.record.number: s.rank for s in rank_trials(records, summary(objectives=two_objectives()))
     }
     assert ranks == {3: 1, 0: 1, 1: 1, 2: 2, 4: 2}
 

@@ -14,7 +14,7 @@ from study.common.stop import Stop
 from study.performance_estimation.failures import Interrupted
 from study.running.assembly import make_worker
 from study.running.study_runner import StudyResult, prepare, run_study
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.storage.ledger import read_entries, wall_seconds
 from study.storage.stored_study import open_study
 from tests.studies import outcome, settings
@@ -22,7 +22,7 @@ from tests.studies import outcome, settings
 
 def run(folder: Path, **limits: Any) -> StudyResult:
     values = {"trials": None, "estimator": "synthetic,delay=0.02", **limits}
-    return run_study(settings(**values), Place(url=f"sqlite:///{folder}/study.db"))
+    return run_study(settings(**values), RunContext(url=f"sqlite:///{folder}/study.db"))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_first_limit_that_is_reached_ends_the_study(
     tmp_path: Path, limits: dict[str, Any], finished: int, said: str
 ) -> None:
     result = run(tmp_path, **limits)
-    assert len(result.standing.finished) == finished
+    assert len(result.state.finished) == finished
     assert (result.work.ending, said in result.work.text) == ("done", True), result.work
 
 
@@ -48,7 +48,7 @@ def test_time_is_counted_over_all_runs_and_not_between_them(tmp_path: Path) -> N
     time.sleep(1.5)
     second = run(tmp_path, timeout=limit)
     assert "seconds" in second.work.text
-    assert len(second.standing.finished) > len(first.standing.finished)
+    assert len(second.state.finished) > len(first.state.finished)
     assert limit <= worked(tmp_path) < time.monotonic() - start - 1.4
     third = run(tmp_path, timeout=limit)
     assert len(third.trials) == len(second.trials)
@@ -71,18 +71,18 @@ def test_a_trial_that_was_parked_goes_on_though_no_whole_training_fits(tmp_path:
         estimator="train", precision="float32", sampler="random", trials=None,
         epochs_budget=6.0, epochs=3, fraction=0.1,
     )  # fmt: skip
-    whole = run_study(asked, Place(url=f"sqlite:///{tmp_path}/whole.db"))
-    place, calls = Place(url=f"sqlite:///{tmp_path}/parked.db"), count()
-    stored, _ = prepare(asked, place, stop=Stop())
-    worker = make_worker(stored, place, stop=Stop())
+    whole = run_study(asked, RunContext(url=f"sqlite:///{tmp_path}/whole.db"))
+    run_context, calls = RunContext(url=f"sqlite:///{tmp_path}/parked.db"), count()
+    stored, _ = prepare(asked, run_context, stop=Stop())
+    worker = make_worker(stored, run_context, stop=Stop())
 
     def alive() -> None:
         if next(calls) == 4:  # in the second trial, after two epochs
             raise Interrupted
 
-    replace(worker, setup=replace(worker.setup, alive=alive)).run()
-    resumed = run_study(asked, place)
-    assert [t.failure.kind for t in resumed.trials if t.failure] == ["parked"]
+    replace(worker, context=replace(worker.context, alive=alive)).run()
+    resumed = run_study(asked, run_context)
+    assert [t.failure.kind for t in resumed.trials if t.failure] == ["interrupted"]
     assert outcome(resumed.trials) == outcome(whole.trials)
     assert sum(t.epochs - t.restored for t in resumed.trials) == 6
 

@@ -16,7 +16,7 @@ import pytest
 
 from study.common.errors import StorageError
 from study.results.overview import load_trials
-from study.storage.lifecycle import standing
+from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 from tests.studies import answer, command
 
@@ -82,7 +82,7 @@ def kill(pid: int) -> None:
 
 def values(trials: tuple[TrialRecord, ...]) -> dict[str, tuple[object, ...]]:
     """Return what each trained candidate came to: its value, curve and epochs."""
-    latest = standing(trials, retries=100).latest.values()
+    latest = study_state(trials, retries=100).latest.values()
     return {
         t.candidate_id: (t.objectives, tuple(sorted(t.intermediate.items())), t.epochs)
         for t in latest
@@ -103,7 +103,7 @@ def test_a_study_under_fire_is_the_study_at_peace(
     assert code == 0, err
     after = load_trials("seed", storage_url)[1]
     check_exact(after, trials)
-    lost = [t for t in after if t.failure and t.failure.kind in ("killed", "parked")]
+    lost = [t for t in after if t.failure and t.failure.kind in ("killed", "interrupted")]
     assert len(lost) > kills // 5, "too few kills met a trial, or left its worker without a parent"
 
     peace = f"sqlite:///{tmp_path}/peace.db"
@@ -118,11 +118,11 @@ def test_a_study_under_fire_is_the_study_at_peace(
 
 
 def check_exact(records: tuple[TrialRecord, ...], trials: int) -> None:
-    state = standing(records, retries=100)
+    state = study_state(records, retries=100)
     assert len(state.finished) == trials
     assert not state.running
     assert not state.to_repeat
-    trained = [state.latest[place].candidate_id for place in state.finished]
+    trained = [state.latest[sequence_index].candidate_id for sequence_index in state.finished]
     assert len(set(trained)) == trials
-    places = [t.place for t in records if t.state == "complete"]
-    assert len(places) == len(set(places))
+    indices = [t.sequence_index for t in records if t.state == "complete"]
+    assert len(indices) == len(set(indices))

@@ -11,8 +11,8 @@ from study.running.assembly import candidate_source
 from study.running.study_runner import run_study
 from study.search_space.reading.loading import load_space, read_space_text
 from study.search_strategy.registry import SAMPLERS
-from study.settings.context import Place
-from study.storage.lifecycle import Standing, standing
+from study.settings.context import RunContext
+from study.storage.lifecycle import StudyState, study_state
 from study.storage.stored_study import create_or_load
 from tests.studies import settings
 
@@ -30,15 +30,15 @@ def test_the_shipped_rows_are_tried_first_by_every_sampler(tmp_path: Path, sampl
     url = f"sqlite:///{tmp_path}/study.db"
     stored, _ = create_or_load(asked, url, data=DATA, environment={})
     source = candidate_source(stored)
-    for place, row in enumerate(ROWS):
-        drawn = source.next(_at(place))
+    for run_context, row in enumerate(ROWS):
+        drawn = source.next(_at(run_context))
         assert drawn is not None
         assert drawn.values == dict(row)
-        assert (drawn.draw.place, drawn.draw.source) == (place, "enqueued")
+        assert (drawn.draw.sequence_index, drawn.draw.source) == (run_context, "enqueued")
 
 
-def _at(place: int) -> Standing:
-    return replace(standing((), retries=0), next_place=place)
+def _at(run_context: int) -> StudyState:
+    return replace(study_state((), retries=0), next_index=run_context)
 
 
 def test_with_as_many_trials_as_rows_a_study_trains_the_list_and_nothing_else(
@@ -47,19 +47,19 @@ def test_with_as_many_trials_as_rows_a_study_trains_the_list_and_nothing_else(
     assert len(ROWS) == 15
     name, text = read_space_text("seed_rows")
     asked = settings(space_name=name, space_text=text, trials=15)
-    result = run_study(asked, Place(url=f"sqlite:///{tmp_path}/study.db"))
+    result = run_study(asked, RunContext(url=f"sqlite:///{tmp_path}/study.db"))
     assert [dict(t.params) for t in result.trials] == [dict(row) for row in ROWS]
     assert all(t.reused_from is None and t.draw for t in result.trials)
 
 
 def test_the_rows_are_tried_in_a_fork_and_after_a_restart_too(tmp_path: Path) -> None:
-    place = Place(url=f"sqlite:///{tmp_path}/study.db")
-    run_study(settings(study="old", sampler="random", trials=4), place)
+    run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
+    run_study(settings(study="old", sampler="random", trials=4), run_context)
     name, text = read_space_text("seed_rows")
     new = settings(study="new", space_name=name, space_text=text, trials=3)
     for trials in (1, 3):
         asked = new.model_copy(update={"trials": trials})
-        result = run_study(asked, place, fork_of="old")
-    drawn = [t for t in result.trials if t.place is not None]
+        result = run_study(asked, run_context, fork_of="old")
+    drawn = [t for t in result.trials if t.sequence_index is not None]
     assert [dict(t.params) for t in drawn] == [dict(row) for row in ROWS[:3]]
     assert len(result.trials) == 4 + 3

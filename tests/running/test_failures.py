@@ -26,8 +26,8 @@ from study.running.assembly import make_worker
 from study.running.study_runner import prepare, run_study
 from study.running.worker import WorkResult
 from study.search_space.candidate import Candidate
-from study.settings.context import Place
-from study.storage.lifecycle import SAME_FAILURES, standing
+from study.settings.context import RunContext
+from study.storage.lifecycle import SAME_FAILURES, study_state
 from study.storage.records import TrialRecord, read_trials
 from tests.studies import ROOT, answer, command, settings
 
@@ -52,11 +52,11 @@ class Failing:
 def work(
     folder: Path, error: Callable[[], BaseException], *, trials: int = 6, always: bool = False
 ) -> tuple[WorkResult, list[TrialRecord]]:
-    place = Place(url=f"sqlite:///{folder}/study.db")
-    stored, _ = prepare(settings(trials=trials, sampler="random"), place, stop=Stop())
-    worker = make_worker(stored, place, stop=Stop())
-    setup = replace(worker.setup, estimator=Failing(error=error, always=always))
-    result = replace(worker, setup=setup).run()
+    run_context = RunContext(url=f"sqlite:///{folder}/study.db")
+    stored, _ = prepare(settings(trials=trials, sampler="random"), run_context, stop=Stop())
+    worker = make_worker(stored, run_context, stop=Stop())
+    context = replace(worker.context, estimator=Failing(error=error, always=always))
+    result = replace(worker, context=context).run()
     return result, read_trials(stored.study.get_trials(deepcopy=False))
 
 
@@ -92,16 +92,16 @@ def test_a_crash_is_run_again_three_times_and_then_final(tmp_path: Path) -> None
     by_place: dict[int | None, int] = {}
     for trial in trials:
         if trial.state == "failed":
-            by_place[trial.place] = by_place.get(trial.place, 0) + 1
+            by_place[trial.sequence_index] = by_place.get(trial.sequence_index, 0) + 1
     assert set(by_place.values()) == {4}
-    state = standing(trials, retries=3)
+    state = study_state(trials, retries=3)
     assert len(state.finished) == 6
     repeats = [t.draw.retry_of for t in trials if t.draw and t.draw.retry_of is not None]
     assert len(repeats) == 3 * len(by_place)
 
 
 def test_a_candidate_outside_the_constraints_is_not_trained(tmp_path: Path) -> None:
-    place = Place(url=f"sqlite:///{tmp_path}/study.db")
+    run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
     text = "\n".join(
         (
             "name: bounded",
@@ -110,8 +110,8 @@ def test_a_candidate_outside_the_constraints_is_not_trained(tmp_path: Path) -> N
             "constraints: {parameters: 100000}",
         )
     )
-    stored, _ = prepare(settings(space_text=text, trials=1), place, stop=Stop())
-    worker = make_worker(stored, place, stop=Stop())
+    stored, _ = prepare(settings(space_text=text, trials=1), run_context, stop=Stop())
+    worker = make_worker(stored, run_context, stop=Stop())
     careless = replace(worker.source, allows=lambda _: True, distinct=lambda: None)  # type: ignore[type-var]
     replace(worker, source=careless).run()
     kinds = {
@@ -132,7 +132,7 @@ def test_a_hundred_failures_in_a_row_end_the_study_with_the_common_cause(tmp_pat
         "100 candidates in a row failed, 100 of them with"
         " 'data error: images.npy: 3 bytes are missing'"
     )
-    assert len(standing(trials, retries=3).finished) == SAME_FAILURES
+    assert len(study_state(trials, retries=3).finished) == SAME_FAILURES
 
 
 def test_a_locked_database_is_a_clear_error(
@@ -140,15 +140,15 @@ def test_a_locked_database_is_a_clear_error(
 ) -> None:
     from study.storage import rdb
 
-    place = Place(url=f"sqlite:///{tmp_path}/study.db")
-    run_study(settings(trials=2), place)
+    run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
+    run_study(settings(trials=2), run_context)
     monkeypatch.setattr(rdb, "BUSY_SECONDS", 0.2)
     holder = sqlite3.connect(tmp_path / "study.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageError, match="database is locked; another program holds the file"):
-        run_study(settings(trials=3), place)
+        run_study(settings(trials=3), run_context)
     holder.execute("ROLLBACK")
-    assert len(run_study(settings(trials=3), place).standing.finished) == 3
+    assert len(run_study(settings(trials=3), run_context).state.finished) == 3
 
 
 def bound_by_modes() -> list[str]:
@@ -162,15 +162,15 @@ def bound_by_modes() -> list[str]:
 
 @pytest.mark.parametrize("mode", [0o777, 0o555])
 def test_a_database_that_cannot_be_written_is_a_clear_error(tmp_path: Path, mode: int) -> None:
-    place = Place(url=f"sqlite:///{tmp_path}/study.db")
-    run_study(settings(trials=2), place)
+    run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
+    run_study(settings(trials=2), run_context)
     code = (
         "import sys; sys.path[:0] = [sys.argv[1]]\n"
         "from study.common.errors import StorageError\n"
         "from study.running.study_runner import run_study\n"
-        "from study.settings.context import Place\n"
+        "from study.settings.context import RunContext\n"
         "from tests.studies import settings\n"
-        "try: run_study(settings(trials=3), Place(url='sqlite:///study.db'))\n"
+        "try: run_study(settings(trials=3), RunContext(url='sqlite:///study.db'))\n"
         "except StorageError as error: print(error)\n"
     )
     (tmp_path / "study.db").chmod(0o444)
@@ -185,7 +185,7 @@ def test_a_database_that_cannot_be_written_is_a_clear_error(tmp_path: Path, mode
         (tmp_path / "study.db").chmod(0o644)
     said = "attempt to write a readonly database; make the file and its folder writable"
     assert said in done.stdout, done.stderr
-    assert len(load_trials("test", place.url)[1]) == 2
+    assert len(load_trials("test", run_context.url)[1]) == 2
 
 
 @pytest.mark.slow

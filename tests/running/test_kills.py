@@ -16,10 +16,10 @@ import pytest
 from study.results.overview import load_trials
 from study.running.study_runner import run_study
 from study.search_strategy.registry import SAMPLERS
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.study_settings import StudySettings
 from study.storage.checkpoints import study_folder
-from study.storage.lifecycle import standing
+from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 from tests.studies import answer, command, outcome, settings
 
@@ -43,21 +43,21 @@ TRAIN = (
 )  # fmt: skip
 
 
-def work(asked: StudySettings, place: Place) -> None:
+def work(asked: StudySettings, run_context: RunContext) -> None:
     """Run a study; what a killed process does."""
-    run_study(asked, place)
+    run_study(asked, run_context)
 
 
-def killed(asked: StudySettings, place: Place, *, after: float) -> bool:
+def killed(asked: StudySettings, run_context: RunContext, *, after: float) -> bool:
     """Run a study in a process that is killed some seconds after it began a trial.
 
     Returns:
         Whether it was; False where the study ended before.
     """
-    known = len(load_trials(asked.study, place.url)[1])
-    process = FORKS.Process(target=work, args=(asked, place))
+    known = len(load_trials(asked.study, run_context.url)[1])
+    process = FORKS.Process(target=work, args=(asked, run_context))
     process.start()
-    while process.is_alive() and len(load_trials(asked.study, place.url)[1]) == known:
+    while process.is_alive() and len(load_trials(asked.study, run_context.url)[1]) == known:
         process.join(0.02)
     process.join(after)
     alive = process.is_alive()
@@ -67,18 +67,20 @@ def killed(asked: StudySettings, place: Place, *, after: float) -> bool:
     return alive
 
 
-def interrupted_study(asked: StudySettings, place: Place, seed: str) -> tuple[TrialRecord, ...]:
+def interrupted_study(
+    asked: StudySettings, run_context: RunContext, seed: str
+) -> tuple[TrialRecord, ...]:
     """Kill a study at random instants until two kills have met trials, then let it end."""
     rng, met = random.Random(seed), 0
-    run_study(asked.model_copy(update={"trials": 1}), place)
+    run_study(asked.model_copy(update={"trials": 1}), run_context)
     for _ in range(12):
-        if not killed(asked, place, after=0.3 * rng.random()):
+        if not killed(asked, run_context, after=0.3 * rng.random()):
             break
-        met += any(t.state == "running" for t in load_trials(asked.study, place.url)[1])
+        met += any(t.state == "running" for t in load_trials(asked.study, run_context.url)[1])
         if met == 2:
             break
     assert met, "no kill met a trial"
-    return run_study(asked, place).trials
+    return run_study(asked, run_context).trials
 
 
 def asked_of(sampler: str, **changes: Any) -> StudySettings:
@@ -97,12 +99,12 @@ def asked_of(sampler: str, **changes: Any) -> StudySettings:
 def test_a_study_killed_at_any_instants_ends_as_one_that_ran_through(
     tmp_path: Path, sampler: str
 ) -> None:
-    whole = run_study(asked_of(sampler), Place(url=f"sqlite:///{tmp_path}/whole.db"))
+    whole = run_study(asked_of(sampler), RunContext(url=f"sqlite:///{tmp_path}/whole.db"))
     trials = interrupted_study(
-        asked_of(sampler), Place(url=f"sqlite:///{tmp_path}/killed.db"), sampler
+        asked_of(sampler), RunContext(url=f"sqlite:///{tmp_path}/killed.db"), sampler
     )
     assert outcome(trials) == outcome(whole.trials)
-    assert len(standing(trials, retries=50).finished) == 14
+    assert len(study_state(trials, retries=50).finished) == 14
     lost = [t for t in trials if t.failure and t.failure.kind == "killed"]
     assert lost
     assert all("died" in t.failure.text for t in lost if t.failure)
@@ -114,8 +116,10 @@ def test_kills_change_nothing_on_postgresql_and_under_a_pruner(
     tmp_path: Path, storage_url: str, pruner: str
 ) -> None:
     asked = asked_of("tpe", pruner=pruner, epochs=6, trials=16)
-    whole = run_study(asked, Place(url=f"sqlite:///{tmp_path}/whole.db"))
-    trials = interrupted_study(asked, Place(url=storage_url, artifacts=tmp_path), storage_url[:9])
+    whole = run_study(asked, RunContext(url=f"sqlite:///{tmp_path}/whole.db"))
+    trials = interrupted_study(
+        asked, RunContext(url=storage_url, artifacts=tmp_path), storage_url[:9]
+    )
     assert outcome(trials) == outcome(whole.trials)
     assert [t.reason for t in trials if t.state == "pruned"] == [
         t.reason for t in whole.trials if t.state == "pruned"
@@ -180,28 +184,28 @@ def test_killed_parents_and_workers_leave_an_exact_count_and_no_trained_twins(
         process.communicate()
     assert answer(*arguments, cwd=tmp_path)[0] == 0
     trials = stored(storage_url)
-    state = standing(trials, retries=50)
+    state = study_state(trials, retries=50)
     assert len(state.finished) == 60
-    trained = [state.latest[place].candidate_id for place in state.finished]
+    trained = [state.latest[run_context].candidate_id for run_context in state.finished]
     assert len(set(trained)) == len(trained)
     assert not [t for t in trials if t.state == "running"]
 
 
 def test_a_worker_that_is_only_suspended_keeps_its_trial(tmp_path: Path) -> None:
     asked = asked_of("random", estimator="synthetic,delay=0.3", trials=4)
-    place = Place(url=f"sqlite:///{tmp_path}/study.db")
-    run_study(asked.model_copy(update={"trials": 1}), place)
-    process = FORKS.Process(target=work, args=(asked, place))
+    run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
+    run_study(asked.model_copy(update={"trials": 1}), run_context)
+    process = FORKS.Process(target=work, args=(asked, run_context))
     process.start()
-    while not any(t.state == "running" for t in load_trials("test", place.url)[1]):
+    while not any(t.state == "running" for t in load_trials("test", run_context.url)[1]):
         time.sleep(0.02)
     pid = process.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     wake = threading.Timer(2.0, os.kill, (pid, signal.SIGCONT))
     wake.start()
-    result = run_study(asked, place)
+    result = run_study(asked, run_context)
     process.join()
     wake.join()
-    assert len(result.standing.finished) == 4
+    assert len(result.state.finished) == 4
     assert not [t for t in result.trials if t.failure]

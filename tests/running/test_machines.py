@@ -15,7 +15,7 @@ import pytest
 
 from study.results.overview import load_trials
 from study.running.study_runner import run_study
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.storage.records import TrialRecord
 from tests.postgres_server import Server
 from tests.storage.test_postgres import exactly
@@ -78,13 +78,13 @@ def asked_at(
     monkeypatch.setattr("study.storage.rdb.HEARTBEAT_SECONDS", 1)
     monkeypatch.setattr("study.storage.rdb.GRACE_SECONDS", 4)
     url = postgres_server.new_database()
-    run_study(settings(estimator="synthetic,delay=2.5", trials=1), Place(url=url))
+    run_study(settings(estimator="synthetic,delay=2.5", trials=1), RunContext(url=url))
     return url, tmp_path
 
 
 def finish(url: str, folder: Path, *, trials: int) -> tuple[TrialRecord, ...]:
     asked = settings(estimator="synthetic,delay=2.5", trials=trials)
-    return run_study(asked, Place(url=url, artifacts=folder)).trials
+    return run_study(asked, RunContext(url=url, artifacts=folder)).trials
 
 
 def reserve(url: str, *, trials: int) -> None:

@@ -15,7 +15,7 @@ from study.report.listing import best_text
 from study.results.overview import load_trials, summarise_study
 from study.running.progress import Lines
 from study.running.study_runner import StudyResult, run_study
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.study_settings import StudySettings
 from study.storage.ledger import FixedCost, read_costs
 from study.storage.records import TrialRecord
@@ -44,9 +44,9 @@ def supernet(**changes: Any) -> StudySettings:
     return settings(**{**values, **changes})
 
 
-def place(folder: Path) -> Place:
+def run_context(folder: Path) -> RunContext:
     folder.mkdir(exist_ok=True)
-    return Place(url=f"sqlite:///{folder}/study.db")
+    return RunContext(url=f"sqlite:///{folder}/study.db")
 
 
 def is_own(trial: TrialRecord) -> bool:
@@ -58,10 +58,10 @@ def weights_of(result: StudyResult) -> list[Any]:
 
 
 def test_the_shared_weights_are_trained_once_and_counted(tmp_path: Path) -> None:
-    run_study(supernet(trials=2), place(tmp_path))
+    run_study(supernet(trials=2), run_context(tmp_path))
     (file,) = tmp_path.rglob("supernet.pt")
     written = file.stat().st_mtime_ns
-    result = run_study(supernet(), place(tmp_path))
+    result = run_study(supernet(), run_context(tmp_path))
     assert file.stat().st_mtime_ns == written
     (cost,) = read_costs(result.stored.study.user_attrs)
     assert (cost.what, cost.epochs) == ("supernet", 3)
@@ -82,19 +82,19 @@ def test_weights_of_a_removed_study_of_the_same_name_are_not_taken_up(
 ) -> None:
     """Its policy may have drawn their paths, and they may be as far as the new ones will be."""
     enas = {"sampler": "reinforce", "trials": 6}
-    fresh = run_study(supernet(**enas), place(tmp_path / "fresh"))
-    run_study(supernet(**{**enas, **first}), place(tmp_path / "used"))
+    fresh = run_study(supernet(**enas), run_context(tmp_path / "fresh"))
+    run_study(supernet(**{**enas, **first}), run_context(tmp_path / "used"))
     (file,) = (tmp_path / "used").rglob("supernet.pt")
     written = file.stat().st_mtime_ns
     (tmp_path / "used" / "study.db").unlink()
-    again = run_study(supernet(**enas), place(tmp_path / "used"))
+    again = run_study(supernet(**enas), run_context(tmp_path / "used"))
     assert file.stat().st_mtime_ns > written
     assert weights_of(again) == weights_of(fresh)
     assert outcome(again.trials) == outcome(fresh.trials)
 
 
 def test_the_report_says_that_values_are_estimates(tmp_path: Path) -> None:
-    result = run_study(supernet(trials=2), place(tmp_path))
+    result = run_study(supernet(trials=2), run_context(tmp_path))
     summary = summarise_study(result.stored, result.trials)
     assert "train the best from scratch" in best_text(result.trials, summary)
     assert any("estimates by shared weights" in notice for notice in summary.notices)
@@ -102,19 +102,19 @@ def test_the_report_says_that_values_are_estimates(tmp_path: Path) -> None:
 
 def test_policy_and_weights_in_turns_in_parts_are_those_in_one_piece(tmp_path: Path) -> None:
     enas = {"sampler": "reinforce", "estimator": "supernet,epochs=3,trials_per_epoch=2"}
-    whole = run_study(supernet(**enas, trials=6), place(tmp_path / "a"))
+    whole = run_study(supernet(**enas, trials=6), run_context(tmp_path / "a"))
     for trials in (1, 4, 6):
-        parts = run_study(supernet(**enas, trials=trials), place(tmp_path / "b"))
+        parts = run_study(supernet(**enas, trials=trials), run_context(tmp_path / "b"))
     assert outcome(parts.trials) == outcome(whole.trials)
     assert weights_of(parts) == weights_of(whole)
     for trial in whole.trials:
         if is_own(trial):
-            assert trial.place is not None
-            assert trial.facts["supernet_epochs"] == min(1 + trial.place // 2, 3)
+            assert trial.sequence_index is not None
+            assert trial.facts["supernet_epochs"] == min(1 + trial.sequence_index // 2, 3)
 
 
 def test_reinforce_on_shared_weights_takes_turns_by_itself(tmp_path: Path) -> None:
-    result = run_study(supernet(sampler="reinforce", trials=7), place(tmp_path))
+    result = run_study(supernet(sampler="reinforce", trials=7), run_context(tmp_path))
     assert set(weights_of(result)) == {1, 2}
 
 
@@ -123,36 +123,36 @@ def test_recipe_parameters_are_refused_by_name_before_anything_is_written(
 ) -> None:
     text = SPACE.replace("batch_size: 256", "learning_rate: {type: float, low: 0.001, high: 0.1}")
     with pytest.raises(SettingsError, match="cannot score values of learning_rate"):
-        run_study(supernet(space_text=text), place(tmp_path))
+        run_study(supernet(space_text=text), run_context(tmp_path))
     assert not (tmp_path / "study.db").exists()
 
 
 def test_a_budget_that_the_weights_alone_use_up_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="trains 48 epochs before the first trial"):
-        run_study(supernet(estimator="supernet", epochs_budget=40), place(tmp_path))
+        run_study(supernet(estimator="supernet", epochs_budget=40), run_context(tmp_path))
 
 
 def test_of_turns_the_first_epoch_alone_has_to_fit_the_budget(tmp_path: Path) -> None:
     enas = {"sampler": "reinforce", "estimator": "supernet", "trials": 3}
-    result = run_study(supernet(**enas, epochs_budget=6), place(tmp_path))
-    assert len(result.standing.finished) == 3
+    result = run_study(supernet(**enas, epochs_budget=6), run_context(tmp_path))
+    assert len(result.state.finished) == 3
     for turns in ({"sampler": "reinforce"}, {"estimator": "supernet,trials_per_epoch=3"}):
         with pytest.raises(SettingsError, match="trains 4 epochs before the first trial"):
             run_study(
                 supernet(**{**enas, "sampler": "random", **turns}, epochs_budget=3),
-                place(tmp_path / "refused"),
+                run_context(tmp_path / "refused"),
             )
 
 
 def test_an_epochs_budget_lets_estimates_be_made_after_the_weights(tmp_path: Path) -> None:
-    result = run_study(supernet(epochs_budget=3.5, trials=4), place(tmp_path))
-    assert len(result.standing.finished) == 4
+    result = run_study(supernet(epochs_budget=3.5, trials=4), run_context(tmp_path))
+    assert len(result.state.finished) == 4
 
 
 def test_turns_with_a_sampler_that_learns_nothing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="learns nothing"):
         run_study(
-            supernet(estimator="supernet,trials_per_epoch=2", sampler="qmc"), place(tmp_path)
+            supernet(estimator="supernet,trials_per_epoch=2", sampler="qmc"), run_context(tmp_path)
         )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from study.running.progress import Lines, RemainingTime
-from study.storage.lifecycle import standing
+from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 from tests.report.builders import failed, seed_trial
 from tests.studies import ROOT, settings
@@ -52,7 +52,7 @@ def test_every_trial_that_ends_gets_one_line_with_its_own_count() -> None:
     out = io.StringIO()
     lines = Lines(settings(trials=4), NAMES, out)
     records = [seed_trial(0)]
-    lines.show(records, standing(records, retries=3))
+    lines.show(records, study_state(records, retries=3))
     late = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
     records += [
         seed_trial(1, finished=late),
@@ -60,7 +60,7 @@ def test_every_trial_that_ends_gets_one_line_with_its_own_count() -> None:
         seed_trial(3, finished=late - dt.timedelta(minutes=1)),
     ]
     for _ in range(2):
-        lines.show(records, standing(records, retries=3))
+        lines.show(records, study_state(records, retries=3))
     told = out.getvalue().splitlines()
     assert [line.partition(":")[0] for line in told] == [
         "[1/4] trial 2",

@@ -14,8 +14,8 @@ from study.results.overview import load_trials
 from study.running.candidate_source.promotion import competing, stopped
 from study.running.study_runner import StudyResult, run_study
 from study.running.worker import Trials, curves_of_others
-from study.settings.context import Place
-from study.storage.lifecycle import standing
+from study.settings.context import RunContext
+from study.storage.lifecycle import study_state
 from study.storage.records import Draw, TrialRecord
 from tests.studies import answer, command, outcome, settings
 
@@ -43,7 +43,9 @@ def train(folder: Path, **changes: Any) -> StudyResult:
         "sampler": "random",
         "trials": TRIALS,
     }
-    return run_study(settings(**{**values, **changes}), Place(url=f"sqlite:///{folder}/study.db"))
+    return run_study(
+        settings(**{**values, **changes}), RunContext(url=f"sqlite:///{folder}/study.db")
+    )
 
 
 def continued(trials: tuple[TrialRecord, ...]) -> list[TrialRecord]:
@@ -74,16 +76,16 @@ def test_only_new_epochs_count(searched: StudyResult) -> None:
         assert trial.draw is not None
         before = numbered[trial.draw.continues or 0]
         assert before.state == "pruned"
-        assert trial.place == before.place
+        assert trial.sequence_index == before.sequence_index
         assert trial.restored == before.epochs == trial.draw.passed
         assert trial.epochs > trial.restored
     spent = sum(t.epochs - t.restored for t in searched.trials)
-    last = {t.place: t.epochs for t in searched.trials if t.reused_from is None}
+    last = {t.sequence_index: t.epochs for t in searched.trials if t.reused_from is None}
     assert spent == sum(last.values())
 
 
 def test_a_continued_candidate_is_one_finished_trial(searched: StudyResult) -> None:
-    assert len(searched.standing.finished) == TRIALS
+    assert len(searched.state.finished) == TRIALS
 
 
 def test_a_study_with_promotions_in_parts_is_the_study_in_one_piece(
@@ -106,11 +108,11 @@ def test_without_a_checkpoint_nothing_is_continued(tmp_path: Path) -> None:
 def test_a_candidate_in_training_or_with_an_outcome_is_not_continued(
     searched: StudyResult,
 ) -> None:
-    waiting = stopped(searched.standing)
+    waiting = stopped(searched.state)
     done = {
-        searched.standing.latest[place].candidate_id
-        for place in searched.standing.finished
-        if searched.standing.latest[place].state == "complete"
+        searched.state.latest[run_context].candidate_id
+        for run_context in searched.state.finished
+        if searched.state.latest[run_context].state == "complete"
     }
     assert waiting
     assert not done & {record.candidate_id for record in waiting}
@@ -120,7 +122,7 @@ def trial(number: int, name: str, curve: tuple[float, ...], **more: Any) -> Tria
     return TrialRecord(
         number=number,
         candidate_id=name,
-        draw=Draw(place=number),
+        draw=Draw(sequence_index=number),
         intermediate=dict(enumerate(curve, start=1)),
         **{"state": "pruned", **more},
     )
@@ -139,7 +141,7 @@ DRAWN_AGAIN = (
 
 
 def test_a_candidate_competes_once_with_its_longest_curve() -> None:
-    state = standing(DRAWN_AGAIN, retries=3)
+    state = study_state(DRAWN_AGAIN, retries=3)
     assert sorted(record.number for record in competing(state)) == [1, 2, 4]
 
 
@@ -151,8 +153,8 @@ def test_a_candidate_drawn_again_does_not_compete_with_itself() -> None:
             return list(DRAWN_AGAIN)
 
     others = curves_of_others(Given(), sign=1.0, retries=3)
-    assert sorted(curve.place for curve in others(5)) == [1, 4]
-    assert sorted(curve.place for curve in others(4)) == [1, 2]
+    assert sorted(curve.sequence_index for curve in others(5)) == [1, 4]
+    assert sorted(curve.sequence_index for curve in others(4)) == [1, 2]
 
 
 @pytest.mark.slow

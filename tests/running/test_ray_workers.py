@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from study.cli.working import ray_crew
+from study.cli.working import ray_backend
 from study.common.artifact_path import RemotePath
 from study.common.errors import SettingsError, StorageError
 from study.results.overview import load_trials
 from study.running.ray_workers import RayCluster, packed, unpacked
-from study.settings.context import Place, load_data
-from study.storage.lifecycle import standing
+from study.settings.context import RunContext, load_data
+from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 from tests.studies import answer, command, settings
 
-SERVER = Place(url="postgresql+psycopg://user:secret@host/studies")
+SERVER = RunContext(url="postgresql+psycopg://user:secret@host/studies")
 
 
 def trials_of(folder: Path) -> tuple[TrialRecord, ...]:
@@ -31,7 +31,7 @@ def trials_of(folder: Path) -> tuple[TrialRecord, ...]:
 
 
 def test_images_come_through_the_object_store_as_they_were() -> None:
-    data, described = load_data(settings(estimator="train"), Place(url="sqlite:///none.db"))
+    data, described = load_data(settings(estimator="train"), RunContext(url="sqlite:///none.db"))
     assert data is not None
     there, told = unpacked(pickle.loads(pickle.dumps(packed(data, described))))
     assert there is not None
@@ -43,10 +43,10 @@ def test_images_come_through_the_object_store_as_they_were() -> None:
 
 
 def test_gpus_without_ray_are_refused() -> None:
-    assert ray_crew(None, None) is None
+    assert ray_backend(None, None) is None
     with pytest.raises(SettingsError, match="add --ray ADDRESS"):
-        ray_crew(None, 0.25)
-    assert ray_crew("auto", 0.25) == RayCluster(address="auto", gpus=0.25)
+        ray_backend(None, 0.25)
+    assert ray_backend("auto", 0.25) == RayCluster(address="auto", gpus=0.25)
 
 
 def test_a_missing_ray_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +57,7 @@ def test_a_missing_ray_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch)
 
 def test_sqlite_is_refused_for_a_cluster_with_the_remedy() -> None:
     pytest.importorskip("ray", reason="ray is not installed (extra 'cluster')")
-    here = Place(url="sqlite:///study.db")
+    here = RunContext(url="sqlite:///study.db")
     RayCluster(address="local").check(here)
     RayCluster(address="auto").check(SERVER)
     with pytest.raises(StorageError, match=r"--storage postgresql\+psycopg://"):
@@ -67,8 +67,8 @@ def test_sqlite_is_refused_for_a_cluster_with_the_remedy() -> None:
 def test_local_checkpoints_on_a_cluster_are_noted(tmp_path: Path) -> None:
     cluster = RayCluster(address="auto")
     assert "lie on each node" in cluster.notes(SERVER)[0]
-    assert str(tmp_path) in cluster.notes(Place(url=SERVER.url, artifacts=tmp_path))[0]
-    assert cluster.notes(Place(url=SERVER.url, artifacts=RemotePath("s3://bucket/x"))) == ()
+    assert str(tmp_path) in cluster.notes(RunContext(url=SERVER.url, artifacts=tmp_path))[0]
+    assert cluster.notes(RunContext(url=SERVER.url, artifacts=RemotePath("s3://bucket/x"))) == ()
     assert RayCluster(address="local").notes(SERVER) == ()
 
 
@@ -89,9 +89,9 @@ def test_a_worker_that_is_killed_is_started_again_by_ray_and_the_count_is_exact(
     _, error = process.communicate(timeout=240)
     assert process.returncode == 0, error
     records = trials_of(tmp_path)
-    state = standing(records, retries=3)
+    state = study_state(records, retries=3)
     assert len(state.finished) == 30
-    trained = [state.latest[place].candidate_id for place in state.finished]
+    trained = [state.latest[run_context].candidate_id for run_context in state.finished]
     assert len(set(trained)) == len(trained)
     workers = {record.worker["pid"] for record in records if record.worker}
     assert killed < workers
@@ -130,9 +130,9 @@ def test_a_real_training_on_ray_is_parked_by_ctrl_c_and_goes_on(tmp_path: Path) 
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 130
-    assert "parked" in {r.failure.kind for r in trials_of(tmp_path) if r.failure}
+    assert "interrupted" in {r.failure.kind for r in trials_of(tmp_path) if r.failure}
     code, _, error = answer(*arguments, "--workers", "1", cwd=tmp_path)
     assert code == 0, error
     records = trials_of(tmp_path)
-    assert len(standing(records, retries=3).finished) == 2
+    assert len(study_state(records, retries=3).finished) == 2
     assert any(record.restored for record in records)

@@ -17,9 +17,9 @@ from study.running.assembly import make_worker
 from study.running.study_runner import prepare, run_study
 from study.search_space.candidate import Candidate, ImageFormat
 from study.search_space.resolve import candidate_id
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.storage.checkpoints import SUFFIX, study_folder
-from study.storage.lifecycle import Standing, standing
+from study.storage.lifecycle import StudyState, study_state
 from study.storage.records import TrialRecord, read_trials
 from tests.studies import outcome, settings
 
@@ -33,14 +33,19 @@ parameters:
 """
 
 
-def work(folder: Path, estimator: Estimator, **changes: Any) -> tuple[list[TrialRecord], Standing]:
+def work(
+    folder: Path, estimator: Estimator, **changes: Any
+) -> tuple[list[TrialRecord], StudyState]:
     """Run a study in this process with an estimator of the test's own."""
-    asked, place = settings(space_text=SPACE, **changes), Place(url=f"sqlite:///{folder}/study.db")
-    stored, _ = prepare(asked, place, stop=Stop())
-    worker = make_worker(stored, place, stop=Stop())
-    replace(worker, setup=replace(worker.setup, estimator=estimator)).run()
+    asked, run_context = (
+        settings(space_text=SPACE, **changes),
+        RunContext(url=f"sqlite:///{folder}/study.db"),
+    )
+    stored, _ = prepare(asked, run_context, stop=Stop())
+    worker = make_worker(stored, run_context, stop=Stop())
+    replace(worker, context=replace(worker.context, estimator=estimator)).run()
     trials = read_trials(stored.study.get_trials(deepcopy=False))
-    return trials, standing(trials, retries=asked.retries)
+    return trials, study_state(trials, retries=asked.retries)
 
 
 class CrashesWhereDeep:
@@ -60,7 +65,7 @@ def test_the_twin_of_a_candidate_that_crashed_for_good_is_not_trained_again(
     trained = Counter(t.candidate_id for t in trials if t.failure and not t.failure.copied)
     assert set(trained.values()) == {4}  # once, and three retries
     assert len(state.finished) == 3 * 4
-    assert len(state.twins) == 2 * 4
+    assert len(state.duplicates) == 2 * 4
     copies = [t for t in trials if t.failure and t.failure.copied]
     assert {t.failure.kind for t in copies if t.failure} == {"crash"}
     assert not any(t.lost for t in copies)
@@ -68,21 +73,21 @@ def test_the_twin_of_a_candidate_that_crashed_for_good_is_not_trained_again(
 
 def test_a_twin_that_was_killed_while_its_result_was_copied_stays_one(tmp_path: Path) -> None:
     asked = settings(space_text=SPACE, sampler="grid", trials=10)
-    whole = run_study(asked, Place(url=f"sqlite:///{tmp_path}/whole.db"))
-    place = Place(url=f"sqlite:///{tmp_path}/killed.db")
+    whole = run_study(asked, RunContext(url=f"sqlite:///{tmp_path}/whole.db"))
+    run_context = RunContext(url=f"sqlite:///{tmp_path}/killed.db")
     child = os.fork()
     if child == 0:
         objective._reuse = lambda *_: os._exit(9)
-        run_study(asked, place)
+        run_study(asked, run_context)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    resumed = run_study(asked, place)
+    resumed = run_study(asked, run_context)
     assert outcome(resumed.trials) == outcome(whole.trials)
     (killed,) = (t for t in resumed.trials if t.lost)
     (again,) = (t for t in resumed.trials if t.draw and t.draw.retry_of == killed.number)
     assert (again.epochs, again.reused_from) == (
         0,
-        next(t.reused_from for t in whole.trials if t.place == killed.place),
+        next(t.reused_from for t in whole.trials if t.sequence_index == killed.sequence_index),
     )
 
 
@@ -91,7 +96,7 @@ def test_a_candidate_that_was_pruned_and_then_completed_is_trained_no_more(
     tmp_path: Path, pruner: str
 ) -> None:
     asked = settings(space_text=SPACE, sampler="random", pruner=pruner, epochs=6, trials=40)
-    result = run_study(asked, Place(url=f"sqlite:///{tmp_path}/study.db"))
+    result = run_study(asked, RunContext(url=f"sqlite:///{tmp_path}/study.db"))
     trained = Counter(
         t.candidate_id for t in result.trials if t.state == "complete" and t.reused_from is None
     )
@@ -123,19 +128,19 @@ def test_a_candidate_that_breaks_when_it_is_continued_is_given_up_and_stays_prun
     tmp_path: Path,
 ) -> None:
     asked = settings(sampler="random", trials=12, pruner="asha,reduction_factor=2", epochs=8)
-    place, stop = Place(url=f"sqlite:///{tmp_path}/study.db"), Stop()
-    stored, _ = prepare(asked, place, stop=stop)
-    worker = make_worker(stored, place, stop=stop)
-    folder = study_folder(None, place.url, "test") / "checkpoints"
+    run_context, stop = RunContext(url=f"sqlite:///{tmp_path}/study.db"), Stop()
+    stored, _ = prepare(asked, run_context, stop=stop)
+    worker = make_worker(stored, run_context, stop=stop)
+    folder = study_folder(None, run_context.url, "test") / "checkpoints"
     assert isinstance(folder, Path)
     folder.mkdir(parents=True)
-    breaking = BreaksWhenContinued(inner=worker.setup.estimator, folder=folder, stop=stop)
-    ended = replace(worker, setup=replace(worker.setup, estimator=breaking)).run()
+    breaking = BreaksWhenContinued(inner=worker.context.estimator, folder=folder, stop=stop)
+    ended = replace(worker, context=replace(worker.context, estimator=breaking)).run()
     trials = read_trials(stored.study.get_trials(deepcopy=False))
-    state = standing(trials, retries=asked.retries)
+    state = study_state(trials, retries=asked.retries)
     assert (ended.ending, len(state.finished)) == ("done", 12)
-    tried = Counter(t.place for t in trials if t.draw and t.draw.continues is not None)
+    tried = Counter(t.sequence_index for t in trials if t.draw and t.draw.continues is not None)
     assert tried
     assert set(tried.values()) == {1 + asked.retries}
     assert state.given_up == set(tried)
-    assert {state.latest[place].state for place in state.given_up} == {"pruned"}
+    assert {state.latest[run_context].state for run_context in state.given_up} == {"pruned"}

@@ -12,14 +12,14 @@ from study.report.account import cost_words
 from study.results.overview import load_trials, summarise_study
 from study.running.candidate_source.screening import PREFIX, stored_scores
 from study.running.study_runner import StudyResult, run_study
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.storage.ledger import read_costs
 from tests.studies import answer, command, outcome, settings
 
 
-def place(folder: Path) -> Place:
+def run_context(folder: Path) -> RunContext:
     folder.mkdir(exist_ok=True)
-    return Place(url=f"sqlite:///{folder}/study.db")
+    return RunContext(url=f"sqlite:///{folder}/study.db")
 
 
 def scores_of(result: StudyResult) -> list[float]:
@@ -27,7 +27,7 @@ def scores_of(result: StudyResult) -> list[float]:
 
 
 def test_the_best_draws_are_tried_first_and_then_the_sampler_goes_on(tmp_path: Path) -> None:
-    result = run_study(settings(screen="conv_macs:60:5", trials=8), place(tmp_path))
+    result = run_study(settings(screen="conv_macs:60:5", trials=8), run_context(tmp_path))
     stored = stored_scores(result.stored.study.user_attrs)
     assert len(stored) == 60
     assert scores_of(result) == sorted(filter(None, stored), reverse=True)[:5]
@@ -38,9 +38,11 @@ def test_the_best_draws_are_tried_first_and_then_the_sampler_goes_on(tmp_path: P
 def test_a_screened_study_in_parts_is_the_study_in_one_piece_and_scores_once(
     tmp_path: Path,
 ) -> None:
-    whole = run_study(settings(screen="synflow:20:6", trials=10), place(tmp_path / "a"))
+    whole = run_study(settings(screen="synflow:20:6", trials=10), run_context(tmp_path / "a"))
     for trials in (1, 4, 10):
-        parts = run_study(settings(screen="synflow:20:6", trials=trials), place(tmp_path / "b"))
+        parts = run_study(
+            settings(screen="synflow:20:6", trials=trials), run_context(tmp_path / "b")
+        )
         assert len([k for k in parts.stored.study.user_attrs if k.startswith(PREFIX)]) == 1
     assert outcome(parts.trials) == outcome(whole.trials)
     assert scores_of(parts) == scores_of(whole)
@@ -56,7 +58,7 @@ parameters:
 
 def test_candidates_that_differ_in_the_recipe_alone_tie_in_a_screen(tmp_path: Path) -> None:
     asked = settings(space_text=RECIPES, screen="naswot:8:8", trials=8)
-    stored = scores_of(run_study(asked, place(tmp_path)))
+    stored = scores_of(run_study(asked, run_context(tmp_path)))
     assert [stored.count(score) for score in stored] == [4] * 8
 
 
@@ -67,14 +69,14 @@ def test_candidates_that_differ_in_the_recipe_alone_tie_by_an_untrained_score(
     found: dict[object, set[object]] = {}
     for seed in (0, 1):
         asked = settings(space_text=RECIPES, study=f"s{seed}", seed=seed, **score)
-        for trial in run_study(asked, place(tmp_path)).trials:
+        for trial in run_study(asked, run_context(tmp_path)).trials:
             found.setdefault((seed, trial.params["conv_layers"]), set()).add(trial.value)
     assert [len(values) for values in found.values()] == [1] * 4
     assert found[0, 1] != found[1, 1]
 
 
 def test_the_cost_of_the_screen_is_in_the_ledger(tmp_path: Path) -> None:
-    result = run_study(settings(screen="synflow:20", trials=2), place(tmp_path))
+    result = run_study(settings(screen="synflow:20", trials=2), run_context(tmp_path))
     (cost,) = read_costs(result.stored.study.user_attrs)
     assert (cost.what, cost.epochs) == ("screen by synflow", 0)
     assert cost.seconds > 0
@@ -86,7 +88,8 @@ def test_the_cost_of_the_screen_is_in_the_ledger(tmp_path: Path) -> None:
 def test_a_space_smaller_than_the_screen_is_screened_whole(tmp_path: Path) -> None:
     text = "name: two\nparameters:\n  conv_layers: {type: int, low: 1, high: 2}\n"
     result = run_study(
-        settings(space_text=text, screen="macs:50:50", trials=9, sampler="random"), place(tmp_path)
+        settings(space_text=text, screen="macs:50:50", trials=9, sampler="random"),
+        run_context(tmp_path),
     )
     assert [t.params["conv_layers"] for t in result.trials][:2] == [2, 1]
     assert result.work.ending == "exhausted"
@@ -121,13 +124,13 @@ def test_a_space_that_varies_the_recipe_only_is_refused_by_name(tmp_path: Path) 
         "  batch_size: {type: categorical, choices: [32, 64]}\n"
     )
     with pytest.raises(SettingsError, match="learning_rate, batch_size only"):
-        run_study(settings(space_text=text, screen="synflow:20"), place(tmp_path))
+        run_study(settings(space_text=text, screen="synflow:20"), run_context(tmp_path))
     assert not (tmp_path / "study.db").exists()
 
 
 def test_a_screen_before_a_grid_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="every point"):
-        run_study(settings(screen="synflow:20", sampler="grid"), place(tmp_path))
+        run_study(settings(screen="synflow:20", sampler="grid"), run_context(tmp_path))
 
 
 @pytest.mark.slow

@@ -17,10 +17,10 @@ import pytest
 
 from study.results.overview import load_trials
 from study.storage.heartbeat import ASK_SECONDS, beating
-from study.storage.lifecycle import standing
+from study.storage.lifecycle import study_state
 from study.storage.opening import end_waiting, open_storage
 from study.storage.processes import identity
-from study.storage.reap import settle
+from study.storage.reap import reap_dead_trials
 from study.storage.records import STOPPING, WORKER, read_trial, read_trials
 from study.storage.stored_study import open_study
 from tests.studies import answer
@@ -78,7 +78,7 @@ def test_one_stop_parks_the_trials_within_two_seconds_and_says_how_to_go_on(
     assert "run_study.py resume seed" in shown.screen
     assert "Traceback" not in shown.screen
     stopped = [t for t in load_trials("seed", f"sqlite:///{tmp_path}/study.db")[1] if t.failure]
-    assert {t.failure.kind for t in stopped if t.failure} == {"parked"}
+    assert {t.failure.kind for t in stopped if t.failure} == {"interrupted"}
     code, _, err = answer("resume", "seed", "--trials", "2", "--workers", "1", cwd=tmp_path)
     assert code == 0, err
     trials = load_trials("seed", f"sqlite:///{tmp_path}/study.db")[1]
@@ -124,13 +124,13 @@ def test_a_trial_cut_off_within_a_step_again_and_again_is_parked_and_costs_no_re
             code, seconds = shown.end()
         assert (code, seconds < PROMISE) == (130, True), (seconds, shown.screen)
     study = open_study("seed", storage_url).study
-    assert settle(study, read_trials(study.get_trials()), me=identity()) == [3]
+    assert reap_dead_trials(study, read_trials(study.get_trials()), me=identity()) == [3]
     _, trials = load_trials("seed", storage_url)
-    assert [t.failure and t.failure.kind for t in trials] == ["parked"] * 4
-    assert standing(trials, retries=0).to_repeat == (0,)
+    assert [t.failure and t.failure.kind for t in trials] == ["interrupted"] * 4
+    assert study_state(trials, retries=0).to_repeat == (0,)
 
 
-@pytest.mark.parametrize(("asked", "kind"), [(True, "parked"), (False, "killed")])
+@pytest.mark.parametrize(("asked", "kind"), [(True, "interrupted"), (False, "killed")])
 def test_a_trial_whose_worker_ended_within_a_step_is_parked_if_a_stop_was_asked_for(
     tmp_path: Path, asked: bool, kind: str
 ) -> None:
@@ -144,7 +144,7 @@ def test_a_trial_whose_worker_ended_within_a_step_is_parked_if_a_stop_was_asked_
             until(lambda: STOPPING in study.get_trials()[0].user_attrs)
         else:
             time.sleep(3 * ASK_SECONDS)
-    assert settle(study, read_trials(study.get_trials()), me=identity()) == [0]
+    assert reap_dead_trials(study, read_trials(study.get_trials()), me=identity()) == [0]
     failure = read_trial(study.get_trials()[0]).failure
     assert failure is not None
     assert failure.kind == kind

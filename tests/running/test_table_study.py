@@ -12,7 +12,7 @@ from study.performance_estimation.tabular.table_file import load_table
 from study.report.html import to_html
 from study.results.overview import load_trials, summarise_study
 from study.running.study_runner import run_study
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.study_settings import StudySettings
 from study.storage.records import TrialRecord
 from tests.benchmarking.tables import SPACE, arrays, write_table
@@ -41,8 +41,8 @@ def _settings(path: Path, **changes: Any) -> StudySettings:
 
 
 def _run(path: Path, **changes: Any) -> tuple[TrialRecord, ...]:
-    place = Place(url=f"sqlite:///{path.parent}/study.db", device="cpu")
-    return run_study(_settings(path, **changes), place).trials
+    run_context = RunContext(url=f"sqlite:///{path.parent}/study.db", device="cpu")
+    return run_study(_settings(path, **changes), run_context).trials
 
 
 def _trained(trials: tuple[TrialRecord, ...]) -> list[TrialRecord]:

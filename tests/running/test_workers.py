@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from study.results.overview import load_trials
-from study.storage.lifecycle import standing
+from study.storage.lifecycle import study_state
 from tests.studies import answer, command
 from tests.terminal import environment
 
@@ -34,7 +34,7 @@ def test_a_worker_joins_from_another_folder_and_leaves_when_the_study_is_done(
     assert first.communicate(timeout=60) is not None
     assert first.returncode == 0
     trials = load_trials("seed", storage_url)[1]
-    assert len(standing(trials, retries=3).finished) == 30
+    assert len(study_state(trials, retries=3).finished) == 30
     assert len({t.worker["pid"] for t in trials}) == 2
 
 

@@ -96,15 +96,18 @@ def play(
         known: Trials that were played before.
     """
     observations = list(known)
-    for place in range(len(observations), trials):
+    for sequence_index in range(len(observations), trials):
         history = History(
-            space=space, observations=tuple(observations), place=place, budget=trials
+            space=space,
+            observations=tuple(observations),
+            sequence_index=sequence_index,
+            budget=trials,
         )
-        proposal = strategy.propose(history, generator(seed, "propose", place, 0))
-        value = score(proposal.values, generator(seed, "noise", place))
+        proposal = strategy.propose(history, generator(seed, "propose", sequence_index, 0))
+        value = score(proposal.values, generator(seed, "noise", sequence_index))
         observations.append(
             Observation(
-                number=place,
+                number=sequence_index,
                 values=proposal.values,
                 outcome="failed" if value is None else "complete",
                 scores=() if value is None else (value,),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from study.search_strategy import registry as samplers
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, mixed, play, separable
 from tests.search_strategy.test_every_sampler import assert_is_point
 
@@ -39,11 +39,11 @@ def test_it_takes_fewer_than_forty_lines(blocks: tuple[str, str]) -> None:
 
 @pytest.mark.usefixtures("registered")
 def test_it_does_what_every_sampler_must() -> None:
-    setup = Setup(space=CONDITIONAL, budget=40, seed=5)
-    whole = play(samplers.make_strategy(NAME, setup), CONDITIONAL, mixed, trials=40, seed=5)
+    context = StrategyContext(space=CONDITIONAL, budget=40, seed=5)
+    whole = play(samplers.make_strategy(NAME, context), CONDITIONAL, mixed, trials=40, seed=5)
     for observation in whole:
         assert_is_point(dict(observation.values), CONDITIONAL)
-    strategy = samplers.make_strategy(f"{NAME},threshold=0.3", setup)
+    strategy = samplers.make_strategy(f"{NAME},threshold=0.3", context)
     again = play(strategy, CONDITIONAL, mixed, trials=40, seed=5, known=whole[:17])
     assert again == whole
 
@@ -51,8 +51,10 @@ def test_it_does_what_every_sampler_must() -> None:
 @pytest.mark.usefixtures("registered")
 def test_it_beats_random_search() -> None:
     def best(name: str, seed: int) -> float:
-        setup = Setup(space=FLAT, budget=100, seed=seed)
-        played = play(samplers.make_strategy(name, setup), FLAT, separable, trials=100, seed=seed)
+        context = StrategyContext(space=FLAT, budget=100, seed=seed)
+        played = play(
+            samplers.make_strategy(name, context), FLAT, separable, trials=100, seed=seed
+        )
         return max(o.scores[0] for o in played)
 
     wins = [best(NAME, seed) > best("random", seed) for seed in range(20)]

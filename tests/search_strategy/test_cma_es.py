@@ -11,7 +11,7 @@ from study.common.errors import SettingsError
 from study.search_space.candidate import Values
 from study.search_space.space import FloatParameter, IntParameter, SearchSpace
 from study.search_strategy.registry import make_strategy, sampler_warnings
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 from study.search_strategy.strategy import Observation
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, play
 
@@ -40,7 +40,7 @@ def bowl(values: Values, _: np.random.Generator) -> float:
 
 def test_it_finds_the_bottom_of_a_bowl() -> None:
     for seed in range(5):
-        strategy = make_strategy("cmaes", Setup(space=NUMBERS, seed=seed))
+        strategy = make_strategy("cmaes", StrategyContext(space=NUMBERS, seed=seed))
         observations = play(strategy, NUMBERS, bowl, trials=150, seed=seed)
         assert max(o.scores[0] for o in observations) > -0.01
         last = np.mean([o.scores[0] for o in observations[-20:]])
@@ -48,13 +48,13 @@ def test_it_finds_the_bottom_of_a_bowl() -> None:
 
 
 def test_trials_of_others_and_latecomers_leave_its_generations_alone() -> None:
-    setup = Setup(space=NUMBERS, seed=1)
-    own = play(make_strategy("cmaes", setup), NUMBERS, bowl, trials=40, seed=1)
+    context = StrategyContext(space=NUMBERS, seed=1)
+    own = play(make_strategy("cmaes", context), NUMBERS, bowl, trials=40, seed=1)
     other = Observation(
         number=-1, values=own[0].values, outcome="complete", scores=(99.0,), candidate_id="other"
     )
     late = replace(own[0], number=41, scores=(99.0,))
-    strategies = [make_strategy("cmaes", setup) for _ in range(2)]
+    strategies = [make_strategy("cmaes", context) for _ in range(2)]
     plain, disturbed = (
         s._state.over(seen).optimizer.mean  # type: ignore[attr-defined]
         for s, seen in zip(strategies, (own, [other, *own, late]), strict=True)
@@ -64,16 +64,16 @@ def test_trials_of_others_and_latecomers_leave_its_generations_alone() -> None:
 
 def test_a_space_without_numbers_is_refused() -> None:
     with pytest.raises(SettingsError, match="needs at least 2 numeric parameters"):
-        make_strategy("cmaes", Setup(space=FLAT))
+        make_strategy("cmaes", StrategyContext(space=FLAT))
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cmaes", None)
     with pytest.raises(SettingsError, match=r'pip install "study-nas\[cmaes\]"'):
-        make_strategy("cmaes", Setup(space=NUMBERS))
+        make_strategy("cmaes", StrategyContext(space=NUMBERS))
 
 
 def test_what_is_left_to_chance_is_said() -> None:
-    (warning,) = sampler_warnings("cmaes", Setup(space=CONDITIONAL))
+    (warning,) = sampler_warnings("cmaes", StrategyContext(space=CONDITIONAL))
     assert warning == "cmaes: learns numbers only; drawn at random: head, hidden_units, flip"
-    assert sampler_warnings("cmaes", Setup(space=NUMBERS)) == ()
+    assert sampler_warnings("cmaes", StrategyContext(space=NUMBERS)) == ()

@@ -15,7 +15,7 @@ from study.common.errors import SettingsError
 from study.search_space.candidate import Value
 from study.search_space.space import SearchSpace, grid_values
 from study.search_strategy.registry import SAMPLERS, make_strategy
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 from study.search_strategy.strategy import History, Observation, Strategy, generator
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, mixed, play, separable
 
@@ -28,10 +28,10 @@ def trials_for(name: str, usual: int) -> int:
     return 14 if name == "gp" else usual
 
 
-def strategy_for(name: str, setup: Setup) -> Strategy:
+def strategy_for(name: str, context: StrategyContext) -> Strategy:
     """Return the strategy, or skip the test where the sampler does not fit the space."""
     try:
-        return make_strategy(name, setup)
+        return make_strategy(name, context)
     except SettingsError as error:
         pytest.skip(str(error))
 
@@ -62,7 +62,7 @@ def assert_is_point(values: dict[str, Value], space: SearchSpace) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_proposes_points_of_the_space_with_failures_and_conditions_about(name: str) -> None:
-    strategy = strategy_for(name, Setup(space=CONDITIONAL, budget=40, seed=3))
+    strategy = strategy_for(name, StrategyContext(space=CONDITIONAL, budget=40, seed=3))
     trials = trials_for(name, 40)
     for observation in play(strategy, CONDITIONAL, mixed, trials=trials, seed=3):
         assert_is_point(dict(observation.values), CONDITIONAL)
@@ -71,45 +71,49 @@ def test_proposes_points_of_the_space_with_failures_and_conditions_about(name: s
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_rebuilt_strategy_goes_on_bit_for_bit(name: str) -> None:
-    setup = Setup(space=CONDITIONAL, budget=36, seed=5)
+    context = StrategyContext(space=CONDITIONAL, budget=36, seed=5)
     trials = trials_for(name, 36)
-    whole = play(strategy_for(name, setup), CONDITIONAL, mixed, trials=trials, seed=5)
+    whole = play(strategy_for(name, context), CONDITIONAL, mixed, trials=trials, seed=5)
     known = whole[: trials - 3 if name == "gp" else 21]
     resumed = play(
-        strategy_for(name, setup), CONDITIONAL, mixed, trials=trials, seed=5, known=known
+        strategy_for(name, context), CONDITIONAL, mixed, trials=trials, seed=5, known=known
     )
     assert resumed == whole
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_arrives_late_is_folded_in_its_place(name: str) -> None:
-    setup = Setup(space=CONDITIONAL, budget=40, seed=7)
+    context = StrategyContext(space=CONDITIONAL, budget=40, seed=7)
     trials = trials_for(name, 30)
-    known = play(strategy_for(name, setup), CONDITIONAL, mixed, trials=trials, seed=7)
+    known = play(strategy_for(name, context), CONDITIONAL, mixed, trials=trials, seed=7)
     early, recent = known[6], known[-3]
-    late = strategy_for(name, setup)
+    late = strategy_for(name, context)
     without = History(
         space=CONDITIONAL,
         observations=tuple(o for o in known if o not in (early, recent)),
         running=(early.values, recent.values),
-        place=trials,
+        sequence_index=trials,
         budget=40,
     )
     late.propose(without, generator(7, "propose", trials, 0))
-    complete = History(space=CONDITIONAL, observations=tuple(known), place=trials + 1, budget=40)
-    expected = strategy_for(name, setup).propose(complete, generator(7, "propose", trials + 1, 0))
+    complete = History(
+        space=CONDITIONAL, observations=tuple(known), sequence_index=trials + 1, budget=40
+    )
+    expected = strategy_for(name, context).propose(
+        complete, generator(7, "propose", trials + 1, 0)
+    )
     assert late.propose(complete, generator(7, "propose", trials + 1, 0)) == expected
 
 
 REPLAY = """
 import json, sys
 from tests.search_strategy.landscapes import CONDITIONAL, mixed, play
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 from study.search_strategy.registry import SAMPLERS, make_strategy
 import optuna
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 for name in sys.argv[1:]:
-    strategy = make_strategy(name, Setup(space=CONDITIONAL, budget=30, seed=11))
+    strategy = make_strategy(name, StrategyContext(space=CONDITIONAL, budget=30, seed=11))
     played = play(strategy, CONDITIONAL, mixed, trials=14, seed=11)
     print(json.dumps([dict(o.values) for o in played]))
 """
@@ -143,7 +147,7 @@ def test_another_process_proposes_the_same_bits(names: list[str]) -> None:
 def test_another_seed_proposes_something_else(name: str) -> None:
     first, second = (
         play(
-            strategy_for(name, Setup(space=FLAT, budget=12, seed=seed)),
+            strategy_for(name, StrategyContext(space=FLAT, budget=12, seed=seed)),
             FLAT,
             separable,
             trials=12,
@@ -156,7 +160,7 @@ def test_another_seed_proposes_something_else(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_proposes_with_nothing_but_failed_and_pruned_trials(name: str) -> None:
-    setup = Setup(space=CONDITIONAL, budget=40, seed=2)
+    context = StrategyContext(space=CONDITIONAL, budget=40, seed=2)
     rng = np.random.default_rng(0)
     observations = tuple(
         Observation(
@@ -169,21 +173,21 @@ def test_proposes_with_nothing_but_failed_and_pruned_trials(name: str) -> None:
         )
         for number in range(24)
     )
-    history = History(space=CONDITIONAL, observations=observations, place=24, budget=40)
-    proposal = strategy_for(name, setup).propose(history, generator(2, "propose", 24, 0))
+    history = History(space=CONDITIONAL, observations=observations, sequence_index=24, budget=40)
+    proposal = strategy_for(name, context).propose(history, generator(2, "propose", 24, 0))
     assert_is_point(proposal.values, CONDITIONAL)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_budget_is_not_needed(name: str) -> None:
-    strategy = strategy_for(name, Setup(space=FLAT))
+    strategy = strategy_for(name, StrategyContext(space=FLAT))
     history = History(space=FLAT, observations=())
     assert_is_point(strategy.propose(history, generator(0, "x")).values, FLAT)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_constant_scores_do_no_harm(name: str) -> None:
-    strategy = strategy_for(name, Setup(space=FLAT, budget=40))
+    strategy = strategy_for(name, StrategyContext(space=FLAT, budget=40))
     trials = trials_for(name, 40)
     assert len(play(strategy, FLAT, constant, trials=trials, seed=0)) == trials
 

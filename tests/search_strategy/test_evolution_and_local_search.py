@@ -6,7 +6,7 @@ import pytest
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.space import Bound, CategoricalParameter, IntParameter, SearchSpace
 from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 from study.search_strategy.strategy import History, Observation, generator
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT
 
@@ -33,9 +33,9 @@ def changes(a: Values, b: Values) -> int:
 
 
 def ask(text: str, observations: list[Observation], *, seed: int = 0, **more: object) -> Values:
-    setup = Setup(space=FLAT, budget=100)
+    context = StrategyContext(space=FLAT, budget=100)
     history = History(space=FLAT, observations=tuple(observations), **more)  # type: ignore[arg-type]
-    return make_strategy(text, setup).propose(history, generator(seed, "draw")).values
+    return make_strategy(text, context).propose(history, generator(seed, "draw")).values
 
 
 def test_evolution_mutates_one_parameter_of_a_member_that_is_alive() -> None:
@@ -93,15 +93,15 @@ def test_a_change_that_failed_at_the_last_centre_waits_for_the_untried_ones() ->
 
 def test_at_an_optimum_it_starts_anew_once_for_all_workers() -> None:
     space = SearchSpace(name="s", parameters=FLAT.parameters[:1])
-    setup = Setup(space=space)
+    context = StrategyContext(space=space)
     start = [trial(0, {"choice0": "a"}, 5.0)]
     around = [trial(n, {"choice0": c}, 1.0, centre=0) for n, c in enumerate("bcd", start=1)]
     history = History(space=space, observations=(*start, *around))
-    proposal = make_strategy("local_search,start=1", setup).propose(history, generator(0, "x"))
+    proposal = make_strategy("local_search,start=1", context).propose(history, generator(0, "x"))
     assert proposal.notes == {"restart": 0}
     first = trial(4, {"choice0": "b"}, 3.0, restart=0)
     second = trial(5, {"choice0": "c"}, 2.0, restart=0)
-    strategy = make_strategy("local_search,start=1", setup)
+    strategy = make_strategy("local_search,start=1", context)
     climb = strategy._climb.over((*start, *around, first, second))  # type: ignore[attr-defined]
     assert climb.centre == first
 
@@ -122,11 +122,11 @@ def test_local_search_leaves_forbidden_neighbours_out() -> None:
         ),
         constraints={"parameters": Bound(high=500_000)},
     )
-    setup = Setup(space=space, image=ImageFormat())
+    context = StrategyContext(space=space, image=ImageFormat())
     start = trial(0, {"conv_layers": 1, "hidden_units": 16}, 1.0)
     history = History(space=space, observations=(start,))
     for seed in range(20):
-        values = make_strategy("local_search,start=1", setup).propose(
+        values = make_strategy("local_search,start=1", context).propose(
             history, generator(seed, "x")
         )
         assert space.allows(values.values, ImageFormat())
@@ -136,7 +136,7 @@ def test_a_mutated_gate_brings_its_parameters_along() -> None:
     rng = np.random.default_rng(0)
     known = [trial(n, CONDITIONAL.sample(rng), float(n)) for n in range(20)]
     history = History(space=CONDITIONAL, observations=tuple(known))
-    strategy = make_strategy("evolution", Setup(space=CONDITIONAL))
+    strategy = make_strategy("evolution", StrategyContext(space=CONDITIONAL))
     for seed in range(60):
         values = strategy.propose(history, generator(seed, "x")).values
         assert ("hidden_units" in values) == (values["head"] == "flatten")

@@ -15,7 +15,7 @@ from study.search_space.space import (
     SearchSpace,
 )
 from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 from study.search_strategy.strategy import (
     Exhausted,
     History,
@@ -50,28 +50,31 @@ def walk(strategy: Strategy, space: SearchSpace, limit: int = 10_000) -> list[Va
 
 @pytest.mark.parametrize("space", [SEED_LIKE, CONDITIONAL])
 def test_the_grid_visits_every_point_once_and_ends(space: SearchSpace) -> None:
-    visited = walk(make_strategy("grid", Setup(space=space)), space)
+    visited = walk(make_strategy("grid", StrategyContext(space=space)), space)
     assert len(visited) == space.size()
     assert {point_key(v) for v in visited} == {point_key(v) for v in space.points()}
 
 
 def test_the_grid_is_shuffled_by_the_studys_seed() -> None:
     orders = [
-        walk(make_strategy("grid", Setup(space=SEED_LIKE, seed=s)), SEED_LIKE) for s in (1, 2)
+        walk(make_strategy("grid", StrategyContext(space=SEED_LIKE, seed=s)), SEED_LIKE)
+        for s in (1, 2)
     ]
     assert orders[0] != orders[1] != list(SEED_LIKE.points())
-    assert orders[0] == walk(make_strategy("grid", Setup(space=SEED_LIKE, seed=1)), SEED_LIKE)
+    assert orders[0] == walk(
+        make_strategy("grid", StrategyContext(space=SEED_LIKE, seed=1)), SEED_LIKE
+    )
 
 
 def test_two_workers_get_the_points_one_gets() -> None:
-    strategy = make_strategy("grid", Setup(space=SEED_LIKE))
+    strategy = make_strategy("grid", StrategyContext(space=SEED_LIKE))
     order = walk(strategy, SEED_LIKE)
     history = History(space=SEED_LIKE, observations=(), running=(order[0], order[1]))
     assert strategy.propose(history, RNG).values == order[2]
 
 
 def test_a_point_lost_to_a_crash_comes_up_again() -> None:
-    strategy = make_strategy("grid", Setup(space=SEED_LIKE))
+    strategy = make_strategy("grid", StrategyContext(space=SEED_LIKE))
     order = walk(strategy, SEED_LIKE)
     observations = tuple(
         Observation(number=n, values=order[n], outcome="failed") for n in (0, 1, 3, 4)
@@ -81,7 +84,7 @@ def test_a_point_lost_to_a_crash_comes_up_again() -> None:
 
 
 def test_what_another_study_tried_is_still_visited() -> None:
-    strategy = make_strategy("grid", Setup(space=SEED_LIKE))
+    strategy = make_strategy("grid", StrategyContext(space=SEED_LIKE))
     order = walk(strategy, SEED_LIKE)
     prior = (Observation(number=-1, values=order[0], outcome="failed"),)
     history = History(space=SEED_LIKE, observations=prior)
@@ -89,7 +92,7 @@ def test_what_another_study_tried_is_still_visited() -> None:
 
 
 def test_a_twin_of_a_running_candidate_waits_while_others_are_left() -> None:
-    strategy = make_strategy("grid", Setup(space=SEED_LIKE, image=ImageFormat()))
+    strategy = make_strategy("grid", StrategyContext(space=SEED_LIKE, image=ImageFormat()))
     running: Values = {"conv_layers": 3, "hidden_units": 16, "dropout": 0}
     done = [v for v in SEED_LIKE.points() if v != running and v != {**running, "conv_layers": 4}]
     *most, last = done
@@ -105,7 +108,7 @@ def test_a_twin_of_a_running_candidate_waits_while_others_are_left() -> None:
 
 def test_the_grid_leaves_out_what_the_constraints_forbid() -> None:
     space = replace(SEED_LIKE, constraints={"parameters": Bound(high=500_000)})
-    visited = walk(make_strategy("grid", Setup(space=space, image=ImageFormat())), space)
+    visited = walk(make_strategy("grid", StrategyContext(space=space, image=ImageFormat())), space)
     assert 0 < len(visited) < (space.size() or 0)
     assert all(space.allows(v, ImageFormat()) for v in visited)
 
@@ -113,7 +116,7 @@ def test_the_grid_leaves_out_what_the_constraints_forbid() -> None:
 def test_an_uncountable_space_has_no_grid() -> None:
     space = SearchSpace(name="s", parameters=(FloatParameter(name="dropout", low=0, high=1),))
     with pytest.raises(SettingsError, match="dropout has no countable values; give it 'step'"):
-        make_strategy("grid", Setup(space=space))
+        make_strategy("grid", StrategyContext(space=space))
 
 
 def test_too_many_points_are_refused_with_their_number() -> None:
@@ -124,11 +127,11 @@ def test_too_many_points_are_refused_with_their_number() -> None:
         ),
     )
     with pytest.raises(SettingsError, match="has 131,072 points, more than 100,000"):
-        make_strategy("grid", Setup(space=space))
+        make_strategy("grid", StrategyContext(space=space))
 
 
 def test_quasi_random_points_cover_every_choice_evenly() -> None:
-    visited = walk(make_strategy("qmc", Setup(space=FLAT, seed=4)), FLAT, limit=64)
+    visited = walk(make_strategy("qmc", StrategyContext(space=FLAT, seed=4)), FLAT, limit=64)
     for parameter in FLAT.parameters:
         counts = [sum(v[parameter.name] == c for v in visited) for c in parameter.values() or ()]
         assert counts == [16, 16, 16, 16]
@@ -136,4 +139,4 @@ def test_quasi_random_points_cover_every_choice_evenly() -> None:
 
 def test_a_quasi_random_search_of_a_small_space_ends() -> None:
     space = SearchSpace(name="s", parameters=(IntParameter(name="conv_layers", low=1, high=5),))
-    assert len(walk(make_strategy("qmc", Setup(space=space)), space)) == 5
+    assert len(walk(make_strategy("qmc", StrategyContext(space=space)), space)) == 5

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.search_strategy.samplers.incremental_state import Fold
+from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import Observation
 
 
@@ -11,12 +11,12 @@ def _observation(number: int) -> Observation:
     return Observation(number=number, values={"x": number}, outcome="complete", scores=(1.0,))
 
 
-def _fold(calls: list[int]) -> Fold[list[int]]:
+def _fold(calls: list[int]) -> IncrementalState[list[int]]:
     def step(state: list[int], observation: Observation) -> None:
         calls.append(observation.number)
         state.append(observation.number)
 
-    return Fold(start=list, step=step, copy=list)
+    return IncrementalState(start=list, step=step, copy=list)
 
 
 @given(st.lists(st.lists(st.integers(0, 90), unique=True).map(sorted), max_size=6))

@@ -9,7 +9,7 @@ import pytest
 
 from study.search_space.candidate import Values
 from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 from study.search_strategy.strategy import History, Observation, generator
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, mixed, play, separable
 
@@ -21,8 +21,8 @@ RANKERS = ("reinforce", "q_learning", "evolution", "local_search", "nsga2", "cma
 
 
 def played(name: str, seed: int) -> list[Observation]:
-    setup = Setup(space=FLAT, budget=TRIALS, seed=seed)
-    return play(make_strategy(name, setup), FLAT, separable, trials=TRIALS, seed=seed)
+    context = StrategyContext(space=FLAT, budget=TRIALS, seed=seed)
+    return play(make_strategy(name, context), FLAT, separable, trials=TRIALS, seed=seed)
 
 
 def true_score(values: Values) -> float:
@@ -68,9 +68,9 @@ def test_proposals_are_the_same_under_an_increasing_transformation_of_the_scores
         score = mixed(values, noise)
         return None if score is None else float(np.exp(3 * score)) - 11
 
-    setup = Setup(space=CONDITIONAL, budget=40, seed=4)
+    context = StrategyContext(space=CONDITIONAL, budget=40, seed=4)
     plain, other = (
-        play(make_strategy(name, setup), CONDITIONAL, score, trials=40, seed=4)
+        play(make_strategy(name, context), CONDITIONAL, score, trials=40, seed=4)
         for score in (mixed, stretched)
     )
     assert [o.values for o in plain] == [o.values for o in other]
@@ -81,8 +81,8 @@ def test_how_well_a_pruned_trial_stood_does_not_lift_it_above_those_that_went_on
     name: str,
 ) -> None:
     """A pruned trial's score at an early step says nothing beside final scores."""
-    setup = Setup(space=CONDITIONAL, budget=40, seed=4)
-    known = play(make_strategy(name, setup), CONDITIONAL, mixed, trials=30, seed=4)
+    context = StrategyContext(space=CONDITIONAL, budget=40, seed=4)
+    known = play(make_strategy(name, context), CONDITIONAL, mixed, trials=30, seed=4)
     low, high = (
         [
             replace(o, outcome="pruned", scores=(shift,), step=1) if o.number == 20 else o
@@ -91,8 +91,8 @@ def test_how_well_a_pruned_trial_stood_does_not_lift_it_above_those_that_went_on
         for shift in (-1e3, 1e3)
     )
     proposals = [
-        make_strategy(name, setup).propose(
-            History(space=CONDITIONAL, observations=tuple(seen), place=30, budget=40),
+        make_strategy(name, context).propose(
+            History(space=CONDITIONAL, observations=tuple(seen), sequence_index=30, budget=40),
             generator(4, "propose", 30, 0),
         )
         for seen in (low, high)

@@ -25,12 +25,15 @@ def law(a: float, b: float, c: float, *, steps: int = EPOCHS, noise: float = 0.0
     return list(a - b * epochs**-c + noise * rng.standard_normal(steps))
 
 
-def curve(values: list[float], *, place: int = 0) -> Curve:
-    outcome = "complete" if len(values) == EPOCHS else "running"
-    return Curve(place=place, scores=dict(enumerate(values, start=1)), outcome=outcome)  # type: ignore[arg-type]
+def curve(values: list[float], *, sequence_index: int = 0) -> Curve:
+    return Curve(
+        sequence_index=sequence_index,
+        scores=dict(enumerate(values, start=1)),
+        outcome="complete" if len(values) == EPOCHS else "running",
+    )
 
 
-COMPLETE = [curve(law(0.9 + i / 100, 0.4, 0.8), place=i) for i in range(6)]
+COMPLETE = [curve(law(0.9 + i / 100, 0.4, 0.8), sequence_index=i) for i in range(6)]
 BEST = max(c.last for c in COMPLETE)
 
 
@@ -75,14 +78,14 @@ def test_a_higher_target_is_less_likely() -> None:
 @pytest.mark.parametrize("points", [1, 2, 3])
 def test_fewer_than_four_points_are_too_few(points: int) -> None:
     pruner = LearningCurve(forecaster=PowerLaw())
-    own = curve([0.1] * points, place=9)
+    own = curve([0.1] * points, sequence_index=9)
     decision = pruner.decide(own, COMPLETE, study_name="s", epochs=EPOCHS)
     assert decision.reason == f"kept at epoch {points}: too early for a forecast"
 
 
 def test_a_hopeless_training_is_stopped_with_its_probability() -> None:
     pruner = LearningCurve(forecaster=PowerLaw())
-    own = curve(law(0.6, 0.3, 1.0, steps=5, noise=0.002), place=9)
+    own = curve(law(0.6, 0.3, 1.0, steps=5, noise=0.002), sequence_index=9)
     decision = pruner.decide(own, COMPLETE, study_name="s", epochs=EPOCHS)
     assert decision.stop
     assert decision.facts["best"] == BEST
@@ -96,19 +99,19 @@ def test_a_hopeless_training_is_stopped_with_its_probability() -> None:
 
 def test_a_late_bloomer_is_kept() -> None:
     pruner = LearningCurve(forecaster=PowerLaw())
-    own = curve([0.3, 0.45, 0.55, 0.63, 0.69], place=9)
+    own = curve([0.3, 0.45, 0.55, 0.63, 0.69], sequence_index=9)
     assert not pruner.decide(own, COMPLETE, study_name="s", epochs=EPOCHS).stop
 
 
 def test_nothing_is_stopped_before_a_candidate_is_complete() -> None:
     pruner = LearningCurve(forecaster=PowerLaw())
-    running = [curve(law(0.95, 0.1, 1.0, steps=9), place=i) for i in range(5)]
-    own = curve([0.1] * 6, place=9)
+    running = [curve(law(0.95, 0.1, 1.0, steps=9), sequence_index=i) for i in range(5)]
+    own = curve([0.1] * 6, sequence_index=9)
     assert not pruner.decide(own, running, study_name="s", epochs=EPOCHS).stop
 
 
 def test_the_baseline_adds_the_usual_gain_to_the_last_value() -> None:
-    own = curve([0.1, 0.2, 0.3], place=9)
+    own = curve([0.1, 0.2, 0.3], sequence_index=9)
     forecast = LastValue().forecast(own, COMPLETE, epochs=EPOCHS, target=BEST)
     gains = [c.last - c.scores[3] for c in COMPLETE]
     assert forecast is not None
@@ -126,7 +129,10 @@ def test_few_of_the_stopped_would_have_reached_the_best(forecaster: Forecaster) 
         a, b, c = rng.uniform(0.7, 0.95), rng.uniform(0.1, 0.5), rng.uniform(0.4, 1.5)
         whole = law(a, b, c, noise=0.005)
         decision = pruner.decide(
-            curve(whole[:6], place=50 + trial), COMPLETE[:5], study_name="s", epochs=EPOCHS
+            curve(whole[:6], sequence_index=50 + trial),
+            COMPLETE[:5],
+            study_name="s",
+            epochs=EPOCHS,
         )
         stopped += decision.stop
         missed += decision.stop and whole[-1] >= max(c.last for c in COMPLETE[:5])

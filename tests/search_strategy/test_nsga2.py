@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from study.search_space.candidate import Values
 from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 from study.search_strategy.samplers.nsga2 import (
     cross,
     crowding,
@@ -104,18 +104,18 @@ def two_objectives(values: Values) -> tuple[float, float]:
 def front_size(strategy: Strategy, *, trials: int, seed: int) -> int:
     """Return how many of the trials lie on the true front: choices a, b and c do, d seldom."""
     observations: list[Observation] = []
-    for place in range(trials):
+    for sequence_index in range(trials):
         history = History(
             space=FLAT,
             observations=tuple(observations),
-            place=place,
+            sequence_index=sequence_index,
             budget=trials,
             objectives=2,
         )
-        proposal = strategy.propose(history, generator(seed, "draw", place, 0))
+        proposal = strategy.propose(history, generator(seed, "draw", sequence_index, 0))
         observations.append(
             Observation(
-                number=place,
+                number=sequence_index,
                 values=proposal.values,
                 outcome="complete",
                 scores=two_objectives(proposal.values),
@@ -138,7 +138,9 @@ def _best_worth(price: float) -> float:
 
 def test_more_of_the_front_is_found_than_by_chance() -> None:
     def total(name: str) -> int:
-        setups = [Setup(space=FLAT, budget=150, objectives=2, seed=seed) for seed in range(6)]
+        setups = [
+            StrategyContext(space=FLAT, budget=150, objectives=2, seed=seed) for seed in range(6)
+        ]
         return sum(front_size(make_strategy(name, s), trials=150, seed=s.seed) for s in setups)
 
     assert total("nsga2") > 1.5 * total("random")

@@ -45,11 +45,17 @@ scores = st.floats(0, 1).map(lambda x: round(x, 3))
 def populations(draw: st.DrawFn) -> tuple[Curve, ...]:
     """Curves of some candidates, the first of which is running."""
     curves: list[Curve] = []
-    for place in draw(st.lists(st.integers(0, 60), min_size=1, max_size=14, unique=True)):
+    for sequence_index in draw(st.lists(st.integers(0, 60), min_size=1, max_size=14, unique=True)):
         outcome: Outcome = draw(st.sampled_from(OUTCOMES)) if curves else "running"
         steps = EPOCHS if outcome == "complete" else draw(st.integers(1, EPOCHS - 1))
         values = draw(st.lists(scores, min_size=steps, max_size=steps))
-        curves.append(Curve(place=place, outcome=outcome, scores=dict(enumerate(values, start=1))))
+        curves.append(
+            Curve(
+                sequence_index=sequence_index,
+                outcome=outcome,
+                scores=dict(enumerate(values, start=1)),
+            )
+        )
     return tuple(curves)
 
 
@@ -202,7 +208,7 @@ def _run_side_by_side(
 def _decide_now(pruner: Pruner, study: optuna.Study, number: int) -> Decision:
     curves = {
         trial.number: Curve(
-            place=trial.number,
+            sequence_index=trial.number,
             scores=trial.intermediate_values,
             outcome=trial.state.name.lower(),  # type: ignore[arg-type]
         )
@@ -214,8 +220,10 @@ def _decide_now(pruner: Pruner, study: optuna.Study, number: int) -> Decision:
 
 def test_a_repeated_trial_skips_no_comparison_and_competes_once() -> None:
     asha = make_pruner("asha", epochs=EPOCHS)
-    others = [Curve(place=p, scores={1: 0.5 + p / 100}, outcome="pruned") for p in range(8)]
-    restored = Curve(place=8, scores={1: 0.4})
+    others = [
+        Curve(sequence_index=p, scores={1: 0.5 + p / 100}, outcome="pruned") for p in range(8)
+    ]
+    restored = Curve(sequence_index=8, scores={1: 0.4})
     decision = decide(asha, restored, others)
     assert decision.reason == "pruned at epoch 1: .400, cut .550 of 9"
     assert decision.facts == {"epoch": 1, "score": 0.4, "cut": 0.55, "of": 9, "rung": 1}
@@ -223,12 +231,12 @@ def test_a_repeated_trial_skips_no_comparison_and_competes_once() -> None:
 
 def test_one_epoch_keeps_the_best_share() -> None:
     pruner = make_pruner("one_epoch,share=0.5", epochs=EPOCHS)
-    others = [Curve(place=p, scores={1: p / 10}) for p in range(1, 4)]
-    assert decide(pruner, Curve(place=9, scores={1: 0.19}), others).reason == (
+    others = [Curve(sequence_index=p, scores={1: p / 10}) for p in range(1, 4)]
+    assert decide(pruner, Curve(sequence_index=9, scores={1: 0.19}), others).reason == (
         "pruned at epoch 1: .190, cut .200 of 4"
     )
-    assert not decide(pruner, Curve(place=9, scores={1: 0.2}), others).stop
-    assert not decide(pruner, Curve(place=9, scores={1: 0.2, 2: 0.0}), others).stop
+    assert not decide(pruner, Curve(sequence_index=9, scores={1: 0.2}), others).stop
+    assert not decide(pruner, Curve(sequence_index=9, scores={1: 0.2, 2: 0.0}), others).stop
 
 
 @pytest.mark.parametrize(
@@ -240,32 +248,40 @@ def test_nothing_is_stopped_at_its_own_last_epoch(text: str) -> None:
     step = 5 if text == "learning_curve" else 3
     steps = range(1, EPOCHS + 1)
     others = [
-        Curve(place=p, scores={s: 0.9 + s / 1000 for s in steps}, outcome="complete")
+        Curve(sequence_index=p, scores={s: 0.9 + s / 1000 for s in steps}, outcome="complete")
         for p in range(20)
     ]
     worse = {s: 0.1 - s / 1000 for s in range(1, step + 1)}
-    places = range(20, 60)  # in more than one bracket
-    went_on = [Curve(place=place, scores=worse, ends=EPOCHS) for place in places]
-    ended = [Curve(place=place, scores=worse, ends=step) for place in places]
+    indices = range(20, 60)  # in more than one bracket
+    went_on = [
+        Curve(sequence_index=sequence_index, scores=worse, ends=EPOCHS)
+        for sequence_index in indices
+    ]
+    ended = [
+        Curve(sequence_index=sequence_index, scores=worse, ends=step) for sequence_index in indices
+    ]
     assert any(decide(pruner, own, others).stop for own in went_on)
     assert not any(decide(pruner, own, others).stop for own in ended)
 
 
 def test_a_forecast_looks_ahead_to_the_candidate_s_own_last_epoch() -> None:
     pruner = make_pruner("learning_curve", epochs=EPOCHS)
-    best = Curve(place=0, scores={s: 0.9 for s in range(1, EPOCHS + 1)}, outcome="complete")
+    best = Curve(
+        sequence_index=0, scores={s: 0.9 for s in range(1, EPOCHS + 1)}, outcome="complete"
+    )
     scores = {s: 0.5 + 0.01 * s for s in range(1, 5)}
     for ends in (6, EPOCHS):
         assert (
             f"at epoch {ends}"
-            in decide(pruner, Curve(place=1, scores=scores, ends=ends), [best]).reason
+            in decide(pruner, Curve(sequence_index=1, scores=scores, ends=ends), [best]).reason
         )
 
 
 def test_the_place_and_the_name_alone_choose_the_bracket() -> None:
     pruner = make_pruner("hyperband", epochs=EPOCHS)
     brackets = [
-        decide(pruner, Curve(place=p, scores={1: 0.5}), []).facts["bracket"] for p in range(300)
+        decide(pruner, Curve(sequence_index=p, scores={1: 0.5}), []).facts["bracket"]
+        for p in range(300)
     ]
     shares = [brackets.count(bracket) / 300 for bracket in (0, 1, 2)]
     assert shares == pytest.approx([0.49, 0.32, 0.19], abs=0.06)
@@ -280,12 +296,12 @@ def places_let_go_on(pruner: Pruner, curves: Sequence[Curve], among: Sequence[in
 def test_a_pruned_candidate_is_promotable_once_the_cut_has_moved() -> None:
     asha = make_pruner("asha", epochs=EPOCHS)
     curves = [
-        Curve(place=0, scores=dict.fromkeys(range(1, 10), 0.9), outcome="complete"),
-        Curve(place=1, scores={1: 0.8}, outcome="pruned"),
-        Curve(place=2, scores={1: 0.2}, outcome="pruned"),
+        Curve(sequence_index=0, scores=dict.fromkeys(range(1, 10), 0.9), outcome="complete"),
+        Curve(sequence_index=1, scores={1: 0.8}, outcome="pruned"),
+        Curve(sequence_index=2, scores={1: 0.2}, outcome="pruned"),
     ]
     assert places_let_go_on(asha, curves, range(3)) == []
-    curves += [Curve(place=p, scores={1: 0.1}, outcome="pruned") for p in range(3, 6)]
+    curves += [Curve(sequence_index=p, scores={1: 0.1}, outcome="pruned") for p in range(3, 6)]
     assert places_let_go_on(asha, curves, range(6)) == [1]
     assert places_let_go_on(asha, curves, [0, 2, 3]) == []
 
@@ -298,12 +314,14 @@ def test_every_candidate_that_the_pruner_would_keep_now_is_promotable_and_no_oth
 ) -> None:
     pruner = make_pruner(name, epochs=EPOCHS)
     keeps = {
-        own.place
+        own.sequence_index
         for own in curves
         if own.outcome == "pruned"
-        and not decide(pruner, own, [c for c in curves if c.place != own.place]).stop
+        and not decide(
+            pruner, own, [c for c in curves if c.sequence_index != own.sequence_index]
+        ).stop
     }
-    found = places_let_go_on(pruner, curves, [curve.place for curve in curves])
+    found = places_let_go_on(pruner, curves, [curve.sequence_index for curve in curves])
     assert set(found) == keeps
     assert len(found) == len(keeps)
 
@@ -326,13 +344,15 @@ def test_a_pruner_that_cannot_work_is_refused(text: str, epochs: int, message: s
 
 
 def test_no_pruner_is_needed_for_a_single_epoch() -> None:
-    assert not decide(make_pruner("none", epochs=1), Curve(place=0, scores={1: 0.1}), []).stop
+    assert not decide(
+        make_pruner("none", epochs=1), Curve(sequence_index=0, scores={1: 0.1}), []
+    ).stop
 
 
 @pytest.mark.parametrize("name", sorted(PRUNERS))
 def test_a_decision_writes_nothing(name: str, capfd: pytest.CaptureFixture[str]) -> None:
-    others = [Curve(place=p, scores={1: p / 10}) for p in range(9)]
-    decide(make_pruner(name, epochs=EPOCHS), Curve(place=9, scores={1: 0.1}), others)
+    others = [Curve(sequence_index=p, scores={1: p / 10}) for p in range(9)]
+    decide(make_pruner(name, epochs=EPOCHS), Curve(sequence_index=9, scores={1: 0.1}), others)
     assert capfd.readouterr() == ("", "")
 
 
@@ -372,7 +392,7 @@ def test_a_minimised_metric_is_judged_alike_and_shown_as_it_is(
 
 
 def test_the_reason_of_a_pruned_loss_has_no_minus_sign() -> None:
-    others = [Curve(place=p, scores={1: -0.5 - p / 10}, minimised=True) for p in range(8)]
-    own = Curve(place=8, scores={1: -1.25}, minimised=True)
+    others = [Curve(sequence_index=p, scores={1: -0.5 - p / 10}, minimised=True) for p in range(8)]
+    own = Curve(sequence_index=8, scores={1: -1.25}, minimised=True)
     decision = decide(make_pruner("asha", epochs=EPOCHS), own, others)
     assert decision.reason == "pruned at epoch 1: 1.250, cut .700 of 9"

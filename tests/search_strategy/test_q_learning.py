@@ -4,7 +4,7 @@ import pytest
 
 from study.search_space.space import CategoricalParameter, SearchSpace
 from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 from study.search_strategy.samplers.discrete import Step
 from study.search_strategy.samplers.q_learning import PAPER, SHORT, as_path, bellman, monte_carlo
 from study.search_strategy.strategy import History, generator
@@ -56,9 +56,9 @@ def test_an_early_choice_gets_credit_from_monte_carlo_at_once_and_from_bellman_l
         complete(0, {"first": "a", "second": "a"}, 1.0),
         complete(1, {"first": "b", "second": "b"}, 0.0),
     )
-    setup = Setup(space=CHAIN)
-    by_return = make_strategy("q_learning,order=1", setup).action_values(known)  # type: ignore[attr-defined]
-    by_bellman = make_strategy("q_learning:metaqnn,alpha=0.1", setup).action_values(known)  # type: ignore[attr-defined]
+    context = StrategyContext(space=CHAIN)
+    by_return = make_strategy("q_learning,order=1", context).action_values(known)  # type: ignore[attr-defined]
+    by_bellman = make_strategy("q_learning:metaqnn,alpha=0.1", context).action_values(known)  # type: ignore[attr-defined]
     assert by_return[START][1] < 0.2
     assert by_bellman[START][1] == pytest.approx(0.5)
 
@@ -72,26 +72,26 @@ def test_the_schedules_are_the_documented_ones() -> None:
 
 
 def test_equal_rewards_leave_the_values_of_all_choices_equal() -> None:
-    strategy = make_strategy("q_learning", Setup(space=FLAT, budget=50))
+    strategy = make_strategy("q_learning", StrategyContext(space=FLAT, budget=50))
     played = tuple(play(strategy, FLAT, constant, trials=50, seed=2))
     for row in strategy.action_values(played).values():  # type: ignore[attr-defined]
         assert row == pytest.approx([0.5] * 4)
 
 
 def test_an_inactive_parameter_gets_no_update() -> None:
-    strategy = make_strategy("q_learning,replays=0", Setup(space=CONDITIONAL))
+    strategy = make_strategy("q_learning,replays=0", StrategyContext(space=CONDITIONAL))
     node = [p.name for p in CONDITIONAL.parameters].index("hidden_units")
     known = (complete(0, FLATTEN, 0.1),)
     before = list(strategy.action_values(known)[(node, -1, 0)])  # type: ignore[attr-defined]
     after = strategy.action_values((*known, complete(1, AVERAGE, 2.0)))  # type: ignore[attr-defined]
     assert after[(node, -1, 0)] == before
-    only_inactive = make_strategy("q_learning", Setup(space=CONDITIONAL))
+    only_inactive = make_strategy("q_learning", StrategyContext(space=CONDITIONAL))
     assert (node, -1, 0) not in only_inactive.action_values((complete(0, AVERAGE, 1.0),))  # type: ignore[attr-defined]
 
 
 def test_twins_spend_nothing_of_the_schedule() -> None:
-    strategy = make_strategy("q_learning", Setup(space=FLAT, budget=100))
+    strategy = make_strategy("q_learning", StrategyContext(space=FLAT, budget=100))
     values = {parameter.name: "a" for parameter in FLAT.parameters}
-    twins = tuple(complete(n, values, 1.0) for n in range(60))
-    history = History(space=FLAT, observations=twins, place=60, budget=100)
+    duplicates = tuple(complete(n, values, 1.0) for n in range(60))
+    history = History(space=FLAT, observations=duplicates, sequence_index=60, budget=100)
     assert strategy.propose(history, generator(0, "x")).notes["epsilon"] == 1.0

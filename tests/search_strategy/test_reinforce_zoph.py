@@ -6,7 +6,7 @@ import torch
 
 from study.search_space.candidate import Values
 from study.search_strategy.registry import parse_sampler
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 from study.search_strategy.samplers.discrete import Step
 from study.search_strategy.samplers.lstm_controller import Controller, Walk
 from study.search_strategy.samplers.reinforce_zoph import ReinforceZoph, reinforce_zoph
@@ -19,7 +19,7 @@ STEPS = [Step(node=node, choice=node % 4) for node in range(6)]
 
 def zoph(options: str = "", *, space: object = FLAT) -> ReinforceZoph:
     _, chosen = parse_sampler(f"reinforce:zoph{options}")
-    return reinforce_zoph(Setup(space=space, seed=3), chosen)  # type: ignore[arg-type]
+    return reinforce_zoph(StrategyContext(space=space, seed=3), chosen)  # type: ignore[arg-type]
 
 
 def all_of(letter: str) -> Values:

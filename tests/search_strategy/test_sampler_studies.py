@@ -11,7 +11,7 @@ from study.running.study_runner import run_study
 from study.search_space.candidate import ImageFormat
 from study.search_space.reading.loading import space_from_text
 from study.search_strategy.registry import SAMPLERS
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.study_settings import StudySettings
 from tests.studies import outcome, settings
 
@@ -43,7 +43,7 @@ def test_a_study_starts_with_its_queue_keeps_its_constraints_and_survives_a_rest
 ) -> None:
     if name == "cmaes":
         pytest.importorskip("cmaes", reason="the extra 'cmaes' is not installed")
-    places = [Place(url=f"sqlite:///{tmp_path}/{part}.db") for part in ("whole", "parts")]
+    places = [RunContext(url=f"sqlite:///{tmp_path}/{part}.db") for part in ("whole", "parts")]
     whole = run_study(queued(sampler=name), places[0])
     for epochs in (2.0, 18.0, None):  # schedules follow --trials, so another limit cuts the parts
         parts = run_study(queued(sampler=name, epochs_budget=epochs), places[1])

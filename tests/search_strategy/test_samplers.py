@@ -13,7 +13,7 @@ from study.search_strategy.registry import (
     parse_sampler,
     sampler_warnings,
 )
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 from tests.search_strategy.landscapes import FLAT
 
 
@@ -48,9 +48,9 @@ def test_two_objectives_need_a_sampler_that_has_them() -> None:
         if spec.multi_objective:
             continue
         with pytest.raises(SettingsError, match="has one objective, not 2; choose from: random"):
-            make_strategy(name, Setup(space=FLAT, objectives=2))
+            make_strategy(name, StrategyContext(space=FLAT, objectives=2))
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "cmaes"])
 def test_an_ordinary_study_gets_no_warning(name: str) -> None:
-    assert sampler_warnings(name, Setup(space=FLAT)) == ()
+    assert sampler_warnings(name, StrategyContext(space=FLAT)) == ()

@@ -9,7 +9,7 @@ from study.search_space.candidate import ImageFormat, Values
 from study.search_space.point import point_key
 from study.search_space.space import Bound, IntParameter, SearchSpace
 from study.search_strategy.registry import auto_choice, make_strategy
-from study.search_strategy.sampler_spec import Setup
+from study.search_strategy.sampler_spec import StrategyContext
 from study.search_strategy.samplers import surrogate as module
 from study.search_strategy.samplers.surrogate import LARGEST_FIT, Surrogate, _informative
 from study.search_strategy.strategy import History, Observation, generator
@@ -18,7 +18,7 @@ from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, mixed,
 
 def test_no_candidate_is_proposed_twice() -> None:
     observations = play(
-        make_strategy("surrogate", Setup(space=FLAT)), FLAT, separable, trials=60, seed=0
+        make_strategy("surrogate", StrategyContext(space=FLAT)), FLAT, separable, trials=60, seed=0
     )
     assert len({point_key(o.values) for o in observations}) == 60
 
@@ -26,7 +26,11 @@ def test_no_candidate_is_proposed_twice() -> None:
 def test_a_small_space_is_searched_to_its_end_without_a_repeat() -> None:
     space = SearchSpace(name="s", parameters=FLAT.parameters[:2])
     observations = play(
-        make_strategy("surrogate", Setup(space=space)), space, constant, trials=16, seed=0
+        make_strategy("surrogate", StrategyContext(space=space)),
+        space,
+        constant,
+        trials=16,
+        seed=0,
     )
     assert len({point_key(o.values) for o in observations}) == 16
 
@@ -35,18 +39,20 @@ def test_twins_are_told_by_their_candidate() -> None:
     def identity(values: Values) -> str:
         return "".join(sorted(map(str, values.values())))
 
-    setup = Setup(space=FLAT, identity=identity)
-    strategy = make_strategy("surrogate", setup)
+    context = StrategyContext(space=FLAT, identity=identity)
+    strategy = make_strategy("surrogate", context)
     observations: list[Observation] = []
-    for place in range(40):
-        history = History(space=FLAT, observations=tuple(observations), place=place)
-        values = strategy.propose(history, generator(0, "draw", place)).values
+    for sequence_index in range(40):
+        history = History(
+            space=FLAT, observations=tuple(observations), sequence_index=sequence_index
+        )
+        values = strategy.propose(history, generator(0, "draw", sequence_index)).values
         observations.append(
             Observation(
-                number=place,
+                number=sequence_index,
                 values=values,
                 outcome="complete",
-                scores=(float(place % 7),),
+                scores=(float(sequence_index % 7),),
                 candidate_id=identity(values),
             )
         )
@@ -55,12 +61,14 @@ def test_twins_are_told_by_their_candidate() -> None:
 
 
 def test_what_is_being_trained_is_left_alone() -> None:
-    setup = Setup(space=FLAT, seed=1)
-    known = tuple(play(make_strategy("surrogate", setup), FLAT, separable, trials=30, seed=1))
+    context = StrategyContext(space=FLAT, seed=1)
+    known = tuple(play(make_strategy("surrogate", context), FLAT, separable, trials=30, seed=1))
     running: list[Values] = []
     for _ in range(6):
-        history = History(space=FLAT, observations=known, running=tuple(running), place=30)
-        proposal = make_strategy("surrogate", setup).propose(history, generator(1, "draw", 30))
+        history = History(
+            space=FLAT, observations=known, running=tuple(running), sequence_index=30
+        )
+        proposal = make_strategy("surrogate", context).propose(history, generator(1, "draw", 30))
         running.append(proposal.values)
     assert len({point_key(values) for values in running}) == 6
 
@@ -74,9 +82,9 @@ def test_constraints_hold_for_every_proposal_after_the_first_ones_too() -> None:
         ),
         constraints={"parameters": Bound(high=100_000)},
     )
-    setup = Setup(space=space, image=ImageFormat())
+    context = StrategyContext(space=space, image=ImageFormat())
     observations = play(
-        make_strategy("surrogate", setup),
+        make_strategy("surrogate", context),
         space,
         lambda values, _: float(values["hidden_units"]),  # larger is better, and forbidden
         trials=40,
@@ -101,27 +109,27 @@ def test_of_many_trials_the_best_and_a_spread_of_the_others_are_looked_at() -> N
 
 def test_a_failing_region_is_avoided() -> None:
     """Learning rates above 0.05 fail: a third of the range in the logarithm's uniform draws."""
-    setup = Setup(space=CONDITIONAL, seed=2)
-    played = play(make_strategy("surrogate", setup), CONDITIONAL, mixed, trials=40, seed=2)
+    context = StrategyContext(space=CONDITIONAL, seed=2)
+    played = play(make_strategy("surrogate", context), CONDITIONAL, mixed, trials=40, seed=2)
     assert sum(o.outcome == "failed" for o in played[20:]) <= 1
 
 
 def test_the_kernel_fitted_in_one_process_is_the_one_fitted_in_the_next() -> None:
-    setup = Setup(space=FLAT, seed=3)
-    played = tuple(play(make_strategy("surrogate", setup), FLAT, separable, trials=50, seed=3))
-    gone_on = make_strategy("surrogate", setup)
+    context = StrategyContext(space=FLAT, seed=3)
+    played = tuple(play(make_strategy("surrogate", context), FLAT, separable, trials=50, seed=3))
+    gone_on = make_strategy("surrogate", context)
     for known in (20, 33, 48, 50):
-        history = History(space=FLAT, observations=played[:known], place=known)
-        again = make_strategy("surrogate", setup)
+        history = History(space=FLAT, observations=played[:known], sequence_index=known)
+        again = make_strategy("surrogate", context)
         rngs = [generator(3, "draw", known) for _ in range(2)]
         assert gone_on.propose(history, rngs[0]) == again.propose(history, rngs[1])
 
 
 @pytest.mark.parametrize(("objectives", "name"), [(1, "surrogate"), (2, "tpe")])
 def test_auto_is_what_the_page_says(objectives: int, name: str) -> None:
-    setup = Setup(space=FLAT, objectives=objectives)
-    assert auto_choice(setup) == name
-    assert type(make_strategy("auto", setup)) is type(make_strategy(name, setup))
+    context = StrategyContext(space=FLAT, objectives=objectives)
+    assert auto_choice(context) == name
+    assert type(make_strategy("auto", context)) is type(make_strategy(name, context))
 
 
 def test_a_climb_goes_on_until_nothing_around_promises_more(
@@ -142,8 +150,8 @@ def test_a_climb_goes_on_until_nothing_around_promises_more(
         for n in range(64)
         if bin(n).count("1") <= 3
     )
-    strategy = make_strategy("surrogate", replace(Setup(space=FLAT), seed=0))
+    strategy = make_strategy("surrogate", replace(StrategyContext(space=FLAT), seed=0))
     assert isinstance(strategy, Surrogate)
-    history = History(space=FLAT, observations=observations, place=len(observations))
+    history = History(space=FLAT, observations=observations, sequence_index=len(observations))
     proposal = strategy.propose(history, generator(0, "draw"))
     assert sum(value == "b" for value in proposal.values.values()) >= 5

@@ -6,7 +6,7 @@ import pytest
 
 from study.performance_estimation.training.metrics import METRICS
 from study.running.study_runner import run_study
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.settings.metrics import MEASURES, find_measures
 from study.storage.records import ranked
 from tests.studies import settings
@@ -21,7 +21,7 @@ def test_every_metric_of_a_validation_can_be_the_objective() -> None:
 @pytest.mark.parametrize("name", OF_IMAGES)
 def test_the_value_of_a_trial_is_the_metric_asked_for(name: str, tmp_path: Path) -> None:
     asked = settings(objectives=(name,), trials=3, sampler="random")
-    result = run_study(asked, Place(url=f"sqlite:///{tmp_path}/study.db"))
+    result = run_study(asked, RunContext(url=f"sqlite:///{tmp_path}/study.db"))
     measure = find_measures((name,))[0]
     assert all(trial.value == trial.metrics[measure.key] for trial in result.trials)
     direction = result.stored.study.direction.name.lower()

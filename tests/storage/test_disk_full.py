@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from study.results.overview import load_trials
-from study.storage.lifecycle import standing
+from study.storage.lifecycle import study_state
 from tests.studies import answer
 from tests.terminal import environment, program
 
@@ -48,7 +48,7 @@ def check_one_clear_error(code: int, said: str, *parts: str) -> None:
 def check_that_it_goes_on(folder: Path, url: str) -> None:
     """Check that what was finished is there, and that exactly the rest is added."""
     before = load_trials("seed", url)[1]
-    finished = standing(before, retries=3).finished
+    finished = study_state(before, retries=3).finished
     assert finished
     wanted = len(finished) + 2
     code, _, err = answer(
@@ -56,7 +56,7 @@ def check_that_it_goes_on(folder: Path, url: str) -> None:
     )
     assert code == 0, err
     after = load_trials("seed", url)[1]
-    assert len(standing(after, retries=3).finished) == wanted
+    assert len(study_state(after, retries=3).finished) == wanted
     values = {t.number: t.objectives for t in after}
     assert all(values[t.number] == t.objectives for t in before if t.state == "complete")
 
@@ -82,11 +82,11 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_run_and_its_trial_is_parke
         code, said, "folder of artifacts", "raise the limit on the size of files"
     )
     trials = load_trials("seed", f"sqlite:///{tmp_path}/study.db")[1]
-    assert [t.failure.kind for t in trials if t.failure] == ["parked"]
+    assert [t.failure.kind for t in trials if t.failure] == ["interrupted"]
     code, _, err = answer(*arguments, cwd=tmp_path)
     assert code == 0, err
     trials = load_trials("seed", f"sqlite:///{tmp_path}/study.db")[1]
-    assert len(standing(trials, retries=0).finished) == 4
+    assert len(study_state(trials, retries=0).finished) == 4
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from study.common.errors import StorageError
 from study.results.overview import load_trials
 from study.running.study_runner import run_study
-from study.settings.context import Place
-from study.storage.lifecycle import standing
+from study.settings.context import RunContext
+from study.storage.lifecycle import study_state
 from study.storage.locks import AdvisoryLock
 from study.storage.opening import open_storage
 from study.storage.rdb import connection_lost, open_engine
@@ -27,9 +27,9 @@ from tests.studies import answer, command, outcome, settings
 
 def exactly(trials: tuple[TrialRecord, ...], count: int) -> None:
     """Check the promise of any number of workers: an exact count, and no candidate twice."""
-    state = standing(trials, retries=1000)
+    state = study_state(trials, retries=1000)
     assert len(state.finished) == count
-    trained = [state.latest[place].candidate_id for place in state.finished]
+    trained = [state.latest[run_context].candidate_id for run_context in state.finished]
     assert len(set(trained)) == count
     assert not [t for t in trials if t.state == "running"]
 
@@ -38,11 +38,11 @@ def test_a_study_on_postgresql_is_the_study_on_sqlite(
     tmp_path: Path, postgres_server: Server
 ) -> None:
     url = postgres_server.new_database()
-    on_sqlite = run_study(settings(), Place(url=f"sqlite:///{tmp_path}/study.db"))
+    on_sqlite = run_study(settings(), RunContext(url=f"sqlite:///{tmp_path}/study.db"))
     for trials in (3, 8):
-        parts = run_study(settings(trials=trials), Place(url=url, artifacts=tmp_path))
+        parts = run_study(settings(trials=trials), RunContext(url=url, artifacts=tmp_path))
     assert outcome(parts.trials) == outcome(on_sqlite.trials)
-    again = run_study(settings(), Place(url=url, artifacts=tmp_path))
+    again = run_study(settings(), RunContext(url=url, artifacts=tmp_path))
     assert [t.number for t in again.trials] == [t.number for t in parts.trials]
 
 
@@ -50,8 +50,8 @@ def test_postgresqls_own_form_of_the_url_is_understood(
     tmp_path: Path, postgres_server: Server
 ) -> None:
     url = postgres_server.new_database().replace("postgresql+psycopg", "postgres")
-    result = run_study(settings(trials=2), Place(url=url, artifacts=tmp_path))
-    assert len(result.standing.finished) == 2
+    result = run_study(settings(trials=2), RunContext(url=url, artifacts=tmp_path))
+    assert len(result.state.finished) == 2
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_the_password_is_in_no_output_and_in_no_row(
 
 def test_a_storage_opened_for_looking_writes_nothing(postgres_server: Server) -> None:
     url = postgres_server.new_database()
-    run_study(settings(trials=1), Place(url=url))
+    run_study(settings(trials=1), RunContext(url=url))
     storage = open_storage(url, read_only=True)
     (study,) = storage.get_all_studies()
     with pytest.raises(Exception, match="exception is raised during the commit"):
@@ -262,18 +262,18 @@ def test_a_server_that_does_not_come_back_ends_the_run_with_one_line_and_loses_n
     monkeypatch.setattr("study.running.worker.RECONNECT_SECONDS", 1.0)
     asked = settings(estimator="synthetic,delay=0.1", trials=8)
     with postgres() as server:
-        place = Place(url=server.new_database(), artifacts=tmp_path)
-        run_study(settings(estimator="synthetic,delay=0.1", trials=2), place)
+        run_context = RunContext(url=server.new_database(), artifacts=tmp_path)
+        run_study(settings(estimator="synthetic,delay=0.1", trials=2), run_context)
         crash = threading.Timer(0.7, server.stop)
         crash.start()
         with pytest.raises(StorageError, match=r"start the server.*what was finished is kept"):
-            run_study(asked, place)
+            run_study(asked, run_context)
         crash.join()
         server.start()
-        result = run_study(asked, place)
+        result = run_study(asked, run_context)
     exactly(result.trials, 8)
     whole = run_study(
-        settings(estimator="synthetic", trials=8), Place(url=f"sqlite:///{tmp_path}/study.db")
+        settings(estimator="synthetic", trials=8), RunContext(url=f"sqlite:///{tmp_path}/study.db")
     )
     assert outcome(result.trials) == outcome(whole.trials)
 
@@ -306,17 +306,17 @@ def test_a_server_that_goes_away_at_any_statement_ends_the_run_with_one_line(
     monkeypatch.setattr("study.running.worker.RECONNECT_SECONDS", 0.1)
     asked = settings(estimator="synthetic", trials=6)
     with postgres() as server:
-        place = Place(url=server.new_database(), artifacts=tmp_path)
+        run_context = RunContext(url=server.new_database(), artifacts=tmp_path)
         for statement in (1, 2, 4, 8, 12, 16, 20, 25, 30, 35, 40, 60, 90, 130):
             with (
                 pytest.raises(StorageError, match="what was finished is kept"),
                 stopped_at(server, statement),
             ):
-                run_study(asked, place)
+                run_study(asked, run_context)
             server.start()
-        result = run_study(asked, place)
+        result = run_study(asked, run_context)
     exactly(result.trials, 6)
-    whole = run_study(asked, Place(url=f"sqlite:///{tmp_path}/study.db"))
+    whole = run_study(asked, RunContext(url=f"sqlite:///{tmp_path}/study.db"))
     assert outcome(result.trials) == outcome(whole.trials)
 
 

@@ -13,7 +13,7 @@ from study.common.errors import StorageError
 from study.dashboard.study_page import new_pages
 from study.results.overview import study_lines
 from study.running.study_runner import run_study
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.storage.opening import check_url, open_storage
 from study.storage.storage_errors import explain, redacted
 from study.storage.stored_study import SETTINGS, open_study
@@ -90,7 +90,7 @@ def test_a_study_with_settings_of_another_program_is_told_and_left_out_of_the_li
     tmp_path: Path, strange: object
 ) -> None:
     url = f"sqlite:///{tmp_path}/x.db"
-    run_study(settings(trials=1), Place(url=url))
+    run_study(settings(trials=1), RunContext(url=url))
     other = optuna.create_study(storage=open_storage(url), study_name="strange")
     other.set_user_attr(SETTINGS, strange)
     said = "^study 'strange' in .* was not made by this program, or by a newer version: .*"

@@ -9,7 +9,7 @@ import pytest
 from study.common.artifact_path import RemotePath
 from study.common.errors import StorageError
 from study.running.study_runner import run_study
-from study.settings.context import Place
+from study.settings.context import RunContext
 from study.storage.checkpoints import removable_folder, study_folder
 from tests.studies import answer, settings
 
@@ -64,10 +64,10 @@ def test_a_url_has_the_same_folders() -> None:
 
 def test_deleting_a_study_of_any_name_leaves_everything_else(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("kept")
-    place = Place(url=f"sqlite:///{tmp_path}/study.db")
-    other = Place(url=f"sqlite:///{tmp_path}/other.db")
-    folders = [study_folder(None, p.url, "..") for p in (place, other)]
-    for each, folder in zip((place, other), folders, strict=True):
+    run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
+    other = RunContext(url=f"sqlite:///{tmp_path}/other.db")
+    folders = [study_folder(None, p.url, "..") for p in (run_context, other)]
+    for each, folder in zip((run_context, other), folders, strict=True):
         run_study(settings(study="..", trials=1), each)
         (Path(str(folder)) / "checkpoints").mkdir(parents=True)
     code, _, said = answer("delete", "--yes", "--", "..", cwd=tmp_path)
@@ -77,10 +77,10 @@ def test_deleting_a_study_of_any_name_leaves_everything_else(tmp_path: Path) -> 
 
 
 def test_a_folder_that_leads_elsewhere_is_not_removed_and_the_study_stays(tmp_path: Path) -> None:
-    place = Place(url=f"sqlite:///{tmp_path}/study.db")
-    run_study(settings(trials=1), place)
+    run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
+    run_study(settings(trials=1), run_context)
     (tmp_path / "elsewhere").mkdir()
-    folder = Path(str(study_folder(None, place.url, "test")))
+    folder = Path(str(study_folder(None, run_context.url, "test")))
     folder.symlink_to(tmp_path / "elsewhere")
     code, _, said = answer("delete", "test", "--yes", cwd=tmp_path)
     assert code == 1
@@ -89,4 +89,4 @@ def test_a_folder_that_leads_elsewhere_is_not_removed_and_the_study_stays(tmp_pa
     assert (tmp_path / "elsewhere").is_dir()
     assert "test" in answer("list", cwd=tmp_path)[1]
     with pytest.raises(StorageError, match="leads out of"):
-        removable_folder(None, place.url, "test")
+        removable_folder(None, run_context.url, "test")

@@ -14,11 +14,11 @@ from study.common.errors import ResumeError, SettingsError, StorageError
 from study.final_test.looks import Look, StudyLedger
 from study.running.assembly import candidate_source
 from study.running.study_runner import StudyResult, run_study
-from study.settings.context import Place
-from study.storage.lifecycle import standing
+from study.settings.context import RunContext
+from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 from study.storage.stored_study import ENVIRONMENT, open_study
-from study.transfer.beginnings import settle_beginnings
+from study.transfer.beginnings import finish_transfer
 from study.transfer.fork import forked
 from study.transfer.reuse import disagreements, reusable_results
 from tests.studies import answer, outcome, settings
@@ -36,8 +36,8 @@ parameters:
 def run(tmp_path: Path) -> Callable[..., StudyResult]:
     def started(name: str, *, fork_of: str | None = None, **changes: Any) -> StudyResult:
         asked = settings(**{"study": name, "space_text": SMALL, "sampler": "random", **changes})
-        place = Place(url=f"sqlite:///{tmp_path}/study.db")
-        return run_study(asked, place, fork_of=fork_of)
+        run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
+        return run_study(asked, run_context, fork_of=fork_of)
 
     return started
 
@@ -57,15 +57,15 @@ def test_results_of_another_study_cost_nothing_and_name_their_trial(run: Run) ->
     old = run("old", trials=5)
     alone = run("alone", trials=9, sampler="grid")
     new = run("new", trials=9, sampler="grid", reuse=("old",))
-    twins = reused(new)
-    assert {t.candidate_id for t in twins} == {t.candidate_id for t in old.trials}
+    duplicates = reused(new)
+    assert {t.candidate_id for t in duplicates} == {t.candidate_id for t in old.trials}
     by_number = {f"old/{t.number}": t for t in old.trials}
-    for twin in twins:
-        origin = by_number[str(twin.reused_from)]
-        assert (twin.objectives, twin.metrics) == (origin.objectives, origin.metrics)
-        assert twin.epochs == 0
+    for duplicate in duplicates:
+        origin = by_number[str(duplicate.reused_from)]
+        assert (duplicate.objectives, duplicate.metrics) == (origin.objectives, origin.metrics)
+        assert duplicate.epochs == 0
     assert outcome(new.trials) == outcome(alone.trials)  # it changes the cost alone
-    assert len(new.standing.finished) == 9 - len(twins)
+    assert len(new.state.finished) == 9 - len(duplicates)
     assert any(note == "reuse of 'old': 5 of 5 results hold here" for note in new.notes)
 
 
@@ -129,7 +129,7 @@ def test_a_fork_takes_over_what_holds_and_goes_on_from_it(run: Run) -> None:
     assert [t.objectives for t in taken] == [t.objectives for t in trained(old)]
     assert [t.architecture for t in taken] == [t.architecture for t in trained(old)]
     assert "fork of 'old': 5 of 5 results taken over" in new.notes
-    assert len(new.standing.finished) == 2
+    assert len(new.state.finished) == 2
     assert not {t.candidate_id for t in trained(new)} & {t.candidate_id for t in old.trials}
 
 
@@ -158,7 +158,7 @@ def test_a_fork_that_was_cut_off_while_copying_is_completed_once(run: Run) -> No
     assert len(forked(open_study("new", stored.url))) == 1
     reopened = open_study("new", stored.url)
     for _ in range(2):
-        settle_beginnings(reopened, fork_of=None)
+        finish_transfer(reopened, fork_of=None)
         assert len(forked(open_study("new", stored.url))) == 4
 
 
@@ -248,7 +248,7 @@ def test_all_of_a_forked_space_is_tried_once(run: Run) -> None:
     run("old", trials=4)
     new = run("new", trials=None, timeout=100, sampler="grid", fork_of="old")
     assert new.work.ending == "exhausted"
-    assert len(new.standing.finished) == 5
+    assert len(new.state.finished) == 5
     assert len({t.candidate_id for t in new.trials}) == len(new.trials) == 9
 
 
@@ -272,7 +272,7 @@ def test_a_warm_start_is_prior_knowledge_that_stays_the_same(run: Run, sampler: 
     assert [o.number for o in prior] == [-4, -3, -2, -1]
     assert [o.scores for o in prior] == [t.objectives for t in trained(old)[:4]]
     assert not reused(parts)
-    assert len(parts.standing.finished) == 6
+    assert len(parts.state.finished) == 6
 
 
 def test_a_warm_start_counts_what_does_not_fit(run: Run) -> None:
@@ -305,7 +305,7 @@ def test_a_warm_start_moves_a_learning_strategy(run: Run) -> None:
     run("old", trials=9, sampler="grid")
     cold = candidate_source(run("cold", trials=1, sampler="reinforce").stored)
     warm = candidate_source(run("warm", trials=1, sampler="reinforce", warm_start="old").stored)
-    nothing = standing((), retries=0)
+    nothing = study_state((), retries=0)
     policies = [s.strategy.policy(s.history(nothing).observations) for s in (cold, warm)]  # type: ignore[attr-defined]
     assert [p.tolist() for p in policies[0]] == [[pytest.approx(1 / 3)] * 3] * 2
     assert max(max(p) for p in policies[1]) > 0.4

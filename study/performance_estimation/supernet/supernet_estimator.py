@@ -29,7 +29,7 @@ from study.search_space.candidate import Candidate
 from study.search_space.resolve import Stack, resolve
 
 if TYPE_CHECKING:
-    from study.performance_estimation.registry import EstimatorSetup
+    from study.performance_estimation.registry import EstimatorContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +53,12 @@ class SupernetEstimator:
 
     @classmethod
     def for_study(
-        cls, setup: EstimatorSetup, *, epochs: int, paths: str, trials_per_epoch: int
+        cls, context: EstimatorContext, *, epochs: int, paths: str, trials_per_epoch: int
     ) -> SupernetEstimator:
         """Return the estimator of a study, with what its folder holds of the shared weights.
 
         Args:
-            setup: The study and the process.
+            context: The study and the process.
             epochs: Epochs of the shared weights in all.
             paths: A name of ``DRAWS``.
             trials_per_epoch: See the class.
@@ -68,24 +68,24 @@ class SupernetEstimator:
         """
         from study.performance_estimation.training.train_estimator import training_data
 
-        folder = setup.folder
+        folder = context.folder
         supernet = Supernet(
-            space=setup.space,
-            image=setup.image,
-            data=training_data(setup),
+            space=context.space,
+            image=context.image,
+            data=training_data(context),
             settings=SupernetSettings(
-                seed=setup.seed,
+                seed=context.seed,
                 epochs=epochs,
-                precision=setup.precision,
-                origin=f"{paths} {trials_per_epoch} {setup.origin}",
+                precision=context.precision,
+                origin=f"{paths} {trials_per_epoch} {context.origin}",
             ),
             checkpoint=None if folder is None else Checkpoint(path=folder / "supernet.pt"),
         )
         return cls(
             supernet=supernet,
-            paths=source(DRAWS[paths], setup.space, setup.image, seed=setup.seed),
+            paths=source(DRAWS[paths], context.space, context.image, seed=context.seed),
             trials_per_epoch=trials_per_epoch,
-            interrupted=setup.interrupted,
+            interrupted=context.interrupted,
         )
 
     @property

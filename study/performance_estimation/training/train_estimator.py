@@ -26,7 +26,7 @@ from study.search_space.candidate import Candidate
 from study.search_space.resolve import candidate_id, resolve
 
 if TYPE_CHECKING:
-    from study.performance_estimation.registry import EstimatorSetup
+    from study.performance_estimation.registry import EstimatorContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +34,17 @@ class TrainEstimator:
     """Trains candidates on one set of images.
 
     Args:
-        setup: The study and the process.
+        context: The study and the process.
         data: The images at the study's fidelity, on its device.
     """
 
-    setup: EstimatorSetup
+    context: EstimatorContext
     data: TrainingData
 
     @classmethod
-    def for_study(cls, setup: EstimatorSetup) -> TrainEstimator:
+    def for_study(cls, context: EstimatorContext) -> TrainEstimator:
         """Return the estimator, its images cut to the fidelity and moved to the device."""
-        return cls(setup=setup, data=training_data(setup))
+        return cls(context=context, data=training_data(context))
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
         """See ``Estimator``.
@@ -54,7 +54,7 @@ class TrainEstimator:
             Interrupted: The study asked for it; the last epoch's checkpoint is on disk.
         """
         watch = Watch(
-            report=lambda result: report(_step(result)), interrupted=self.setup.interrupted
+            report=lambda result: report(_step(result)), interrupted=self.context.interrupted
         )
         try:
             training = self.train(candidate, seed=seed, watch=watch)
@@ -72,7 +72,7 @@ class TrainEstimator:
             seconds=training.seconds,
             facts={
                 "seed": seed,
-                "precision": self.setup.precision,
+                "precision": self.context.precision,
                 "device": str(self.data.device),
                 "micro_batch": training.micro_batch,
                 "confusion": training.confusion,
@@ -87,14 +87,16 @@ class TrainEstimator:
             OutOfMemory: Not even the smallest micro-batch fits.
             Interrupted: ``watch`` asked for it.
         """
-        recipe, fidelity = candidate.recipe, self.setup.fidelity
+        recipe, fidelity = candidate.recipe, self.context.fidelity
         path = self.checkpoint_path(candidate, seed=seed)
         return train(
-            resolve(candidate.architecture, self.setup.image),
+            resolve(candidate.architecture, self.context.image),
             recipe,
             self.data,
             settings=TrainingSettings(
-                seed=seed, epochs=fidelity.epochs or recipe.epochs, precision=self.setup.precision
+                seed=seed,
+                epochs=fidelity.epochs or recipe.epochs,
+                precision=self.context.precision,
             ),
             watch=watch,
             checkpoint=None if path is None else Checkpoint(path=path),
@@ -102,29 +104,29 @@ class TrainEstimator:
 
     def checkpoint_path(self, candidate: Candidate, *, seed: int) -> ArtifactPath | None:
         """Return where the training of a candidate is kept between its epochs."""
-        folder = self.setup.folder
+        folder = self.context.folder
         if folder is None:
             return None
-        name = candidate_id(candidate, self.setup.image)
-        return folder / (f"{name}.{seed}.pt" if self.setup.seeds_apart else f"{name}.pt")
+        name = candidate_id(candidate, self.context.image)
+        return folder / (f"{name}.{seed}.pt" if self.context.seeds_apart else f"{name}.pt")
 
 
-def training_data(setup: EstimatorSetup) -> TrainingData:
+def training_data(context: EstimatorContext) -> TrainingData:
     """Return the images of a study at its fidelity, on its device."""
-    data, fidelity = setup.data, setup.fidelity
+    data, fidelity = context.data, context.fidelity
     assert data is not None
     images, labels = data.train_images, data.train_labels
     if fidelity.fraction < 1.0:
         from study.data.stratified import stratified_subset
 
-        chosen = stratified_subset(labels, fidelity.fraction, seed=setup.seed)
+        chosen = stratified_subset(labels, fidelity.fraction, seed=context.seed)
         images, labels = images[chosen], labels[chosen]
     val_images = data.val_images
-    if setup.image.size != data.image.size:
+    if context.image.size != data.image.size:
         from study.data.resize import resize
 
-        images, val_images = (resize(part, setup.image.size) for part in (images, val_images))
-    device = setup.device
+        images, val_images = (resize(part, context.image.size) for part in (images, val_images))
+    device = context.device
     return TrainingData(
         train_images=images.to(device),
         train_labels=labels.to(device),

@@ -22,7 +22,7 @@ from study.search_space.resolve import Stack, architecture_id, complexity, resol
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from study.performance_estimation.registry import EstimatorSetup
+    from study.performance_estimation.registry import EstimatorContext
 
 COUNTS: Mapping[str, str] = MappingProxyType(
     {
@@ -81,21 +81,21 @@ class ZeroCostEstimator:
 
     @classmethod
     def for_study(
-        cls, setup: EstimatorSetup, *, proxy: str, images: int, initialisations: int
+        cls, context: EstimatorContext, *, proxy: str, images: int, initialisations: int
     ) -> ZeroCostEstimator:
         """Return the estimator on ``images`` of the study's training images, classes in turn."""
         from study.performance_estimation.training.train_estimator import training_data
         from study.performance_estimation.zero_cost.proxies import proxy_batch
 
-        data = training_data(setup)
+        data = training_data(context)
         chosen = proxy_batch(data.train_labels, images)
         return cls(
             proxy=proxy,
-            image=setup.image,
+            image=context.image,
             images=data.train_images[chosen],
             labels=data.train_labels[chosen],
             initialisations=initialisations,
-            seed=setup.seed,
+            seed=context.seed,
         )
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:

@@ -15,7 +15,11 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, s
 
 INK, MUTED, LINE = PALETTE["ink"].light, PALETTE["muted"].light, PALETTE["line"].light
 MARK, ACCENT, BEST = PALETTE["mark"].light, PALETTE["accent"].light, PALETTE["best"].light
-TWIN, PRUNED, FAILED = PALETTE["twin"].light, PALETTE["pruned"].light, PALETTE["failed"].light
+DUPLICATE, PRUNED, FAILED = (
+    PALETTE["duplicate"].light,
+    PALETTE["pruned"].light,
+    PALETTE["failed"].light,
+)
 PAPER, INVERSE = PALETTE["paper"].light, PALETTE["inverse"].light
 SOFT = PALETTE["accent_soft"].light
 SCALE = (*(PALETTE[f"scale_{step}"].light for step in (1, 2, 3, 4)), ACCENT)

@@ -12,9 +12,9 @@ from study.common.escaping import in_plot
 from study.common.formats import counted, listed, measure, metric_headline, metric_words
 from study.report.figures.figure import (
     ACCENT,
+    DUPLICATE,
     INK,
     PRUNED,
-    TWIN,
     Figure,
     axis,
     blank,
@@ -30,9 +30,9 @@ def history(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | N
     """Return the history of the (first) objective; None before the first value."""
     trained = distinct(records, len(summary.objectives))
     numbers = {record.number for record in trained}
-    twins = [r for r in records if r.state == "complete" and r.number not in numbers]
+    duplicates = [r for r in records if r.state == "complete" and r.number not in numbers]
     pruned = [r for r in records if r.state == "pruned"]
-    shown = [*trained, *twins, *pruned]
+    shown = [*trained, *duplicates, *pruned]
     if not any(_finite(record) for record in shown):
         return None
     plot = blank(
@@ -41,13 +41,13 @@ def history(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | N
         height=380,
     )
     _add(plot, "Trained", trained, summary, color=ACCENT, symbol="circle")
-    _add(plot, "Twin, result reused", twins, summary, color=TWIN, symbol="diamond-open")
+    _add(plot, "Twin, result reused", duplicates, summary, color=DUPLICATE, symbol="diamond-open")
     _add(plot, "Pruned, last value", pruned, summary, color=PRUNED, symbol="x-thin-open")
     _add_best(plot, trained, summary)
     return Figure(
         name="history",
         title="How the search went",
-        text=_text(records, trained, len(twins), len(pruned), summary),
+        text=_text(records, trained, len(duplicates), len(pruned), summary),
         plot=plot,
     )
 
@@ -100,7 +100,7 @@ def _add_best(plot: go.Figure, trained: Sequence[TrialRecord], summary: StudySum
 def _text(
     records: Sequence[TrialRecord],
     trained: Sequence[TrialRecord],
-    twins: int,
+    duplicates: int,
     pruned: int,
     summary: StudySummary,
 ) -> str:
@@ -109,7 +109,7 @@ def _text(
         f"{count} {word}"
         for count, word in (
             (len(trained), "trained to the end"),
-            (twins, "reused as twins"),
+            (duplicates, "reused as twins"),
             (pruned, "pruned"),
             (failed, "failed"),
         )

@@ -9,14 +9,23 @@ from typing import Any
 
 from study.common.escaping import in_plot
 from study.common.formats import counted, duration, percent
-from study.report.figures.figure import ACCENT, FAILED, MARK, PRUNED, TWIN, Figure, axis, blank
+from study.report.figures.figure import (
+    ACCENT,
+    DUPLICATE,
+    FAILED,
+    MARK,
+    PRUNED,
+    Figure,
+    axis,
+    blank,
+)
 from study.report.figures.hover import trial_hover
 from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 _KINDS = (
     ("Complete", ACCENT, ""),
-    ("Twin", TWIN, "."),
+    ("Twin", DUPLICATE, "."),
     ("Pruned", PRUNED, "/"),
     ("Failed", FAILED, "x"),
     ("Running", MARK, ""),

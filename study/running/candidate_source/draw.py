@@ -25,7 +25,7 @@ from study.search_strategy.strategy import (
 )
 from study.settings.metrics import Measure
 from study.storage.drawn import Drawn
-from study.storage.lifecycle import Standing
+from study.storage.lifecycle import StudyState
 from study.storage.records import Draw, TrialRecord, ranges
 from study.transfer.observations import observe
 
@@ -38,7 +38,7 @@ MAX_TRIES = 20_000
 class Source(Protocol):
     """Says what a worker tries next."""
 
-    def next(self, state: Standing) -> Drawn | None:
+    def next(self, state: StudyState) -> Drawn | None:
         """Return it, or None where that depends on a trial still running.
 
         Raises:
@@ -79,10 +79,10 @@ class CandidateSource:
     distinct: Callable[[], Mapping[str, Values] | None] = lambda: None
     closed: bool = False
     screened: Callable[[int], Proposal | None] = lambda _: None
-    promoted: Callable[[Standing], int | None] = lambda _: None
+    promoted: Callable[[StudyState], int | None] = lambda _: None
     observed: dict[int, tuple[TrialRecord, Observation]] = field(default_factory=dict, repr=False)
 
-    def next(self, state: Standing) -> Drawn | None:
+    def next(self, state: StudyState) -> Drawn | None:
         """Return what to try next, or None where that depends on a trial still running.
 
         Raises:
@@ -90,16 +90,16 @@ class CandidateSource:
         """
         if state.to_repeat:
             return self._repeat(state, state.latest[state.to_repeat[0]])
-        if (place := self.promoted(state)) is not None:
-            return self._continue(state.latest[place])
-        if state.next_place < len(self.space.enqueue):
+        if (sequence_index := self.promoted(state)) is not None:
+            return self._continue(state.latest[sequence_index])
+        if state.next_index < len(self.space.enqueue):
             return self._enqueued(state)
         if self.closed and state.running:
             return None
         if self.closed:
             raise Exhausted(f"all {len(self.space.enqueue)} candidates of the list are done")
         history = self.history(state)
-        chosen = self.screened(state.next_place - len(self.space.enqueue))
+        chosen = self.screened(state.next_index - len(self.space.enqueue))
         if chosen is not None:
             return self._draw(state, history, chosen, attempt=0, source="screened")
         self._refuse_when_all_done(state, history)
@@ -110,27 +110,30 @@ class CandidateSource:
                 return None
             raise
 
-    def history(self, state: Standing, *, seen: Sequence[int] | None = None) -> History:
+    def history(self, state: StudyState, *, seen: Sequence[int] | None = None) -> History:
         """Return what the strategy knows; ``seen`` limits it to these finished places."""
-        places = sorted((*state.finished, *state.twins)) if seen is None else seen
+        indices = sorted((*state.finished, *state.duplicates)) if seen is None else seen
         return History(
             space=self.space,
-            observations=(*self.prior, *(self._observe(state.latest[place]) for place in places)),
-            running=tuple(state.latest[place].params for place in state.running),
-            place=state.next_place,
+            observations=(
+                *self.prior,
+                *(self._observe(state.latest[sequence_index]) for sequence_index in indices),
+            ),
+            running=tuple(state.latest[sequence_index].params for sequence_index in state.running),
+            sequence_index=state.next_index,
             budget=self.budget,
             objectives=len(self.measures),
         )
 
     def propose(self, history: History, *, attempt: int) -> Proposal:
         """Return the strategy's proposal at the history's place."""
-        rng = generator(self.seed, "draw", history.place, attempt)
+        rng = generator(self.seed, "draw", history.sequence_index, attempt)
         return self.strategy.propose(history, rng)
 
     def _observe(self, record: TrialRecord) -> Observation:
         known = self.observed.get(record.number)
         if known is None or known[0] is not record:
-            known = record, observe(record, self.measures, number=record.place or 0)
+            known = record, observe(record, self.measures, number=record.sequence_index or 0)
             self.observed[record.number] = known
         return known[1]
 
@@ -139,16 +142,16 @@ class CandidateSource:
         """Ids of the candidates whose result the study had before its first draw."""
         return {o.candidate_id for o in self.prior if o.candidate_id}
 
-    def _repeat(self, state: Standing, lost: TrialRecord) -> Drawn:
+    def _repeat(self, state: StudyState, lost: TrialRecord) -> Drawn:
         assert lost.draw is not None
         continues = lost.draw.continues is not None
-        twin, study = (None, None) if continues else self._twin(state, lost.candidate_id)
+        duplicate, study = (None, None) if continues else self._twin(state, lost.candidate_id)
         return Drawn(
             values=dict(lost.params),
             draw=replace(lost.draw, retry_of=lost.number, passed=_judged(lost)),
             candidate_id=lost.candidate_id,
-            twin=twin,
-            twin_study=study,
+            duplicate=duplicate,
+            duplicate_study=study,
         )
 
     def _continue(self, pruned: TrialRecord) -> Drawn:
@@ -160,12 +163,12 @@ class CandidateSource:
             candidate_id=pruned.candidate_id,
         )
 
-    def _enqueued(self, state: Standing) -> Drawn | None:
-        values = dict(self.space.enqueue[state.next_place])
+    def _enqueued(self, state: StudyState) -> Drawn | None:
+        values = dict(self.space.enqueue[state.next_index])
         proposal = Proposal(values=values)
         return self._draw(state, self.history(state), proposal, attempt=0, source="enqueued")
 
-    def _fresh(self, state: Standing, history: History) -> Drawn | None:
+    def _fresh(self, state: StudyState, history: History) -> Drawn | None:
         observations = history.observations[len(self.prior) :]
         if trailing_repeats(observations) >= MAX_REPEATS:
             return self._unvisited(state, history)
@@ -185,10 +188,10 @@ class CandidateSource:
                 break
         return self._unvisited(state, history)
 
-    def _unvisited(self, state: Standing, history: History) -> Drawn | None:
+    def _unvisited(self, state: StudyState, history: History) -> Drawn | None:
         """Return a random candidate that was not tried yet."""
         taken = {record.candidate_id for record in state.latest.values()} | self._begun_with
-        rng = generator(self.seed, "unvisited", history.place)
+        rng = generator(self.seed, "unvisited", history.sequence_index)
         distinct = self.distinct()
         if distinct is not None:
             left = sorted(distinct.keys() - taken)
@@ -208,7 +211,7 @@ class CandidateSource:
 
     def _draw(
         self,
-        state: Standing,
+        state: StudyState,
         history: History,
         proposal: Proposal,
         *,
@@ -217,36 +220,41 @@ class CandidateSource:
     ) -> Drawn | None:
         """Return the draw of a proposal, or None where its twin is being trained."""
         identity = self.identify(proposal.values)
-        if any(state.latest[place].candidate_id == identity for place in state.running):
+        if any(
+            state.latest[sequence_index].candidate_id == identity
+            for sequence_index in state.running
+        ):
             return None
         draw = Draw(
-            place=state.next_place,
+            sequence_index=state.next_index,
             attempt=attempt,
-            seen=ranges((*state.finished, *state.twins)),
+            seen=ranges((*state.finished, *state.duplicates)),
             running=ranges(state.running),
             budget=self.budget,
             source=source,
             notes=proposal.notes,
         )
-        twin, twin_study = self._twin(state, identity)
+        duplicate, duplicate_study = self._twin(state, identity)
         return Drawn(
             values=dict(proposal.values),
             draw=draw,
             candidate_id=identity,
-            twin=twin,
-            twin_study=twin_study,
+            duplicate=duplicate,
+            duplicate_study=duplicate_study,
         )
 
-    def _twin(self, state: Standing, identity: str) -> tuple[TrialRecord | None, str | None]:
+    def _twin(self, state: StudyState, identity: str) -> tuple[TrialRecord | None, str | None]:
         """Return the trial of a candidate that says most of it, and its study if another's."""
-        done = (state.latest[place] for place in (*state.finished, *state.twins))
+        done = (
+            state.latest[sequence_index] for sequence_index in (*state.finished, *state.duplicates)
+        )
         same = [record for record in done if record.candidate_id == identity]
         if same:
             return max(same, key=lambda r: (r.state != "pruned", len(r.intermediate))), None
         study, record = self.known.get(identity, (None, None))
         return record, study
 
-    def _refuse_when_all_done(self, state: Standing, history: History) -> None:
+    def _refuse_when_all_done(self, state: StudyState, history: History) -> None:
         """End the study once a twin came up and no candidate is left.
 
         Raises:
@@ -255,7 +263,10 @@ class CandidateSource:
         if not trailing_repeats(history.observations[len(self.prior) :]):
             return
         distinct = self.distinct()
-        done = {state.latest[place].candidate_id for place in (*state.finished, *state.twins)}
+        done = {
+            state.latest[sequence_index].candidate_id
+            for sequence_index in (*state.finished, *state.duplicates)
+        }
         if distinct is not None and distinct.keys() <= done | self._begun_with:
             raise Exhausted(_all_done(len(distinct)))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from study.search_strategy.strategy import Exhausted
 from study.settings.plan import Plan, Run
 from study.storage.drawn import Drawn
-from study.storage.lifecycle import Standing
+from study.storage.lifecycle import StudyState
 from study.storage.records import REPEAT, Draw, TrialRecord
 
 SEED = "seed"
@@ -29,7 +29,7 @@ class PlannedSource:
     plan: Plan
     seed: int
 
-    def next(self, state: Standing) -> Drawn | None:
+    def next(self, state: StudyState) -> Drawn | None:
         """Return the next run, or None where the last ones are still being trained.
 
         Raises:
@@ -40,17 +40,17 @@ class PlannedSource:
         made = {record.training for record in state.latest.values()}
         for run in self.plan.runs():
             if run.key not in made:
-                return self._drawn(run, state.next_place)
+                return self._drawn(run, state.next_index)
         if state.running:
             return None
         raise Exhausted(f"all {len(self.plan.runs())} trainings of the plan are done")
 
-    def _drawn(self, run: Run, place: int) -> Drawn:
+    def _drawn(self, run: Run, sequence_index: int) -> Drawn:
         seed = self.plan.seed(self.seed, run.repeat)
         notes = {REPEAT: run.repeat, SEED: seed}
         return Drawn(
             values=dict(run.candidate.params),
-            draw=Draw(place=place, source="planned", notes=notes),
+            draw=Draw(sequence_index=sequence_index, source="planned", notes=notes),
             candidate_id=run.candidate.candidate_id,
             seed=seed,
         )
@@ -59,7 +59,10 @@ class PlannedSource:
         assert lost.draw is not None
         notes = lost.draw.notes
         draw = Draw(
-            place=lost.draw.place, source=lost.draw.source, notes=notes, retry_of=lost.number
+            sequence_index=lost.draw.sequence_index,
+            source=lost.draw.source,
+            notes=notes,
+            retry_of=lost.number,
         )
         return Drawn(
             values=dict(lost.params),

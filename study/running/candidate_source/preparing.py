@@ -27,12 +27,12 @@ from study.search_space.candidate import Values
 from study.search_strategy.strategy import History, generator
 from study.settings.study_settings import StudySettings
 from study.storage.ledger import COST
-from study.storage.lifecycle import Standing
+from study.storage.lifecycle import StudyState
 
 KEY = f"{COST}supernet"
 MAX_REDRAWS = 100
 
-Prepare = Callable[[Standing], bool]
+Prepare = Callable[[StudyState], bool]
 """Called under the lock before a draw; False where that has to wait for a running trial."""
 
 
@@ -63,21 +63,21 @@ class _SupernetFirst:
     alive: Callable[[], None]
     source: CandidateSource | None = None
 
-    def __call__(self, state: Standing) -> bool:
+    def __call__(self, state: StudyState) -> bool:
         turn = self.estimator.trials_per_epoch
         if not turn or self.source is None:
             return self.at_once(state)
-        place = min(state.to_repeat, default=state.next_place)
-        before = range(place // turn * turn)
-        ended = {*state.finished, *state.twins}
+        sequence_index = min(state.to_repeat, default=state.next_index)
+        before = range(sequence_index // turn * turn)
+        ended = {*state.finished, *state.duplicates}
         if any(earlier not in ended for earlier in before):
             return False
         paths = sampled_paths(self.source, state, turn=turn)
-        self.estimator.prepare(finished=place, paths=paths, trained=self._trained)
+        self.estimator.prepare(finished=sequence_index, paths=paths, trained=self._trained)
         self._write_cost()
         return True
 
-    def at_once(self, _: Standing) -> bool:
+    def at_once(self, _: StudyState) -> bool:
         """Train all epochs."""
         self.estimator.prepare(trained=self._trained)
         self._write_cost()
@@ -94,7 +94,7 @@ class _SupernetFirst:
             self.study.set_user_attr(KEY, entry)
 
 
-def sampled_paths(source: CandidateSource, state: Standing, *, turn: int) -> PathSource:
+def sampled_paths(source: CandidateSource, state: StudyState, *, turn: int) -> PathSource:
     """Return the path of every step of an epoch: what the sampler draws after the turns before.
 
     Args:
@@ -106,9 +106,9 @@ def sampled_paths(source: CandidateSource, state: Standing, *, turn: int) -> Pat
     @lru_cache(maxsize=1)
     def learnt(epoch: int) -> History:
         before = (epoch - 1) * turn
-        ended = sorted((*state.finished, *state.twins))
-        seen = [place for place in ended if place < before]
-        return replace(source.history(state, seen=seen), running=(), place=before)
+        ended = sorted((*state.finished, *state.duplicates))
+        seen = [sequence_index for sequence_index in ended if sequence_index < before]
+        return replace(source.history(state, seen=seen), running=(), sequence_index=before)
 
     def paths(epoch: int, step: int) -> Sequence[Values]:
         history = learnt(epoch)

@@ -16,11 +16,11 @@ from study.search_strategy.pruners.pruner import Curve, Pruner
 from study.search_strategy.pruners.registry import make_pruner, promotable, promotes
 from study.settings.study_settings import StudySettings
 from study.storage.checkpoints import SUFFIX
-from study.storage.lifecycle import Standing
+from study.storage.lifecycle import StudyState
 from study.storage.records import TrialRecord
 
 if TYPE_CHECKING:
-    from study.performance_estimation.registry import EstimatorSetup
+    from study.performance_estimation.registry import EstimatorContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,32 +41,35 @@ class Promotion:
     sign: float
     resumable: Callable[[str], bool]
 
-    def __call__(self, state: Standing) -> int | None:
+    def __call__(self, state: StudyState) -> int | None:
         """Return the place that is continued next, or None."""
-        waiting = frozenset(record.place for record in stopped(state))
+        waiting = frozenset(record.sequence_index for record in stopped(state))
         if not waiting:
             return None
-        places = promotable(
+        indices = promotable(
             self.pruner,
             [curve_of(record, sign=self.sign) for record in competing(state)],
             among=waiting,
             study_name=self.study_name,
             epochs=self.epochs,
         )
-        return next((p for p in places if self.resumable(state.latest[p].candidate_id)), None)
+        return next((p for p in indices if self.resumable(state.latest[p].candidate_id)), None)
 
 
-def stopped(state: Standing) -> list[TrialRecord]:
+def stopped(state: StudyState) -> list[TrialRecord]:
     """Return the pruned trials that could be continued: for each candidate the longest one.
 
     A candidate that is being trained, has an outcome at another place, or was lost too often when
     it went on is not among them.
     """
     longest: dict[str, TrialRecord] = {}
-    over = {state.latest[place].candidate_id for place in (*state.running, *state.to_repeat)}
-    for place in state.finished:
-        record = state.latest[place]
-        if record.state != "pruned" or place in state.given_up:
+    over = {
+        state.latest[sequence_index].candidate_id
+        for sequence_index in (*state.running, *state.to_repeat)
+    }
+    for sequence_index in state.finished:
+        record = state.latest[sequence_index]
+        if record.state != "pruned" or sequence_index in state.given_up:
             over.add(record.candidate_id)
             continue
         known = longest.setdefault(record.candidate_id, record)
@@ -75,7 +78,7 @@ def stopped(state: Standing) -> list[TrialRecord]:
     return [record for name, record in longest.items() if name not in over]
 
 
-def competing(state: Standing) -> Iterable[TrialRecord]:
+def competing(state: StudyState) -> Iterable[TrialRecord]:
     """Return the trials whose curves pruners compare: for each candidate the longest one."""
     longest: dict[str, TrialRecord] = {}
     for record in state.latest.values():
@@ -89,7 +92,7 @@ def competing(state: Standing) -> Iterable[TrialRecord]:
 def curve_of(record: TrialRecord, *, sign: float) -> Curve:
     """Return a trial's curve; ``sign`` makes larger better."""
     return Curve(
-        place=record.place or 0,
+        sequence_index=record.sequence_index or 0,
         scores={step: sign * value for step, value in record.intermediate.items()},
         outcome=record.state,  # type: ignore[arg-type]
         minimised=sign < 0,
@@ -97,17 +100,17 @@ def curve_of(record: TrialRecord, *, sign: float) -> Curve:
 
 
 def with_promotion(
-    source: Source, settings: StudySettings, setup: EstimatorSetup, *, epochs: int
+    source: Source, settings: StudySettings, context: EstimatorContext, *, epochs: int
 ) -> Source:
     """Return the source with pruned candidates continued, where the study's pruner does that.
 
     Args:
         source: Draws the candidates.
         settings: The study's.
-        setup: Says where checkpoints lie: what an estimator keeps none of is never continued.
+        context: Says where checkpoints lie: what an estimator keeps none of is never continued.
         epochs: Epochs of the longest training.
     """
-    folder = setup.folder
+    folder = context.folder
     if folder is None or not isinstance(source, CandidateSource) or not promotes(settings.pruner):
         return source
     promotion = Promotion(

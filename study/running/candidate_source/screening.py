@@ -30,7 +30,7 @@ from study.storage.stored_study import StoredStudy
 if TYPE_CHECKING:
     import optuna
 
-    from study.performance_estimation.registry import EstimatorSetup
+    from study.performance_estimation.registry import EstimatorContext
 
 PART = 50
 """Draws scored between two writes."""
@@ -164,7 +164,7 @@ def check_screen_fits(settings: StudySettings, space: SearchSpace) -> None:
 
 
 def with_screen(
-    source: Source, stored: StoredStudy, setup: EstimatorSetup, *, alive: Callable[[], None]
+    source: Source, stored: StoredStudy, context: EstimatorContext, *, alive: Callable[[], None]
 ) -> Source:
     """Return the source with its study's screen before it, if there is one."""
     screen = stored.settings.screen
@@ -175,8 +175,8 @@ def with_screen(
         spec=spec,
         study=stored.study,
         source=source,
-        candidate=setup.space.candidate,
-        scorer=lambda: make_scorer(spec, setup),
+        candidate=context.space.candidate,
+        scorer=lambda: make_scorer(spec, context),
         alive=alive,
     )
     return replace(source, screened=screening.at)

@@ -52,9 +52,9 @@ def read_rows(
         if values is None:
             continue
         row = Row(values=values, entry=item)
-        twin = rows.setdefault(tuple(values.items()), row)
-        if twin is not row:
-            problems.add(item.line, item.key, f"repeats {twin.entry.key}; remove one of them")
+        duplicate = rows.setdefault(tuple(values.items()), row)
+        if duplicate is not row:
+            problems.add(item.line, item.key, f"repeats {duplicate.entry.key}; remove one of them")
     return tuple(rows.values())
 
 

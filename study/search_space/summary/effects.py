@@ -33,10 +33,10 @@ def idle_choices(space: SearchSpace, image: ImageFormat, survey: Survey) -> tupl
         if never:
             where = "inside the constraints" if survey.exact else "found inside the constraints"
             lines.append(f"{parameter.name} {_listed(never)}: no candidate {where}")
-        twins = contexts.twins(parameter, [v for v in values if v not in never])
+        duplicates = contexts.duplicates(parameter, [v for v in values if v not in never])
         lines += [
             f"{parameter.name} {_listed(others)}: {_what(parameter)} as {value}"
-            for value, others in twins.items()
+            for value, others in duplicates.items()
         ]
     return tuple(lines)
 
@@ -94,17 +94,19 @@ class _Contexts:
     image: ImageFormat
     exact: bool
 
-    def twins(self, parameter: AnyParameter, values: Sequence[Value]) -> dict[Value, list[Value]]:
+    def duplicates(
+        self, parameter: AnyParameter, values: Sequence[Value]
+    ) -> dict[Value, list[Value]]:
         """Return the values that make the same candidate as an earlier one in every context."""
-        twins: dict[Value, list[Value]] = {}
+        duplicates: dict[Value, list[Value]] = {}
         first: list[Value] = []
         for value in values:
             same = next((v for v in first if self._same(parameter, v, value)), None)
             if same is None:
                 first.append(value)
             else:
-                twins.setdefault(same, []).append(value)
-        return twins
+                duplicates.setdefault(same, []).append(value)
+        return duplicates
 
     def _same(self, parameter: AnyParameter, one: Value, other: Value) -> bool:
         """Tell whether two values never differ; not where no context has the parameter."""

@@ -154,11 +154,11 @@ class Hyperband:
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
         """See ``Pruner``."""
-        bracket = self.bracket(own.place, study_name=study_name, epochs=epochs)
+        bracket = self.bracket(own.sequence_index, study_name=study_name, epochs=epochs)
         mates = [
             curve
             for curve in others
-            if self.bracket(curve.place, study_name=study_name, epochs=epochs) == bracket
+            if self.bracket(curve.sequence_index, study_name=study_name, epochs=epochs) == bracket
         ]
         asha = Asha(
             min_resource=self.min_resource,
@@ -172,7 +172,7 @@ class Hyperband:
             facts={**decision.facts, "bracket": bracket},
         )
 
-    def bracket(self, place: int, *, study_name: str, epochs: int) -> int:
+    def bracket(self, sequence_index: int, *, study_name: str, epochs: int) -> int:
         """Return the bracket of a place, as ``optuna.pruners.HyperbandPruner`` chooses it."""
         if epochs < self.min_resource:
             return 0
@@ -181,7 +181,7 @@ class Hyperband:
             math.ceil(count * self.reduction_factor ** (count - 1 - bracket) / (count - bracket))
             for bracket in range(count)
         ]
-        ticket = binascii.crc32(f"{study_name}_{place}".encode()) % sum(sizes)
+        ticket = binascii.crc32(f"{study_name}_{sequence_index}".encode()) % sum(sizes)
         ends = itertools.accumulate(sizes)
         return next(bracket for bracket, end in enumerate(ends) if ticket < end)
 
@@ -234,8 +234,8 @@ def _trial(curve: Curve, rungs: Sequence[int]) -> FrozenTrial:
     """Return a curve as Optuna's trial, with the rungs among ``rungs`` that it has reached."""
     scores = ((number, curve.at(rung)) for number, rung in enumerate(rungs))
     return FrozenTrial(
-        number=curve.place,
-        trial_id=curve.place,
+        number=curve.sequence_index,
+        trial_id=curve.sequence_index,
         state=_STATES[curve.outcome],
         value=curve.last if curve.outcome == "complete" else None,
         datetime_start=None,

@@ -12,8 +12,8 @@ class Curve:
     """The scores of one candidate as its training went.
 
     Args:
-        place: Index of the draw in the study's sequence of candidates. A repeat of a lost trial
-            has the lost one's place, and so falls into the same bracket.
+        sequence_index: The trial's position in the study's sequence of candidates. A repeat of
+            a lost trial keeps the index, and so falls into the same bracket.
         scores: Score by step (epoch, from 1), finite, larger is better: the metric, negated
             where it is minimised.
         outcome: How the training ended, if it did.
@@ -21,7 +21,7 @@ class Curve:
         ends: Last step of the training when nothing stops it; None for that of the longest.
     """
 
-    place: int
+    sequence_index: int
     scores: Mapping[int, float]
     outcome: Literal["complete", "pruned", "running"] = "running"
     minimised: bool = False

@@ -238,18 +238,20 @@ def promotable(
         epochs: Steps of a whole training.
     """
     missed: set[tuple[int, int]] = set()
-    waiting = [c for c in curves if c.place in among and c.outcome == "pruned" and c.scores]
-    for curve in sorted(waiting, key=lambda c: (-c.step, -c.last, c.place)):
+    waiting = [
+        c for c in curves if c.sequence_index in among and c.outcome == "pruned" and c.scores
+    ]
+    for curve in sorted(waiting, key=lambda c: (-c.step, -c.last, c.sequence_index)):
         bracket = getattr(pruner, "bracket", _one_bracket)
-        rivals = (curve.step, bracket(curve.place, study_name=study_name, epochs=epochs))
+        rivals = (curve.step, bracket(curve.sequence_index, study_name=study_name, epochs=epochs))
         if rivals in missed:  # a better one at the same rung does not go on
             continue
-        others = [other for other in curves if other.place != curve.place]
+        others = [other for other in curves if other.sequence_index != curve.sequence_index]
         if not pruner.decide(curve, others, study_name=study_name, epochs=epochs).stop:
-            yield curve.place
+            yield curve.sequence_index
         else:
             missed.add(rivals)
 
 
-def _one_bracket(place: int, *, study_name: str, epochs: int) -> int:  # noqa: ARG001
+def _one_bracket(sequence_index: int, *, study_name: str, epochs: int) -> int:  # noqa: ARG001
     return 0

@@ -21,9 +21,9 @@ import numpy as np
 from study.search_space.candidate import Value
 from study.search_space.parameter import FloatParameter, IntParameter, snap
 from study.search_space.space import SearchSpace
-from study.search_strategy.sampler_spec import Chosen, Setup
+from study.search_strategy.sampler_spec import Chosen, StrategyContext
 from study.search_strategy.samplers.discrete import in_logarithm
-from study.search_strategy.samplers.incremental_state import Fold
+from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import History, Observation, Proposal, generator, merit
 
 Array = np.ndarray
@@ -58,14 +58,14 @@ class CmaEs:
     """Draws numbers from a normal distribution that follows the better half of each generation.
 
     Args:
-        setup: The study it is for.
+        context: The study it is for.
         population: Trials in a generation; 0 for the package's ``4 + 3 ln(numbers)``.
     """
 
-    def __init__(self, setup: Setup, *, population: int) -> None:
-        self._seed, self._population = setup.seed, population
-        self._numbers = always_active_numbers(setup.space)
-        self._state: Fold[_Evolution] = Fold(
+    def __init__(self, context: StrategyContext, *, population: int) -> None:
+        self._seed, self._population = context.seed, population
+        self._numbers = always_active_numbers(context.space)
+        self._state: IncrementalState[_Evolution] = IncrementalState(
             start=self._begin, step=self._learn, copy=_Evolution.copy
         )
 
@@ -73,10 +73,10 @@ class CmaEs:
         """Return a draw for the current generation."""
         optimizer = self._state.over(history.observations).optimizer
         optimizer.reseed_rng(int(rng.integers(2**31)))
-        places, raw = optimizer.ask()
+        indices, raw = optimizer.ask()
         known: dict[str, Value] = {
-            number.name: _value(number, float(place))
-            for number, place in zip(self._numbers, places, strict=True)
+            number.name: _value(number, float(sequence_index))
+            for number, sequence_index in zip(self._numbers, indices, strict=True)
         }
         return Proposal(
             values=history.space.complete(known, rng),
@@ -125,7 +125,7 @@ def always_active_numbers(space: SearchSpace) -> tuple[Number, ...]:
     )
 
 
-def refuse_cmaes(setup: Setup) -> str | None:
+def refuse_cmaes(context: StrategyContext) -> str | None:
     """Return why this study cannot have CMA-ES, or None."""
     try:
         import cmaes  # noqa: F401
@@ -134,28 +134,28 @@ def refuse_cmaes(setup: Setup) -> str | None:
             'cmaes: the package "cmaes" is not installed; run pip install "study-nas[cmaes]",'
             " or take another sampler"
         )
-    numbers = always_active_numbers(setup.space)
+    numbers = always_active_numbers(context.space)
     if len(numbers) >= FEWEST:
         return None
     found = ", ".join(number.name for number in numbers) or "none"
     return (
-        f"cmaes: needs at least {FEWEST} numeric parameters without 'when', {setup.space.name}"
+        f"cmaes: needs at least {FEWEST} numeric parameters without 'when', {context.space.name}"
         f" has: {found}; take another sampler, as auto"
     )
 
 
-def warn_cmaes(setup: Setup) -> str | None:
+def warn_cmaes(context: StrategyContext) -> str | None:
     """Return which parameters are left to chance, or None."""
-    numbers = {number.name for number in always_active_numbers(setup.space)}
-    others = [p.name for p in setup.space.parameters if p.name not in numbers]
+    numbers = {number.name for number in always_active_numbers(context.space)}
+    others = [p.name for p in context.space.parameters if p.name not in numbers]
     if not others:
         return None
     return f"cmaes: learns numbers only; drawn at random: {', '.join(others)}"
 
 
-def cma_es(setup: Setup, chosen: Chosen) -> CmaEs:
+def cma_es(context: StrategyContext, chosen: Chosen) -> CmaEs:
     """Return CMA-ES."""
-    return CmaEs(setup, population=int(chosen["population"]))
+    return CmaEs(context, population=int(chosen["population"]))
 
 
 def _step(number: Number) -> float:
@@ -166,11 +166,11 @@ def _step(number: Number) -> float:
     return 1.0 / (len(values) - 1) if len(values) > 1 else 0.0
 
 
-def _value(number: Number, place: float) -> Value:
+def _value(number: Number, sequence_index: float) -> Value:
     """Return the value at a place of the range, 0 to 1; in the logarithm where it is wide."""
     low, high = float(number.low), float(number.high)
     if in_logarithm(number):
-        return snap(number, low * math.exp(place * math.log(high / low)))
+        return snap(number, low * math.exp(sequence_index * math.log(high / low)))
     values = number.values()
     last = float(values[-1]) if values else high
-    return snap(number, low + place * (last - low))
+    return snap(number, low + sequence_index * (last - low))

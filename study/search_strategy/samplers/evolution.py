@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from study.search_strategy.sampler_spec import Chosen, Setup
+from study.search_strategy.sampler_spec import Chosen, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace
 from study.search_strategy.strategy import History, Proposal, merit
 
@@ -18,13 +18,13 @@ class Evolution:
     """Mutates the best of a few members of the youngest generation.
 
     Args:
-        setup: The study it is for.
+        context: The study it is for.
         population: Members alive, and random points at the start.
         sample: Members drawn, with replacement, of which the best becomes a parent.
     """
 
-    def __init__(self, setup: Setup, *, population: int, sample: int) -> None:
-        self._space = DiscreteSpace(setup.space)
+    def __init__(self, context: StrategyContext, *, population: int, sample: int) -> None:
+        self._space = DiscreteSpace(context.space)
         self._population, self._sample = population, sample
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
@@ -39,6 +39,6 @@ class Evolution:
         )
 
 
-def evolution(setup: Setup, chosen: Chosen) -> Evolution:
+def evolution(context: StrategyContext, chosen: Chosen) -> Evolution:
     """Return regularised evolution."""
-    return Evolution(setup, population=int(chosen["population"]), sample=int(chosen["sample"]))
+    return Evolution(context, population=int(chosen["population"]), sample=int(chosen["sample"]))

@@ -21,8 +21,8 @@ from study.search_space.space import (
     SearchSpace,
     grid_values,
 )
-from study.search_strategy.sampler_spec import Chosen, Identity, Setup
-from study.search_strategy.samplers.incremental_state import Fold
+from study.search_strategy.sampler_spec import Chosen, Identity, StrategyContext
+from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import (
     Exhausted,
     History,
@@ -54,7 +54,9 @@ class FixedSequence:
         self._source, self._whole = iter(points), whole
         self._points: list[tuple[PointKey, dict[str, Value]]] = []
         self._identity = identity
-        self._tried: Fold[set[PointKey]] = Fold(start=set, step=_add_key, copy=set)
+        self._tried: IncrementalState[set[PointKey]] = IncrementalState(
+            start=set, step=_add_key, copy=set
+        )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return the first point that is new.
@@ -101,56 +103,56 @@ def _add_key(tried: set[PointKey], observation: Observation) -> None:
         tried.add(point_key(observation.values))
 
 
-def grid(setup: Setup, _: Chosen) -> FixedSequence:
+def grid(context: StrategyContext, _: Chosen) -> FixedSequence:
     """Return the strategy that visits every allowed point of the grid, in shuffled order."""
-    return FixedSequence(_shuffled(setup), setup.naming(), whole="the grid")
+    return FixedSequence(_shuffled(context), context.naming(), whole="the grid")
 
 
-def _shuffled(setup: Setup) -> Iterator[dict[str, Value]]:
-    points = list(setup.space.points())
-    for index in generator(setup.seed, "grid").permutation(len(points)):
-        if setup.allows(points[index]):
+def _shuffled(context: StrategyContext) -> Iterator[dict[str, Value]]:
+    points = list(context.space.points())
+    for index in generator(context.seed, "grid").permutation(len(points)):
+        if context.allows(points[index]):
             yield points[index]
 
 
-def refuse_grid(setup: Setup) -> str | None:
+def refuse_grid(context: StrategyContext) -> str | None:
     """Return why the space has no grid, or None."""
-    for parameter in setup.space.parameters:
+    for parameter in context.space.parameters:
         if grid_values(parameter) is None:
             return (
                 f"grid: {parameter.name} has no countable values; give it 'step' or "
                 "'grid_points' in the search space, or take another sampler"
             )
-    size = setup.space.size() or 0
+    size = context.space.size() or 0
     if size > GRID_LIMIT:
         return (
-            f"grid: {setup.space.name} has {size:,} points, more than {GRID_LIMIT:,}; coarsen it "
-            "with 'step' or 'grid_points', or take another sampler"
+            f"grid: {context.space.name} has {size:,} points, more than {GRID_LIMIT:,};"
+            " coarsen it with 'step' or 'grid_points', or take another sampler"
         )
     return None
 
 
-def quasi_random(setup: Setup, _: Chosen) -> FixedSequence:
+def quasi_random(context: StrategyContext, _: Chosen) -> FixedSequence:
     """Return the strategy that follows a scrambled Sobol' sequence (Owen 1998).
 
     Optuna's ``QMCSampler`` draws from the same sequence, but counts the drawn points in the
     storage and leaves conditional parameters out of it.
     """
-    return FixedSequence(_sobol(setup), setup.naming())
+    return FixedSequence(_sobol(context), context.naming())
 
 
-def _sobol(setup: Setup) -> Iterator[dict[str, Value]]:
+def _sobol(context: StrategyContext) -> Iterator[dict[str, Value]]:
     from scipy.stats import qmc
 
-    seed = generator(setup.seed, "sobol")
-    engine = qmc.Sobol(len(setup.space.parameters), scramble=True, seed=seed)
+    seed = generator(context.seed, "sobol")
+    engine = qmc.Sobol(len(context.space.parameters), scramble=True, seed=seed)
     seen: set[PointKey] = set()
     wasted = 0
     for exponent in [4, *range(4, 30)]:  # the sequence is balanced over powers of two
         for row in engine.random_base2(exponent):
-            values = _place(setup.space, row)
+            values = _place(context.space, row)
             key = point_key(values)
-            if key not in seen and setup.allows(values):
+            if key not in seen and context.allows(values):
                 wasted = 0
                 yield values
             elif (wasted := wasted + 1) > PATIENCE:

@@ -44,7 +44,7 @@ _STATES = {
 }
 
 
-class Mirror(InMemoryStorage):
+class InMemoryStudy(InMemoryStorage):
     """A study in memory that follows a history; every objective is maximised.
 
     A failed training is shown as pruned before its first step, which Optuna ranks last. Samplers

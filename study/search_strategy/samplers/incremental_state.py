@@ -13,7 +13,7 @@ EVERY = 16
 KEPT = 8
 
 
-class Fold(Generic[S]):
+class IncrementalState(Generic[S]):
     """Folds ``step`` over the observations, going on from what an earlier call has done.
 
     The result is the same as that of folding from the start. Where the new history does not

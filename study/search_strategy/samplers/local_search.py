@@ -17,9 +17,9 @@ import numpy as np
 from study.search_space.candidate import Value, Values
 from study.search_space.point import PointKey, point_key
 from study.search_space.space import same_value
-from study.search_strategy.sampler_spec import Chosen, Setup
+from study.search_strategy.sampler_spec import Chosen, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace
-from study.search_strategy.samplers.incremental_state import Fold
+from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import (
     History,
     Observation,
@@ -57,14 +57,16 @@ class LocalSearch:
     """Climbs from point to point by single changes.
 
     Args:
-        setup: The study it is for.
+        context: The study it is for.
         start: Random points before the first climb.
     """
 
-    def __init__(self, setup: Setup, *, start: int) -> None:
-        self._space = DiscreteSpace(setup.space)
-        self._seed, self._start, self._allows = setup.seed, start, setup.allows
-        self._climb: Fold[_Climb] = Fold(start=_Climb, step=self._learn, copy=_Climb.copy)
+    def __init__(self, context: StrategyContext, *, start: int) -> None:
+        self._space = DiscreteSpace(context.space)
+        self._seed, self._start, self._allows = context.seed, start, context.allows
+        self._climb: IncrementalState[_Climb] = IncrementalState(
+            start=_Climb, step=self._learn, copy=_Climb.copy
+        )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return an untried neighbour of the centre, or a random point to start from."""
@@ -116,6 +118,6 @@ def _restarts(observation: Observation, centre: Observation) -> bool:
     return observation.notes.get(RESTART) == centre.number
 
 
-def local_search(setup: Setup, chosen: Chosen) -> LocalSearch:
+def local_search(context: StrategyContext, chosen: Chosen) -> LocalSearch:
     """Return local search."""
-    return LocalSearch(setup, start=int(chosen["start"]))
+    return LocalSearch(context, start=int(chosen["start"]))

@@ -18,8 +18,8 @@ import numpy as np
 from study.search_space.candidate import Value, Values
 from study.search_space.point import PointKey, point_key
 from study.search_space.space import SearchSpace
-from study.search_strategy.sampler_spec import Chosen, Setup
-from study.search_strategy.samplers.incremental_state import Fold
+from study.search_strategy.sampler_spec import Chosen, StrategyContext
+from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import History, Observation, Proposal, rank_quantiles
 
 Array = np.ndarray
@@ -64,13 +64,13 @@ class Nsga2:
     """Crosses and mutates parents from the fronts that are not dominated.
 
     Args:
-        setup: The study it is for.
+        context: The study it is for.
         population: Members of a generation; 0 for a tenth of the budget, 10 to 50.
     """
 
-    def __init__(self, setup: Setup, *, population: int) -> None:
-        self._population = population or population_for(setup.budget)
-        self._state: Fold[_Generation] = Fold(
+    def __init__(self, context: StrategyContext, *, population: int) -> None:
+        self._population = population or population_for(context.budget)
+        self._state: IncrementalState[_Generation] = IncrementalState(
             start=_Generation, step=self._learn, copy=_Generation.copy
         )
 
@@ -185,6 +185,6 @@ def _tournament(order: Sequence[tuple[int, float]], rng: np.random.Generator) ->
     return a if (order[a], a) <= (order[b], b) else b
 
 
-def nsga2(setup: Setup, chosen: Chosen) -> Nsga2:
+def nsga2(context: StrategyContext, chosen: Chosen) -> Nsga2:
     """Return NSGA-II."""
-    return Nsga2(setup, population=int(chosen["population"]))
+    return Nsga2(context, population=int(chosen["population"]))

@@ -17,8 +17,8 @@ from optuna.trial import FrozenTrial
 
 from study.search_space.candidate import Value
 from study.search_space.space import AnyParameter, FloatParameter
-from study.search_strategy.sampler_spec import Chosen, Setup
-from study.search_strategy.samplers.in_memory_study import STUDY_NAME, Mirror
+from study.search_strategy.sampler_spec import Chosen, StrategyContext
+from study.search_strategy.samplers.in_memory_study import STUDY_NAME, InMemoryStudy
 from study.search_strategy.strategy import History, Proposal
 
 BuildSampler = Callable[[int], BaseSampler]
@@ -29,14 +29,16 @@ class OptunaStrategy:
 
     Args:
         build: Returns the sampler for a seed.
-        setup: What the study is.
-        failed_as_worst: How failed trainings are shown, see ``Mirror``.
+        context: What the study is.
+        failed_as_worst: How failed trainings are shown, see ``InMemoryStudy``.
     """
 
-    def __init__(self, build: BuildSampler, setup: Setup, *, failed_as_worst: bool) -> None:
+    def __init__(
+        self, build: BuildSampler, context: StrategyContext, *, failed_as_worst: bool
+    ) -> None:
         self._build = build
-        self._mirror = Mirror(
-            setup.space, objectives=setup.objectives, failed_as_worst=failed_as_worst
+        self._mirror = InMemoryStudy(
+            context.space, objectives=context.objectives, failed_as_worst=failed_as_worst
         )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
@@ -83,7 +85,7 @@ def _on_step(parameter: AnyParameter, value: Value) -> Value:
     return number if values is None else min(values, key=lambda known: abs(known - number))
 
 
-def tpe(setup: Setup, chosen: Chosen) -> OptunaStrategy:
+def tpe(context: StrategyContext, chosen: Chosen) -> OptunaStrategy:
     """Return the tree-structured Parzen estimator (Bergstra et al. 2011; Watanabe, 2304.11127)."""
     multivariate = chosen["multivariate"] == "true"
 
@@ -99,10 +101,10 @@ def tpe(setup: Setup, chosen: Chosen) -> OptunaStrategy:
                 n_ei_candidates=int(chosen["n_ei_candidates"]),
             )
 
-    return OptunaStrategy(build, setup, failed_as_worst=setup.objectives > 1)
+    return OptunaStrategy(build, context, failed_as_worst=context.objectives > 1)
 
 
-def gp(setup: Setup, chosen: Chosen) -> OptunaStrategy:
+def gp(context: StrategyContext, chosen: Chosen) -> OptunaStrategy:
     """Return Optuna's Gaussian process with expected improvement.
 
     Its kernel is fitted from the start at every ask; what Optuna keeps from ask to ask would make
@@ -118,4 +120,4 @@ def gp(setup: Setup, chosen: Chosen) -> OptunaStrategy:
                 warn_independent_sampling=False,
             )
 
-    return OptunaStrategy(build, setup, failed_as_worst=True)
+    return OptunaStrategy(build, context, failed_as_worst=True)

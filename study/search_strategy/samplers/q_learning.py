@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from study.search_strategy.sampler_spec import Chosen, Setup
+from study.search_strategy.sampler_spec import Chosen, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace, Step
-from study.search_strategy.samplers.incremental_state import Fold
+from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import (
     History,
     Observation,
@@ -160,14 +160,16 @@ class QLearning:
     """Chooses greedily but for a falling share of random choices.
 
     Args:
-        setup: The study it is for.
+        context: The study it is for.
         rule: How it learns.
     """
 
-    def __init__(self, setup: Setup, rule: Rule) -> None:
-        self._space = DiscreteSpace(setup.space)
-        self._seed, self._rule = setup.seed, rule
-        self._memory: Fold[Memory] = Fold(start=Memory, step=self._learn, copy=Memory.copy)
+    def __init__(self, context: StrategyContext, rule: Rule) -> None:
+        self._space = DiscreteSpace(context.space)
+        self._seed, self._rule = context.seed, rule
+        self._memory: IncrementalState[Memory] = IncrementalState(
+            start=Memory, step=self._learn, copy=Memory.copy
+        )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return a path that is greedy but for random choices."""
@@ -235,14 +237,14 @@ def _spent(history: History) -> float:
     return (len(trained) + len(history.running)) / (history.budget or DEFAULT_BUDGET)
 
 
-def q_learning(setup: Setup, chosen: Chosen) -> QLearning:
+def q_learning(context: StrategyContext, chosen: Chosen) -> QLearning:
     """Return the form that learns within a hundred trials."""
-    return QLearning(setup, _rule(chosen, monte_carlo, SHORT))
+    return QLearning(context, _rule(chosen, monte_carlo, SHORT))
 
 
-def metaqnn(setup: Setup, chosen: Chosen) -> QLearning:
+def metaqnn(context: StrategyContext, chosen: Chosen) -> QLearning:
     """Return the paper's form."""
-    return QLearning(setup, _rule(chosen, bellman, PAPER))
+    return QLearning(context, _rule(chosen, bellman, PAPER))
 
 
 def _rule(chosen: Chosen, backup: Backup, schedule: Schedule) -> Rule:

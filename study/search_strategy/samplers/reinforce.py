@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from study.search_strategy.sampler_spec import Chosen, Setup
+from study.search_strategy.sampler_spec import Chosen, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace
-from study.search_strategy.samplers.incremental_state import Fold
+from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import History, Observation, Proposal, Ranking
 
 Array = np.ndarray
@@ -41,15 +41,17 @@ class Reinforce:
     """Draws from the policy and moves its logits along the policy gradient.
 
     Args:
-        setup: The study it is for.
+        context: The study it is for.
         step: Learning rate of the logits.
         entropy: Weight of the entropy's gradient, against early commitment.
     """
 
-    def __init__(self, setup: Setup, *, step: float, entropy: float) -> None:
-        self._space = DiscreteSpace(setup.space)
+    def __init__(self, context: StrategyContext, *, step: float, entropy: float) -> None:
+        self._space = DiscreteSpace(context.space)
         self._step, self._entropy = step, entropy
-        self._policy: Fold[Policy] = Fold(start=self._uniform, step=self._learn, copy=Policy.copy)
+        self._policy: IncrementalState[Policy] = IncrementalState(
+            start=self._uniform, step=self._learn, copy=Policy.copy
+        )
 
     def policy(self, observations: tuple[Observation, ...]) -> list[Array]:
         """Return the probability of every value of every parameter after these observations."""
@@ -100,10 +102,12 @@ def entropy_gradient(probabilities: Array) -> Array:
 
 def draw(probabilities: Array, rng: np.random.Generator) -> int:
     """Return an index drawn with these probabilities, of shape (k,)."""
-    place = np.searchsorted(np.cumsum(probabilities), rng.random() * probabilities.sum(), "right")
-    return min(int(place), len(probabilities) - 1)
+    sequence_index = np.searchsorted(
+        np.cumsum(probabilities), rng.random() * probabilities.sum(), "right"
+    )
+    return min(int(sequence_index), len(probabilities) - 1)
 
 
-def reinforce(setup: Setup, chosen: Chosen) -> Reinforce:
+def reinforce(context: StrategyContext, chosen: Chosen) -> Reinforce:
     """Return the factorised policy."""
-    return Reinforce(setup, step=float(chosen["step"]), entropy=float(chosen["entropy"]))
+    return Reinforce(context, step=float(chosen["step"]), entropy=float(chosen["entropy"]))

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from study.search_strategy.sampler_spec import Chosen, Setup
+from study.search_strategy.sampler_spec import Chosen, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace, Step
-from study.search_strategy.samplers.incremental_state import Fold
+from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.samplers.lstm_controller import Controller, Walk
 from study.search_strategy.samplers.reinforce import draw
 from study.search_strategy.strategy import History, Observation, Proposal, generator
@@ -59,16 +59,18 @@ class ReinforceZoph:
     """Draws from the controller and trains it by one step a trial.
 
     Args:
-        setup: The study it is for.
+        context: The study it is for.
         step: Adam's learning rate.
         decay: Share of the old baseline that a new reward leaves.
         entropy: Weight of the entropy bonus.
     """
 
-    def __init__(self, setup: Setup, *, step: float, decay: float, entropy: float) -> None:
-        self._space, self._seed = DiscreteSpace(setup.space), setup.seed
+    def __init__(
+        self, context: StrategyContext, *, step: float, decay: float, entropy: float
+    ) -> None:
+        self._space, self._seed = DiscreteSpace(context.space), context.seed
         self._step, self._decay, self._entropy = step, decay, entropy
-        self._learner: Fold[_Learner] = Fold(
+        self._learner: IncrementalState[_Learner] = IncrementalState(
             start=self._begin, step=self._learn, copy=_Learner.copy
         )
 
@@ -140,10 +142,10 @@ def _reward(observation: Observation, lowest: float | None) -> float | None:
     return min(observation.scores[0] ** POWER, lowest)
 
 
-def reinforce_zoph(setup: Setup, chosen: Chosen) -> ReinforceZoph:
+def reinforce_zoph(context: StrategyContext, chosen: Chosen) -> ReinforceZoph:
     """Return the recurrent controller."""
     return ReinforceZoph(
-        setup,
+        context,
         step=float(chosen["step"]),
         decay=float(chosen["decay"]),
         entropy=float(chosen["entropy"]),

@@ -22,7 +22,7 @@ from scipy.special import ndtri
 
 from study.search_space.candidate import Value, Values
 from study.search_space.point import PointKey, point_key
-from study.search_strategy.sampler_spec import Chosen, Setup
+from study.search_strategy.sampler_spec import Chosen, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace
 from study.search_strategy.samplers.embedding import Embedding
 from study.search_strategy.samplers.fixed_sequence import quasi_random
@@ -64,16 +64,16 @@ class Surrogate:
     """Proposes the new candidate of which most can be hoped.
 
     Args:
-        setup: The study it is for.
+        context: The study it is for.
         start: Quasi-random points first.
         bound: Standard deviations above the mean that count as hope.
     """
 
-    def __init__(self, setup: Setup, *, start: int, bound: float) -> None:
-        self._setup, self._start, self._bound = setup, start, bound
-        self._space, self._embedding = DiscreteSpace(setup.space), Embedding(setup.space)
-        self._opening = quasi_random(setup, {})
-        self._naming = setup.naming()
+    def __init__(self, context: StrategyContext, *, start: int, bound: float) -> None:
+        self._context, self._start, self._bound = context, start, bound
+        self._space, self._embedding = DiscreteSpace(context.space), Embedding(context.space)
+        self._opening = quasi_random(context, {})
+        self._naming = context.naming()
         self._kernel = expected(self._embedding.ordered)
         self._fitted: Sequence[Observation] = ()
 
@@ -85,9 +85,9 @@ class Surrogate:
         if len(firsts) + len(history.running) < self._start:
             with contextlib.suppress(SequenceEnded):  # its points may be fewer than the candidates
                 return self._opening.propose(history, rng)
-        hope = self._hope(firsts, history.running)
+        upper_bound = self._hope(firsts, history.running)
         leaders = sorted(firsts, key=lambda o: (merit(o), -o.number), reverse=True)[:LEADERS]
-        scored = self._search(hope, [dict(o.values) for o in leaders], rng)
+        scored = self._search(upper_bound, [dict(o.values) for o in leaders], rng)
         tried = {point_key(o.values) for o in history.observations if o.holds_here}
         names = {o.candidate_id for o in history.observations if o.holds_here}
         if self._naming is not None:
@@ -99,11 +99,13 @@ class Surrogate:
         return Proposal(values=self._space.sample(rng))
 
     def _is_new(self, point: Values, tried: set[PointKey], names: set[str]) -> bool:
-        if point_key(point) in tried or not self._setup.allows(point):
+        if point_key(point) in tried or not self._context.allows(point):
             return False
         return self._naming is None or self._naming(point) not in names
 
-    def _hope(self, firsts: Sequence[Observation], running: Sequence[Values]) -> Hope:
+    def _hope(
+        self, firsts: Sequence[Observation], running: Sequence[Values]
+    ) -> UpperConfidenceBound:
         """Return the upper confidence bound, given the first trial of every candidate."""
         kernel = self._fit(firsts)
         kept, results = _informative(firsts)
@@ -119,7 +121,9 @@ class Surrogate:
                 owner=owner,
                 kernel=kernel,
             )
-        return Hope(posterior=posterior, embedding=self._embedding, bound=self._bound)
+        return UpperConfidenceBound(
+            posterior=posterior, embedding=self._embedding, bound=self._bound
+        )
 
     def _fit(self, firsts: Sequence[Observation]) -> Kernel:
         """Return the kernel fitted to the first trials, a sixteenth of them at most left out.
@@ -139,12 +143,15 @@ class Surrogate:
         return self._kernel
 
     def _search(
-        self, hope: Hope, leaders: Sequence[Point], rng: np.random.Generator
+        self, upper_bound: UpperConfidenceBound, leaders: Sequence[Point], rng: np.random.Generator
     ) -> list[Scored]:
         """Return every point looked at."""
-        pool = hope.score(self._pool(leaders, rng))
+        pool = upper_bound.score(self._pool(leaders, rng))
         best = sorted(pool, key=lambda s: -s.bound)[:CLIMBS]
-        return [*pool, *itertools.chain.from_iterable(self._climb(hope, s, rng) for s in best)]
+        return [
+            *pool,
+            *itertools.chain.from_iterable(self._climb(upper_bound, s, rng) for s in best),
+        ]
 
     def _pool(self, leaders: Sequence[Point], rng: np.random.Generator) -> Iterator[Point]:
         for leader in leaders:
@@ -153,27 +160,29 @@ class Surrogate:
             leader = leaders[int(rng.integers(len(leaders)))]
             yield self._space.mutate(self._space.mutate(leader, rng), rng)
         for _ in range(RANDOM_POINTS):
-            yield self._setup.space.sample(rng)
+            yield self._context.space.sample(rng)
 
     def _around(self, point: Point, rng: np.random.Generator) -> Iterator[Point]:
         yield from self._space.neighbours(point, rng)
         yield from self._space.nearby(point, rng)
 
-    def _climb(self, hope: Hope, start: Scored, rng: np.random.Generator) -> Iterator[Scored]:
+    def _climb(
+        self, upper_bound: UpperConfidenceBound, start: Scored, rng: np.random.Generator
+    ) -> Iterator[Scored]:
         """Yield what lies around a climb along the steepest allowed changes."""
         here = start
         for _ in range(CLIMB_STEPS):
-            around = hope.score(self._around(here.point, rng))
+            around = upper_bound.score(self._around(here.point, rng))
             yield from around
             better = sorted((s for s in around if s.bound > here.bound), key=lambda s: -s.bound)
-            above = next((s for s in better if self._setup.allows(s.point)), None)
+            above = next((s for s in better if self._context.allows(s.point)), None)
             if above is None:
                 return
             here = above
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hope:
+class UpperConfidenceBound:
     """Scores points by their upper confidence bound.
 
     Args:
@@ -222,6 +231,6 @@ def _informative(firsts: Sequence[Observation]) -> tuple[list[Observation], Arra
     return [firsts[int(i)] for i in kept], scores[kept]
 
 
-def surrogate(setup: Setup, chosen: Chosen) -> Surrogate:
+def surrogate(context: StrategyContext, chosen: Chosen) -> Surrogate:
     """Return the surrogate-guided local search."""
-    return Surrogate(setup, start=int(chosen["start"]), bound=float(chosen["bound"]))
+    return Surrogate(context, start=int(chosen["start"]), bound=float(chosen["bound"]))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from study.network.build import build
 from study.performance_estimation.estimator import Estimate, EstimateFailed
-from study.performance_estimation.registry import EstimatorSetup
+from study.performance_estimation.registry import EstimatorContext
 from study.performance_estimation.training import training
 from study.performance_estimation.training.train_estimator import TrainEstimator
 from study.search_space.candidate import Architecture, Candidate, Recipe
@@ -25,8 +25,8 @@ CANDIDATE = Candidate(
 
 
 def estimate(candidate: Candidate = CANDIDATE) -> Estimate:
-    setup = EstimatorSetup(space=load_space("seed"), image=IMAGE, device=torch.device("cpu"))
-    return TrainEstimator(setup=setup, data=small_data()).estimate(
+    context = EstimatorContext(space=load_space("seed"), image=IMAGE, device=torch.device("cpu"))
+    return TrainEstimator(context=context, data=small_data()).estimate(
         candidate, seed=5, report=ignore
     )
 
