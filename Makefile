@@ -26,6 +26,7 @@ check: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 dashboard: $(BASE)
 	$(RUN) dashboard
