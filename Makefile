@@ -20,7 +20,7 @@ test: $(DEV)
 	$(BIN)/python -m pytest -n 2
 
 test-slow: $(DEV)
-	$(BIN)/python -m pytest -m slow
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m "(slow or hypothesis) and not gpu"
 
 check: $(DEV)
 	$(BIN)/ruff format --check .
