@@ -24,7 +24,6 @@ from study.performance_estimation.estimator import (
 )
 from study.performance_estimation.failures import Interrupted
 from study.search_space.candidate import Candidate, Values
-from study.search_space.suggest import suggest
 from study.search_strategy.pruners.pruner import Curve, Pruner
 from study.settings.metrics import Measure
 from study.storage import records
@@ -104,7 +103,7 @@ def run_trial(
         TrialCrashed: Anything else went wrong; the trial is run again.
         StorageError: The disk of the study's files is full or may not be written.
     """
-    values = suggest(context.space, trial)
+    values = context.space.suggest(trial)
     _store_candidate(trial, values, drawn, context)
     release()
     refusal = context.refusal(values)

@@ -118,7 +118,7 @@ def test_trials_are_asked_for_values_in_one_place() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr.startswith("suggest_")
     }
-    assert askers == {"study/search_space/suggest.py"}
+    assert askers == {"study/search_space/parameter.py"}
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import numpy as np
 from study.common.errors import EvaluationError
 from study.common.stop import Stop, end_on_signals
 from study.running.study_runner import run_study
-from study.search_space.point import PointKey, point_key
+from study.search_space.candidate import ValuesKey, values_key
 from study.search_space.reading.loading import read_space_text, space_from_text
 from study.search_space.space import SearchSpace
 from study.settings.context import RunContext
@@ -100,9 +100,9 @@ def table_arrays(
         EvaluationError: A point has no complete trial.
     """
     found = [
-        {point_key(r.params): r for r in trials if r.state == "complete"} for trials in studies
+        {values_key(r.params): r for r in trials if r.state == "complete"} for trials in studies
     ]
-    keys = [point_key(values) for values in space.points()]
+    keys = [values_key(values) for values in space.points()]
     rows = [[_record(key, trained) for trained in found] for key in keys]
     curves = np.array([[[step[METRIC] for step in r.curve] for r in row] for row in rows])
     ids = [row[0].candidate_id for row in rows]
@@ -117,7 +117,7 @@ def table_arrays(
     }
 
 
-def _record(key: PointKey, trained: Mapping[PointKey, TrialRecord]) -> TrialRecord:
+def _record(key: ValuesKey, trained: Mapping[ValuesKey, TrialRecord]) -> TrialRecord:
     if key not in trained:
         point = {name: value for name, _, value in key}
         raise EvaluationError(f"no training of {point} is complete; a table needs all of them")

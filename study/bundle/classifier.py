@@ -13,7 +13,7 @@ from study.bundle.bundle import WEIGHTS, Bundle, Preprocessing
 from study.bundle.bundle_reading import read_bundle
 from study.common.errors import EvaluationError
 from study.network.build import build
-from study.network.class_scores import class_scores
+from study.network.forward import class_scores
 from study.search_space.candidate import ImageFormat
 from study.search_space.resolve import Stack, complexity
 

@@ -27,7 +27,7 @@ from study.bundle.model_card import model_card
 from study.bundle.onnx_model import OnnxModel
 from study.common.errors import EvaluationError
 from study.common.temporary import temporary_name
-from study.network.pixels import MIDDLE
+from study.network.forward import MIDDLE
 
 PREPROCESSING = Preprocessing(subtract=MIDDLE, multiply=1 / MIDDLE)
 """What ``normalise`` does in training, as it is recorded in a bundle."""

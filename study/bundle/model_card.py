@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from study.bundle.bundle import Bundle, Figure
 from study.common.escaping import in_markdown
 from study.common.formats import metric_words
-from study.search_space.layers import layers
+from study.search_space.describe import describe_layers
 from study.search_space.resolve import complexity
 from study.statistics.intervals import Interval
 
@@ -129,7 +129,7 @@ def _network(bundle: Bundle) -> Iterator[str]:
     yield ""
     yield "| layer | | out |"
     yield "|---|---|---|"
-    for layer in layers(bundle.stack):
+    for layer in describe_layers(bundle.stack):
         yield f"| {layer.name} | {layer.detail} | {layer.shape} |"
 
 

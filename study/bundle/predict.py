@@ -17,7 +17,7 @@ import torch
 from study.bundle.array_files import ArrayPlace, array_place, read_pictures
 from study.bundle.classifier import Classifier
 from study.bundle.image_files import SUFFIXES, Fitting, Picture, Refusal, read_picture
-from study.network.class_scores import batch_size
+from study.network.forward import batch_size
 from study.search_space.candidate import ImageFormat
 
 MOST_READERS = 8

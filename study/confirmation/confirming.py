@@ -17,8 +17,7 @@ from study.confirmation.confirm import (
     confirm_candidates,
     confirmation,
 )
-from study.network.class_scores import class_scores
-from study.network.pixels import normalise
+from study.network.forward import class_scores, normalise
 from study.results.overview import CONFIRMATION
 from study.results.ranking import pareto_front
 from study.results.summary import Objective

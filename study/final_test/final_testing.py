@@ -27,8 +27,7 @@ from study.final_test.looks import (
     look_at_test_part,
 )
 from study.final_test.prediction_files import prediction_files
-from study.network.class_scores import class_scores
-from study.network.pixels import normalise
+from study.network.forward import class_scores, normalise
 from study.results.overview import CONFIRMATION, TEST
 from study.retraining.retraining import (
     Force,

@@ -1,4 +1,4 @@
-"""The layers networks are made of.
+"""The layers of the networks.
 
 Every layer computes in the type of its input: weights are kept in float32 and cast on the way
 in, so a network given bfloat16 images trains in bfloat16 with float32 master weights. Images
@@ -7,7 +7,6 @@ are (n, c, h, w), channels last in memory.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -16,7 +15,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from study.network.relu_pool import ReluMaxPool
-from study.search_space.resolve import Block, Head
+from study.search_space.resolve import Block, Head, linear_shapes
 
 ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = MappingProxyType(
     {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU, "none": nn.Identity}
@@ -155,14 +154,10 @@ def head(description: Head) -> nn.Sequential:
     """Return the layers that turn the last map into class scores."""
     to_vector = Flatten() if description.kind == "flatten" else GlobalAverage()
     layers: list[nn.Module] = [to_vector]
-    width = description.in_features
-    if description.hidden_units:
-        layers += [
-            Linear(width, description.hidden_units),
-            ACTIVATIONS[description.activation](),
-        ]
-        width = description.hidden_units
-    layers += [Dropout(description.dropout), Linear(width, description.classes)]
+    *hidden, scores = linear_shapes(description)
+    for shape in hidden:
+        layers += [Linear(*shape), ACTIVATIONS[description.activation]()]
+    layers += [Dropout(description.dropout), Linear(*scores)]
     return nn.Sequential(*layers)
 
 
@@ -212,22 +207,6 @@ def _activation_and_pool(block: Block) -> nn.Sequential:
     if block.pool == "max" and block.activation == "relu":
         return ReluMaxPool()
     return nn.Sequential(ACTIVATIONS[block.activation](), POOLS[block.pool]())
-
-
-def initialise(network: nn.Module, generator: Generator) -> None:
-    """Draw all weights from PyTorch's usual distributions, layer by layer from ``generator``.
-
-    Uniform in ±1/√fan_in for convolutions and linear layers, their biases included: what
-    ``reset_parameters`` of ``nn.Conv2d`` and ``nn.Linear`` does with the global generator.
-    """
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            bound = 1 / math.sqrt(layer.weight[0].numel())
-            nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
-            if layer.bias is not None:
-                nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
-        elif isinstance(layer, nn.BatchNorm2d):
-            layer.reset_parameters()
 
 
 def reseed_dropout(network: nn.Module, seed: int, device: torch.device) -> None:

@@ -15,7 +15,8 @@ from study.report.palette import PALETTE
 from study.results.describe import architecture_sentence
 from study.results.ranking import chosen
 from study.results.summary import StudySummary
-from study.search_space.layers import Layer, layers, stored_stack
+from study.search_space.describe import Layer, describe_layers
+from study.search_space.resolve import stack_from_stored
 from study.storage.records import TrialRecord
 
 _WIDTH = 440
@@ -31,10 +32,10 @@ _RIGHT = _WIDTH - 20
 
 def architecture_svg(architecture: Mapping[str, Any]) -> str:
     """Return the drawing of a stored architecture; empty where nothing is stored."""
-    stack = stored_stack(architecture)
+    stack = stack_from_stored(architecture)
     if stack is None:
         return ""
-    drawn = layers(stack)
+    drawn = describe_layers(stack)
     height = _TOP + _ROW * len(drawn) + 44
     total = sum(layer.parameters for layer in drawn)
     body = "".join(

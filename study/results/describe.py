@@ -17,8 +17,7 @@ from study.common.formats import (
 )
 from study.results.summary import StudySummary
 from study.search_space.candidate import ARCHITECTURE_FIELDS, Value, Values
-from study.search_space.layers import stored_stack
-from study.search_space.resolve import Block, Stack
+from study.search_space.resolve import Block, Stack, stack_from_stored
 from study.storage.records import TrialRecord
 
 _SHORT = {"conv": "conv", "separable": "sep", "residual": "res"}
@@ -33,7 +32,7 @@ def architecture_words(architecture: Mapping[str, Any]) -> str:
     residual block, ``max`` and ``avg`` 2×2 pooling, ``gap`` global average pooling; a lone number
     is a linear layer's width. Empty where nothing is stored.
     """
-    stack = stored_stack(architecture)
+    stack = stack_from_stored(architecture)
     return "" if stack is None else " → ".join(_parts(stack))
 
 
@@ -52,7 +51,7 @@ def _parts(stack: Stack) -> Iterator[str]:
 
 def architecture_sentence(architecture: Mapping[str, Any]) -> str:
     """Return a stored architecture in a sentence for people; empty where nothing is stored."""
-    stack = stored_stack(architecture)
+    stack = stack_from_stored(architecture)
     if stack is None:
         return ""
     head, image = stack.head, stack.image

@@ -20,7 +20,7 @@ from study.running.candidate_source.promotion import with_promotion
 from study.running.candidate_source.screening import with_screen
 from study.running.worker import Trials, Worker, curves_of_others
 from study.search_space.candidate import ImageFormat, Values
-from study.search_space.projection import ungridded
+from study.search_space.distinct import ungridded
 from study.search_space.space import SearchSpace
 from study.search_strategy.pruners.registry import make_pruner
 from study.search_strategy.registry import make_strategy

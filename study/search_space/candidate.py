@@ -1,6 +1,6 @@
-"""One point of a search space: an architecture and the recipe that trains it.
+"""A candidate: an architecture and the recipe that trains it.
 
-The fields are the only names a search space may use. Their defaults are the plain CNN that the
+A search space may use only the names of these fields. Their defaults are the plain CNN that the
 space ``seed.yaml`` varies: 32 channels, kernel 3, no padding, ReLU, max-pool 2, Adam at 1e-3.
 """
 
@@ -14,19 +14,19 @@ from typing import Literal
 
 Value = int | float | str | bool
 Values = Mapping[str, Value]
-"""What a trial chose, by parameter name; only active parameters are in it."""
+"""The parameter values of a candidate by name; only active parameters have one."""
+ValuesKey = tuple[tuple[str, bool, Value], ...]
 
 MAX_STAGES = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFormat:
-    """What goes into a network and how many classes come out.
+    """The images that enter a network, and the number of classes.
 
     Args:
         channels: 1 for grey, 3 for RGB.
         size: Height and width in pixels.
-        classes: Number of classes.
     """
 
     channels: int = 1
@@ -39,36 +39,36 @@ OCTMNIST = ImageFormat()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """What a candidate's field may hold.
+    """The values that a field of a candidate may have.
 
     Args:
-        kind: Type of the value; ``choice`` is one of ``choices``.
-        default: Value where a space says nothing.
-        low: Smallest value of a number, included.
-        high: Largest value of a number, included.
-        choices: Values of a ``choice``.
-        meaning: One line for the documentation.
+        kind: Type of the value. ``choice`` is one of ``choices``; ``any`` is any number, text or
+            boolean, for the parameters of a table.
+        default: Value if a space does not name the field.
+        help: One line for messages and documentation.
+        low: Smallest number, included.
+        high: Largest number, included.
     """
 
-    kind: Literal["int", "float", "choice", "bool"]
+    kind: Literal["int", "float", "choice", "bool", "any"]
     default: Value
-    meaning: str
+    help: str
     low: float = 0.0
     high: float = 0.0
     choices: tuple[Value, ...] = ()
 
 
-def _choice(meaning: str, *choices: Value, default: Value | None = None) -> Field:
+def _choice(help: str, *choices: Value, default: Value | None = None) -> Field:
     first = choices[0] if default is None else default
-    return Field(kind="choice", default=first, choices=choices, meaning=meaning)
+    return Field(kind="choice", default=first, choices=choices, help=help)
 
 
-def _int(meaning: str, default: int, low: int, high: int) -> Field:
-    return Field(kind="int", default=default, low=low, high=high, meaning=meaning)
+def _int(help: str, default: int, low: int, high: int) -> Field:
+    return Field(kind="int", default=default, low=low, high=high, help=help)
 
 
-def _float(meaning: str, default: float, low: float, high: float) -> Field:
-    return Field(kind="float", default=default, low=low, high=high, meaning=meaning)
+def _float(help: str, default: float, low: float, high: float) -> Field:
+    return Field(kind="float", default=default, low=low, high=high, help=help)
 
 
 _KERNEL = _choice("side of the convolutions' kernels, in pixels", 1, 3, 5, 7, default=3)
@@ -77,7 +77,7 @@ _POOL = _choice("2x2 pooling after every block", "max", "average", "none")
 
 STAGE_FIELDS: Mapping[str, Field] = MappingProxyType(
     {
-        "operation": _choice("what the stage does", "conv", "separable", "residual", "identity"),
+        "operation": _choice("layers of the stage", "conv", "separable", "residual", "identity"),
         "kernel": _KERNEL,
         "channels": _CHANNELS,
         "pool": dataclasses.replace(_POOL, default="none"),
@@ -93,7 +93,7 @@ ARCHITECTURE_FIELDS: Mapping[str, Field] = MappingProxyType(
         "norm": _choice("normalisation after every convolution", "none", "batch"),
         "activation": _choice("non-linearity", "relu", "silu", "gelu"),
         "pool": _POOL,
-        "head": _choice("how the map becomes a vector", "flatten", "global_average"),
+        "head": _choice("conversion of the last map to a vector", "flatten", "global_average"),
         "hidden_units": _int("width of the hidden layer of a flatten head", 128, 1, 4096),
         "dropout": _float("share of features dropped before the last layer", 0.0, 0.0, 0.95),
     }
@@ -101,16 +101,16 @@ ARCHITECTURE_FIELDS: Mapping[str, Field] = MappingProxyType(
 
 RECIPE_FIELDS: Mapping[str, Field] = MappingProxyType(
     {
-        "optimizer": _choice("torch optimiser", "adam", "adamw", "sgd"),
+        "optimizer": _choice("PyTorch optimizer", "adam", "adamw", "sgd"),
         "learning_rate": _float("peak learning rate", 1e-3, 1e-7, 10.0),
         "momentum": _float("momentum of 'sgd'", 0.9, 0.0, 0.999),
         "weight_decay": _float("weight decay", 0.0, 0.0, 1.0),
         "schedule": _choice("learning-rate schedule", "constant", "cosine", "onecycle"),
-        "batch_size": _int("images a step", 128, 1, 8192),
+        "batch_size": _int("images per step", 128, 1, 8192),
         "label_smoothing": _float("label smoothing", 0.0, 0.0, 0.9),
-        "flip": Field(kind="bool", default=False, meaning="random left-right flips"),
-        "shift": _int("random shifts of up to so many pixels", 0, 0, 8),
-        "balance": _choice("answer to unequal classes", "none", "logit_adjust", "resample"),
+        "flip": Field(kind="bool", default=False, help="random left-right flips"),
+        "shift": _int("largest random shift, in pixels", 0, 0, 8),
+        "balance": _choice("answer to unequal class sizes", "none", "logit_adjust", "resample"),
         "epochs": _int("epochs of a full training", 3, 1, 10_000),
     }
 )
@@ -120,7 +120,7 @@ FIELDS: Mapping[str, Field] = MappingProxyType({**ARCHITECTURE_FIELDS, **RECIPE_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One stage of a staged architecture; the fields are those of ``STAGE_FIELDS``."""
+    """One stage of an architecture with stages; ``STAGE_FIELDS`` describes the fields."""
 
     operation: str = "conv"
     kernel: int = 3
@@ -130,11 +130,11 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """A network as described, before it is resolved; see ``ARCHITECTURE_FIELDS``.
+    """A network as described, before ``resolve``; ``ARCHITECTURE_FIELDS`` describes the fields.
 
     Args:
-        stages: When given, they stand in place of ``conv_layers`` equal blocks, and
-            ``channels``, ``kernel`` and ``pool`` of the architecture are not used.
+        stages: If given, they replace the ``conv_layers`` equal blocks, and ``channels``,
+            ``kernel`` and ``pool`` of the architecture have no effect.
     """
 
     conv_layers: int = 2
@@ -152,7 +152,7 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How a network is trained; see ``RECIPE_FIELDS``."""
+    """How a network is trained; ``RECIPE_FIELDS`` describes the fields."""
 
     optimizer: str = "adam"
     learning_rate: float = 1e-3
@@ -169,7 +169,12 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One point of a search space."""
+    """What a trial evaluates."""
 
     architecture: Architecture = Architecture()
     recipe: Recipe = Recipe()
+
+
+def values_key(values: Values) -> ValuesKey:
+    """Return a hashable key that does not depend on the order of names; ``True`` is not ``1``."""
+    return tuple((name, isinstance(values[name], bool), values[name]) for name in sorted(values))

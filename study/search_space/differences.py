@@ -1,23 +1,66 @@
-"""What tells two search spaces apart, in words; nothing where candidates and draws are the same.
+"""Two search spaces compared: what differs, and a candidate of one as a candidate of the other.
 
-The order of the parameters counts: samplers draw in it, so another order is another sequence of
-candidates. Names, descriptions and a default written out make no difference.
+The order of the parameters counts as a difference, because samplers draw in this order. Names,
+descriptions and defaults that are written out make no difference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from study.search_space.candidate import Value, Values
-from study.search_space.effective import default_of
-from study.search_space.parameter import AnyParameter, CategoricalParameter, same_value
+from study.search_space.candidate import FIELDS, STAGE_FIELDS, Value, Values
+from study.search_space.describe import describe_bound, describe_parameter, describe_value
+from study.search_space.parameter import AnyParameter, FloatParameter, rounded, same_value
 from study.search_space.space import Bound, SearchSpace
-from study.search_space.summary.summary_text import (
-    bound_words,
-    condition_words,
-    value_word,
-    values_words,
-)
+
+
+def default_of(name: str) -> Value | None:
+    """Return what a candidate has where a space does not name this field.
+
+    None for what has no default: the number of stages.
+    """
+    head, _, field = name.rpartition(".")
+    fields = STAGE_FIELDS if head.startswith("stage") and field in STAGE_FIELDS else FIELDS
+    return fields[field].default if field in fields else None
+
+
+def translate(values: Values, *, source: SearchSpace, target: SearchSpace) -> Values | None:
+    """Return a point of ``source`` as a point of ``target``, or None where it is not in there.
+
+    It is in there when each parameter that either space varies has one value in both, be it
+    varied, fixed or the default. What both spaces fix may differ: the caller decides whether the
+    candidates have to be the same.
+    """
+    known = {**source.fixed, **values}
+    point: dict[str, Value] = {}
+    for parameter in target.parameters:
+        if not target.is_active(parameter, point):
+            continue
+        value = known.get(parameter.name, default_of(parameter.name))
+        found = None if value is None else _own(parameter, value)
+        if found is None:
+            return None
+        point[parameter.name] = found
+    reached = {**target.fixed, **point}
+    for name, value in values.items():
+        other = reached.get(name, default_of(name))
+        if other is None or not same_value(_round(other), _round(value)):
+            return None
+    return point
+
+
+def _own(parameter: AnyParameter, value: Value) -> Value | None:
+    """Return the parameter's own value that equals ``value``, or None."""
+    values = parameter.values()
+    if values is not None:
+        return next((own for own in values if same_value(_round(own), _round(value))), None)
+    assert isinstance(parameter, FloatParameter)
+    inside = isinstance(value, int | float) and parameter.low <= value <= parameter.high
+    return float(value) if inside else None
+
+
+def _round(value: Value) -> Value:
+    return rounded(value) if isinstance(value, float) else value
 
 
 def space_differences(stored: SearchSpace, asked: SearchSpace) -> list[str]:
@@ -52,21 +95,11 @@ def _fixed(name: str, space: SearchSpace) -> Value | None:
 def _declaration(name: str, space: SearchSpace) -> str:
     parameter = space.by_name.get(name)
     if parameter is not None:
-        return parameter_words(parameter)
+        return describe_parameter(parameter)
     value = _fixed(name, space)
     if value is None:
         return "nothing"
-    return f"{value_word(value)}{'' if name in space.fixed else ' (the default)'}"
-
-
-def parameter_words(parameter: AnyParameter) -> str:
-    """Return what a parameter may be, where, and how a grid cuts it, in one line."""
-    kind = type(parameter).__name__.removesuffix("Parameter").lower()
-    text = f"{kind} {values_words(parameter)}"
-    if not isinstance(parameter, CategoricalParameter) and parameter.grid_points is not None:
-        text += f", {parameter.grid_points} of them in a grid"
-    condition = condition_words(parameter)
-    return f"{text}, where {condition}" if condition else text
+    return f"{describe_value(value)}{'' if name in space.fixed else ' (the default)'}"
 
 
 def _order(stored: SearchSpace, asked: SearchSpace) -> Iterator[str]:
@@ -83,8 +116,8 @@ def _constraints(stored: Mapping[str, Bound], asked: Mapping[str, Bound]) -> Ite
         if old != new:
             yield _line(
                 f"constraints.{measure}",
-                bound_words(old) or "no bound",
-                bound_words(new) or "no bound",
+                describe_bound(old) or "no bound",
+                describe_bound(new) or "no bound",
             )
 
 
@@ -99,7 +132,7 @@ def _rows(stored: tuple[Values, ...], asked: tuple[Values, ...]) -> Iterator[str
 
 
 def _row(values: Values) -> str:
-    return ", ".join(f"{name} {value_word(value)}" for name, value in values.items())
+    return ", ".join(f"{name} {describe_value(value)}" for name, value in values.items())
 
 
 def _line(what: str, stored: str, asked: str) -> str:

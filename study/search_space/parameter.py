@@ -1,4 +1,4 @@
-"""The kinds of parameters, the values they have, and when they are active. Frozen and pure."""
+"""The kinds of parameters: their values, and how they are drawn and suggested."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -13,12 +14,26 @@ from study.search_space.candidate import Value
 
 MAX_BINS = 8
 FEW_VALUES = 32
-"""Longer ranges are taken for sizes, whose ratios matter rather than their differences."""
+"""A longer range counts as a size: ratios between its values matter more than differences."""
+
+
+class SuggestingTrial(Protocol):
+    """The part of ``optuna.Trial`` that suggests values."""
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int: ...
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float: ...
+
+    def suggest_categorical(self, name: str, choices: Sequence[Value | None]) -> Value | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """Holds where ``parameter`` is active and has one of ``values``."""
+    """Holds if ``parameter`` is active and has one of ``values``."""
 
     parameter: str
     values: tuple[Value, ...]
@@ -26,7 +41,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """What every kind of parameter has: a name, and all the conditions that make it active."""
+    """A parameter is active if all conditions in ``when`` hold."""
 
     name: str
     when: tuple[Condition, ...] = ()
@@ -43,7 +58,7 @@ class IntParameter(Parameter):
     grid_points: int | None = None
 
     def values(self) -> Sequence[int]:
-        """Every value, in rising order."""
+        """Every value in ascending order."""
         return range(self.low, self.high + 1, self.step)
 
     def draw(self, rng: np.random.Generator) -> int:
@@ -53,10 +68,14 @@ class IntParameter(Parameter):
             return min(max(round(math.exp(rng.uniform(low, high))), self.low), self.high)
         return int(self.values()[int(rng.integers(len(self.values())))])
 
+    def suggest(self, trial: SuggestingTrial) -> int:
+        """Return the trial's value."""
+        return trial.suggest_int(self.name, self.low, self.high, step=self.step, log=self.log)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FloatParameter(Parameter):
-    """Real numbers from ``low`` to ``high``, both included, every ``step`` where one is given."""
+    """Real numbers from ``low`` to ``high``, both included, in steps if ``step`` is given."""
 
     low: float
     high: float
@@ -65,7 +84,7 @@ class FloatParameter(Parameter):
     grid_points: int | None = None
 
     def values(self) -> Sequence[float] | None:
-        """Every value in rising order, or None where there is no step."""
+        """Every value in ascending order, or None without a step."""
         if self.low == self.high:
             return (self.low,)
         return None if self.step is None else _stepped(self.low, self.high, self.step)
@@ -80,17 +99,21 @@ class FloatParameter(Parameter):
             return min(max(value, self.low), self.high)
         return float(rng.uniform(self.low, self.high))
 
+    def suggest(self, trial: SuggestingTrial) -> float:
+        """Return the trial's value."""
+        return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
+
 
 @lru_cache(maxsize=256)
 def _stepped(low: float, high: float, step: float) -> tuple[float, ...]:
-    """Return ``low, low + step, … high``, without the noise of binary fractions."""
+    """Return ``low, low + step, … high``, each rounded to 12 digits."""
     count = math.floor((high - low) / step + 1e-9) + 1
     return tuple(rounded(low + i * step) for i in range(count))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoricalParameter(Parameter):
-    """One of ``choices``, in no order."""
+    """One of ``choices``; their order has no meaning."""
 
     choices: tuple[Value, ...]
 
@@ -102,23 +125,27 @@ class CategoricalParameter(Parameter):
         """Return one choice, uniformly."""
         return self.choices[int(rng.integers(len(self.choices)))]
 
+    def suggest(self, trial: SuggestingTrial) -> Value:
+        """Return the trial's value."""
+        return cast(Value, trial.suggest_categorical(self.name, self.choices))
+
 
 AnyParameter = IntParameter | FloatParameter | CategoricalParameter
 
 
 def grid_values(parameter: AnyParameter) -> Sequence[Value] | None:
-    """Return the values a grid visits: ``grid_points`` of them, else all; None if uncountable."""
+    """Return the values of the grid: ``grid_points`` values or all; None if uncountable."""
     if isinstance(parameter, CategoricalParameter) or parameter.grid_points is None:
         return parameter.values()
     return _spread(parameter, parameter.grid_points)
 
 
 def bins(parameter: AnyParameter, limit: int = MAX_BINS) -> Sequence[Value]:
-    """Return at most ``limit`` values that stand for the whole range of a number.
+    """Return at most ``limit`` values that represent the whole range of a number.
 
-    Choices are never cut. A range of up to ``FEW_VALUES`` values is cut evenly, unless it is
-    declared in the logarithm. A longer one between powers of two becomes these powers, where they
-    are few enough; one of ten to one or more is cut geometrically, any other evenly.
+    Choices are never reduced. A range of up to ``FEW_VALUES`` values is reduced evenly, unless it
+    is logarithmic. A longer range between powers of two becomes these powers, if there are at most
+    ``limit``. A range with high / low of at least 10 is reduced geometrically, any other evenly.
     """
     values = parameter.values()
     if isinstance(parameter, CategoricalParameter) or (values and len(values) <= limit):
@@ -139,7 +166,7 @@ def _powers_of_two(low: int, high: int) -> tuple[int, ...]:
 
 
 def _spread(parameter: IntParameter | FloatParameter, count: int) -> Sequence[Value]:
-    """Return up to ``count`` values from low to high, even or, for wide ranges, geometric."""
+    """Return up to ``count`` values from low to high: geometric for wide ranges, else even."""
     low, high = float(parameter.low), float(parameter.high)
     if count == 1 or low == high:
         return (parameter.low,)
@@ -152,7 +179,7 @@ def _spread(parameter: IntParameter | FloatParameter, count: int) -> Sequence[Va
 
 
 def snap(parameter: IntParameter | FloatParameter, point: float) -> Value:
-    """Return the value of the parameter nearest to ``point``."""
+    """Return the parameter's value nearest to ``point``."""
     if isinstance(parameter, IntParameter):
         steps = round((point - parameter.low) / parameter.step)
         return min(parameter.low + steps * parameter.step, int(parameter.values()[-1]))
@@ -163,13 +190,13 @@ def snap(parameter: IntParameter | FloatParameter, point: float) -> Value:
 
 
 def same_value(a: Value, b: Value) -> bool:
-    """Tell whether two values are one choice: ``True`` is not ``1``, but ``0`` is ``0.0``."""
+    """Tell whether two values are the same: ``True`` is not ``1``, but ``0`` is ``0.0``."""
     return a == b and isinstance(a, bool) == isinstance(b, bool)
 
 
 def rounded(number: float) -> float:
-    """Return a number without the noise of binary fractions: 0.1 + 0.2 becomes 0.3.
+    """Return a number rounded to 12 digits: 0.1 + 0.2 becomes 0.3.
 
-    Optuna counts ``low + i * step`` in floats; 12 digits make its values and ours one.
+    Optuna computes ``low + i * step`` in floats; 12 digits make its values equal to ours.
     """
     return float(f"{number:.12g}")

@@ -1,8 +1,8 @@
-"""Candidate → the stack of layers it really has, their counts and a stable identity.
+"""Resolves a candidate to its actual layers, counts their weights and gives it an identity.
 
-Two descriptions that build the same network and train it the same way are one candidate. The
-plain CNN stops adding blocks once the map is two pixels wide, so depths 3, 4 and 5 of the seed's
-space on 28×28 images resolve to one stack (28 → 13 → 5 → 1).
+Two descriptions that build the same network and train it in the same way are one candidate. The
+plain CNN stops adding blocks when the map is at most two pixels wide, so the depths 3, 4 and 5
+of the space ``seed`` resolve to one stack on 28×28 images (28 → 13 → 5 → 1).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 from study.search_space.candidate import (
     RECIPE_FIELDS,
@@ -25,7 +26,7 @@ from study.search_space.candidate import (
 )
 
 NARROWEST = 2
-"""A map this wide or narrower gets no further block."""
+"""A map of this width or less gets no further block."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +37,12 @@ class Block:
         operation: ``conv``, ``separable``, ``residual`` or ``identity`` (pooling only).
         kernel: Side of the kernel; 0 for ``identity``.
         padding: Pixels added on each side.
-        in_channels: Channels that enter.
-        out_channels: Channels that leave.
+        in_channels: Input channels.
+        out_channels: Output channels.
         norm: ``none`` or ``batch``.
         activation: ``relu``, ``silu``, ``gelu`` or ``none``.
         pool: ``max``, ``average`` or ``none``; 2×2, stride 2.
-        size_in: Width of the map that enters, in pixels.
+        size_in: Width of the input map, in pixels.
         size_conv: Width after the convolutions.
         size_out: Width after pooling.
     """
@@ -61,15 +62,15 @@ class Block:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What turns the last map into class scores.
+    """The layers between the last map and the class scores.
 
     Args:
         kind: ``flatten`` or ``global_average``.
-        in_features: Length of the vector that enters.
-        hidden_units: Width of the hidden layer; 0 where there is none.
-        activation: Non-linearity after the hidden layer; ``none`` where there is none.
+        in_features: Length of the input vector.
+        hidden_units: Width of the hidden layer; 0 for no hidden layer.
+        activation: Non-linearity after the hidden layer; ``none`` for no hidden layer.
         dropout: Share of features dropped before the last layer.
-        classes: Scores that leave.
+        classes: Number of class scores.
     """
 
     kind: str
@@ -82,16 +83,28 @@ class Head:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The layers a candidate really has, from image to class scores."""
+    """The actual layers of a candidate, from the image to the class scores."""
 
     image: ImageFormat
     blocks: tuple[Block, ...]
     head: Head
 
 
+def stack_from_stored(stored: Mapping[str, Any]) -> Stack | None:
+    """Return the stack whose ``asdict`` a trial stored; None if there is no complete one."""
+    try:
+        return Stack(
+            image=ImageFormat(**stored["image"]),
+            blocks=tuple(Block(**block) for block in stored["blocks"]),
+            head=Head(**stored["head"]),
+        )
+    except (KeyError, TypeError):
+        return None
+
+
 def resolve(architecture: Architecture, image: ImageFormat) -> Stack:
-    """Return the stack of layers that ``architecture`` has on images of this format."""
-    # networks that differ in the head alone share their blocks, so these are kept
+    """Return the layers of ``architecture`` on images of this format."""
+    # networks that differ only in the head share the cached blocks
     blocks = _blocks(replace(architecture, head="", hidden_units=0, dropout=0.0), image)
     channels = blocks[-1].out_channels if blocks else image.channels
     size = blocks[-1].size_out if blocks else image.size
@@ -121,7 +134,7 @@ def _equal_stages(body: Architecture) -> tuple[Stage, ...]:
 
 
 def _block(stage: Stage, architecture: Architecture, in_channels: int, size: int) -> Block | None:
-    """Return the block of a stage, or None where the map has no room for it."""
+    """Return the block of a stage, or None if the map has no room for it."""
     if size <= NARROWEST:
         return None
     identity = stage.operation == "identity"
@@ -165,7 +178,7 @@ class Complexity:
     """The size of a network.
 
     Args:
-        parameters: Trainable numbers.
+        parameters: Number of trainable weights.
         macs: Multiply-accumulates of the convolutions and linear layers for one image.
         conv_macs: The part of ``macs`` in convolutions.
     """
@@ -177,16 +190,24 @@ class Complexity:
 
 def complexity(stack: Stack) -> Complexity:
     """Count parameters and multiply-accumulates without building the network."""
-    parameters = conv_macs = 0
-    for block in stack.blocks:
-        for weights, outputs, channels in _convolutions(block):
-            parameters += weights + (2 * channels if block.norm == "batch" else channels)
-            conv_macs += weights * outputs
-    head = stack.head
-    linear = _linear_shapes(head)
-    parameters += sum(i * o + o for i, o in linear)
-    macs = conv_macs + sum(i * o for i, o in linear)
-    return Complexity(parameters=parameters, macs=macs, conv_macs=conv_macs)
+    blocks = [block_complexity(block) for block in stack.blocks]
+    linear = linear_shapes(stack.head)
+    conv_macs = sum(block.conv_macs for block in blocks)
+    return Complexity(
+        parameters=sum(block.parameters for block in blocks) + sum(i * o + o for i, o in linear),
+        macs=conv_macs + sum(i * o for i, o in linear),
+        conv_macs=conv_macs,
+    )
+
+
+@lru_cache(maxsize=4096)
+def block_complexity(block: Block) -> Complexity:
+    """Count parameters and multiply-accumulates of one block."""
+    parameters = macs = 0
+    for weights, outputs, channels in _convolutions(block):
+        parameters += weights + (2 * channels if block.norm == "batch" else channels)
+        macs += weights * outputs
+    return Complexity(parameters=parameters, macs=macs, conv_macs=macs)
 
 
 def _convolutions(block: Block) -> Iterator[tuple[int, int, int]]:
@@ -205,35 +226,37 @@ def _convolutions(block: Block) -> Iterator[tuple[int, int, int]]:
             yield c_in * c_out, positions, c_out
 
 
-def _linear_shapes(head: Head) -> tuple[tuple[int, int], ...]:
+def linear_shapes(head: Head) -> tuple[tuple[int, int], ...]:
+    """Return (inputs, outputs) of the linear layers of a head; the last gives the class scores."""
     if head.hidden_units:
         return (head.in_features, head.hidden_units), (head.hidden_units, head.classes)
     return ((head.in_features, head.classes),)
 
 
 def candidate_id(candidate: Candidate, image: ImageFormat) -> str:
-    """Return 16 hex digits that name the resolved network and its recipe, for ever.
+    """Return 16 hex digits that identify the resolved network and its recipe.
 
-    SHA-256 over canonical JSON; independent of process, platform and field order.
+    SHA-256 over canonical JSON. It does not depend on process, platform or field order, and stored
+    studies rely on it.
     """
     stack = _stack_text(resolve(candidate.architecture, image))
     return _digest(f'{{"recipe":{_recipe_text(candidate.recipe)},"stack":{stack}}}')
 
 
 def architecture_id(architecture: Architecture, image: ImageFormat) -> str:
-    """Return 16 hex digits that name the resolved network alone."""
+    """Return 16 hex digits that identify the resolved network alone."""
     return _digest(_stack_text(resolve(architecture, image)))
 
 
 def recipe_id(recipe: Recipe) -> str:
-    """Return 16 hex digits that name what a recipe does."""
+    """Return 16 hex digits that identify the effect of a recipe."""
     return _digest(_recipe_text(recipe))
 
 
 def resolved_recipe(recipe: Recipe) -> dict[str, object]:
     """Return the fields of a recipe that have an effect, numbers in their field's type.
 
-    AdamW differs from Adam in how it decays weights; without decay they are one optimizer.
+    AdamW differs from Adam only in its weight decay; without decay they are the same optimizer.
     """
     resolved = {name: _TYPES[f.kind](getattr(recipe, name)) for name, f in RECIPE_FIELDS.items()}
     if recipe.optimizer != "sgd":
@@ -253,7 +276,7 @@ def _digest(text: str) -> str:
 
 
 def _stack_text(stack: Stack) -> str:
-    """Return the canonical JSON of a stack, put together from pieces that come again."""
+    """Return the canonical JSON of a stack, assembled from cached pieces."""
     blocks = ",".join(_flat_text(block) for block in stack.blocks)
     head, image = _json(_flat(stack.head)), _flat_text(stack.image)
     return f'{{"blocks":[{blocks}],"head":{head},"image":{image}}}'

@@ -1,4 +1,4 @@
-"""What may vary, what is fixed, and what a network may cost. Frozen and pure."""
+"""The search space: what varies, what is fixed, and what a network may cost."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from study.search_space.parameter import (
     FloatParameter,
     IntParameter,
     Parameter,
+    SuggestingTrial,
     bins,
     grid_values,
     rounded,
@@ -57,13 +58,13 @@ STAGE_COUNT = "stages.count"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """Smallest and largest allowed number, both included; None where there is no limit."""
+    """Smallest and largest allowed number, both included; None means no limit."""
 
     low: float | None = None
     high: float | None = None
 
     def excess(self, number: float) -> float:
-        """Return by which factor, less one, ``number`` lies outside; 0 where it is allowed."""
+        """Return how far ``number`` is outside, as a factor minus one; 0 if it is allowed."""
         if self.high is not None and number > self.high:
             return number / self.high - 1 if self.high > 0 else math.inf
         if self.low is not None and number < self.low:
@@ -73,16 +74,16 @@ class Bound:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchSpace:
-    """A search space: what varies, what is fixed, and what a network may cost.
+    """A search space.
 
     Args:
         name: Short name, used in messages.
-        parameters: What varies, in the order it is drawn. A condition refers to earlier
-            parameters only. Parameters of stage ``i`` (from 1) are called ``stage{i}.field``.
+        parameters: What varies, in drawing order. A condition refers to earlier parameters only.
+            Parameters of stage ``i`` (from 1) are called ``stage{i}.field``.
         fixed: Candidate fields (and ``stage{i}.field``, ``stages.count``) with one value.
         constraints: Bounds on ``parameters`` and ``macs`` of the network.
-        enqueue: Values to try first, complete and valid.
-        description: What the space is for, in its author's words.
+        enqueue: Candidates to try first, complete and valid.
+        description: Purpose of the space, one line from its author.
     """
 
     name: str
@@ -98,7 +99,7 @@ class SearchSpace:
         return MappingProxyType({parameter.name: parameter for parameter in self.parameters})
 
     def is_active(self, parameter: AnyParameter, values: Values) -> bool:
-        """Tell whether all conditions of ``parameter`` hold, given the values drawn so far."""
+        """Tell whether all conditions of ``parameter`` hold, given the values of earlier ones."""
         return all(
             self._holds(condition, values.get(condition.parameter)) for condition in parameter.when
         )
@@ -109,15 +110,26 @@ class SearchSpace:
         return value is not None and any(same_value(value, v) for v in condition.values)
 
     def sample(self, rng: np.random.Generator) -> dict[str, Value]:
-        """Return one point, every active parameter drawn on its own; constraints not looked at."""
+        """Return a random candidate: every active parameter drawn independently.
+
+        The constraints are not checked.
+        """
         values: dict[str, Value] = {}
         for parameter in self.parameters:
             if self.is_active(parameter, values):
                 values[parameter.name] = parameter.draw(rng)
         return values
 
+    def suggest(self, trial: SuggestingTrial) -> dict[str, Value]:
+        """Return the trial's value of every active parameter, asked for in drawing order."""
+        values: dict[str, Value] = {}
+        for parameter in self.parameters:
+            if self.is_active(parameter, values):
+                values[parameter.name] = parameter.suggest(trial)
+        return values
+
     def complete(self, values: Values, rng: np.random.Generator) -> dict[str, Value]:
-        """Return ``values`` without what is inactive and with what became active drawn anew."""
+        """Return ``values`` without inactive parameters; draw the active ones that are missing."""
         completed: dict[str, Value] = {}
         for parameter in self.parameters:
             if self.is_active(parameter, completed):
@@ -126,7 +138,9 @@ class SearchSpace:
         return completed
 
     def points(self) -> Iterator[dict[str, Value]]:
-        """Yield every point of the grid, first parameter slowest; constraints not looked at.
+        """Yield every point of the grid; the first parameter changes slowest.
+
+        The constraints are not checked.
 
         Raises:
             ValueError: A parameter has no countable values.
@@ -147,9 +161,9 @@ class SearchSpace:
         values.pop(parameter.name, None)
 
     def size(self) -> int | None:
-        """Return the number of points of the grid, counted without visiting them.
+        """Return the number of points of the grid, counted without enumerating them.
 
-        None where a parameter has no countable values.
+        None if a parameter has no countable values.
         """
         if any(grid_values(parameter) is None for parameter in self.parameters):
             return None
@@ -170,8 +184,8 @@ class SearchSpace:
         counts: Mapping[frozenset[tuple[str, Value]], int],
         last_use: Mapping[str, int],
     ) -> dict[frozenset[tuple[str, Value]], int]:
-        """Extend counts of the prefixes, told apart only by values that later conditions read."""
-        grid = self._told_apart(parameter)
+        """Extend the counts of prefixes; they differ only in values that later conditions read."""
+        grid = self._distinguished(parameter)
         extended: dict[frozenset[tuple[str, Value]], int] = {}
         for known, count in counts.items():
             kept = frozenset(pair for pair in known if last_use[pair[0]] > index)
@@ -187,10 +201,10 @@ class SearchSpace:
                 extended[key] = extended.get(key, 0) + count * times
         return extended
 
-    def _told_apart(self, parameter: AnyParameter) -> Counter[Value]:
-        """Count the values of the grid, those that no condition tells apart as the first of them.
+    def _distinguished(self, parameter: AnyParameter) -> Counter[Value]:
+        """Count the grid's values in groups that all conditions treat alike.
 
-        A range that no condition asks for is one entry, so that counting stays fast.
+        A range that no condition reads is one group, which keeps counting fast.
         """
         asked = [
             c.values for p in self.parameters for c in p.when if c.parameter == parameter.name
@@ -203,7 +217,7 @@ class SearchSpace:
         return counts
 
     def candidate(self, values: Values) -> Candidate:
-        """Return the candidate that these values describe, its numbers to 12 digits."""
+        """Return the candidate that these values describe, with numbers rounded to 12 digits."""
         merged = {
             name: rounded(value) if isinstance(value, float) else value
             for name, value in {**self.fixed, **values}.items()
@@ -216,11 +230,11 @@ class SearchSpace:
         )
 
     def excess(self, values: Values, image: ImageFormat) -> float:
-        """Return how far the network lies outside its constraints; 0 where it satisfies them."""
+        """Return how far the network is outside the constraints; 0 if it satisfies them."""
         return self.excess_of(self.candidate(values), image) if self.constraints else 0.0
 
     def excess_of(self, candidate: Candidate, image: ImageFormat) -> float:
-        """Return how far the candidate's network lies outside; 0 where it satisfies all bounds."""
+        """Return how far the candidate's network is outside the constraints; 0 if inside."""
         if not self.constraints:
             return 0.0
         counts = complexity(resolve(candidate.architecture, image))
@@ -229,7 +243,7 @@ class SearchSpace:
         )
 
     def broken_bounds(self, values: Values, image: ImageFormat) -> dict[str, int]:
-        """Return the measures of the network that lie outside their bounds."""
+        """Return the counts of the network that are outside their bounds, by measure."""
         if not self.constraints:
             return {}
         counts = complexity(resolve(self.candidate(values).architecture, image))
@@ -241,7 +255,7 @@ class SearchSpace:
         return self.excess(values, image) == 0.0
 
     def with_fixed(self, **fields: Value) -> SearchSpace:
-        """Return the same space with these candidate fields fixed to other values."""
+        """Return the space with these candidate fields fixed to other values."""
         return replace(self, fixed={**self.fixed, **fields})
 
 

@@ -13,10 +13,10 @@ from study.performance_estimation.tabular.table import Table
 from study.performance_estimation.tabular.table_estimator import naming, refuse_other_space
 from study.performance_estimation.tabular.table_space import OwnSpace
 from study.search_space.candidate import ImageFormat, Value, Values
+from study.search_space.describe import describe_bound
 from study.search_space.distinct import distinct_candidates
 from study.search_space.resolve import candidate_id, complexity, resolve
 from study.search_space.space import SearchSpace
-from study.search_space.summary.summary_text import bound_words
 from study.search_strategy.sampler_spec import Identity
 from study.settings.study_settings import StudySettings
 
@@ -74,7 +74,9 @@ def outside(space: SearchSpace, values: Values, image: ImageFormat) -> str | Non
     broken = space.broken_bounds(values, image)
     if not broken:
         return None
-    told = (f"{n:,} {m}, allowed: {bound_words(space.constraints[m])}" for m, n in broken.items())
+    told = (
+        f"{n:,} {m}, allowed: {describe_bound(space.constraints[m])}" for m, n in broken.items()
+    )
     return f"the network lies outside the constraints: {'; '.join(told)}"
 
 

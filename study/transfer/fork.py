@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from study.common.errors import ResumeError, SettingsError
 from study.common.formats import counted
 from study.search_space.candidate import ImageFormat, Values
-from study.search_space.effective import translate
+from study.search_space.differences import translate
 from study.search_strategy.strategy import Observation
 from study.settings.problem import points_of
 from study.settings.study_settings import StudySettings

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from study.common.errors import SettingsError, StorageError
 from study.data.splits import OFFICIAL, POOLED
 from study.search_space.candidate import ImageFormat
-from study.search_space.effective import translate
+from study.search_space.differences import translate
 from study.search_strategy.strategy import Observation
 from study.settings.study_settings import StudySettings
 from study.storage.records import TrialRecord, latest_by_index, ranges, read_trials, unranges

@@ -34,8 +34,7 @@ from study.bundle.bundle_reading import read_bundle
 from study.bundle.classifier import load
 from study.bundle.export import export, weights_of
 from study.common.errors import EvaluationError
-from study.network.class_scores import LARGEST_BATCH, batch_size
-from study.network.pixels import normalise
+from study.network.forward import LARGEST_BATCH, batch_size, normalise
 from study.search_space.candidate import Architecture, ImageFormat
 from study.search_space.resolve import resolve
 from tests.bundle.bundles import PLAIN, STAGED, described, exported, images, network

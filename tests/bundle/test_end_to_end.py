@@ -21,8 +21,7 @@ from study.bundle.reproduce import reproduce, reproduction_text, retrain
 from study.data.dataset import SearchData, load_search_data
 from study.final_test.final_test import FinalTest, UnderTest, final_test
 from study.final_test.looks import Look, Searched, StudyLedger, look_at_test_part
-from study.network.class_scores import class_scores
-from study.network.pixels import normalise
+from study.network.forward import class_scores, normalise
 from study.performance_estimation.training.training import (
     Training,
     TrainingData,

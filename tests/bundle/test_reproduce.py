@@ -18,7 +18,7 @@ from study.bundle.reproduce import (
 from study.cli.exporting import reproduce as reproduce_command
 from study.common.errors import EvaluationError
 from study.network.blocks import reseed_dropout
-from study.network.pixels import normalise
+from study.network.forward import normalise
 from study.statistics.intervals import Interval
 from tests.bundle.bundles import STAGED, described, images, network
 

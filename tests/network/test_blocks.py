@@ -18,7 +18,7 @@ from study.network.blocks import (
     reseed_dropout,
 )
 from study.network.build import build
-from study.network.pixels import normalise
+from study.network.forward import normalise
 from study.search_space.candidate import Architecture, ImageFormat, Stage
 from study.search_space.resolve import resolve
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from study.network.build import build
-from study.network.pixels import normalise
+from study.network.forward import normalise
 from study.search_space.candidate import OCTMNIST, Architecture, ImageFormat
 from study.search_space.reading.loading import load_space, shipped_spaces
 from study.search_space.resolve import Stack, complexity, resolve

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from study.network.pixels import normalise
+from study.network.forward import normalise
 
 LEVELS = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
 

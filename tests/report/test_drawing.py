@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from study.report.drawing import architecture_svg
 from study.search_space.candidate import OCTMNIST, Architecture, Stage
-from study.search_space.layers import layers, stored_stack
-from study.search_space.resolve import complexity, resolve
+from study.search_space.describe import describe_layers
+from study.search_space.resolve import complexity, resolve, stack_from_stored
 from tests.report.builders import stored
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -37,7 +37,7 @@ ARCHITECTURES = st.builds(
 @given(architecture=ARCHITECTURES)
 def test_the_layers_parameters_add_up_to_the_network_s(architecture: Architecture) -> None:
     stack = resolve(architecture, OCTMNIST)
-    drawn = layers(stack)
+    drawn = describe_layers(stack)
     assert sum(layer.parameters for layer in drawn) == complexity(stack).parameters
     assert drawn[0].shape == "28×28×1"
     assert drawn[-1].shape == "4"
@@ -45,7 +45,7 @@ def test_the_layers_parameters_add_up_to_the_network_s(architecture: Architectur
 
 @given(architecture=ARCHITECTURES)
 def test_a_stored_stack_comes_back(architecture: Architecture) -> None:
-    assert stored_stack(stored(architecture)) == resolve(architecture, OCTMNIST)
+    assert stack_from_stored(stored(architecture)) == resolve(architecture, OCTMNIST)
 
 
 @given(architecture=ARCHITECTURES)

@@ -87,8 +87,7 @@ def test_impossible_values_are_refused() -> None:
         "7: epochs.when.optimizer: found an empty list; write the values it may have",
         "8: batch_size.when: expected a mapping like {optimizer: sgd}, found an empty mapping",
         "9: head.when: expected a mapping like {optimizer: sgd}, found the text 'optimizer'",
-        "10: hidden_units.when.shift: found 9; write 0 to 8 (random shifts of up to so many"
-        " pixels)",
+        "10: hidden_units.when.shift: found 9; write 0 to 8 (largest random shift, in pixels)",
     ]
 
 

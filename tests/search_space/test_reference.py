@@ -47,7 +47,7 @@ def _values(field: Field) -> str:
 def _table(fields: Mapping[str, Field]) -> str:
     rows = ["| field | meaning | values | default |", "|---|---|---|---|"]
     rows += [
-        f"| `{name}` | {field.meaning} | {_values(field)} | {_word(field.default)} |"
+        f"| `{name}` | {field.help} | {_values(field)} | {_word(field.default)} |"
         for name, field in fields.items()
     ]
     return "\n".join(rows)

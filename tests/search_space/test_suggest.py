@@ -13,7 +13,6 @@ from study.search_space.parameter import FloatParameter, same_value
 from study.search_space.reading.loading import load_space, shipped_spaces, space_from_text
 from study.search_space.resolve import candidate_id
 from study.search_space.space import SearchSpace
-from study.search_space.suggest import suggest
 from tests.search_space.strategies import as_yaml, valid_documents
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -25,7 +24,7 @@ def _suggested(space: SearchSpace, trials: int) -> list[tuple[Values, Values]]:
     pairs: list[tuple[Values, Values]] = []
     for _ in range(trials):
         trial = study.ask()
-        pairs.append((suggest(space, trial), trial.params))
+        pairs.append((space.suggest(trial), trial.params))
         study.tell(trial, 0.0)
     return pairs
 

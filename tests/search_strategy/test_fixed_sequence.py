@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from study.common.errors import SettingsError
-from study.search_space.candidate import ImageFormat, Values
-from study.search_space.point import point_key
+from study.search_space.candidate import ImageFormat, Values, values_key
 from study.search_space.space import (
     Bound,
     CategoricalParameter,
@@ -52,7 +51,7 @@ def walk(strategy: Strategy, space: SearchSpace, limit: int = 10_000) -> list[Va
 def test_the_grid_visits_every_point_once_and_ends(space: SearchSpace) -> None:
     visited = walk(make_strategy("grid", StrategyContext(space=space)), space)
     assert len(visited) == space.size()
-    assert {point_key(v) for v in visited} == {point_key(v) for v in space.points()}
+    assert {values_key(v) for v in visited} == {values_key(v) for v in space.points()}
 
 
 def test_the_grid_is_shuffled_by_the_studys_seed() -> None:

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from study.search_space.candidate import ImageFormat, Values
-from study.search_space.point import point_key
+from study.search_space.candidate import ImageFormat, Values, values_key
 from study.search_space.space import Bound, IntParameter, SearchSpace
 from study.search_strategy.registry import auto_choice, make_strategy
 from study.search_strategy.sampler_spec import StrategyContext
@@ -20,7 +19,7 @@ def test_no_candidate_is_proposed_twice() -> None:
     observations = play(
         make_strategy("surrogate", StrategyContext(space=FLAT)), FLAT, separable, trials=60, seed=0
     )
-    assert len({point_key(o.values) for o in observations}) == 60
+    assert len({values_key(o.values) for o in observations}) == 60
 
 
 def test_a_small_space_is_searched_to_its_end_without_a_repeat() -> None:
@@ -32,7 +31,7 @@ def test_a_small_space_is_searched_to_its_end_without_a_repeat() -> None:
         trials=16,
         seed=0,
     )
-    assert len({point_key(o.values) for o in observations}) == 16
+    assert len({values_key(o.values) for o in observations}) == 16
 
 
 def test_twins_are_told_by_their_candidate() -> None:
@@ -70,7 +69,7 @@ def test_what_is_being_trained_is_left_alone() -> None:
         )
         proposal = make_strategy("surrogate", context).propose(history, generator(1, "draw", 30))
         running.append(proposal.values)
-    assert len({point_key(values) for values in running}) == 6
+    assert len({values_key(values) for values in running}) == 6
 
 
 def test_constraints_hold_for_every_proposal_after_the_first_ones_too() -> None:

@@ -20,7 +20,7 @@ from torch import Tensor, nn, optim
 
 from study.common.errors import StudyError
 from study.network.blocks import reseed_dropout
-from study.network.pixels import normalise
+from study.network.forward import normalise
 from study.performance_estimation.failures import Interrupted, OutOfMemory, is_out_of_memory
 from study.performance_estimation.supernet.shared_weights import (
     SharedWeights,

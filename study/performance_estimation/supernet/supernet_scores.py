@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from study.network.blocks import Dropout
-from study.network.pixels import normalise
+from study.network.forward import normalise
 from study.performance_estimation.supernet.shared_weights import (
     SharedWeights,
     fresh_statistics,

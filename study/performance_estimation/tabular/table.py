@@ -12,8 +12,7 @@ import numpy as np
 
 from study.common.errors import DataError
 from study.performance_estimation.tabular.table_space import OwnSpace
-from study.search_space.candidate import Values
-from study.search_space.point import PointKey, point_key
+from study.search_space.candidate import Values, ValuesKey, values_key
 from study.search_space.space import SearchSpace
 
 Array = np.ndarray
@@ -50,9 +49,9 @@ class Table:
     unit: Unit = "share"
 
     @cached_property
-    def rows(self) -> Mapping[PointKey, int]:
+    def rows(self) -> Mapping[ValuesKey, int]:
         """Row of every point."""
-        return {point_key(values): row for row, values in enumerate(self.points)}
+        return {values_key(values): row for row, values in enumerate(self.points)}
 
     @cached_property
     def points(self) -> tuple[Values, ...]:
@@ -105,7 +104,7 @@ class Table:
         Raises:
             DataError: The point is not in the table.
         """
-        key = point_key(values)
+        key = values_key(values)
         if key not in self.rows:
             message = f"table {self.name}: has no row for {dict(values)}"
             raise DataError(message)

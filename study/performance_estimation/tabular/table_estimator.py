@@ -14,7 +14,7 @@ from study.performance_estimation.tabular.table import Table
 from study.performance_estimation.tabular.table_file import load_table
 from study.performance_estimation.tabular.table_space import Row
 from study.search_space.candidate import Candidate, ImageFormat, Values
-from study.search_space.projection import ungridded
+from study.search_space.distinct import ungridded
 from study.search_space.resolve import candidate_id
 from study.search_space.space import SearchSpace
 

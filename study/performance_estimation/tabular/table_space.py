@@ -12,8 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from study.common.errors import SearchSpaceError
-from study.search_space.candidate import OCTMNIST, Candidate, Field, ImageFormat, Value, Values
-from study.search_space.point import PointKey, point_key
+from study.search_space.candidate import (
+    OCTMNIST,
+    Candidate,
+    Field,
+    ImageFormat,
+    Value,
+    Values,
+    ValuesKey,
+    values_key,
+)
 from study.search_space.reading.assembly import VALUE_FIELDS
 from study.search_space.reading.conditions import Scope, read_conditions
 from study.search_space.reading.declarations import Declaration, read_declaration
@@ -35,7 +43,7 @@ class Row(Candidate):
         point: What was chosen.
     """
 
-    point: PointKey = ()
+    point: ValuesKey = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +52,7 @@ class OwnSpace(SearchSpace):
 
     def candidate(self, values: Values) -> Row:
         """Return the point in a candidate's place."""
-        return Row(point=point_key(values))
+        return Row(point=values_key(values))
 
 
 def table_space_from_text(text: str, *, source: str, image: ImageFormat = OCTMNIST) -> SearchSpace:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn, optim
 
-from study.network.pixels import normalise
+from study.network.forward import normalise
 from study.performance_estimation.failures import Interrupted, NonFiniteLoss
 from study.performance_estimation.training.augmentation import EpochPlan, gather, plan_epoch
 from study.performance_estimation.training.cuda_graph import graphed_if_possible

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from study.network.blocks import reseed_dropout
-from study.network.pixels import normalise
+from study.network.forward import normalise
 from study.performance_estimation.failures import OutOfMemory, is_out_of_memory
 from study.performance_estimation.training.loss import Loss
 

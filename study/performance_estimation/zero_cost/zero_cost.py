@@ -165,7 +165,7 @@ def _score_once(
     stack: Stack, images: Tensor, labels: Tensor, *, proxy: str, seed: int, drawing: int
 ) -> float:
     from study.network.build import build
-    from study.network.pixels import normalise
+    from study.network.forward import normalise
     from study.performance_estimation.training.one_thread import one_thread
     from study.performance_estimation.training.seeds import derived_generator
     from study.performance_estimation.zero_cost.proxies import PROXIES, ready

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from study.search_space.candidate import ImageFormat
+from study.search_space.distinct import size_space
 from study.search_space.extremes import count_of, draws, least, negated
-from study.search_space.projection import size_space
 from study.search_space.reading.document import Entry, entries_of
 from study.search_space.reading.problems import Problems
 from study.search_space.reading.values import number_text, read_number

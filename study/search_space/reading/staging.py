@@ -16,7 +16,7 @@ STAGES = "stages"
 REPLACED = ("conv_layers", "channels", "kernel", "pool")
 """Fields of the plain CNN that have no effect where there are stages."""
 
-COUNT_FIELD = Field(kind="int", default=1, low=1, high=MAX_STAGES, meaning="number of stages")
+COUNT_FIELD = Field(kind="int", default=1, low=1, high=MAX_STAGES, help="number of stages")
 STAGE_NAMES: Mapping[str, Field] = {
     STAGE_COUNT: COUNT_FIELD,
     **{EACH + name: field for name, field in STAGE_FIELDS.items()},

@@ -25,7 +25,7 @@ def read_value(entry: Entry, field: Field, problems: Problems) -> Value | None:
         case "choice":
             return _read_choice(entry, field, problems)
     if value is not None and not field.low <= float(value) <= field.high:
-        message = f"found {entry.text}; write {_ends(field)} ({field.meaning})"
+        message = f"found {entry.text}; write {_ends(field)} ({field.help})"
         problems.add(entry.line, entry.key, message)
         return None
     return value
@@ -103,7 +103,7 @@ def _read_choice(entry: Entry, field: Field, problems: Problems) -> Value | None
     if isinstance(entry.value, str) and all(isinstance(c, str) for c in field.choices):
         guess = did_you_mean(entry.value, map(str, field.choices))
         message += guess if "mean" in guess else ""
-    problems.add(entry.line, entry.key, f"{message} ({field.meaning})")
+    problems.add(entry.line, entry.key, f"{message} ({field.help})")
     return None
 
 

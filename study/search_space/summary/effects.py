@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from study.search_space.candidate import RECIPE_FIELDS, ImageFormat, Value, Values
+from study.search_space.distinct import architecture_space
 from study.search_space.extremes import least
-from study.search_space.projection import architecture_space
 from study.search_space.resolve import candidate_id
 from study.search_space.space import AnyParameter, CategoricalParameter, SearchSpace, bins
 from study.search_space.summary.survey import Survey

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from statistics import mean
 
 from study.search_space.candidate import OCTMNIST, ImageFormat, Value
-from study.search_space.distinct import count_candidates
+from study.search_space.distinct import count_candidates, ungridded
 from study.search_space.extremes import drawn_inside
 from study.search_space.parameter import AnyParameter
-from study.search_space.projection import ungridded
 from study.search_space.resolve import complexity, resolve
 from study.search_space.space import Bound, SearchSpace
 from study.search_space.summary.effects import idle_choices

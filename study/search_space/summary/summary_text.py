@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from study.search_space.candidate import Value
+from study.search_space.describe import (
+    STAGE_PREFIX,
+    describe_bound,
+    describe_condition,
+    describe_value,
+    describe_values,
+)
 from study.search_space.parameter import (
     AnyParameter,
-    CategoricalParameter,
-    Condition,
-    IntParameter,
 )
-from study.search_space.reading.values import number_text
-from study.search_space.space import STAGE_COUNT, Bound
+from study.search_space.space import Bound
 from study.search_space.summary.summary import Count, SpaceSummary
 from study.search_space.summary.survey import Range
 from study.search_space.summary.timing import in_words
-
-_STAGE = re.compile(r"stage\d+\.")
 
 
 def summary_text(summary: SpaceSummary) -> str:
@@ -56,66 +56,24 @@ def _parameter_rows(parameters: Iterable[AnyParameter]) -> Iterator[tuple[str, s
     """Yield name and range; the stages' parameters once, with the number of stages."""
     groups: dict[str, list[AnyParameter]] = {}
     for parameter in parameters:
-        groups.setdefault(_STAGE.sub("stage*.", parameter.name), []).append(parameter)
+        groups.setdefault(STAGE_PREFIX.sub("stage*.", parameter.name), []).append(parameter)
     for name, group in groups.items():
         first, last = group[0], group[-1]
         if name != first.name and len(group) > 1:
             numbers = [p.name.partition(".")[0].removeprefix("stage") for p in (first, last)]
             name = name.replace("*", f"{numbers[0]}-{numbers[1]}")
-        condition = condition_words(first)
-        yield name, f"{values_words(first)}{f', where {condition}' if condition else ''}"
-
-
-def values_words(parameter: AnyParameter) -> str:
-    """Return the values a parameter may have."""
-    if isinstance(parameter, CategoricalParameter):
-        return _words(parameter.choices, "or")
-    low, high = number_text(float(parameter.low)), number_text(float(parameter.high))
-    text = f"{low} to {high}"
-    if isinstance(parameter, IntParameter):
-        text += f" in steps of {parameter.step}" if parameter.step > 1 else ""
-    elif parameter.step is not None:
-        text += f" in steps of {number_text(parameter.step)}"
-    return f"{text}, logarithmic" if parameter.log else text
-
-
-def condition_words(parameter: AnyParameter) -> str:
-    """Return where a parameter is active; empty where it always is, or wherever its stage is."""
-    own = [c for c in parameter.when if not _is_stage_exists(parameter, c)]
-    return " and ".join(f"{_STAGE.sub('', c.parameter)} is {_words(c.values, 'or')}" for c in own)
-
-
-def _is_stage_exists(parameter: AnyParameter, condition: Condition) -> bool:
-    return condition.parameter == STAGE_COUNT and bool(_STAGE.match(parameter.name))
-
-
-def _words(values: Iterable[Value], last: str) -> str:
-    texts = [value_word(value) for value in values]
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {last} {texts[-1]}"
-
-
-def value_word(value: Value) -> str:
-    """Return a value as YAML has it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value if isinstance(value, str) else number_text(float(value))
+        condition = describe_condition(first)
+        yield name, f"{describe_values(first)}{f', where {condition}' if condition else ''}"
 
 
 def _fixed_rows(fixed: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
     for name, value in fixed.items():
-        yield name, value_word(value)
+        yield name, describe_value(value)
 
 
 def _bound_rows(bounds: Mapping[str, Bound]) -> Iterator[tuple[str, str]]:
     for measure, bound in bounds.items():
-        yield measure, bound_words(bound)
-
-
-def bound_words(bound: Bound) -> str:
-    """Return a bound's ends; empty where it has none."""
-    low = f"at least {bound.low:,.0f}" if bound.low is not None else ""
-    high = f"at most {bound.high:,.0f}" if bound.high is not None else ""
-    return ", ".join(filter(None, (low, high)))
+        yield measure, describe_bound(bound)
 
 
 def _size_rows(summary: SpaceSummary) -> Iterator[tuple[str, str]]:

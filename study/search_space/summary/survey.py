@@ -9,8 +9,8 @@ import numpy as np
 
 from study.common.errors import SearchSpaceError
 from study.search_space.candidate import ImageFormat, Value, Values
+from study.search_space.distinct import architecture_space
 from study.search_space.extremes import Score, count_of, least, negated
-from study.search_space.projection import architecture_space
 from study.search_space.resolve import architecture_id, complexity, resolve
 from study.search_space.space import SearchSpace
 

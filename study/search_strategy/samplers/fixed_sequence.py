@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from study.search_space.candidate import Value, Values
-from study.search_space.point import PointKey, point_key
+from study.search_space.candidate import Value, Values, ValuesKey, values_key
 from study.search_space.space import (
     AnyParameter,
     CategoricalParameter,
@@ -52,9 +51,9 @@ class FixedSequence:
         self, points: Iterable[dict[str, Value]], identity: Identity | None, *, whole: str = ""
     ) -> None:
         self._source, self._whole = iter(points), whole
-        self._points: list[tuple[PointKey, dict[str, Value]]] = []
+        self._points: list[tuple[ValuesKey, dict[str, Value]]] = []
         self._identity = identity
-        self._tried: IncrementalState[set[PointKey]] = IncrementalState(
+        self._tried: IncrementalState[set[ValuesKey]] = IncrementalState(
             start=set, step=_add_key, copy=set
         )
 
@@ -66,7 +65,7 @@ class FixedSequence:
             SequenceEnded: So it is, and it does not.
         """
         tried = self._tried.over(history.observations)
-        running = {point_key(values) for values in history.running}
+        running = {values_key(values) for values in history.running}
         fresh = (v for key, v in self._walk() if key not in tried and key not in running)
         first = next(fresh, None)
         if first is None:
@@ -91,16 +90,16 @@ class FixedSequence:
             return first
         return next((values for values in others if identity(values) not in busy), first)
 
-    def _walk(self) -> Iterator[tuple[PointKey, dict[str, Value]]]:
+    def _walk(self) -> Iterator[tuple[ValuesKey, dict[str, Value]]]:
         yield from self._points
         for values in self._source:
-            self._points.append((point_key(values), values))
+            self._points.append((values_key(values), values))
             yield self._points[-1]
 
 
-def _add_key(tried: set[PointKey], observation: Observation) -> None:
+def _add_key(tried: set[ValuesKey], observation: Observation) -> None:
     if observation.holds_here:  # what was tried elsewhere only is still to be tried
-        tried.add(point_key(observation.values))
+        tried.add(values_key(observation.values))
 
 
 def grid(context: StrategyContext, _: Chosen) -> FixedSequence:
@@ -146,12 +145,12 @@ def _sobol(context: StrategyContext) -> Iterator[dict[str, Value]]:
 
     seed = generator(context.seed, "sobol")
     engine = qmc.Sobol(len(context.space.parameters), scramble=True, seed=seed)
-    seen: set[PointKey] = set()
+    seen: set[ValuesKey] = set()
     wasted = 0
     for exponent in [4, *range(4, 30)]:  # the sequence is balanced over powers of two
         for row in engine.random_base2(exponent):
             values = _place(context.space, row)
-            key = point_key(values)
+            key = values_key(values)
             if key not in seen and context.allows(values):
                 wasted = 0
                 yield values

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from study.search_space.candidate import Value, Values
-from study.search_space.point import PointKey, point_key
+from study.search_space.candidate import Value, Values, ValuesKey, values_key
 from study.search_space.space import same_value
 from study.search_strategy.sampler_spec import Chosen, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace
@@ -46,7 +45,7 @@ class _Climb:
 
     seen: int = 0
     centre: Observation | None = None
-    tried: set[PointKey] = field(default_factory=set)
+    tried: set[ValuesKey] = field(default_factory=set)
     failed: dict[Change, int] = field(default_factory=dict)
 
     def copy(self) -> _Climb:
@@ -74,13 +73,13 @@ class LocalSearch:
         centre = climb.centre
         if centre is None or climb.seen < self._start:
             return Proposal(values=self._space.sample(rng))
-        running = {point_key(values) for values in history.running}
+        running = {values_key(values) for values in history.running}
         around = self._neighbours(centre)
         failed = [climb.failed.get(_change(centre.values, point), -1) for point in around]
         shuffled = rng.permutation(len(around)).tolist()
         for index in sorted(shuffled, key=lambda i: failed[i]):
             point = around[index]
-            key = point_key(point)
+            key = values_key(point)
             if key not in climb.tried and key not in running and self._allows(point):
                 return Proposal(values=point, notes={CENTRE: centre.number})
         return Proposal(values=self._space.sample(rng), notes={RESTART: centre.number})
@@ -94,7 +93,7 @@ class LocalSearch:
     def _learn(climb: _Climb, observation: Observation) -> None:
         climb.seen += 1
         if observation.holds_here:
-            climb.tried.add(point_key(observation.values))
+            climb.tried.add(values_key(observation.values))
         centre = climb.centre
         if centre is None or merit(observation) > merit(centre) or _restarts(observation, centre):
             climb.centre = observation

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from study.search_space.candidate import Value, Values
-from study.search_space.point import PointKey, point_key
+from study.search_space.candidate import Value, Values, ValuesKey, values_key
 from study.search_space.space import SearchSpace
 from study.search_strategy.sampler_spec import Chosen, StrategyContext
 from study.search_strategy.samplers.incremental_state import IncrementalState
@@ -48,7 +47,7 @@ class _Generation:
     order: tuple[tuple[int, float], ...] = ()
     children: tuple[Observation, ...] = ()
     candidates: set[str] = field(default_factory=set)
-    points: set[PointKey] = field(default_factory=set)
+    points: set[ValuesKey] = field(default_factory=set)
 
     def copy(self) -> _Generation:
         return _Generation(
@@ -83,16 +82,16 @@ class Nsga2:
         crossed = mother.values
         if rng.random() < CROSSOVER:
             crossed = cross(mother.values, father.values, rng)
-        running = {point_key(values) for values in history.running}
+        running = {values_key(values) for values in history.running}
         for _ in range(TRIES):
             child = mutate(space, space.complete(crossed, rng), rng)
-            if (key := point_key(child)) not in state.points and key not in running:
+            if (key := values_key(child)) not in state.points and key not in running:
                 break
         return Proposal(values=child, notes={"parents": [mother.number, father.number]})
 
     def _learn(self, state: _Generation, observation: Observation) -> None:
         if observation.holds_here:
-            state.points.add(point_key(observation.values))
+            state.points.add(values_key(observation.values))
         name = observation.candidate_id or f"trial {observation.number}"
         if name in state.candidates:
             return

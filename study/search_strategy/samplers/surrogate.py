@@ -20,8 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from study.search_space.candidate import Value, Values
-from study.search_space.point import PointKey, point_key
+from study.search_space.candidate import Value, Values, ValuesKey, values_key
 from study.search_strategy.sampler_spec import Chosen, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace
 from study.search_strategy.samplers.embedding import Embedding
@@ -88,18 +87,18 @@ class Surrogate:
         upper_bound = self._hope(firsts, history.running)
         leaders = sorted(firsts, key=lambda o: (merit(o), -o.number), reverse=True)[:LEADERS]
         scored = self._search(upper_bound, [dict(o.values) for o in leaders], rng)
-        tried = {point_key(o.values) for o in history.observations if o.holds_here}
+        tried = {values_key(o.values) for o in history.observations if o.holds_here}
         names = {o.candidate_id for o in history.observations if o.holds_here}
         if self._naming is not None:
             names |= {self._naming(values) for values in history.running}
-        tried |= {point_key(values) for values in history.running}
+        tried |= {values_key(values) for values in history.running}
         for candidate in sorted(scored, key=lambda s: -s.bound):
             if self._is_new(candidate.point, tried, names):
                 return Proposal(values=candidate.point, notes={"bound": round(candidate.bound, 6)})
         return Proposal(values=self._space.sample(rng))
 
-    def _is_new(self, point: Values, tried: set[PointKey], names: set[str]) -> bool:
-        if point_key(point) in tried or not self._context.allows(point):
+    def _is_new(self, point: Values, tried: set[ValuesKey], names: set[str]) -> bool:
+        if values_key(point) in tried or not self._context.allows(point):
             return False
         return self._naming is None or self._naming(point) not in names
 

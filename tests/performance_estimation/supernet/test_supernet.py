@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from study.common.errors import SettingsError, StudyError
 from study.network.build import build
-from study.network.pixels import normalise
+from study.network.forward import normalise
 from study.performance_estimation.estimator import EstimateFailed
 from study.performance_estimation.failures import Interrupted
 from study.performance_estimation.supernet import supernet as training_of_supernets
@@ -42,7 +42,7 @@ from study.performance_estimation.supernet.supernet_paths import (
 from study.performance_estimation.supernet.supernet_scores import path_metrics
 from study.performance_estimation.training.checkpoint import Checkpoint
 from study.search_space.candidate import OCTMNIST, ImageFormat, Values
-from study.search_space.projection import architecture_space
+from study.search_space.distinct import architecture_space
 from study.search_space.reading.loading import load_space
 from study.search_space.resolve import Stack, resolve
 from study.search_space.space import (

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from study.network.pixels import normalise
+from study.network.forward import normalise
 from study.performance_estimation.training.training import TrainingData, TrainingSettings, train
 from study.search_space.candidate import Architecture, ImageFormat, Recipe
 from study.search_space.resolve import resolve

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from study.network.build import build
-from study.network.pixels import normalise
+from study.network.forward import normalise
 from study.performance_estimation.estimator import EstimateFailed
 from study.performance_estimation.zero_cost.proxies import (
     PROXIES,
