@@ -147,11 +147,11 @@ def _field(entry: Entry) -> Field:
     kind = declared["type"].value if "type" in declared else ""
     if kind in ("int", "float"):
         bounds = {"low": -1e15, "high": 1e15}
-        return Field(kind=kind, default=0, meaning="a number", **bounds)  # type: ignore[arg-type]
+        return Field(kind=kind, default=0, help="a number", **bounds)  # type: ignore[arg-type]
     listed = declared["choices"].value if "choices" in declared else ()
     choices: tuple[Value, ...] = tuple(
         item.value
         for item in (listed if isinstance(listed, tuple) else ())
         if isinstance(item.value, bool | int | float | str)
     )
-    return Field(kind="choice", default="", meaning="one of its choices", choices=choices)
+    return Field(kind="choice", default="", help="one of its choices", choices=choices)
