@@ -26,7 +26,7 @@ from pathlib import Path
 from study.common.stop import Stop
 from study.results.overview import load_trials
 from study.running.study_runner import prepare
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.settings.study_settings import make_settings
 from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord

@@ -38,7 +38,7 @@ from study.running.study_runner import run_study
 from study.search_space.reading.loading import load_space, read_space_text
 from study.search_strategy.pruners.registry import PRUNERS
 from study.search_strategy.strategy import generator
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.settings.study_settings import make_settings
 from study.storage.records import TrialRecord
 

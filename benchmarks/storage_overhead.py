@@ -27,7 +27,7 @@ from study.running.assembly import make_worker
 from study.running.study_runner import prepare
 from study.search_space.resolve import candidate_id
 from study.search_strategy.samplers.in_memory_study import distributions
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings, make_settings
 from study.storage import records
 from study.storage.records import Draw, ranges
@@ -95,7 +95,7 @@ def _settings(sampler: str, *, stored: int, trials: int) -> StudySettings:
 
 def filling(stored: StoredStudy, *, count: int) -> Iterator[FrozenTrial]:
     """Yield finished trials of distinct candidates, as the study itself would have stored them."""
-    space, rng = stored.settings.space(stored.image), np.random.default_rng(0)
+    space, rng = stored.problem.space, np.random.default_rng(0)
     now, known = dt.datetime.now(), distributions(space)
     for run_context in range(count):
         values = space.sample(rng)

@@ -9,8 +9,8 @@ it again at its place in the sequence of candidates.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import optuna
 from optuna.exceptions import StorageInternalError
@@ -23,9 +23,9 @@ from study.performance_estimation.estimator import (
     Step,
 )
 from study.performance_estimation.failures import Interrupted
-from study.search_space.candidate import Candidate, Values
-from study.search_strategy.pruners.pruner import Curve, Pruner
-from study.settings.metrics import Measure
+from study.search_space.candidate import Values
+from study.search_strategy.pruners.pruner import Curve
+from study.settings.problem import Problem
 from study.storage import records
 from study.storage.drawn import Drawn, training_seed
 from study.storage.records import Failure, TrialRecord
@@ -36,53 +36,25 @@ class TrialCrashed(Exception):  # noqa: N818 - an outcome: the trial is run agai
     """Something unforeseen broke a trial; its text is stored with it."""
 
 
-class Description(Protocol):
-    """What is known of a candidate before it is scored."""
-
-    def __call__(self, values: Values) -> Mapping[str, Any]:
-        """Return attributes to store: the resolved architecture, parameters, MACs."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialContext:
     """What every trial of a worker shares.
 
     Args:
-        study_name: Name of the study.
-        seed: The study's seed.
-        candidate: Values → candidate.
-        identify: Values → the candidate's id.
-        describe: Values → attributes to store beside the parameters.
-        space: What is suggested.
+        problem: What the study searches: the space, the candidates, the pruner, the objectives.
         estimator: Scores a candidate.
-        measures: What is optimised, first the one that pruners look at.
-        pruner: Stops trainings early.
-        epochs: Epochs of the longest training of the space; 0 where none is trained.
-        ends: Values → last epoch of the candidate's own training; None for that of the longest.
-        curves: Returns the curves of all other candidates.
+        curves: Returns the curves of all candidates but the one at a sequence index.
         worker: Identity of the process, stored with the trial.
-        facts: Versions and hardware, stored with the trial.
-        alive: Called after every step.
-        refusal: Returns why a candidate is not trained, or None. Strategies draw inside the
-            constraints; what was listed by hand or drawn for other images need not be.
+        facts: Versions of the code and the libraries, stored with the trial.
+        alive: Called after every step; may raise to stop the trial.
     """
 
-    study_name: str
-    seed: int
-    space: Any
-    candidate: Callable[[Values], Candidate]
-    identify: Callable[[Values], str]
-    describe: Description
+    problem: Problem
     estimator: Estimator
-    measures: tuple[Measure, ...]
-    pruner: Pruner
-    epochs: int
     curves: Callable[[int], Sequence[Curve]]
     worker: Mapping[str, Any]
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    ends: Callable[[Values], int | None] = lambda _: None
-    alive: Callable[[], None] = lambda: None
-    refusal: Callable[[Values], str | None] = lambda _: None
+    facts: Mapping[str, Any]
+    alive: Callable[[], None]
 
 
 def run_trial(
@@ -103,19 +75,19 @@ def run_trial(
         TrialCrashed: Anything else went wrong; the trial is run again.
         StorageError: The disk of the study's files is full or may not be written.
     """
-    values = context.space.suggest(trial)
+    problem = context.problem
+    values = problem.space.suggest(trial)
     _store_candidate(trial, values, drawn, context)
     release()
-    refusal = context.refusal(values)
-    if refusal is not None:
-        _store_failure(trial, "constraint", refusal)
-        raise EstimateFailed("constraint", refusal)
+    if (violation := problem.violation(values)) is not None:
+        _store_failure(trial, "constraint", violation)
+        raise EstimateFailed("constraint", violation)
     if drawn.duplicate is not None and drawn.duplicate.state != "pruned":
         return _reuse(trial, drawn)
     reporter = _Reporter(trial, drawn, context)
     try:
         estimate = context.estimator.estimate(
-            context.candidate(values),
+            problem.candidate(values),
             seed=_seed(context, drawn),
             report=reporter,
         )
@@ -157,17 +129,17 @@ def _refuse_full_disk(trial: optuna.Trial, error: Exception) -> None:
 def _seed(context: TrialContext, drawn: Drawn) -> int:
     if drawn.seed is not None:
         return drawn.seed
-    return training_seed(context.seed, drawn.candidate_id)
+    return training_seed(context.problem.settings.seed, drawn.candidate_id)
 
 
 def _store_candidate(
     trial: optuna.Trial, values: Values, drawn: Drawn, context: TrialContext
 ) -> None:
     """Store what the trial is. The draw comes last: a trial that has it can be repeated."""
-    for key, value in context.describe(values).items():
+    for key, value in context.problem.describe(values).items():
         trial.set_user_attr(key, value)
     trial.set_user_attr(records.WORKER, dict(context.worker))
-    trial.set_user_attr(records.CANDIDATE_ID, context.identify(values))
+    trial.set_user_attr(records.CANDIDATE_ID, context.problem.identify(values))
     trial.set_user_attr(records.DRAW, asdict(drawn.draw))
 
 
@@ -211,7 +183,7 @@ def _store_estimate(
     known = {**costs, **estimate.metrics}
     trial.set_user_attr(records.METRICS, dict(estimate.metrics))
     trial.set_user_attr(records.FACTS, {**context.facts, **estimate.facts})
-    return tuple(float(known[measure.key]) for measure in context.measures)
+    return tuple(float(known[measure.key]) for measure in context.problem.settings.measures)
 
 
 def _store_failure(trial: optuna.Trial, kind: str, text: str, *, copied: bool = False) -> None:
@@ -224,6 +196,7 @@ class _Reporter:
 
     def __init__(self, trial: optuna.Trial, drawn: Drawn, context: TrialContext) -> None:
         self._trial, self._drawn, self._context = trial, drawn, context
+        self._measures = context.problem.settings.measures
         self._curve: list[dict[str, float]] = []
         self._scores: dict[int, float] = {}
         self._trained = 0
@@ -240,31 +213,31 @@ class _Reporter:
             self._seconds += step.seconds
         loss = {} if step.train_loss is None else {"train_loss": step.train_loss}
         self._curve.append({**loss, **step.metrics})
-        if self._context.epochs:  # 0 for an estimator that trains no candidate
+        if self._context.problem.epochs:  # 0 for an estimator that trains no candidate
             self._trial.set_user_attr(records.EPOCHS, len(self._curve))
             self._trial.set_user_attr(records.RESTORED, len(self._curve) - self._trained)
         self._context.alive()
-        if len(self._context.measures) == 1:
+        if len(self._measures) == 1:
             self._report(step)
 
     def _report(self, step: Step) -> None:
-        measure = self._context.measures[0]
+        measure, problem = self._measures[0], self._context.problem
         value = step.metrics[measure.key]
         self._trial.report(value, step.number)
         self._scores[step.number] = value if measure.maximise else -value
         sequence_index = self._drawn.draw.sequence_index
         if step.number <= self._drawn.draw.passed:
             return  # judged when it was trained; the cut of an early epoch may have moved since
-        decision = self._context.pruner.decide(
+        decision = problem.pruner.decide(
             Curve(
                 sequence_index=sequence_index,
                 scores=self._scores,
                 minimised=not measure.maximise,
-                ends=self._context.ends(self._drawn.values),
+                ends=problem.epochs_of(self._drawn.values),
             ),
             self._context.curves(sequence_index),
-            study_name=self._context.study_name,
-            epochs=self._context.epochs,
+            study_name=problem.settings.study,
+            epochs=problem.epochs,
         )
         if decision.facts:
             self._trial.set_user_attr(records.DECISION, dict(decision.facts))

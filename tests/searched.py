@@ -10,7 +10,7 @@ import numpy as np
 
 from study.retraining.retraining import Force
 from study.running.study_runner import run_study
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
 from tests.data.files import Arrays, write_npz
 from tests.data.pictures import pictures

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from study.running.study_runner import StudyResult, run_study
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage import records
 from tests.studies import settings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from study.running.study_runner import run_study
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from tests.studies import ROOT, settings
 
 MINI = ROOT.parent / "shared" / "data" / "octmnist_mini.npz"

@@ -23,7 +23,7 @@ from study.running.study_runner import run_study
 from study.search_space.candidate import ValuesKey, values_key
 from study.search_space.reading.loading import read_space_text, space_from_text
 from study.search_space.space import SearchSpace
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.settings.study_settings import make_settings
 from study.storage.records import TrialRecord
 

@@ -152,7 +152,7 @@ class Replay:
     def _source(self, budget: int | None) -> Source:
         """Return what draws in this study where it shall have so many trials."""
         if budget not in self._sources:
-            settings = self.stored.settings.model_copy(update={"trials": budget})
+            settings = self.stored.settings.with_changes(trials=budget)
             self._sources[budget] = stored_source(replace(self.stored, settings=settings))
         return self._sources[budget]
 

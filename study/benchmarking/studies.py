@@ -132,7 +132,7 @@ def _strategies(settings: Sequence[StudySettings]) -> list[str]:
     fields = [
         name
         for name in StudySettings.model_fields
-        if name not in (*APART, "sampler", "space_name", "space_text", "purpose")
+        if name not in (*APART, "sampler", "space_name", "space_text", "plan", "candidates")
         and len({str(getattr(one, name)) for one in settings}) > 1
     ]
     names = [

@@ -18,7 +18,7 @@ from study.final_test.looks import StudyLedger
 from study.performance_estimation.training.training import Training
 from study.retraining.retraining import Networks
 from study.search_space.resolve import resolve
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
 from study.storage.stored_study import StoredStudy, open_study
 
@@ -142,7 +142,7 @@ def _figures(chosen: Chosen, training: Training) -> dict[str, Figure]:
 
 def _shown(settings: StudySettings) -> dict[str, Any]:
     """Return the settings without the space, which is a file of its own, and without the plan."""
-    kept = settings.model_dump(mode="json", exclude={"space_text", "purpose"})
+    kept = settings.model_dump(mode="json", exclude={"space_text", "plan", "candidates"})
     return {name: value for name, value in kept.items() if value not in (None, [], {})}
 
 

@@ -11,11 +11,12 @@ from study.bundle.classifier import Classifier
 from study.bundle.exporting import versions_of
 from study.bundle.reproduce import Reproduction, reproduce, retrain
 from study.common.errors import EvaluationError
+from study.common.machine import choose_device, processor
 from study.common.version import NUMERIC_VERSION, code_version, library_versions
 from study.performance_estimation.training.training import TrainingData
-from study.settings.context import RunContext, choose_device, load_data, processor
-from study.settings.plan import FitOn
-from study.settings.study_settings import StudySettings
+from study.running.study_data import load_data
+from study.settings.run_context import RunContext
+from study.settings.study_settings import FitOn, StudySettings
 
 
 def reproduce_bundle(

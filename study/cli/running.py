@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from study.common.stop import Stop
     from study.running.ray_workers import RayCluster
     from study.running.study_runner import StudyResult
-    from study.settings.context import RunContext
+    from study.settings.run_context import RunContext
     from study.settings.study_settings import StudySettings
 
 DEFAULT_TRIALS = 15

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from study.common.artifact_path import ArtifactPath
     from study.common.stop import Stop
     from study.running.ray_workers import RayCluster
-    from study.settings.context import RunContext
+    from study.settings.run_context import RunContext
 
 
 def with_stop(work: Callable[[Stop], int]) -> int:
@@ -38,7 +38,7 @@ def run_context_of(
     storage: str, data_root: Path | None, artifacts: ArtifactPath | None, device: str | None
 ) -> RunContext:
     """Return where a command works."""
-    from study.settings.context import RunContext
+    from study.settings.run_context import RunContext
 
     return RunContext(url=storage, data_root=data_root, artifacts=artifacts, device=device)
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from study.common.errors import EvaluationError
 from study.results import outcomes
 from study.settings.metrics import Measure
-from study.settings.plan import PlannedCandidate
+from study.settings.study_settings import PlannedCandidate
 from study.statistics.comparison import (
     OVER_SEEDS,
     PairedTest,

@@ -31,13 +31,13 @@ from study.retraining.retraining import (
     seed_of,
     trained_in_full,
 )
+from study.running.study_data import load_data
 from study.running.study_runner import StudyResult
 from study.search_space.candidate import ImageFormat
-from study.search_space.resolve import candidate_id, resolve
-from study.settings.context import load_data
+from study.search_space.resolve import resolve
 from study.settings.metrics import MEASURES, Measure
-from study.settings.plan import Plan, PlannedCandidate
-from study.settings.study_settings import StudySettings
+from study.settings.problem import Problem
+from study.settings.study_settings import Plan, PlannedCandidate, StudySettings
 from study.statistics.image_values import OVER_CLASSES, image_values
 from study.storage.records import TrialRecord, read_trials
 from study.storage.storage_errors import storage_errors
@@ -129,11 +129,11 @@ def _plan(
 ) -> Plan:
     _, described = load_data(settings, force.run_context, interrupted=force.stop)
     image = ImageFormat(**described["image"])
-    space = settings.space(image)
+    problem = Problem(settings=settings, image=image)
     comparable = trained_in_full(origin) and settings.epochs in (None, full_epochs(origin))
     chosen: dict[str, PlannedCandidate] = {}
     for found in _best(origin, top):
-        identity = candidate_id(space.candidate(found.params), image)
+        identity = problem.identify(found.params)
         seen = found.search_value if comparable else None
         chosen.setdefault(identity, replace(found, candidate_id=identity, search_value=seen))
     return Plan(

@@ -37,11 +37,11 @@ from study.retraining.retraining import (
     retrain,
     seed_of,
 )
-from study.running.auditing import audit_words
+from study.running.study_data import describe_audit
 from study.running.study_runner import StudyResult
 from study.search_space.resolve import resolve
-from study.settings.context import RunContext
-from study.settings.plan import FitOn, Plan, PlannedCandidate
+from study.settings.run_context import RunContext
+from study.settings.study_settings import FitOn, Plan, PlannedCandidate
 from study.storage.checkpoints import local_study_folder
 from study.storage.records import TrialRecord
 from study.storage.storage_errors import storage_errors
@@ -280,7 +280,7 @@ class _Case:
 
     def _audited(self) -> str:
         """Compare the test part with the others, now that it is open, and store that too."""
-        words = audit_words(self.origin.settings, self.run_context, parts="all")
+        words = describe_audit(self.origin.settings, self.run_context, parts="all")
         with storage_errors(self.run_context.url):
             self.origin.study.set_user_attr(DATA, {**self.origin.data, "audit": words})
         return words

@@ -20,12 +20,14 @@ from study.rank_estimators.stored_report import trust_json
 from study.rank_estimators.stratified_sample import SMALLEST_SAMPLE, stratified_sample
 from study.rank_estimators.studies import TrustPlan, by_point
 from study.report.rank_estimators_text import trust_text
-from study.running.study_runner import StudyResult, check, run_study
+from study.running.study_data import load_data
+from study.running.study_runner import StudyResult, run_study
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.resolve import candidate_id
-from study.settings.context import RunContext, load_data
-from study.settings.problem import longest_training
+from study.settings.problem import Problem
+from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
+from study.settings.validation import validate
 from study.storage.ledger import read_costs
 from study.storage.records import TrialRecord
 from study.storage.storage_errors import storage_errors
@@ -111,7 +113,7 @@ def measure_trust(
     setting = _setting(plan, results[0].stored, trained=report.candidates)
     judged = Judged(
         report=report,
-        space=plan.base.space(image).name,
+        space=results[0].stored.problem.space.name,
         metric=plan.base.measures[0].key,
         setting=setting,
     )
@@ -120,7 +122,7 @@ def measure_trust(
 
 
 def _sample(plan: TrustPlan, image: ImageFormat) -> _Sample:
-    space = plan.base.space(image)
+    space = Problem(settings=plan.base, image=image).space
     points = stratified_sample(space, image, size=plan.sample, seed=plan.base.seed)
     names = tuple(candidate_id(space.candidate(values), image) for values in points)
     return _Sample(points=points, names=names)
@@ -130,7 +132,7 @@ def _at_one_precision(settings: StudySettings, earlier: Sequence[StudyResult]) -
     """Return the settings with the precision that was measured for the first study."""
     precisions = [r.stored.environment.get("precision") for r in earlier]
     known = next((precision for precision in precisions if precision), settings.precision)
-    return settings.model_copy(update={"precision": known})
+    return settings.with_changes(precision=known)
 
 
 def _check_all(studies: Sequence[StudySettings], image: ImageFormat) -> None:
@@ -142,7 +144,7 @@ def _check_all(studies: Sequence[StudySettings], image: ImageFormat) -> None:
     for settings in studies:
         size = settings.image_size or image.size
         seen = ImageFormat(channels=image.channels, size=size, classes=image.classes)
-        check(settings, settings.space(seen), seen)
+        validate(Problem(settings=settings, image=seen))
 
 
 def _judged(plan: TrustPlan, sample: _Sample, results: Sequence[StudyResult]) -> TrustReport:
@@ -176,7 +178,7 @@ def _setting(plan: TrustPlan, stored: StoredStudy, *, trained: int) -> str:
     """Return on what the report was measured, in sentences."""
     data, environment = stored.data, stored.environment
     images = f" ({data['train']:,} training images)" if "train" in data else ""
-    epochs = longest_training(stored.settings.space(stored.image))
+    epochs = stored.problem.longest_training
     versions = ", ".join(f"{name} {v}" for name, v in environment["libraries"].items())
     words = [
         f"Full training is {counted(epochs, 'epoch')} on {data['name']}{images}.",

@@ -18,7 +18,7 @@ from study.common.errors import SettingsError
 from study.performance_estimation.registry import estimator_spec
 from study.rank_estimators.stratified_sample import check_sample_size
 from study.search_space.candidate import Values
-from study.settings.study_settings import CANDIDATES, StudySettings, make_settings
+from study.settings.study_settings import StudySettings, make_settings
 from study.storage.records import TrialRecord
 
 FEWEST_SEEDS = 2
@@ -142,7 +142,7 @@ def _on(points: Sequence[Values], base: StudySettings, **changes: Any) -> StudyS
         "sampler": "random",
         "trials": len(points),
         "keep": "none",
-        "purpose": {"trust": base.study, CANDIDATES: [dict(values) for values in points]},
+        "candidates": tuple(dict(values) for values in points),
     }
     return make_settings(**(values | changes))
 

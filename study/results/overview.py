@@ -9,12 +9,11 @@ from typing import Any
 
 from study.common.errors import StorageError
 from study.final_test.looks import StudyLedger
-from study.performance_estimation.registry import estimator_spec
 from study.report.importance import parameter_importance
 from study.report.listing import StudyLine
 from study.report.stored_outcomes import read_confirmation, read_final_test
 from study.results.summary import Look, Objective, Process, StudySummary
-from study.settings.plan import Plan
+from study.settings.study_settings import Plan
 from study.storage.ledger import read_costs, read_entries
 from study.storage.lifecycle import study_state
 from study.storage.opening import DEFAULT_URL, open_storage
@@ -39,10 +38,10 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
     """Return what is known of a study beside its trials."""
     settings, attributes = stored.settings, stored.study.user_attrs
     plan = settings.plan
-    space = settings.space(stored.image)
+    space = stored.problem.space
     environment = stored.environment
     libraries = environment.get("libraries", {})
-    caution = estimator_spec(settings.estimator).caution
+    caution = stored.problem.estimator.caution
     return StudySummary(
         name=settings.study,
         objectives=tuple(
@@ -52,7 +51,7 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
         settings={
             name: value
             for name, value in settings.model_dump(mode="json").items()
-            if name not in ("space_text", "purpose") and value not in (None, [], {})
+            if name not in ("space_text", "plan", "candidates") and value not in (None, [], {})
         },
         parameters=tuple(space.by_name),
         space_name=settings.space_name,

@@ -13,16 +13,13 @@ from typing import Any
 
 from study.common.errors import EvaluationError, ResumeError
 from study.common.stop import Stop
-from study.performance_estimation.tabular.table_space import OwnSpace
 from study.performance_estimation.training.train_estimator import TrainEstimator
 from study.performance_estimation.training.training import Training
 from study.running.assembly import stored_estimator
 from study.running.study_runner import StudyResult, run_study
 from study.search_space.candidate import Candidate, Recipe
-from study.search_space.reading.loading import space_from_text
-from study.settings.context import RunContext
-from study.settings.plan import Plan, as_purpose
-from study.settings.study_settings import StudySettings, make_settings
+from study.settings.run_context import RunContext
+from study.settings.study_settings import Plan, StudySettings
 from study.storage.drawn import training_seed
 from study.storage.lifecycle import study_state
 from study.storage.locks import Holding, study_lock
@@ -55,7 +52,7 @@ def full_epochs(origin: StoredStudy) -> int | None:
     They are the study's, or the space's own where the study trained for fewer.
     """
     settings = origin.settings
-    declared = space_from_text(settings.space_text, source=settings.space_name, image=origin.image)
+    declared = origin.problem.declared
     if "epochs" in declared.by_name:
         return None
     own = int(declared.fixed.get("epochs", Recipe().epochs))
@@ -80,7 +77,7 @@ def full_settings(origin: StoredStudy, **changes: Any) -> StudySettings:
         EvaluationError: The origin's points are no networks.
     """
     settings = origin.settings
-    if isinstance(settings.space(origin.image), OwnSpace):
+    if not origin.problem.networks:
         raise EvaluationError(
             f"study '{settings.study}': the points of its table are no networks of this program, "
             "so none can be trained; look them up with another row of the table instead"
@@ -98,9 +95,10 @@ def full_settings(origin: StoredStudy, **changes: Any) -> StudySettings:
         "keep": "all",
         "reuse": (),
         "warm_start": None,
-        "purpose": {},
+        "plan": None,
+        "candidates": None,
     }
-    return make_settings(**{**settings.model_dump(), **whole, **changes})
+    return settings.with_changes(**{**whole, **changes})
 
 
 def retrain(settings: StudySettings, plan: Plan, force: Force) -> StudyResult:
@@ -138,7 +136,7 @@ def _taking_up(settings: StudySettings, plan: Plan, run_context: RunContext) -> 
     _refuse_stranger(stored, plan)
     lock = study_lock(stored.study._storage, run_context.url, settings.study)
     with Holding(lock, interrupted=lambda: False), storage_errors(run_context.url):
-        keys = {run.key for run in plan.runs()}
+        keys = {run.key for run in plan.trainings()}
         state = study_state(_trials(stored), retries=settings.retries)
         others = sum(record.training not in keys for record in state.latest.values())
         wanted = _planned(settings, plan, other_runs=others)
@@ -148,8 +146,7 @@ def _taking_up(settings: StudySettings, plan: Plan, run_context: RunContext) -> 
 
 
 def _planned(settings: StudySettings, plan: Plan, *, other_runs: int) -> StudySettings:
-    changes = {"purpose": as_purpose(plan), "trials": len(plan.runs()) + other_runs}
-    return make_settings(**{**settings.model_dump(), **changes})
+    return settings.with_changes(plan=plan, trials=len(plan.trainings()) + other_runs)
 
 
 def _stored(name: str, run_context: RunContext) -> StoredStudy | None:
@@ -177,7 +174,7 @@ def _trials(stored: StoredStudy) -> list[TrialRecord]:
 def completed_runs(stored: StoredStudy) -> dict[str, dict[int, TrialRecord]]:
     """Return the plan's runs that completed: candidate → index of the seed → trial."""
     plan = stored.settings.plan
-    keys = set() if plan is None else {run.key for run in plan.runs()}
+    keys = set() if plan is None else {run.key for run in plan.trainings()}
     with storage_errors(stored.url):
         state = study_state(_trials(stored), retries=stored.settings.retries)
     runs: dict[str, dict[int, TrialRecord]] = {}
@@ -236,8 +233,7 @@ class Networks:
 
     def candidate(self, record: TrialRecord) -> Candidate:
         """Return the candidate of a trial."""
-        settings: StudySettings = self.stored.settings
-        return settings.space(self.stored.image).candidate(record.params)
+        return self.stored.problem.candidate(record.params)
 
 
 def seed_of(record: TrialRecord) -> int:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from study.data.audit import Looked, audit
 from study.data.audit_text import audit_text
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
 
 
-def audit_words(settings: StudySettings, run_context: RunContext, *, parts: Looked) -> str:
+def describe_audit(settings: StudySettings, run_context: RunContext, *, parts: Looked) -> str:
     """Return the data checks of a study as one block of text.
 
     Args:

@@ -17,7 +17,7 @@ from study.common.artifact_path import artifact_path
 from study.common.errors import StudyError
 from study.common.stop import PARENT, Stop
 from study.running.worker import WorkResult
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 
 MAX_WORKERS = 4
 PATIENCE_SECONDS = 1.4

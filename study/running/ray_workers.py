@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from study.common.artifact_path import RemotePath
 from study.common.errors import SettingsError, StorageError, StudyError
 from study.common.stop import Stop, stop_on_signals
+from study.running.study_data import load_data
 from study.running.worker import WorkResult
-from study.settings.context import RunContext, load_data
+from study.settings.run_context import RunContext
 from study.storage.opening import sqlite_path
 from study.storage.storage_errors import redacted
 from study.storage.stored_study import StoredStudy

@@ -10,26 +10,19 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from study.common.artifact_path import check_writable
-from study.common.errors import SettingsError
 from study.common.stop import Stop
 from study.dashboard.refresh import kept_fresh
 from study.dashboard.study_page import study_page
-from study.performance_estimation.registry import PROXIES, EstimatorSpec, estimator_spec
-from study.running.assembly import make_worker, strategy_context
-from study.running.auditing import audit_words
-from study.running.candidate_source.preparing import check_preparation
-from study.running.candidate_source.screening import check_screen_fits
+from study.running.assembly import make_worker
 from study.running.local_workers import run_workers
 from study.running.progress import choose_progress, watching
+from study.running.study_data import describe_audit, load_data, machine_facts
 from study.running.worker import WorkResult
 from study.search_space.candidate import ImageFormat
-from study.search_space.space import SearchSpace
-from study.search_strategy.pruners.registry import make_pruner
-from study.search_strategy.registry import make_strategy, sampler_warnings
-from study.settings.context import RunContext, load_data, machine_facts
-from study.settings.metrics import COSTS
-from study.settings.problem import check_table, points_of
+from study.settings.problem import Problem
+from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
+from study.settings.validation import validate
 from study.storage.lifecycle import StudyState, study_state
 from study.storage.locks import Holding, schema_lock, study_lock
 from study.storage.opening import open_storage, quiet_optuna
@@ -151,11 +144,10 @@ def join_study(
 
 
 def _watched(stored: StoredStudy, work: Callable[[], WorkResult], *, quiet: bool) -> StudyResult:
-    space = stored.settings.space(stored.image)
     progress = choose_progress(
         stored.settings,
-        tuple(space.by_name),
-        epochs=max(points_of(stored.settings, stored.image).epochs, 1),
+        tuple(stored.problem.space.by_name),
+        epochs=max(stored.problem.epochs, 1),
         quiet=quiet,
     )
     with storage_errors(stored.url):
@@ -198,11 +190,10 @@ def prepare(
     """
     quiet_optuna()
     data, described = load_data(settings, run_context, interrupted=stop)
-    image = ImageFormat(**described["image"])
-    space = settings.space(image)
-    notes = [*described["notes"], *described["warnings"], *check(settings, space, image)]
+    problem = Problem(settings=settings, image=ImageFormat(**described["image"]))
+    notes = [*described["notes"], *described["warnings"], *validate(problem)]
     if data is not None:
-        described["audit"] = audit_words(settings, run_context, parts="searched")
+        described["audit"] = describe_audit(settings, run_context, parts="searched")
     if run_context.artifacts is not None:
         check_writable(run_context.artifacts)
     storage = open_or_create_storage(run_context.url)
@@ -226,47 +217,6 @@ def open_or_create_storage(url: str) -> Any:
         return open_storage(url, create=True)
     with Holding(lock, interrupted=lambda: False):
         return open_storage(url, create=True)
-
-
-def check(settings: StudySettings, space: SearchSpace, image: ImageFormat) -> tuple[str, ...]:
-    """Refuse settings that cannot work together; return warnings about the rest.
-
-    Raises:
-        SettingsError: Sampler, pruner, estimator, objectives and space do not fit.
-    """
-    spec = estimator_spec(settings.estimator)
-    spec.check(space)
-    check_table(settings, space, image)
-    context = strategy_context(settings, space, image)
-    make_strategy(settings.sampler, context)
-    make_pruner(settings.pruner, epochs=points_of(settings, image).epochs)
-    check_screen_fits(settings, space)
-    check_preparation(settings)
-    _refuse_unmeasured(settings, spec)
-    return sampler_warnings(settings.sampler, context)
-
-
-def _refuse_unmeasured(settings: StudySettings, spec: EstimatorSpec) -> None:
-    """Refuse objectives that the estimator does not measure, or that need no search at all.
-
-    Raises:
-        SettingsError: One of them, with the objective.
-    """
-    names = settings.objectives
-    flag, usual = "--metric" if len(names) == 1 else "--objectives", spec.metric or "accuracy"
-    for name in names:
-        foreign = name not in COSTS if spec.metric else name in PROXIES
-        if foreign and name != spec.metric:
-            other = f" or --estimator {name}" if name in PROXIES else ""
-            raise SettingsError(
-                f"{flag} {','.join(names)}: the estimator '{settings.estimator}' does not measure"
-                f" {name}; write --metric {usual}{other}"
-            )
-    if len(names) == 1 and names[0] in COSTS:
-        raise SettingsError(
-            f"--metric {names[0]}: '{settings.estimator}' measures {usual}, and {names[0]} beside"
-            f" it; write --objectives {usual},{names[0]}"
-        )
 
 
 def work_on(stored: StoredStudy, run_context: RunContext, *, stop: Stop) -> WorkResult:

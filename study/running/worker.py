@@ -187,7 +187,7 @@ class Worker:
         limits = self._limits(state)
         reached = used_up(limits, used)
         if reached is None and not state.running:
-            reached = too_little_left(limits, used, next_epochs=self.context.epochs)
+            reached = too_little_left(limits, used, next_epochs=self.context.problem.epochs)
         return None if reached is None else WorkResult(ending="done", text=reached)
 
     def _spent(self, trials: Sequence[TrialRecord], state: StudyState) -> Spent:
@@ -196,7 +196,7 @@ class Worker:
         return spent(trials, len(state.finished), entries, costs)
 
     def _room(self, used: Spent, state: StudyState) -> bool:
-        epochs = self.context.epochs
+        epochs = self.context.problem.epochs
         started = sum(state.latest[sequence_index].epochs for sequence_index in state.running)
         return has_room(
             self._limits(state),
@@ -276,7 +276,9 @@ class HandOver(optuna.samplers.BaseSampler):
         return self._values[param_name]
 
 
-def curves_of_others(trials: Trials, *, sign: float, retries: int) -> Any:
+def curves_of_others(
+    trials: Trials, *, sign: float, retries: int
+) -> Callable[[int], Sequence[Curve]]:
     """Return a function of a place: the curves of all candidates but the one at that place."""
     finished: dict[int, Curve] = {}
 

@@ -1,174 +1,290 @@
-"""What a study knows of the points of its space: networks of this project, or rows of a table."""
+"""A study's settings for images of one format, and everything that follows from them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
-from study.common.errors import SettingsError
-from study.performance_estimation.registry import candidate_epochs, table_named
+from study.common.choices import OptionValue
+from study.common.errors import ResumeError, SettingsError
+from study.performance_estimation.registry import (
+    ESTIMATORS,
+    TABLE,
+    EstimatorSpec,
+)
+from study.performance_estimation.screen import ScreenSpec
 from study.performance_estimation.tabular.table import Table
-from study.performance_estimation.tabular.table_estimator import naming, refuse_other_space
-from study.performance_estimation.tabular.table_space import OwnSpace
-from study.search_space.candidate import ImageFormat, Value, Values
+from study.performance_estimation.tabular.table_estimator import naming
+from study.performance_estimation.tabular.table_space import OwnSpace, table_space_from_text
+from study.search_space.candidate import Candidate, ImageFormat, Value, Values
 from study.search_space.describe import describe_bound
-from study.search_space.distinct import distinct_candidates
+from study.search_space.differences import space_differences
+from study.search_space.distinct import distinct_candidates, ungridded
+from study.search_space.reading.loading import space_from_text
 from study.search_space.resolve import candidate_id, complexity, resolve
 from study.search_space.space import SearchSpace
-from study.search_strategy.sampler_spec import Identity
-from study.settings.study_settings import StudySettings
+from study.search_strategy.pruners.pruner import Pruner
+from study.search_strategy.pruners.registry import make_pruner, promotes
+from study.search_strategy.registry import make_strategy
+from study.search_strategy.sampler_spec import StrategyContext
+from study.search_strategy.strategy import Strategy
+from study.settings.study_settings import LIMITS, StudySettings
+
+POLICIES = frozenset({"reinforce", "q_learning"})
+"""Samplers that learn a distribution over candidates."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Points:
-    """The points of a study's space.
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """What a study searches, with which strategy, estimator and pruner.
 
-    Args:
-        image: Format of the images; None where the points are no networks.
-        identify: Names the candidate of a point; equal names are twins.
-        describe: Returns what is stored of a point before it is scored.
-        distinct: Returns the first point of every candidate by its name; None where they cannot
-            be counted.
-        epochs: Steps of the longest training; 0 where candidates are not trained.
-        ends: Returns the last step of a point's own training; None for that of the longest.
-        refusal: Returns why a point is not scored, or None.
-    """
-
-    image: ImageFormat | None
-    identify: Identity
-    describe: Callable[[Values], Mapping[str, Any]]
-    distinct: Callable[[], Mapping[str, Values] | None]
-    epochs: int
-    ends: Callable[[Values], int | None] = lambda _: None
-    refusal: Callable[[Values], str | None] = lambda _: None
-
-
-def points_of(settings: StudySettings, image: ImageFormat) -> Points:
-    """Return what is known of the points of a study's space.
+    Each part is computed when it is first asked for, and only once. A part that does not fit the
+    settings raises its ``StudyError`` then; ``validation.validate`` asks for all of them.
 
     Args:
-        settings: The study.
-        image: Format of the images that enter its networks.
+        settings: The study's settings.
+        image: Format of the images that enter the networks.
+    """
+
+    settings: StudySettings
+    image: ImageFormat
+
+    @cached_property
+    def declared(self) -> SearchSpace:
+        """The search space as its YAML declares it.
+
+        Raises:
+            SearchSpaceError: It cannot be read, or does not fit images of this format.
+        """
+        read = table_space_from_text if self.estimator_name == TABLE else space_from_text
+        return read(self.settings.space_text, source=self.settings.space_name, image=self.image)
+
+    @cached_property
+    def space(self) -> SearchSpace:
+        """The search space, with epochs and the list of candidates from the settings.
+
+        Raises:
+            SearchSpaceError: It cannot be read, or does not fit images of this format.
+            SettingsError: The space varies ``epochs`` and the settings fix them.
+        """
+        space, epochs = self.declared, self.settings.epochs
+        if self.settings.candidates is not None:
+            space = replace(space, enqueue=self.settings.candidates)
+        if epochs is None:
+            return space
+        if "epochs" in space.by_name:
+            raise SettingsError(
+                f"--epochs {epochs}: the space '{space.name}' lets epochs vary;"
+                " leave the flag out, or fix epochs in the space"
+            )
+        return space.with_fixed(epochs=epochs)
+
+    @cached_property
+    def sampled_space(self) -> SearchSpace:
+        """The space that the sampler draws from. Only ``grid`` is limited to ``grid_points``."""
+        return self.space if self.sampler_name == "grid" else ungridded(self.space)
+
+    @property
+    def table(self) -> Table | None:
+        """The table that the estimator looks candidates up in; None for another estimator."""
+        return self.settings.table
+
+    @cached_property
+    def networks(self) -> bool:
+        """Whether the points are networks, and not points that only a table knows."""
+        return not isinstance(self.space, OwnSpace)
+
+    def candidate(self, values: Values) -> Candidate:
+        """Return the candidate of a point."""
+        return self.space.candidate(values)
+
+    def identify(self, values: Values) -> str:
+        """Return the candidate id of a point. Points with equal ids are duplicates."""
+        return self._ids(tuple(values.items()))
+
+    @cached_property
+    def _ids(self) -> Callable[[tuple[tuple[str, Value], ...]], str]:
+        return lru_cache(maxsize=65536)(self._id)
+
+    def _id(self, items: tuple[tuple[str, Value], ...]) -> str:
+        if not self.networks and self.table is not None:
+            return self.table.identity(dict(items))
+        return candidate_id(self.candidate(dict(items)), self.image)
+
+    def describe(self, values: Values) -> Mapping[str, Any]:
+        """Return what is stored of a candidate before it is scored: its network and its costs."""
+        if not self.networks and self.table is not None:
+            row = self.table.row(values)
+            return {n: int(column[row]) for n, column in (self.table.sizes or {}).items()}
+        stack = resolve(self.candidate(values).architecture, self.image)
+        counts = complexity(stack)
+        return {
+            "architecture": asdict(stack),
+            "parameters": counts.parameters,
+            "macs": counts.macs,
+            "conv_macs": counts.conv_macs,
+        }
+
+    def allows(self, values: Values) -> bool:
+        """Tell whether a point satisfies the constraints of the space."""
+        return self.space.allows(values, self.image)
+
+    def violation(self, values: Values) -> str | None:
+        """Return which constraints the network of a point breaks, or None.
+
+        Strategies sample inside the constraints. Listed candidates, and those of a study on other
+        images, may lie outside.
+        """
+        broken = self.space.broken_bounds(values, self.image)
+        if not broken:
+            return None
+        bounds = self.space.constraints
+        listed = (
+            f"{n:,} {name}, allowed: {describe_bound(bounds[name])}" for name, n in broken.items()
+        )
+        return f"the network lies outside the constraints: {'; '.join(listed)}"
+
+    @cached_property
+    def distinct(self) -> Mapping[str, Values] | None:
+        """The first point of every distinct candidate, by id; None where they are uncountable."""
+        if not self.networks and self.table is not None:
+            return naming(self.table, self.space)
+        return distinct_candidates(self.space, self.image)
+
+    @cached_property
+    def longest_training(self) -> int:
+        """Epochs of the longest training that the space declares.
+
+        A candidate in which ``epochs`` is inactive trains for the default number of epochs.
+        """
+        parameter, default = self.space.by_name.get("epochs"), self.candidate({}).recipe.epochs
+        if parameter is None:
+            return default
+        longest = int(max(parameter.values() or (1,)))
+        return max(longest, default) if parameter.when else longest
+
+    @cached_property
+    def epochs(self) -> int:
+        """Epochs that the estimator trains a candidate for at most; 0 where it trains none."""
+        return self._estimated(self.longest_training) if self.table is None else self.table.epochs
+
+    def epochs_of(self, values: Values) -> int | None:
+        """Return the epochs of a point's own training; None for those of the longest."""
+        return None if self.table else self._estimated(self.candidate(values).recipe.epochs)
+
+    def _estimated(self, epochs: int) -> int:
+        return self.estimator.epochs(epochs, self.estimator_options)
+
+    @cached_property
+    def epochs_at_first(self) -> int:
+        """Epochs that the estimator trains before the first trial."""
+        return self.estimator.epochs_at_first(self.estimator_options, self.learns_policy)
+
+    @property
+    def estimator_name(self) -> str:
+        """Name of the estimator, without its options."""
+        return self.settings.chosen_estimator[0]
+
+    @property
+    def estimator(self) -> EstimatorSpec:
+        """The registry's entry of the estimator."""
+        return ESTIMATORS[self.estimator_name]
+
+    @property
+    def estimator_options(self) -> Mapping[str, OptionValue]:
+        """A value for every option of the estimator."""
+        return self.settings.chosen_estimator[1]
+
+    @property
+    def sampler_name(self) -> str:
+        """Name of the sampler, without its variant and its options."""
+        return self.settings.chosen_sampler[0].partition(":")[0]
+
+    @property
+    def learns_policy(self) -> bool:
+        """Whether the sampler learns a distribution that paths of a supernet can be drawn from."""
+        return self.sampler_name in POLICIES
+
+    @cached_property
+    def strategy_context(self) -> StrategyContext:
+        """What the strategy is built for."""
+        return StrategyContext(
+            space=self.sampled_space,
+            budget=self.settings.trials,
+            pruner=self.settings.pruner,
+            objectives=len(self.settings.objectives),
+            image=self.image if self.networks else None,
+            identity=None if self.networks else self.identify,
+            seed=self.settings.seed,
+        )
+
+    def make_strategy(self) -> Strategy:
+        """Return a new strategy.
+
+        Raises:
+            SettingsError: The sampler does not fit the space, the pruner or the objectives.
+        """
+        return make_strategy(self.settings.sampler, self.strategy_context)
+
+    @cached_property
+    def pruner(self) -> Pruner:
+        """The pruner.
+
+        Raises:
+            SettingsError: It could never stop a training of the space.
+        """
+        return make_pruner(self.settings.pruner, epochs=self.epochs)
+
+    @property
+    def prunes(self) -> bool:
+        """Whether trials may be stopped early."""
+        return self.strategy_context.prunes()
+
+    @cached_property
+    def promotes(self) -> bool:
+        """Whether pruned candidates may be continued later."""
+        return promotes(self.settings.pruner)
+
+    @property
+    def screen(self) -> ScreenSpec | None:
+        """The screen before the search; None where there is none."""
+        return self.settings.chosen_screen
+
+
+def differences(stored: Problem, asked: Problem) -> list[str]:
+    """Return a line for each setting whose change would change the meaning of results."""
+    lines = []
+    for name in StudySettings.model_fields:
+        old, new = getattr(stored.settings, name), getattr(asked.settings, name)
+        if name in LIMITS or name in ("study", "space_name", "space_text") or old == new:
+            continue
+        if name in ("plan", "candidates"):
+            lines.append(f"{name}: the study trains another list of candidates")
+            continue
+        lines.append(f"{name.replace('_', ' ')}: stored {_show(old)}, asked for {_show(new)}")
+    if stored.settings.space_text == asked.settings.space_text:
+        return lines
+    return lines + space_differences(stored.declared, asked.declared)
+
+
+def _show(value: object) -> str:
+    if value is None or value == ():
+        return "nothing"
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def validate_unchanged(name: str, lines: list[str]) -> None:
+    """Check that no setting of a stored study has changed.
 
     Raises:
-        StudyError: The space does not fit the images, or a table cannot be read.
+        ResumeError: There is a difference.
     """
-    space, table = settings.space(image), table_named(settings.estimator)
-    if table is not None and isinstance(space, OwnSpace):
-        return _rows(table, space)
-    return Points(
-        image=image,
-        identify=_identify(space, image),
-        describe=lambda values: describe(space, values, image),
-        distinct=lru_cache(maxsize=1)(lambda: distinct_candidates(space, image)),
-        epochs=_epochs(settings, longest_training(space)) if table is None else table.epochs,
-        ends=lambda values: _ends(settings, space, values) if table is None else None,
-        refusal=lambda values: outside(space, values, image),
-    )
-
-
-def outside(space: SearchSpace, values: Values, image: ImageFormat) -> str | None:
-    """Return which constraints the network of a point breaks, or None."""
-    broken = space.broken_bounds(values, image)
-    if not broken:
-        return None
-    told = (
-        f"{n:,} {m}, allowed: {describe_bound(space.constraints[m])}" for m, n in broken.items()
-    )
-    return f"the network lies outside the constraints: {'; '.join(told)}"
-
-
-def _epochs(settings: StudySettings, longest: int) -> int:
-    return candidate_epochs(settings.estimator, longest=longest)
-
-
-def _ends(settings: StudySettings, space: SearchSpace, values: Values) -> int:
-    return _epochs(settings, space.candidate(values).recipe.epochs)
-
-
-def _rows(table: Table, space: SearchSpace) -> Points:
-    return Points(
-        image=None,
-        identify=table.identity,
-        describe=lambda values: _sizes(table, values),
-        distinct=lru_cache(maxsize=1)(lambda: naming(table, space)),
-        epochs=table.epochs,
-    )
-
-
-def _sizes(table: Table, values: Values) -> dict[str, int]:
-    row = table.row(values)
-    return {name: int(column[row]) for name, column in (table.sizes or {}).items()}
-
-
-def _identify(space: SearchSpace, image: ImageFormat) -> Identity:
-    """Return a function that names the candidate of a point, and remembers."""
-
-    @lru_cache(maxsize=65536)
-    def named(key: tuple[tuple[str, Value], ...]) -> str:
-        return candidate_id(space.candidate(dict(key)), image)
-
-    return lambda values: named(tuple(values.items()))
-
-
-def describe(space: SearchSpace, values: Values, image: ImageFormat) -> dict[str, Any]:
-    """Return what is stored of a network before it is scored."""
-    stack = resolve(space.candidate(values).architecture, image)
-    counts = complexity(stack)
-    return {
-        "architecture": asdict(stack),
-        "parameters": counts.parameters,
-        "macs": counts.macs,
-        "conv_macs": counts.conv_macs,
-    }
-
-
-def longest_training(space: SearchSpace) -> int:
-    """Return the epochs of the longest training in the space.
-
-    A candidate in which ``epochs`` is inactive trains for as many as one of a space without it.
-    """
-    parameter, otherwise = space.by_name.get("epochs"), space.candidate({}).recipe.epochs
-    if parameter is None:
-        return otherwise
-    longest = int(max(parameter.values() or (1,)))
-    return max(longest, otherwise) if parameter.when else longest
-
-
-def check_table(settings: StudySettings, space: SearchSpace, image: ImageFormat) -> None:
-    """Refuse what a table cannot answer; nothing happens with another estimator.
-
-    Raises:
-        SettingsError: A point of the space is not in it, or a setting would have no effect.
-    """
-    table = table_named(settings.estimator)
-    if table is None:
-        return
-    for flag, idle in (
-        ("--epochs", settings.epochs is None),
-        ("--fraction", settings.fraction == 1.0),
-        ("--image-size", settings.image_size is None),
-    ):
-        if not idle:
-            raise SettingsError(
-                f"{flag}: the trainings of table {table.name} were made beforehand; leave it out"
-            )
-    refuse_other_space(table, space, image)
-    if isinstance(space, OwnSpace):
-        _refuse_network_questions(settings, table)
-
-
-def _refuse_network_questions(settings: StudySettings, table: Table) -> None:
-    known = {"accuracy", *(table.sizes or {})}
-    for name in settings.objectives:
-        if name not in known:
-            raise SettingsError(
-                f"objective {name}: table {table.name} does not know it; it knows"
-                f" {', '.join(sorted(known))}"
-            )
-    if settings.screen is not None:
-        raise SettingsError(
-            f"--screen: the points of table {table.name} are no networks; leave it out"
+    if lines:
+        listed = "\n".join(f"  {line}" for line in lines)
+        raise ResumeError(
+            f"study '{name}' was made with other settings:\n{listed}\n"
+            f"go on as it was with 'resume {name}', take another name with --study, or start a"
+            f" new study from what stays valid with --study {name} --fork NEW"
         )

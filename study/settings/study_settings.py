@@ -3,26 +3,99 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from study.common.errors import ResumeError, SettingsError
-from study.performance_estimation.registry import is_table
-from study.performance_estimation.screen import parse_screen
-from study.performance_estimation.tabular.table_space import table_space_from_text
-from study.search_space.candidate import OCTMNIST, ImageFormat
-from study.search_space.differences import space_differences
-from study.search_space.reading.loading import space_from_text
-from study.search_space.space import SearchSpace
+from study.common.choices import OptionValue
+from study.common.errors import SettingsError
+from study.performance_estimation.registry import ESTIMATORS, TABLE, parse_estimator
+from study.performance_estimation.screen import ScreenSpec, parse_screen
+from study.performance_estimation.tabular.table import Table
+from study.performance_estimation.tabular.table_estimator import table_of
+from study.search_space.candidate import Values
+from study.search_strategy.registry import parse_sampler
+from study.search_strategy.strategy import generator
 from study.settings.budget import Budget
 from study.settings.metrics import Measure, find_measures
-from study.settings.plan import Plan, plan_of
 
-CANDIDATES = "candidates"
-"""Key of ``purpose`` for the points that a study made by another command tries."""
+FitOn = Literal["train", "train+val"]
+"""The images a network is trained on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCandidate:
+    """A candidate to train again.
+
+    Args:
+        candidate_id: Its identity when trained in full.
+        number: The origin's trial that found it.
+        params: Its active parameters.
+        search_value: Its value in the origin; None where that was no full training.
+    """
+
+    candidate_id: str
+    number: int
+    params: Values
+    search_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTraining:
+    """One training of a plan.
+
+    Args:
+        candidate: What is trained.
+        repeat: Index of its seed, from 0. All candidates share the seeds.
+    """
+
+    candidate: PlannedCandidate
+    repeat: int
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Identity of the training within the plan."""
+        return self.candidate.candidate_id, self.repeat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The trainings of a linked study.
+
+    ``confirm`` and ``test`` train candidates of another study again. Their trainings are a study
+    of their own, with workers, interruptions and resume as in any other. Its candidates are
+    listed, not sampled, and each is trained with several seeds.
+
+    Args:
+        kind: The command that made the plan.
+        origin: Name of the study that found the candidates.
+        candidates: What is trained, best first.
+        repeats: Seeds for each candidate.
+        fit_on: The images the candidates are trained on.
+    """
+
+    kind: Literal["confirm", "test"]
+    origin: str
+    candidates: tuple[PlannedCandidate, ...]
+    repeats: int
+    fit_on: FitOn = "train"
+
+    def trainings(self) -> list[PlannedTraining]:
+        """Return every training, the first seed of all candidates first."""
+        return [
+            PlannedTraining(candidate=candidate, repeat=repeat)
+            for repeat in range(self.repeats)
+            for candidate in self.candidates
+        ]
+
+    def seed(self, study_seed: int, repeat: int) -> int:
+        """Return the seed of a repeat: the same for all candidates, so that they pair up.
+
+        The name of the command is part of it, so that no seed of the search is used again.
+        """
+        return int(generator(study_seed, self.kind, repeat).integers(2**62))
 
 
 class StudySettings(BaseModel):
@@ -54,12 +127,44 @@ class StudySettings(BaseModel):
     keep: Literal["best", "all", "none"] = "best"
     reuse: tuple[str, ...] = ()
     warm_start: str | None = None
-    purpose: Mapping[str, Any] = Field(default_factory=dict)
+    plan: Plan | None = None
+    candidates: tuple[Values, ...] | None = None
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
         """What is optimised, first the one that curves and pruners look at."""
         return find_measures(self.objectives)
+
+    @cached_property
+    def chosen_estimator(self) -> tuple[str, dict[str, OptionValue]]:
+        """Name of the estimator, and a value for each of its options."""
+        return parse_estimator(self.estimator)
+
+    @cached_property
+    def chosen_sampler(self) -> tuple[str, Mapping[str, OptionValue]]:
+        """Name of the sampler, and a value for each of its options."""
+        return parse_sampler(self.sampler)
+
+    @cached_property
+    def chosen_screen(self) -> ScreenSpec | None:
+        """The screen before the search; None where there is none."""
+        return None if self.screen is None else parse_screen(self.screen)
+
+    @cached_property
+    def table(self) -> Table | None:
+        """The table that the estimator looks candidates up in; None for another estimator.
+
+        Raises:
+            DataError: It cannot be read.
+        """
+        name, options = self.chosen_estimator
+        return table_of(options) if name == TABLE else None
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether the estimator or the screen looks at images."""
+        screened = self.chosen_screen is not None and self.chosen_screen.needs_data
+        return screened or ESTIMATORS[self.chosen_estimator[0]].needs_data
 
     @property
     def directions(self) -> tuple[Literal["maximize", "minimize"], ...]:
@@ -67,43 +172,18 @@ class StudySettings(BaseModel):
         return tuple("maximize" if m.maximise else "minimize" for m in self.measures)
 
     @property
-    def closed(self) -> bool:
-        """Whether the study tries the candidates its purpose lists, in order, and no other."""
-        return CANDIDATES in self.purpose
-
-    @cached_property
-    def plan(self) -> Plan | None:
-        """The trainings that the study consists of, where it trains another study's candidates."""
-        return plan_of(self.purpose)
-
-    @property
     def budget(self) -> Budget:
         """The limits of the study."""
         return Budget(trials=self.trials, seconds=self.timeout, epochs=self.epochs_budget)
 
-    def space(self, image: ImageFormat = OCTMNIST) -> SearchSpace:
-        """Return the search space, with ``epochs`` fixed where the settings say so.
+    def with_changes(self, **changes: Any) -> StudySettings:
+        """Return settings with other values for these fields.
 
         Raises:
-            SearchSpaceError: The space does not fit images of this format.
-            SettingsError: The space lets ``epochs`` vary and the settings fix it.
+            SettingsError: A value is out of range.
         """
-        space = self._declared(image)
-        if self.closed:
-            space = replace(space, enqueue=tuple(self.purpose[CANDIDATES]))
-        if self.epochs is None:
-            return space
-        if "epochs" in space.by_name:
-            raise SettingsError(
-                f"--epochs {self.epochs}: the space '{space.name}' lets epochs vary;"
-                " leave the flag out, or fix epochs in the space"
-            )
-        return space.with_fixed(epochs=self.epochs)
-
-    def _declared(self, image: ImageFormat = OCTMNIST) -> SearchSpace:
-        """Return the space as its text has it; that of a table may be one of own names."""
-        read = table_space_from_text if is_table(self.estimator) else space_from_text
-        return read(self.space_text, source=self.space_name, image=image)
+        kept = {name: getattr(self, name) for name in StudySettings.model_fields}
+        return make_settings(**{**kept, **changes})
 
 
 LIMITS = frozenset({"trials", "timeout", "epochs_budget", "retries", "keep", "reuse"})
@@ -114,7 +194,7 @@ def make_settings(**values: Any) -> StudySettings:
     """Return validated settings.
 
     Raises:
-        SettingsError: A value is out of range or contradicts another; all problems at once.
+        SettingsError: Values are out of range, all of them listed, or name something unknown.
     """
     try:
         settings = StudySettings(**values)
@@ -125,65 +205,6 @@ def make_settings(**values: Any) -> StudySettings:
             for problem in error.errors()
         ]
         raise SettingsError("\n".join(problems)) from None
-    if settings.screen is not None:
-        parse_screen(settings.screen)
-    if len(settings.measures) > 1 and settings.pruner.partition(",")[0] != "none":
-        raise SettingsError(
-            f"--pruner {settings.pruner} with {len(settings.objectives)} objectives: Optuna prunes"
-            " one objective only; leave the pruner out, or bound the second objective with"
-            " 'constraints:' in the space (or Optuna's trial.set_constraint in code of your own)"
-            " and search for the first"
-        )
+    _ = (settings.measures, settings.chosen_sampler, settings.chosen_estimator)
+    _ = settings.chosen_screen  # parsed here, so that a mistake is found before anything is done
     return settings
-
-
-def differences(
-    stored: StudySettings,
-    asked: StudySettings,
-    *,
-    stored_image: ImageFormat = OCTMNIST,
-    asked_image: ImageFormat = OCTMNIST,
-) -> list[str]:
-    """Return a line for each setting whose change would change what results mean.
-
-    Args:
-        stored: What the study was made with.
-        asked: What is asked for now.
-        stored_image: Format of the images that enter the study's networks.
-        asked_image: The same, as asked for; a space is read for a format.
-    """
-    lines = []
-    for name in StudySettings.model_fields:
-        old, new = getattr(stored, name), getattr(asked, name)
-        if name in LIMITS or name in ("study", "space_name", "space_text") or old == new:
-            continue
-        if name == "purpose":
-            lines.append("purpose: what the study is for, or its list of candidates, differs")
-            continue
-        lines.append(f"{name.replace('_', ' ')}: stored {_show(old)}, asked for {_show(new)}")
-    if stored.space_text == asked.space_text:
-        return lines
-    old_space = space_from_text(stored.space_text, source=stored.space_name, image=stored_image)
-    new_space = space_from_text(asked.space_text, source=asked.space_name, image=asked_image)
-    return lines + space_differences(old_space, new_space)
-
-
-def _show(value: object) -> str:
-    if value is None or value == ():
-        return "nothing"
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def refuse_changes(name: str, lines: list[str]) -> None:
-    """Refuse to go on with a study whose results would not mean the same any more.
-
-    Raises:
-        ResumeError: There is a difference.
-    """
-    if lines:
-        listed = "\n".join(f"  {line}" for line in lines)
-        raise ResumeError(
-            f"study '{name}' was made with other settings:\n{listed}\n"
-            f"go on as it was with 'resume {name}', take another name with --study, or start a"
-            f" new study from what stays valid with --study {name} --fork NEW"
-        )

@@ -7,12 +7,14 @@ import secrets
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from study.common.errors import ResumeError, StorageError
 from study.common.version import NUMERIC_VERSION, code_version, library_versions
 from study.search_space.candidate import ImageFormat
-from study.settings.study_settings import StudySettings, differences, refuse_changes
+from study.settings.problem import Problem, differences, validate_unchanged
+from study.settings.study_settings import StudySettings
 from study.storage.opening import load_study, open_storage
 from study.storage.storage_errors import redacted, storage_errors
 
@@ -28,28 +30,42 @@ LOOK = "test_look:"
 """Start of the keys under which the looks at the test part lie; see ``evaluation.looks``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredStudy:
-    """A study and what was stored with it.
+@dataclass(frozen=True, kw_only=True)
+class StudyDefinition:
+    """What decides the meaning of a study's results.
 
     Args:
-        study: Optuna's study.
         settings: The settings it was made with, its limits as last set.
         data: Name, digest, format, classes and notes of the data.
         environment: Versions, precision and hardware at its start.
-        url: Where it is stored.
     """
 
-    study: optuna.Study
     settings: StudySettings
     data: Mapping[str, Any]
     environment: Mapping[str, Any]
-    url: str
 
     @property
     def image(self) -> ImageFormat:
         """Format of the images that enter the networks."""
         return ImageFormat(**self.data["image"])
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The settings for this image format, and what follows from them."""
+        return Problem(settings=self.settings, image=self.image)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredStudy(StudyDefinition):
+    """A study and what was stored with it.
+
+    Args:
+        study: Optuna's study.
+        url: Where it is stored.
+    """
+
+    study: optuna.Study
+    url: str
 
 
 def open_study(name: str, url: str, *, read_only: bool = False) -> StoredStudy:
@@ -175,17 +191,15 @@ def _resume(
     same_data = _same_data(stored.data, data)
     settings = stored.settings
     if same_data and settings.dataset != asked.dataset:  # the file has moved
-        settings = settings.model_copy(update={"dataset": asked.dataset})
+        settings = settings.with_changes(dataset=asked.dataset)
     lines = differences(
-        settings,
-        asked,
-        stored_image=stored.image,
-        asked_image=ImageFormat(**data["image"]),
+        Problem(settings=settings, image=stored.image),
+        Problem(settings=asked, image=ImageFormat(**data["image"])),
     )
     lines += _data_differences(stored.data, data)
     lines += _direction_differences(stored)
     refusals, notes = version_differences(stored.environment)
-    refuse_changes(stored.settings.study, lines + refusals)
+    validate_unchanged(stored.settings.study, lines + refusals)
     if settings.dataset != stored.settings.dataset:
         was = stored.settings.dataset
         notes.append(f"dataset: stored {was}, now {asked.dataset}: the same content")
@@ -206,7 +220,7 @@ def refuse_strangers(stored: StoredStudy, data: Mapping[str, Any]) -> None:
         ResumeError: Its data, its code or its libraries are others than the study's.
     """
     refusals, _ = version_differences(stored.environment)
-    refuse_changes(stored.settings.study, _data_differences(stored.data, data) + refusals)
+    validate_unchanged(stored.settings.study, _data_differences(stored.data, data) + refusals)
 
 
 def hardware_differences(stored: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
@@ -282,7 +296,7 @@ def resume_settings(stored: StoredStudy, **limits: Any) -> StudySettings:
         ResumeError: Code or libraries changed what results mean.
     """
     refusals, _ = version_differences(stored.environment)
-    refuse_changes(stored.settings.study, refusals)
+    validate_unchanged(stored.settings.study, refusals)
     given = {name: value for name, value in limits.items() if value is not None}
     try:
         return StudySettings.model_validate(

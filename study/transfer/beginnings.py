@@ -16,9 +16,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from study.settings.study_settings import StudySettings
-from study.storage.stored_study import StoredStudy
+from study.storage.stored_study import StoredStudy, StudyDefinition
 from study.transfer.fork import (
-    NewStudy,
     begin_fork,
     fork_note,
     refuse_other_origin,
@@ -39,10 +38,10 @@ def beginnings(
     """Return what ``create_or_load`` calls where the study is new."""
 
     def begin(storage: BaseStorage, environment: Mapping[str, Any]) -> Mapping[str, Any]:
-        mine = NewStudy(settings=settings, data=data, environment=environment)
+        mine = StudyDefinition(settings=settings, data=data, environment=environment)
         return {
             **begin_fork(mine, fork_of, storage, url),
-            **begin_warm(settings, mine.image, storage, url),
+            **begin_warm(mine, storage, url),
         }
 
     return begin

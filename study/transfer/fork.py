@@ -12,19 +12,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from study.common.errors import ResumeError, SettingsError
 from study.common.formats import counted
-from study.search_space.candidate import ImageFormat, Values
+from study.search_space.candidate import Values
 from study.search_space.differences import translate
 from study.search_strategy.strategy import Observation
-from study.settings.problem import points_of
-from study.settings.study_settings import StudySettings
 from study.storage import records
 from study.storage.records import TrialRecord, ranges, read_trials, unranges
-from study.storage.stored_study import LOOK, StoredStudy, read_study
+from study.storage.stored_study import LOOK, StoredStudy, StudyDefinition, read_study
 from study.transfer.observations import observe
 from study.transfer.reuse import Known, disagreements, measured, origin_of, results_of
 
@@ -36,27 +33,9 @@ FORK = "fork"
 out and why; ``looks``, how many at the test part."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewStudy:
-    """A study before it is stored.
-
-    Args:
-        settings: Its settings.
-        data: What will be stored of its data.
-        environment: What will be stored of versions and hardware.
-    """
-
-    settings: StudySettings
-    data: Mapping[str, Any]
-    environment: Mapping[str, Any]
-
-    @property
-    def image(self) -> ImageFormat:
-        """Format of the images that enter the networks."""
-        return ImageFormat(**self.data["image"])
-
-
-def begin_fork(mine: NewStudy, old: str | None, storage: BaseStorage, url: str) -> dict[str, Any]:
+def begin_fork(
+    mine: StudyDefinition, old: str | None, storage: BaseStorage, url: str
+) -> dict[str, Any]:
     """Return what a new study stores of the one it is forked from; empty where there is none.
 
     Raises:
@@ -72,7 +51,7 @@ def begin_fork(mine: NewStudy, old: str | None, storage: BaseStorage, url: str) 
     return {FORK: {**_taken(mine, other), "study": old, "looks": len(looks)}, **looks}
 
 
-def _looks(mine: NewStudy, other: StoredStudy) -> dict[str, Any]:
+def _looks(mine: StudyDefinition, other: StoredStudy) -> dict[str, Any]:
     """Return the other study's looks at the test part, which is no less known to its fork."""
     if mine.data.get("name") != other.data.get("name"):
         return {}
@@ -80,7 +59,7 @@ def _looks(mine: NewStudy, other: StoredStudy) -> dict[str, Any]:
     return {key: attributes[key] for key in attributes if key.startswith(LOOK)}
 
 
-def _taken(mine: NewStudy, other: StoredStudy) -> dict[str, Any]:
+def _taken(mine: StudyDefinition, other: StoredStudy) -> dict[str, Any]:
     """Return which trials are taken over, of how many, and why the rest is not."""
     found = read_trials(other.study.get_trials(deepcopy=False))
     ended = [r for r in found if not r.lost and not isinstance(r.reused_from, int)]
@@ -97,16 +76,13 @@ def _taken(mine: NewStudy, other: StoredStudy) -> dict[str, Any]:
 
 
 def _translated(
-    record: TrialRecord, other: StoredStudy, mine: NewStudy | StoredStudy, left: Counter[str]
+    record: TrialRecord, other: StoredStudy, mine: StudyDefinition, left: Counter[str]
 ) -> tuple[Values, TrialRecord] | None:
     """Return the trial as one of the new study, or count why it is none."""
-    settings, image = mine.settings, mine.image
-    target = settings.space(image)
-    values = translate(record.params, source=other.settings.space(other.image), target=target)
-    same = values is not None and points_of(settings, image).identify(values) == (
-        record.candidate_id
-    )
-    if values is None or not same or not target.allows(values, image):
+    settings, problem = mine.settings, mine.problem
+    values = translate(record.params, source=other.problem.space, target=problem.space)
+    same = values is not None and problem.identify(values) == record.candidate_id
+    if values is None or not same or not problem.allows(values):
         left["outside this space"] += 1
         return None
     judged = measured(record, settings)
@@ -172,8 +148,7 @@ def _copy(record: TrialRecord, other: StoredStudy, stored: StoredStudy) -> None:
         return
     values, judged = translated
     study, trial = origin_of(record, other.settings.study)
-    space = stored.settings.space(stored.image)
-    known = distributions(space)
+    known = distributions(stored.problem.space)
     stored.study.add_trial(
         optuna.trial.create_trial(
             values=list(judged.objectives),
@@ -181,7 +156,7 @@ def _copy(record: TrialRecord, other: StoredStudy, stored: StoredStudy) -> None:
             distributions={name: known[name] for name in values},
             intermediate_values=dict(judged.intermediate),
             user_attrs={
-                **points_of(stored.settings, stored.image).describe(values),
+                **stored.problem.describe(values),
                 records.CANDIDATE_ID: record.candidate_id,
                 records.METRICS: dict(record.metrics),
                 records.CURVE: [dict(step) for step in record.curve],

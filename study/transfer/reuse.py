@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from study.common.errors import SettingsError, StorageError
-from study.performance_estimation.registry import epochs_at_first
 from study.settings.metrics import Measure
 from study.settings.study_settings import StudySettings
 from study.storage.records import TrialRecord, read_trials
@@ -105,9 +104,9 @@ def disagreements(mine: Described, other: Described) -> list[str]:
 
 def _settings(mine: Described, other: Described) -> Iterator[str]:
     here, there = mine.settings, other.settings
-    if there.purpose.get("plan") is not None:
+    if there.plan is not None:
         yield "it trains a list of candidates with seeds of its own"
-    if any(epochs_at_first(one.estimator, policy=False) for one in (here, there)):
+    if "supernet" in (here.chosen_estimator[0], there.chosen_estimator[0]):
         yield "values by shared weights belong to the study that trained the weights"
     for name in ("estimator", "fraction", "seed"):
         old, new = getattr(there, name), getattr(here, name)

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from study.common.errors import SettingsError, StorageError
 from study.data.splits import OFFICIAL, POOLED
-from study.search_space.candidate import ImageFormat
 from study.search_space.differences import translate
 from study.search_strategy.strategy import Observation
+from study.settings.problem import Problem
 from study.settings.study_settings import StudySettings
 from study.storage.records import TrialRecord, latest_by_index, ranges, read_trials, unranges
-from study.storage.stored_study import StoredStudy, read_study
+from study.storage.stored_study import StoredStudy, StudyDefinition, read_study
 from study.transfer.observations import observe
 from study.transfer.reuse import measured
 
@@ -37,28 +37,26 @@ _TESTED = (
 )
 
 
-def begin_warm(
-    settings: StudySettings, image: ImageFormat, storage: BaseStorage, url: str
-) -> dict[str, Any]:
+def begin_warm(mine: StudyDefinition, storage: BaseStorage, url: str) -> dict[str, Any]:
     """Return what a new study stores of the one it starts from; empty where there is none.
 
     Raises:
         StorageError: There is no such study.
         SettingsError: None of its results can be used.
     """
-    name = settings.warm_start
+    name = mine.settings.warm_start
     if name is None:
         return {}
     other = read_study(name, storage, url)
     records = _results(other)
     left: Counter[str] = Counter()
-    taken = [r.number for r in records if _fitting(r, other, settings, image, left) is not None]
+    taken = [r.number for r in records if _fitting(r, other, mine.problem, left) is not None]
     reasons = [f"{count} {reason}" for reason, count in left.items()]
     if not taken:
         why = ", ".join(reasons) or "it has no finished trial"
         raise SettingsError(f"--warm-start {name}: nothing of it can be used here: {why}")
     begun = {"study": name, "trials": ranges(taken), "of": len(records), "left": reasons}
-    return {WARM_START: {**begun, "tested": _knows_test_part(other.settings, settings)}}
+    return {WARM_START: {**begun, "tested": _knows_test_part(other.settings, mine.settings)}}
 
 
 def _knows_test_part(other: StudySettings, mine: StudySettings) -> bool:
@@ -98,7 +96,7 @@ def warm_observations(stored: StoredStudy) -> tuple[Observation, ...]:
 
 def _observed(record: TrialRecord | None, other: StoredStudy, stored: StoredStudy) -> Observation:
     left: Counter[str] = Counter()
-    found = record and _fitting(record, other, stored.settings, stored.image, left)
+    found = record and _fitting(record, other, stored.problem, left)
     if not found:
         raise StorageError(
             f"'{stored.settings.study}' was warm-started from '{other.settings.study}', whose"
@@ -127,22 +125,20 @@ def _results(other: StoredStudy) -> list[TrialRecord]:
 def _fitting(
     record: TrialRecord,
     other: StoredStudy,
-    settings: StudySettings,
-    image: ImageFormat,
+    problem: Problem,
     left: Counter[str],
 ) -> TrialRecord | None:
     """Return the trial as one of this study's space and measures, or count why it is none.
 
     It has no identity: a candidate of the same name may come to another value here.
     """
-    target = settings.space(image)
-    values = translate(record.params, source=other.settings.space(other.image), target=target)
-    if values is None or not target.allows(values, image):
+    values = translate(record.params, source=other.problem.space, target=problem.space)
+    if values is None or not problem.allows(values):
         left["outside this space"] += 1
         return None
-    judged = record if record.state == "failed" else _judged(record, settings)
+    judged = record if record.state == "failed" else _judged(record, problem.settings)
     if judged is None:
-        left[f"without {' and '.join(settings.objectives)}"] += 1
+        left[f"without {' and '.join(problem.settings.objectives)}"] += 1
         return None
     return replace(judged, params=values, candidate_id="", draw=None)
 

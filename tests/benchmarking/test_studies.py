@@ -14,7 +14,7 @@ from study.benchmarking.studies import StudyComparison, Told, compare_studies
 from study.common.errors import StudyError
 from study.report.compare_studies_text import studies_text
 from study.running.study_runner import StudyResult, run_study
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from tests.studies import answer, settings
 
 SMALL = """

@@ -23,7 +23,7 @@ from study.common.stop import Stop
 from study.performance_estimation.training.checkpoint import Checkpoint
 from study.running.assembly import checkpoints, make_worker
 from study.running.study_runner import prepare, run_study
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage.checkpoints import tidy
 from study.storage.records import read_trials
 from tests.studies import outcome, settings

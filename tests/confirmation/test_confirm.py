@@ -20,7 +20,7 @@ from study.report.confirm_text import confirmation_text
 from study.report.outcome_account import confirmation_words
 from study.report.stored_outcomes import read_confirmation
 from study.settings.metrics import MEASURES
-from study.settings.plan import PlannedCandidate
+from study.settings.study_settings import PlannedCandidate
 from study.storage.records import TrialRecord
 
 ACCURACY, LOSS = MEASURES["accuracy"], MEASURES["log_loss"]

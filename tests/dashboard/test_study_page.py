@@ -15,7 +15,7 @@ from optuna_dashboard._note import get_note_from_system_attrs, save_note
 from study.dashboard.store import artifact_store, file_ids, listed, remove_files, store_folder
 from study.dashboard.study_page import StudyPage, new_pages, study_page
 from study.running.study_runner import run_study
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage import records
 from study.storage.stored_study import StoredStudy, open_study
 from tests.studies import answer, settings

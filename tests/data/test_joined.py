@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from study.data.dataset import SearchData, load_search_data
-from study.settings.context import RunContext, load_data
-from study.settings.plan import Plan, PlannedCandidate, as_purpose
-from study.settings.study_settings import StudySettings
+from study.running.study_data import load_data
+from study.settings.run_context import RunContext
+from study.settings.study_settings import Plan, PlannedCandidate, StudySettings
 from tests.data.files import write_npz
 from tests.data.test_audit import planted_arrays
 from tests.studies import settings
@@ -22,7 +22,7 @@ def planted(tmp_path: Path) -> str:
 def both_parts(dataset: str) -> StudySettings:
     candidate = PlannedCandidate(candidate_id="c", number=0, params={})
     plan = Plan(kind="test", origin="s", candidates=(candidate,), repeats=1, fit_on="train+val")
-    return settings(dataset=dataset, drop_leaks=True, estimator="train", purpose=as_purpose(plan))
+    return settings(dataset=dataset, drop_leaks=True, estimator="train", plan=plan)
 
 
 def loaded(asked: StudySettings) -> SearchData:
@@ -43,7 +43,7 @@ def test_without_leaks_no_image_with_a_twin_in_the_test_part_is_learned(planted:
 
 def test_the_digest_tells_that_validation_images_were_left_out(planted: str) -> None:
     asked = both_parts(planted)
-    without_plan = asked.model_copy(update={"purpose": {}})
+    without_plan = asked.with_changes(plan=None)
     _, described = load_data(without_plan, RunContext(url="sqlite://"), fit_on="train+val")
     _, searched = load_data(without_plan, RunContext(url="sqlite://"))
     assert described["sha256"] == loaded(asked).sha256

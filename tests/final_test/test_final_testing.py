@@ -18,7 +18,7 @@ from study.final_test.looks import StudyLedger
 from study.report.markdown import to_markdown
 from study.results.overview import load_trials, summarise_study
 from study.retraining.retraining import seed_of
-from study.settings.plan import FitOn
+from study.settings.study_settings import FitOn
 from study.storage.stored_study import open_study
 from tests.searched import copied, force, learnable, run_context, search
 

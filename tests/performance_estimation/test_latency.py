@@ -16,7 +16,7 @@ from study.results.ranking import pareto_front
 from study.running.study_runner import run_study
 from study.search_space.candidate import OCTMNIST, Architecture
 from study.search_space.resolve import resolve
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from tests.performance_estimation.estimator_contract import (
     CANDIDATE,
     IMAGE,

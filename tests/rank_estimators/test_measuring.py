@@ -18,7 +18,8 @@ from study.rank_estimators.studies import TrustPlan, split_estimators
 from study.results.overview import load_trials, study_lines
 from study.search_space.candidate import OCTMNIST
 from study.search_space.reading.loading import load_space
-from study.settings.context import RunContext
+from study.settings.problem import Problem
+from study.settings.run_context import RunContext
 from study.storage.records import TrialRecord
 from tests.studies import answer, command, settings
 
@@ -134,7 +135,7 @@ def test_a_stop_ends_it_without_a_report(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("judged")
 def test_another_sample_under_the_same_name_is_refused(folder: Path) -> None:
-    with pytest.raises(ResumeError, match="its list of candidates, differs"):
+    with pytest.raises(ResumeError, match="another list of candidates"):
         measure_trust(plan(sample=31), run_context(folder))
 
 
@@ -178,7 +179,7 @@ def test_lower_fidelities_are_settings_of_their_study() -> None:
     assert (short.study, short.epochs, short.fraction) == ("t.train,epochs=1", 1, 1.0)
     assert (small.fraction, small.image_size, small.epochs) == (0.25, 14, None)
     assert (proxy.estimator, proxy.objectives) == ("synflow", ("synflow",))
-    assert short.space(OCTMNIST).candidate(points[0]).recipe.epochs == 1
+    assert Problem(settings=short, image=OCTMNIST).candidate(points[0]).recipe.epochs == 1
     assert space.candidate(points[0]).recipe.epochs == 3
     assert [one.seed for one in asked.full(points)] == [0, 1]
     assert [one.seed for one in replace(asked, seeds=4).full(points)] == [0, 1, 3, 4]

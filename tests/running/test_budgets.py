@@ -14,7 +14,7 @@ from study.common.stop import Stop
 from study.performance_estimation.failures import Interrupted
 from study.running.assembly import make_worker
 from study.running.study_runner import StudyResult, prepare, run_study
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage.ledger import read_entries, wall_seconds
 from study.storage.stored_study import open_study
 from tests.studies import outcome, settings

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from study.running.assembly import candidate_source
+from study.running.assembly import stored_source
 from study.running.study_runner import run_study
 from study.search_space.reading.loading import load_space, read_space_text
 from study.search_strategy.registry import SAMPLERS
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage.lifecycle import StudyState, study_state
 from study.storage.stored_study import create_or_load
 from tests.studies import settings
@@ -29,16 +29,16 @@ def test_the_shipped_rows_are_tried_first_by_every_sampler(tmp_path: Path, sampl
     )
     url = f"sqlite:///{tmp_path}/study.db"
     stored, _ = create_or_load(asked, url, data=DATA, environment={})
-    source = candidate_source(stored)
-    for run_context, row in enumerate(ROWS):
-        drawn = source.next(_at(run_context))
+    source = stored_source(stored)
+    for index, row in enumerate(ROWS):
+        drawn = source.next(_at(index))
         assert drawn is not None
         assert drawn.values == dict(row)
-        assert (drawn.draw.sequence_index, drawn.draw.source) == (run_context, "enqueued")
+        assert (drawn.draw.sequence_index, drawn.draw.source) == (index, "enqueued")
 
 
-def _at(run_context: int) -> StudyState:
-    return replace(study_state((), retries=0), next_index=run_context)
+def _at(index: int) -> StudyState:
+    return replace(study_state((), retries=0), next_index=index)
 
 
 def test_with_as_many_trials_as_rows_a_study_trains_the_list_and_nothing_else(
@@ -58,7 +58,7 @@ def test_the_rows_are_tried_in_a_fork_and_after_a_restart_too(tmp_path: Path) ->
     name, text = read_space_text("seed_rows")
     new = settings(study="new", space_name=name, space_text=text, trials=3)
     for trials in (1, 3):
-        asked = new.model_copy(update={"trials": trials})
+        asked = new.with_changes(trials=trials)
         result = run_study(asked, run_context, fork_of="old")
     drawn = [t for t in result.trials if t.sequence_index is not None]
     assert [dict(t.params) for t in drawn] == [dict(row) for row in ROWS[:3]]

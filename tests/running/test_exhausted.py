@@ -8,7 +8,7 @@ import pytest
 
 from study.running.study_runner import run_study
 from study.search_strategy.samplers import fixed_sequence
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from tests.studies import settings
 
 NINE = """

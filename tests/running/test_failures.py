@@ -26,7 +26,7 @@ from study.running.assembly import make_worker
 from study.running.study_runner import prepare, run_study
 from study.running.worker import WorkResult
 from study.search_space.candidate import Candidate
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage.lifecycle import SAME_FAILURES, study_state
 from study.storage.records import TrialRecord, read_trials
 from tests.studies import ROOT, answer, command, settings
@@ -168,7 +168,7 @@ def test_a_database_that_cannot_be_written_is_a_clear_error(tmp_path: Path, mode
         "import sys; sys.path[:0] = [sys.argv[1]]\n"
         "from study.common.errors import StorageError\n"
         "from study.running.study_runner import run_study\n"
-        "from study.settings.context import RunContext\n"
+        "from study.settings.run_context import RunContext\n"
         "from tests.studies import settings\n"
         "try: run_study(settings(trials=3), RunContext(url='sqlite:///study.db'))\n"
         "except StorageError as error: print(error)\n"

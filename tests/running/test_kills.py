@@ -16,7 +16,7 @@ import pytest
 from study.results.overview import load_trials
 from study.running.study_runner import run_study
 from study.search_strategy.registry import SAMPLERS
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
 from study.storage.checkpoints import study_folder
 from study.storage.lifecycle import study_state
@@ -72,7 +72,7 @@ def interrupted_study(
 ) -> tuple[TrialRecord, ...]:
     """Kill a study at random instants until two kills have met trials, then let it end."""
     rng, met = random.Random(seed), 0
-    run_study(asked.model_copy(update={"trials": 1}), run_context)
+    run_study(asked.with_changes(trials=1), run_context)
     for _ in range(12):
         if not killed(asked, run_context, after=0.3 * rng.random()):
             break
@@ -194,7 +194,7 @@ def test_killed_parents_and_workers_leave_an_exact_count_and_no_trained_twins(
 def test_a_worker_that_is_only_suspended_keeps_its_trial(tmp_path: Path) -> None:
     asked = asked_of("random", estimator="synthetic,delay=0.3", trials=4)
     run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
-    run_study(asked.model_copy(update={"trials": 1}), run_context)
+    run_study(asked.with_changes(trials=1), run_context)
     process = FORKS.Process(target=work, args=(asked, run_context))
     process.start()
     while not any(t.state == "running" for t in load_trials("test", run_context.url)[1]):

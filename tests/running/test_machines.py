@@ -15,7 +15,7 @@ import pytest
 
 from study.results.overview import load_trials
 from study.running.study_runner import run_study
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage.records import TrialRecord
 from tests.postgres_server import Server
 from tests.storage.test_postgres import exactly
@@ -92,7 +92,7 @@ def reserve(url: str, *, trials: int) -> None:
     from study.storage.stored_study import SETTINGS, open_study
 
     stored = open_study("test", url)
-    larger = stored.settings.model_copy(update={"trials": trials})
+    larger = stored.settings.with_changes(trials=trials)
     stored.study.set_user_attr(SETTINGS, larger.model_dump_json())
 
 

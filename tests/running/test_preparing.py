@@ -15,7 +15,7 @@ from study.report.listing import best_text
 from study.results.overview import load_trials, summarise_study
 from study.running.progress import Lines
 from study.running.study_runner import StudyResult, run_study
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
 from study.storage.ledger import FixedCost, read_costs
 from study.storage.records import TrialRecord

@@ -14,7 +14,7 @@ from study.results.overview import load_trials
 from study.running.candidate_source.promotion import competing, stopped
 from study.running.study_runner import StudyResult, run_study
 from study.running.worker import Trials, curves_of_others
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage.lifecycle import study_state
 from study.storage.records import Draw, TrialRecord
 from tests.studies import answer, command, outcome, settings

@@ -18,7 +18,8 @@ from study.common.artifact_path import RemotePath
 from study.common.errors import SettingsError, StorageError
 from study.results.overview import load_trials
 from study.running.ray_workers import RayCluster, packed, unpacked
-from study.settings.context import RunContext, load_data
+from study.running.study_data import load_data
+from study.settings.run_context import RunContext
 from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 from tests.studies import answer, command, settings

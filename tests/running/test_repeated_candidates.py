@@ -17,7 +17,7 @@ from study.running.assembly import make_worker
 from study.running.study_runner import prepare, run_study
 from study.search_space.candidate import Candidate, ImageFormat
 from study.search_space.resolve import candidate_id
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage.checkpoints import SUFFIX, study_folder
 from study.storage.lifecycle import StudyState, study_state
 from study.storage.records import TrialRecord, read_trials

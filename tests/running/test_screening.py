@@ -12,7 +12,7 @@ from study.report.account import cost_words
 from study.results.overview import load_trials, summarise_study
 from study.running.candidate_source.screening import PREFIX, stored_scores
 from study.running.study_runner import StudyResult, run_study
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage.ledger import read_costs
 from tests.studies import answer, command, outcome, settings
 

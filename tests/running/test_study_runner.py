@@ -9,7 +9,7 @@ from study.common.errors import ResumeError, SettingsError
 from study.common.stop import Stop
 from study.running.study_runner import run_study
 from study.search_strategy.registry import SAMPLERS
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage.stored_study import open_study
 from tests.studies import outcome, settings
 
@@ -111,9 +111,10 @@ def test_pruning_keeps_the_curve_and_the_reason(tmp_path: Path) -> None:
     assert all(t.reason and len(t.curve) == t.epochs for t in pruned if t.reused_from is None)
 
 
-def test_two_objectives_with_a_pruner_are_refused() -> None:
+def test_two_objectives_with_a_pruner_are_refused(tmp_path: Path) -> None:
+    asked = settings(objectives=("accuracy", "macs"), pruner="median")
     with pytest.raises(SettingsError, match="one objective only"):
-        settings(objectives=("accuracy", "macs"), pruner="median")
+        run_study(asked, run_context(tmp_path))
 
 
 def test_an_unknown_sampler_is_refused_before_anything_is_written(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from study.running.study_runner import run_study
 from study.search_space.candidate import ImageFormat
 from study.search_space.reading.loading import space_from_text
 from study.search_strategy.registry import SAMPLERS
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
 from tests.studies import outcome, settings
 

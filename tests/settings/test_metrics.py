@@ -6,8 +6,8 @@ import pytest
 
 from study.performance_estimation.training.metrics import METRICS
 from study.running.study_runner import run_study
-from study.settings.context import RunContext
 from study.settings.metrics import MEASURES, find_measures
+from study.settings.run_context import RunContext
 from study.storage.records import ranked
 from tests.studies import settings
 

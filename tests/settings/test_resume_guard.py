@@ -11,7 +11,9 @@ import pytest
 
 from study.common.errors import ResumeError
 from study.common.version import library_versions
-from study.settings.study_settings import LIMITS, StudySettings, differences
+from study.search_space.candidate import OCTMNIST
+from study.settings.problem import Problem, differences
+from study.settings.study_settings import LIMITS, Plan, StudySettings
 from study.storage.stored_study import (
     DATA,
     ENVIRONMENT,
@@ -50,14 +52,15 @@ CHANGES: dict[str, Any] = {
     "sampler": "random",
     "estimator": "synthetic,noise=0.1",
     "pruner": "median",
-    "screen": "naswot",
+    "screen": "naswot:20",
     "epochs": 5,
     "fraction": 0.5,
     "image_size": 14,
     "precision": "bfloat16",
     "seed": 1,
     "warm_start": "other",
-    "purpose": {"confirm": "x"},
+    "plan": Plan(kind="confirm", origin="x", candidates=(), repeats=1),
+    "candidates": ({"conv_layers": 1},),
 }
 SPACE_CHANGES = {
     "low: 16, high: 64, step: 16 -> low: 16, high: 96, step: 16": (
@@ -89,6 +92,10 @@ def guarded(**changes: Any) -> StudySettings:
     return settings(**{"space_text": SPACE, **changes})
 
 
+def problem(asked: StudySettings) -> Problem:
+    return Problem(settings=asked, image=OCTMNIST)
+
+
 def url(folder: Path) -> str:
     return f"sqlite:///{folder}/study.db"
 
@@ -113,10 +120,10 @@ def test_every_setting_is_a_limit_or_is_guarded() -> None:
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_changed_setting_is_told_with_what_was_stored_and_what_is_asked_for(name: str) -> None:
     old = guarded()
-    new = old.model_copy(update={name: CHANGES[name]})
-    (line,) = differences(old, new)
+    new = old.with_changes(**{name: CHANGES[name]})
+    (line,) = differences(problem(old), problem(new))
     assert line.startswith(f"{name.replace('_', ' ')}: ")
-    if name != "purpose":
+    if name not in ("plan", "candidates"):
         assert re.search(r": stored .+, asked for .+", line)
         assert all("(" not in part for part in line.split())  # no Python tuples shown
 
@@ -124,8 +131,8 @@ def test_a_changed_setting_is_told_with_what_was_stored_and_what_is_asked_for(na
 @pytest.mark.parametrize("name", sorted(LIMITS))
 def test_a_limit_may_change(name: str) -> None:
     values = {"keep": "all", "reuse": ("other",), "retries": 7}
-    new = guarded().model_copy(update={name: values.get(name, 99)})
-    assert differences(guarded(), new) == []
+    new = guarded().with_changes(**{name: values.get(name, 99)})
+    assert differences(problem(guarded()), problem(new)) == []
 
 
 @pytest.mark.parametrize("change", SPACE_CHANGES)
@@ -135,7 +142,7 @@ def test_a_changed_space_is_told_with_what_was_stored_and_what_is_asked_for(chan
     text = SPACE.replace(old, new)
     if old.startswith("  dropout"):
         text = text.replace(", dropout: 0}", "}")
-    found = differences(guarded(), guarded(space_text=text))
+    found = differences(problem(guarded()), problem(guarded(space_text=text)))
     wanted = SPACE_CHANGES[change]
     assert found[:1] == ([wanted] if wanted else [])
 
@@ -143,7 +150,8 @@ def test_a_changed_space_is_told_with_what_was_stored_and_what_is_asked_for(chan
 def test_another_order_of_the_parameters_is_refused() -> None:
     lines = SPACE.splitlines()
     lines[3], lines[4] = lines[4], lines[3]
-    found = differences(guarded(), guarded(space_text="\n".join(lines)))
+    new = guarded(space_text="\n".join(lines))
+    found = differences(problem(guarded()), problem(new))
     assert found == [
         "space: order of the parameters: stored conv_layers, hidden_units, dropout;"
         " asked for hidden_units, conv_layers, dropout"
@@ -167,7 +175,7 @@ def test_a_space_is_compared_for_the_images_of_the_study(tmp_path: Path) -> None
     small = {**DATA_FOUND, "image": {"channels": 1, "size": 8, "classes": 4}}
     asked = guarded(space_text=text, image_size=8)
     create_or_load(asked, url(tmp_path), data=small, environment=MACHINE)
-    again = asked.model_copy(update={"space_text": text.replace("[0, 0.2]", "[0, 0.5]")})
+    again = asked.with_changes(space_text=text.replace("[0, 0.2]", "[0, 0.5]"))
     with pytest.raises(ResumeError, match=r"dropout: stored categorical 0 or 0\.2"):
         create_or_load(again, url(tmp_path), data=small, environment=MACHINE)
 

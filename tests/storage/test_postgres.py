@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from study.common.errors import StorageError
 from study.results.overview import load_trials
 from study.running.study_runner import run_study
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage.lifecycle import study_state
 from study.storage.locks import AdvisoryLock
 from study.storage.opening import open_storage

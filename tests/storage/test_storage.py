@@ -13,7 +13,7 @@ from study.common.errors import StorageError
 from study.dashboard.study_page import new_pages
 from study.results.overview import study_lines
 from study.running.study_runner import run_study
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage.opening import check_url, open_storage
 from study.storage.storage_errors import explain, redacted
 from study.storage.stored_study import SETTINGS, open_study

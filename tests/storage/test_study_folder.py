@@ -9,7 +9,7 @@ import pytest
 from study.common.artifact_path import RemotePath
 from study.common.errors import StorageError
 from study.running.study_runner import run_study
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage.checkpoints import removable_folder, study_folder
 from tests.studies import answer, settings
 

@@ -12,12 +12,13 @@ import pytest
 
 from study.common.errors import ResumeError, SettingsError, StorageError
 from study.final_test.looks import Look, StudyLedger
-from study.running.assembly import candidate_source
+from study.running.assembly import stored_source
+from study.running.candidate_source.draw import CandidateSource
 from study.running.study_runner import StudyResult, run_study
-from study.settings.context import RunContext
+from study.settings.run_context import RunContext
 from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
-from study.storage.stored_study import ENVIRONMENT, open_study
+from study.storage.stored_study import ENVIRONMENT, StoredStudy, open_study
 from study.transfer.beginnings import finish_transfer
 from study.transfer.fork import forked
 from study.transfer.reuse import disagreements, reusable_results
@@ -268,7 +269,7 @@ def test_a_warm_start_is_prior_knowledge_that_stays_the_same(run: Run, sampler: 
     run("old", trials=6, seed=3, epochs=1)
     parts = run("parts", trials=6, **arguments)
     assert outcome(parts.trials) == outcome(whole.trials)
-    prior = candidate_source(parts.stored).prior
+    prior = drawing(parts.stored).prior
     assert [o.number for o in prior] == [-4, -3, -2, -1]
     assert [o.scores for o in prior] == [t.objectives for t in trained(old)[:4]]
     assert not reused(parts)
@@ -301,10 +302,16 @@ def test_a_warm_start_whose_study_is_gone_is_refused(run: Run) -> None:
         run("new", trials=2, warm_start="old")
 
 
+def drawing(stored: StoredStudy) -> CandidateSource:
+    source = stored_source(stored)
+    assert isinstance(source, CandidateSource)
+    return source
+
+
 def test_a_warm_start_moves_a_learning_strategy(run: Run) -> None:
     run("old", trials=9, sampler="grid")
-    cold = candidate_source(run("cold", trials=1, sampler="reinforce").stored)
-    warm = candidate_source(run("warm", trials=1, sampler="reinforce", warm_start="old").stored)
+    cold = drawing(run("cold", trials=1, sampler="reinforce").stored)
+    warm = drawing(run("warm", trials=1, sampler="reinforce", warm_start="old").stored)
     nothing = study_state((), retries=0)
     policies = [s.strategy.policy(s.history(nothing).observations) for s in (cold, warm)]  # type: ignore[attr-defined]
     assert [p.tolist() for p in policies[0]] == [[pytest.approx(1 / 3)] * 3] * 2

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from study.search_space.candidate import Values
 from study.search_space.space import SearchSpace
-from study.search_strategy.sampler_spec import Identity
 from study.search_strategy.strategy import (
     Exhausted,
     History,
@@ -35,6 +34,20 @@ MAX_REDRAWS = 100
 MAX_TRIES = 20_000
 
 
+class Points(Protocol):
+    """The points of a search space: a study's ``Problem``, or a table."""
+
+    @property
+    def distinct(self) -> Mapping[str, Values] | None:
+        """The first point of every distinct candidate, by id; None where they are uncountable."""
+
+    def identify(self, values: Values) -> str:
+        """Return the candidate id of a point."""
+
+    def allows(self, values: Values) -> bool:
+        """Tell whether a point satisfies the constraints."""
+
+
 class Source(Protocol):
     """Says what a worker tries next."""
 
@@ -51,32 +64,28 @@ class CandidateSource:
     """Draws the candidates of a study.
 
     Args:
-        space: The search space.
-        identify: Names the candidate of a point.
-        allows: Tells whether the constraints admit a point.
+        points: The points of the search space, as the study's ``Problem``.
+        space: What is sampled.
         strategy: Proposes what to try.
         seed: The study's seed.
         budget: Trials the study shall have.
         measures: What is optimised.
         known: Trained candidates of other studies, by id: study name and trial.
         prior: Results of another study that the strategy starts from.
-        distinct: Every distinct candidate, by id, or None where they cannot be counted.
         closed: Whether nothing is tried beyond what the space enqueues.
         screened: Returns the proposal of a screen, by its rank from 0; None beyond the last.
         promoted: Returns the place of the pruned candidate that is continued next, if any.
         observed: What was made of finished trials so far, by their number.
     """
 
+    points: Points
     space: SearchSpace
-    identify: Identity
-    allows: Callable[[Values], bool]
     strategy: Strategy
     seed: int
     budget: int | None
     measures: tuple[Measure, ...]
     known: Mapping[str, tuple[str, TrialRecord]] = field(default_factory=dict)
     prior: tuple[Observation, ...] = ()
-    distinct: Callable[[], Mapping[str, Values] | None] = lambda: None
     closed: bool = False
     screened: Callable[[int], Proposal | None] = lambda _: None
     promoted: Callable[[StudyState], int | None] = lambda _: None
@@ -178,7 +187,7 @@ class CandidateSource:
                 proposal = self.propose(history, attempt=attempt)
             except SequenceEnded:
                 break
-            if not self.allows(proposal.values):
+            if not self.points.allows(proposal.values):
                 continue
             drawn = self._draw(state, history, proposal, attempt=attempt, source="strategy")
             if drawn is not None:
@@ -192,7 +201,7 @@ class CandidateSource:
         """Return a random candidate that was not tried yet."""
         taken = {record.candidate_id for record in state.latest.values()} | self._begun_with
         rng = generator(self.seed, "unvisited", history.sequence_index)
-        distinct = self.distinct()
+        distinct = self.points.distinct
         if distinct is not None:
             left = sorted(distinct.keys() - taken)
             if not left:
@@ -203,7 +212,7 @@ class CandidateSource:
             )
         for _ in range(MAX_TRIES):
             values = self.space.sample(rng)
-            if self.allows(values) and self.identify(values) not in taken:
+            if self.points.allows(values) and self.points.identify(values) not in taken:
                 return self._draw(
                     state, history, Proposal(values=values), attempt=0, source="unvisited"
                 )
@@ -219,7 +228,7 @@ class CandidateSource:
         source: str,
     ) -> Drawn | None:
         """Return the draw of a proposal, or None where its twin is being trained."""
-        identity = self.identify(proposal.values)
+        identity = self.points.identify(proposal.values)
         if any(
             state.latest[sequence_index].candidate_id == identity
             for sequence_index in state.running
@@ -262,7 +271,7 @@ class CandidateSource:
         """
         if not trailing_repeats(history.observations[len(self.prior) :]):
             return
-        distinct = self.distinct()
+        distinct = self.points.distinct
         done = {
             state.latest[sequence_index].candidate_id
             for sequence_index in (*state.finished, *state.duplicates)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from study.search_strategy.strategy import Exhausted
-from study.settings.plan import Plan, Run
+from study.settings.study_settings import Plan, PlannedTraining
 from study.storage.drawn import Drawn
 from study.storage.lifecycle import StudyState
 from study.storage.records import REPEAT, Draw, TrialRecord
@@ -38,14 +38,14 @@ class PlannedSource:
         if state.to_repeat:
             return self._repeat(state.latest[state.to_repeat[0]])
         made = {record.training for record in state.latest.values()}
-        for run in self.plan.runs():
+        for run in self.plan.trainings():
             if run.key not in made:
                 return self._drawn(run, state.next_index)
         if state.running:
             return None
-        raise Exhausted(f"all {len(self.plan.runs())} trainings of the plan are done")
+        raise Exhausted(f"all {len(self.plan.trainings())} trainings of the plan are done")
 
-    def _drawn(self, run: Run, sequence_index: int) -> Drawn:
+    def _drawn(self, run: PlannedTraining, sequence_index: int) -> Drawn:
         seed = self.plan.seed(self.seed, run.repeat)
         notes = {REPEAT: run.repeat, SEED: seed}
         return Drawn(

@@ -19,13 +19,11 @@ import optuna
 
 from study.common.errors import SettingsError
 from study.performance_estimation.estimator import Estimator
-from study.performance_estimation.registry import epochs_at_first, parse_estimator
 from study.performance_estimation.supernet.supernet_estimator import SupernetEstimator
-from study.performance_estimation.supernet.supernet_paths import PathSource, turns
+from study.performance_estimation.supernet.supernet_paths import PathSource
 from study.running.candidate_source.draw import CandidateSource, Source
 from study.search_space.candidate import Values
 from study.search_strategy.strategy import History, generator
-from study.settings.study_settings import StudySettings
 from study.storage.ledger import COST
 from study.storage.lifecycle import StudyState
 
@@ -115,7 +113,7 @@ def sampled_paths(source: CandidateSource, state: StudyState, *, turn: int) -> P
         for attempt in range(MAX_REDRAWS):
             rng = generator(source.seed, "enas", epoch, step, attempt)
             values = source.strategy.propose(history, rng).values
-            if source.allows(values):
+            if source.points.allows(values):
                 return (values,)
         raise SettingsError(
             f"{source.space.name}: none of {MAX_REDRAWS} paths that the sampler drew for the"
@@ -123,36 +121,3 @@ def sampled_paths(source: CandidateSource, state: StudyState, *, turn: int) -> P
         )
 
     return paths
-
-
-POLICIES = frozenset({"reinforce", "q_learning"})
-"""Samplers that learn a distribution to draw paths from."""
-
-FIXED = frozenset({"grid", "qmc"})
-"""Samplers that propose the same next point whenever they are asked."""
-
-
-def sampler_name(settings: StudySettings) -> str:
-    """Return the sampler's name without its variant and its options."""
-    return settings.sampler.partition(",")[0].partition(":")[0].strip()
-
-
-def check_preparation(settings: StudySettings) -> None:
-    """Refuse turns that nothing is learnt in, and a budget that the shared weights alone use up.
-
-    Raises:
-        SettingsError: One of them.
-    """
-    name, limit = sampler_name(settings), settings.epochs_budget
-    needed = epochs_at_first(settings.estimator, policy=name in POLICIES)
-    if limit is not None and needed > limit:
-        raise SettingsError(
-            f"--epochs-budget {limit:g}: --estimator {settings.estimator} trains {needed} epochs"
-            " before the first trial; give it fewer, or a larger budget"
-        )
-    estimator, values = parse_estimator(settings.estimator)
-    if estimator == "supernet" and turns(values, policy=False) and name in FIXED:
-        raise SettingsError(
-            f"--estimator {settings.estimator}: --sampler {name} learns nothing that paths could"
-            " be drawn from; take reinforce, or leave trials_per_epoch out"
-        )

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from study.running.candidate_source.draw import CandidateSource, Source
 from study.search_strategy.pruners.pruner import Curve, Pruner
-from study.search_strategy.pruners.registry import make_pruner, promotable, promotes
-from study.settings.study_settings import StudySettings
+from study.search_strategy.pruners.registry import promotable
+from study.settings.problem import Problem
 from study.storage.checkpoints import SUFFIX
 from study.storage.lifecycle import StudyState
 from study.storage.records import TrialRecord
@@ -99,25 +99,22 @@ def curve_of(record: TrialRecord, *, sign: float) -> Curve:
     )
 
 
-def with_promotion(
-    source: Source, settings: StudySettings, context: EstimatorContext, *, epochs: int
-) -> Source:
+def with_promotion(source: Source, problem: Problem, context: EstimatorContext) -> Source:
     """Return the source with pruned candidates continued, where the study's pruner does that.
 
     Args:
         source: Draws the candidates.
-        settings: The study's.
+        problem: The study's.
         context: Says where checkpoints lie: what an estimator keeps none of is never continued.
-        epochs: Epochs of the longest training.
     """
     folder = context.folder
-    if folder is None or not isinstance(source, CandidateSource) or not promotes(settings.pruner):
+    if folder is None or not isinstance(source, CandidateSource) or not problem.promotes:
         return source
     promotion = Promotion(
-        pruner=make_pruner(settings.pruner, epochs=epochs),
-        study_name=settings.study,
-        epochs=epochs,
-        sign=1.0 if settings.measures[0].maximise else -1.0,
+        pruner=problem.pruner,
+        study_name=problem.settings.study,
+        epochs=problem.epochs,
+        sign=1.0 if problem.settings.measures[0].maximise else -1.0,
         resumable=lambda name: (folder / f"{name}{SUFFIX}").exists(),
     )
     return replace(source, promoted=promotion)

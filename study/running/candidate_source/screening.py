@@ -11,19 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from study.common.errors import SettingsError, StudyError
-from study.performance_estimation.screen import (
-    Scorer,
-    ScreenSpec,
-    check_screen,
-    make_scorer,
-    parse_screen,
-)
+from study.common.errors import StudyError
+from study.performance_estimation.screen import Scorer, ScreenSpec, make_scorer
 from study.running.candidate_source.draw import CandidateSource, Source
 from study.search_space.candidate import Candidate, Values
-from study.search_space.space import SearchSpace
 from study.search_strategy.strategy import Proposal, generator
-from study.settings.study_settings import StudySettings
 from study.storage.ledger import COST
 from study.storage.stored_study import StoredStudy
 
@@ -86,8 +78,8 @@ class Screening:
         misses = 0
         while len(found) < self.spec.draws and misses < MOST_MISSES:
             values = source.space.sample(rng)
-            name = source.identify(values)
-            if name in found or not source.allows(values):
+            name = source.points.identify(values)
+            if name in found or not source.points.allows(values):
                 misses += 1
                 continue
             found[name], misses = values, 0
@@ -147,30 +139,13 @@ def stored_scores(attributes: Mapping[str, Any]) -> list[float | None]:
     return [score for key in parts for score in attributes[key]["scores"]]
 
 
-def check_screen_fits(settings: StudySettings, space: SearchSpace) -> None:
-    """Refuse a screen that could tell nothing apart or would change nothing.
-
-    Raises:
-        SettingsError: The space varies the recipe only, or the sampler visits every point anyway.
-    """
-    if settings.screen is None:
-        return
-    check_screen(parse_screen(settings.screen), space)
-    if settings.sampler.partition(",")[0].strip() == "grid":
-        raise SettingsError(
-            f"--screen {settings.screen}: --sampler grid visits every point of the grid anyway;"
-            " leave the screen out or take another sampler"
-        )
-
-
 def with_screen(
     source: Source, stored: StoredStudy, context: EstimatorContext, *, alive: Callable[[], None]
 ) -> Source:
     """Return the source with its study's screen before it, if there is one."""
-    screen = stored.settings.screen
-    if screen is None or not isinstance(source, CandidateSource):
+    spec = stored.problem.screen
+    if spec is None or not isinstance(source, CandidateSource):
         return source
-    spec = parse_screen(screen)
     screening = Screening(
         spec=spec,
         study=stored.study,

@@ -1,0 +1,120 @@
+"""Which settings work together."""
+
+from __future__ import annotations
+
+from study.common.errors import SettingsError
+from study.performance_estimation.registry import PROXIES
+from study.performance_estimation.screen import check_screen
+from study.performance_estimation.supernet.supernet_paths import turns
+from study.performance_estimation.tabular.table import Table
+from study.performance_estimation.tabular.table_estimator import refuse_other_space
+from study.search_strategy.registry import sampler_warnings
+from study.settings.metrics import COSTS
+from study.settings.problem import Problem
+
+FIXED = frozenset({"grid", "qmc"})
+"""Samplers that follow a fixed sequence, whatever the results are."""
+
+
+def validate(problem: Problem) -> tuple[str, ...]:
+    """Check that the settings of a study work together; return warnings.
+
+    Raises:
+        StudyError: The space cannot be read, or sampler, pruner, screen, estimator, objectives
+            and space do not fit.
+    """
+    problem.estimator.check(problem.space)
+    if problem.table is not None:
+        _check_table(problem, problem.table)
+    _check_pruner(problem)
+    problem.make_strategy()
+    _check_screen(problem)
+    _check_supernet(problem)
+    _check_objectives(problem)
+    return sampler_warnings(problem.settings.sampler, problem.strategy_context)
+
+
+def _check_table(problem: Problem, table: Table) -> None:
+    settings = problem.settings
+    for flag, given in (
+        ("--epochs", settings.epochs is not None),
+        ("--fraction", settings.fraction != 1.0),
+        ("--image-size", settings.image_size is not None),
+    ):
+        if given:
+            raise SettingsError(
+                f"{flag}: the trainings of table {table.name} were made beforehand; leave it out"
+            )
+    refuse_other_space(table, problem.space, problem.image)
+    if problem.networks:
+        return
+    known = {"accuracy", *(table.sizes or {})}
+    for name in settings.objectives:
+        if name not in known:
+            raise SettingsError(
+                f"objective {name}: table {table.name} does not contain it; it contains"
+                f" {', '.join(sorted(known))}"
+            )
+    if settings.screen is not None:
+        raise SettingsError(
+            f"--screen: the points of table {table.name} are no networks; leave it out"
+        )
+
+
+def _check_pruner(problem: Problem) -> None:
+    settings = problem.settings
+    if problem.prunes and len(settings.objectives) > 1:
+        raise SettingsError(
+            f"--pruner {settings.pruner} with {len(settings.objectives)} objectives: Optuna prunes"
+            " one objective only; leave the pruner out, or bound the second objective with"
+            " 'constraints:' in the space (or Optuna's trial.set_constraint in code of your own)"
+            " and search for the first"
+        )
+    _ = problem.pruner  # built here, so that one that never stops a training is found out
+
+
+def _check_screen(problem: Problem) -> None:
+    if problem.screen is None:
+        return
+    check_screen(problem.screen, problem.space)
+    if problem.sampler_name == "grid":
+        raise SettingsError(
+            f"--screen {problem.settings.screen}: --sampler grid visits every point of the grid"
+            " anyway; leave the screen out or take another sampler"
+        )
+
+
+def _check_supernet(problem: Problem) -> None:
+    """Check that the budget outlasts the shared weights, and that paths can be learned."""
+    settings, needed = problem.settings, problem.epochs_at_first
+    if settings.epochs_budget is not None and needed > settings.epochs_budget:
+        raise SettingsError(
+            f"--epochs-budget {settings.epochs_budget:g}: --estimator {settings.estimator} trains"
+            f" {needed} epochs before the first trial; give it fewer, or a larger budget"
+        )
+    if problem.estimator_name != "supernet" or problem.sampler_name not in FIXED:
+        return
+    if turns(problem.estimator_options, policy=False):
+        raise SettingsError(
+            f"--estimator {settings.estimator}: --sampler {problem.sampler_name} learns nothing"
+            " that paths could be drawn from; take reinforce, or leave trials_per_epoch out"
+        )
+
+
+def _check_objectives(problem: Problem) -> None:
+    """Check that the estimator measures the objectives, and that they need a search."""
+    names, spec = problem.settings.objectives, problem.estimator
+    flag, usual = "--metric" if len(names) == 1 else "--objectives", spec.metric or "accuracy"
+    for name in names:
+        foreign = name not in COSTS if spec.metric else name in PROXIES
+        if foreign and name != spec.metric:
+            other = f" or --estimator {name}" if name in PROXIES else ""
+            raise SettingsError(
+                f"{flag} {','.join(names)}: the estimator '{problem.settings.estimator}' does not"
+                f" measure {name}; write --metric {usual}{other}"
+            )
+    if len(names) == 1 and names[0] in COSTS:
+        raise SettingsError(
+            f"--metric {names[0]}: '{problem.settings.estimator}' measures {usual}, and"
+            f" {names[0]} beside it; write --objectives {usual},{names[0]}"
+        )
