@@ -24,12 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from study.common.stop import Stop
-from study.results.overview import load_trials
 from study.running.study_runner import prepare
 from study.settings.run_context import RunContext
 from study.settings.study_settings import make_settings
 from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
+from study.storage.stored_study import load_trials
 
 ROOT = Path(__file__).resolve().parent.parent
 STUDY = "load"

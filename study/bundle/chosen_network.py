@@ -8,13 +8,12 @@ from study.common.errors import EvaluationError
 from study.common.stored_form import from_stored
 from study.final_test.final_test import FinalTest
 from study.final_test.final_testing import stored_confirmation, trainings_name
-from study.results.overview import CONFIRMATION, TEST
 from study.retraining.retraining import completed_runs, seed_of, trained_in_full
 from study.settings.run_context import RunContext
 from study.settings.study_settings import FitOn
 from study.storage.records import TrialRecord, ranked, read_trials
 from study.storage.storage_errors import storage_errors
-from study.storage.stored_study import StoredStudy, open_study
+from study.storage.stored_study import CONFIRMATION, TEST, StoredStudy, open_study
 
 UNCONFIRMED = (
     "It is the best of a search, neither confirmed with fresh seeds nor tested: its validation "

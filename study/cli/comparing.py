@@ -110,7 +110,7 @@ def _compare_on_table(
 def _compare_studies(names: list[str], storage: str, *, alone: bool) -> int:
     from study.benchmarking.studies import Told, compare_studies
     from study.report.compare_studies_text import studies_text
-    from study.results.overview import load_trials
+    from study.storage.stored_study import load_trials
 
     if not alone:
         raise SettingsError("compare: --table is missing; the other options belong to it")

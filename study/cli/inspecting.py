@@ -16,7 +16,7 @@ from study.storage.opening import DEFAULT_URL
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from study.results.summary import StudySummary
+    from study.report.study_summary import StudySummary
     from study.storage.records import TrialRecord
 
 FORMATS = ("table", "json", "csv", "markdown")
@@ -81,8 +81,7 @@ def data(
 
 def list_studies(storage: Storage = DEFAULT_URL) -> int:
     """List the studies of a storage."""
-    from study.report.listing import study_list_text
-    from study.results.overview import study_lines
+    from study.report.listing import study_lines, study_list_text
 
     typer.echo(study_list_text(study_lines(storage), storage=storage), nl=False)
     return 0
@@ -99,7 +98,8 @@ def report(
     storage: Storage = DEFAULT_URL,
 ) -> int:
     """Print all trials of a study, or write a page about it."""
-    from study.results.overview import load_trials, summarise_study, with_importance
+    from study.report.study_summary import summarise_study, with_importance
+    from study.storage.stored_study import load_trials
 
     if format not in FORMATS:
         raise SettingsError(f"--format {format}: write one of {', '.join(FORMATS)}")
@@ -147,7 +147,8 @@ def best(
 ) -> int:
     """Print the best candidate of a study."""
     from study.report.listing import best_text
-    from study.results.overview import load_trials, summarise_study
+    from study.report.study_summary import summarise_study
+    from study.storage.stored_study import load_trials
 
     stored, records = load_trials(study, storage)
     typer.echo(best_text(records, summarise_study(stored, records)), nl=False)
@@ -177,9 +178,9 @@ def delete(
 
     from study.common.artifact_path import remove_tree
     from study.dashboard.store import artifact_store, file_ids, remove_files
-    from study.results.overview import load_trials
     from study.storage.checkpoints import removable_folder
     from study.storage.storage_errors import storage_errors
+    from study.storage.stored_study import load_trials
 
     stored, records = load_trials(study, storage)
     if not yes:

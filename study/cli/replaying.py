@@ -25,7 +25,7 @@ def replay(
     """Print the sequence of draws, or verify that each follows from what its trial had seen."""
     from study.benchmarking.replaying import Replay
     from study.report.replay_text import sequence_text
-    from study.results.overview import load_trials
+    from study.storage.stored_study import load_trials
 
     stored, records = load_trials(study, storage)
     replayed = Replay(stored=stored, records=records)

@@ -247,8 +247,8 @@ def _names(text: str) -> tuple[str, ...]:
 def _tell(result: StudyResult) -> int:
     """Print what the run came to and return the exit code."""
     from study.report.listing import best_text
+    from study.report.study_summary import summarise_study
     from study.report.table import as_text, leaderboard
-    from study.results.overview import summarise_study
 
     name = result.stored.settings.study
     if result.work.ending == "interrupted":

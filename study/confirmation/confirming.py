@@ -18,9 +18,7 @@ from study.confirmation.confirm import (
     confirmation,
 )
 from study.network.forward import class_scores, normalise
-from study.results.overview import CONFIRMATION
-from study.results.ranking import pareto_front
-from study.results.summary import Objective
+from study.results.ranking import Objective, pareto_front
 from study.retraining.retraining import (
     Force,
     Networks,
@@ -41,7 +39,7 @@ from study.settings.study_settings import Plan, PlannedCandidate, StudySettings
 from study.statistics.image_values import OVER_CLASSES, image_values
 from study.storage.records import TrialRecord, read_trials
 from study.storage.storage_errors import storage_errors
-from study.storage.stored_study import StoredStudy, open_study
+from study.storage.stored_study import CONFIRMATION, StoredStudy, open_study
 
 Runs = dict[str, dict[int, TrialRecord]]
 """Candidate → index of the seed → its trial."""

@@ -15,14 +15,12 @@ from study.dashboard.plots import write_plot
 from study.dashboard.store import artifact_store
 from study.dashboard.weights import attach_best_weights
 from study.report.notes import study_note, trial_note
-from study.results.overview import CONFIRMATION, TEST, summarise_study, with_importance
-from study.results.ranking import chosen
-from study.results.summary import StudySummary
+from study.report.study_summary import StudySummary, chosen, summarise_study, with_importance
 from study.storage.checkpoints import study_folder
 from study.storage.opening import open_storage
 from study.storage.records import TrialRecord, read_trial, read_trials
 from study.storage.storage_errors import storage_errors
-from study.storage.stored_study import StoredStudy, open_study
+from study.storage.stored_study import CONFIRMATION, TEST, StoredStudy, open_study
 
 if TYPE_CHECKING:
     from optuna.artifacts._protocol import ArtifactStore

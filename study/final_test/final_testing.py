@@ -28,7 +28,6 @@ from study.final_test.looks import (
 )
 from study.final_test.prediction_files import prediction_files
 from study.network.forward import class_scores, normalise
-from study.results.overview import CONFIRMATION, TEST
 from study.retraining.retraining import (
     Force,
     Networks,
@@ -45,7 +44,7 @@ from study.settings.study_settings import FitOn, Plan, PlannedCandidate
 from study.storage.checkpoints import local_study_folder
 from study.storage.records import TrialRecord
 from study.storage.storage_errors import storage_errors
-from study.storage.stored_study import DATA, StoredStudy, open_study
+from study.storage.stored_study import CONFIRMATION, DATA, TEST, StoredStudy, open_study
 
 Clock = Callable[[], dt.datetime]
 

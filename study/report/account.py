@@ -18,10 +18,10 @@ from study.common.formats import (
     moment,
     plain,
 )
+from study.report.study_summary import Process, StudySummary
 from study.report.table import Table
 from study.results.describe import architecture_words, choice_words, space_parameters
 from study.results.ranking import best, continued, distinct, finished, pareto_front
-from study.results.summary import Process, StudySummary
 from study.storage.records import TrialRecord, ranges
 
 
@@ -36,7 +36,7 @@ def found_words(records: Sequence[TrialRecord], summary: StudySummary) -> str:
             return "No trial has ended with a result yet."
         names = " and ".join(metric_words(o.metric) for o in summary.objectives)
         return f"{counted(len(front), 'candidate')} on the Pareto front of {names}."
-    winner = best(records, summary)
+    winner = best(records, summary.objectives)
     if winner is None:
         return "No trial has ended with a result yet."
     metric = summary.objective.metric
@@ -157,7 +157,7 @@ def front_table(records: Sequence[TrialRecord], summary: StudySummary) -> Table 
     if len(summary.objectives) < 2 or not front:
         return None
     metrics = [objective.metric for objective in summary.objectives]
-    names = space_parameters(front, summary)
+    names = space_parameters(front, summary.parameters)
     return Table(
         caption="The Pareto front: no other candidate is better in one and as good in the rest",
         headers=("Trial", *map(metric_headline, metrics), "Network", "What was chosen"),

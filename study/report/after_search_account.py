@@ -5,7 +5,7 @@ from __future__ import annotations
 from study.report.account import looks_words
 from study.report.final_test_account import final_test_words
 from study.report.outcome_account import confirmation_words
-from study.results.summary import StudySummary
+from study.report.study_summary import StudySummary
 
 
 def after_search_words(summary: StudySummary) -> list[str]:

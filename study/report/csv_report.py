@@ -11,8 +11,8 @@ from typing import Any
 from study.common.escaping import in_spreadsheet
 from study.common.redaction import redacted
 from study.report.json_report import strict
+from study.report.study_summary import StudySummary
 from study.results.describe import architecture_words, space_parameters
-from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 
@@ -23,7 +23,7 @@ def to_csv(records: Sequence[TrialRecord], summary: StudySummary) -> str:
     ``metric:val_loss``. What is absent is an empty cell. Text that a spreadsheet would run as a
     formula is led by an apostrophe; numbers are never touched.
     """
-    parameters = space_parameters(records, summary)
+    parameters = space_parameters(records, summary.parameters)
     measures = list(dict.fromkeys(name for record in records for name in record.metrics))
     metrics = [objective.metric for objective in summary.objectives]
     out = io.StringIO()

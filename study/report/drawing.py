@@ -12,9 +12,8 @@ from typing import Any
 
 from study.common.formats import whole
 from study.report.palette import PALETTE
+from study.report.study_summary import StudySummary, chosen
 from study.results.describe import architecture_sentence
-from study.results.ranking import chosen
-from study.results.summary import StudySummary
 from study.search_space.describe import Layer, describe_layers
 from study.search_space.resolve import stack_from_stored
 from study.storage.records import TrialRecord

@@ -15,7 +15,7 @@ from study.common.redaction import redacted
 from study.report.page import sections
 from study.report.page.elements import Markup, data, joined, tag
 from study.report.palette import css_variables, dark_partners
-from study.results.summary import StudySummary
+from study.report.study_summary import StudySummary
 from study.storage.records import TrialRecord
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from study.common.redaction import redacted
 from study.report.stored_outcomes import ShownConfirmation, ShownTest
+from study.report.study_summary import StudySummary
 from study.results.describe import architecture_words
 from study.results.ranking import best, pareto_front
-from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 
@@ -50,7 +50,7 @@ def json_report(records: Sequence[TrialRecord], summary: StudySummary) -> dict[s
 def _best(records: Sequence[TrialRecord], summary: StudySummary) -> Any:
     if len(summary.objectives) > 1:
         return [json_trial(record) for record in pareto_front(records, summary.objectives)]
-    found = best(records, summary)
+    found = best(records, summary.objectives)
     return None if found is None else json_trial(found)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import optuna
+
+from study.common.errors import StorageError
 from study.common.formats import (
     ABSENT,
     amount,
@@ -14,6 +17,7 @@ from study.common.formats import (
     metric_words,
 )
 from study.common.redaction import redacted
+from study.report.study_summary import StudySummary
 from study.report.table import Table, as_text
 from study.results.describe import (
     architecture_words,
@@ -24,8 +28,11 @@ from study.results.describe import (
     space_parameters,
 )
 from study.results.ranking import best, pareto_front
-from study.results.summary import StudySummary
-from study.storage.records import TrialRecord
+from study.storage.lifecycle import study_state
+from study.storage.opening import open_storage
+from study.storage.records import TrialRecord, ranked
+from study.storage.storage_errors import storage_errors
+from study.storage.stored_study import StoredStudy, load_trials
 
 
 def best_text(records: Sequence[TrialRecord], summary: StudySummary) -> str:
@@ -33,7 +40,7 @@ def best_text(records: Sequence[TrialRecord], summary: StudySummary) -> str:
     if len(summary.objectives) > 1:
         found = pareto_front(records, summary.objectives)
     else:
-        winner = best(records, summary)
+        winner = best(records, summary.objectives)
         found = [] if winner is None else [winner]
     if not found:
         return redacted(f"{summary.name}: no finished trial yet\n")
@@ -57,7 +64,9 @@ def _described(record: TrialRecord, summary: StudySummary) -> str:
     return "\n".join(
         [
             f"{summary.name}, trial {record.number}: {values}",
-            seed_line(record, space_parameters([record], summary), summary.objective.metric),
+            seed_line(
+                record, space_parameters([record], summary.parameters), summary.objective.metric
+            ),
             *(f"  {name + ':':<10} {text}" for name, text in lines.items() if text),
             "",
         ]
@@ -117,4 +126,40 @@ def _study_row(line: StudyLine) -> tuple[str, ...]:
         trials,
         metric_words(line.metric),
         measure(line.metric, line.best),
+    )
+
+
+def study_lines(url: str) -> list[StudyLine]:
+    """Return a line for each study of a storage that this program made.
+
+    Raises:
+        StorageError: The storage cannot be read.
+    """
+    storage = open_storage(url, read_only=True)
+    with storage_errors(url):
+        names = sorted(optuna.get_all_study_names(storage))
+    lines = []
+    for name in names:
+        try:
+            stored, records = load_trials(name, url)
+        except StorageError:
+            continue  # another program's study
+        lines.append(_line(stored, records))
+    return lines
+
+
+def _line(stored: StoredStudy, records: Sequence[TrialRecord]) -> StudyLine:
+    settings = stored.settings
+    state = study_state(records, retries=settings.retries)
+    winner = ranked(records, maximise=settings.measures[0].maximise)[:1]
+    several = len(settings.measures) > 1
+    return StudyLine(
+        name=settings.study,
+        space=settings.space_name,
+        metric=settings.measures[0].key,
+        finished=len(state.finished),
+        target=settings.trials,
+        sampler=settings.sampler,
+        estimator=settings.estimator,
+        best=None if several or not winner else winner[0].value,
     )

@@ -1,121 +1,96 @@
-"""A study's report in Markdown."""
+"""A report in Markdown, as GitHub and optuna-dashboard read it; figures as their text."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 
 from study.common.escaping import code, in_markdown
 from study.common.redaction import redacted
-from study.report.account import (
-    cost_table,
-    cost_words,
-    counts_words,
-    failures_table,
-    found_words,
-    front_table,
-    looks_table,
-    looks_words,
-    method_words,
-    settings_tables,
+from study.report.document import (
+    Block,
+    Code,
+    Document,
+    Figure,
+    Group,
+    Heading,
+    KeyValues,
+    Paragraph,
+    Section,
+    Table,
+    flattened,
 )
-from study.report.final_test_account import final_test_tables, final_test_words
-from study.report.outcome_account import confirmation_tables, confirmation_words
-from study.report.table import Table, leaderboard
-from study.results.describe import (
-    architecture_sentence,
-    architecture_words,
-    headline_choices,
-    size_words,
-    space_parameters,
-)
-from study.results.ranking import best
-from study.results.summary import StudySummary
-from study.storage.records import TrialRecord
+from study.report.old_markdown import as_markdown as as_markdown
+from study.report.old_markdown import to_markdown as to_markdown
 
 
-def to_markdown(records: Sequence[TrialRecord], summary: StudySummary) -> str:
-    """Return the whole report, figures excepted, as Markdown ending in a newline."""
-    lead = [found_words, counts_words, cost_words]
-    parts = [
-        f"# {in_markdown(summary.name)}",
-        "\n>\n".join(f"> {in_markdown(notice)}" for notice in summary.notices),
-        " ".join(in_markdown(words(records, summary)) for words in lead),
-        _best(records, summary),
-        _section("Pareto front", tables=[front_table(records, summary)]),
-        f"## Leaderboard\n\n{as_markdown(leaderboard(records, summary))}",
-        _section("Failures", tables=[failures_table(records)]),
-        *([] if summary.trained_for else [_confirmation(summary), _test(summary)]),
-        _section(
-            "How, and at what cost",
-            words=[method_words(summary, len(space_parameters(records, summary)))],
-            tables=[cost_table(records, summary)],
-        ),
-        _fenced("Data", summary.data_notes),
-        _fenced("Search space", summary.space_text, "yaml"),
-        _section("Settings, versions, hardware", tables=settings_tables(summary)),
-        _fenced("Go on with the study", summary.resume, "sh"),
-    ]
-    return redacted("\n\n".join(filter(None, parts)) + "\n")
+def render_markdown(*contents: Document | Section | Block) -> str:
+    """Return a report, or parts of one, as Markdown that ends in a newline."""
+    return redacted("\n\n".join(part for each in contents for part in _parts(each)) + "\n")
 
 
-def as_markdown(table: Table) -> str:
-    """Return a table in Markdown (GitHub's tables), its caption above it."""
-    rules = ["---:" if i in table.numeric else "---" for i in range(len(table.headers))]
-    lines = [table.headers, rules, *table.rows]
-    escaped = [[in_markdown(cell) for cell in line] for line in lines]
-    escaped[1] = rules
-    body = "\n".join(f"| {' | '.join(cells)} |" for cells in escaped)
-    return f"{in_markdown(table.caption)}\n\n{body}"
+def _parts(content: Document | Section | Block) -> Iterator[str]:
+    match content:
+        case Document():
+            yield f"# {in_markdown(content.title)}"
+            yield from _blocks([Paragraph(notice, "notice") for notice in content.notices])
+            if content.lead:
+                yield in_markdown(content.lead)
+            for section in content.sections:
+                yield from _parts(section)
+        case Section(blocks=blocks, heading=heading):
+            if blocks:
+                yield f"## {in_markdown(heading)}"
+                yield from _blocks(flattened(blocks))
+        case Group():
+            yield from _blocks(flattened([content]))
+        case _:
+            yield _block(content)
 
 
-def _best(records: Sequence[TrialRecord], summary: StudySummary) -> str:
-    winner = best(records, summary)
-    if winner is None:
-        return ""
-    line = headline_choices(winner, space_parameters([winner], summary), summary.objective.metric)
-    words = architecture_words(winner.architecture)
-    sentences = [architecture_sentence(winner.architecture), size_words(winner)]
-    parts = [
-        f"## Best: trial {winner.number}",
-        f"**{in_markdown(line)}**",
-        code(words) if words else "",
-        " ".join(in_markdown(sentence) for sentence in sentences if sentence),
-    ]
-    return "\n\n".join(filter(None, parts))
+def _blocks(blocks: Iterable[Block]) -> Iterator[str]:
+    yield from map(_block, blocks)
 
 
-def _confirmation(summary: StudySummary) -> str:
-    result = summary.confirmation
-    if result is None:
-        words = "Not confirmed yet: a search's best value is the luckiest of many."
-        return _section("Confirmation", words=[words])
-    return _section(
-        "Confirmation", words=confirmation_words(result), tables=confirmation_tables(result)
-    )
+def _block(block: Block) -> str:
+    match block:
+        case Paragraph():
+            return _paragraph(block)
+        case Heading(text=text):
+            return f"### {in_markdown(text)}"
+        case KeyValues(items=items):
+            return "\n".join(
+                f"- {in_markdown(item.key)}: {in_markdown(item.value)}"
+                + (f" ({in_markdown(item.remark)})" if item.remark else "")
+                for item in items
+            )
+        case Table():
+            return _table(block)
+        case Code():
+            return _fenced(block)
+        case Figure(title=title, text=text):
+            return f"{in_markdown(title)}: {in_markdown(text)}"
+        case Group(blocks=blocks):
+            return "\n\n".join(_blocks(flattened(blocks)))
 
 
-def _test(summary: StudySummary) -> str:
-    result = summary.test
-    words = [] if result is None else final_test_words(result)
-    tables = [] if result is None else final_test_tables(result)
-    return _section(
-        "Test", words=[*words, looks_words(summary)], tables=[*tables, looks_table(summary)]
-    )
+def _paragraph(paragraph: Paragraph) -> str:
+    if paragraph.style == "code":
+        return code(paragraph.text)
+    text = in_markdown(paragraph.text)
+    return {"strong": f"**{text}**", "notice": f"> {text}"}.get(paragraph.style, text)
 
 
-def _section(
-    heading: str, *, words: Sequence[str] = (), tables: Sequence[Table | None] = ()
-) -> str:
-    shown = [as_markdown(table) for table in tables if table is not None]
-    parts = [*(in_markdown(sentence) for sentence in words if sentence), *shown]
-    return "\n\n".join([f"## {heading}", *parts]) if parts else ""
+def _table(table: Table) -> str:
+    rule = " | ".join("---:" if column.numeric else "---" for column in table.columns)
+    lines = [[column.heading for column in table.columns], *table.rows]
+    head, *rows = (" | ".join(map(in_markdown, cells)) for cells in lines)
+    caption = [in_markdown(table.caption), ""] if table.caption else []
+    return "\n".join([*caption, *(f"| {line} |" for line in (head, rule, *rows))])
 
 
-def _fenced(heading: str, text: str, language: str = "text") -> str:
-    """Return a section of literal text, in a fence longer than any inside it."""
-    if not text.strip():
-        return ""
+def _fenced(block: Code) -> str:
+    """Return literal text in a fence that is longer than any inside it."""
     fence = "```"
-    while fence in text:
+    while fence in block.text:
         fence += "`"
-    return f"## {heading}\n\n{fence}{language}\n{text.strip()}\n{fence}"
+    return f"{fence}{block.language}\n{block.text.strip()}\n{fence}"

@@ -8,6 +8,7 @@ from study.common.escaping import code, in_markdown
 from study.common.formats import amount, counted, duration, headline, metric_words, plain
 from study.common.redaction import redacted
 from study.report.after_search_account import after_search_words
+from study.report.study_summary import StudySummary
 from study.results.describe import (
     architecture_sentence,
     architecture_words,
@@ -18,13 +19,12 @@ from study.results.describe import (
     state_words,
 )
 from study.results.ranking import best, finished
-from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 
 def trial_note(record: TrialRecord, summary: StudySummary) -> str:
     """Return a trial's note: what it is, how it ended and why, what it measured."""
-    names = space_parameters([record], summary)
+    names = space_parameters([record], summary.parameters)
     headline_text = headline_choices(record, names, summary.objective.metric)
     parts = [
         f"**{in_markdown(headline_text)}**",
@@ -88,11 +88,11 @@ def study_note(records: Sequence[TrialRecord], summary: StudySummary) -> str:
 
 
 def _best_note(records: Sequence[TrialRecord], summary: StudySummary) -> str:
-    found = best(records, summary)
+    found = best(records, summary.objectives)
     ended = counted(finished(records), "finished trial")
     if found is None:
         return f"{ended}; no result yet."
-    parameters = space_parameters([found], summary)
+    parameters = space_parameters([found], summary.parameters)
     line = headline_choices(found, parameters, summary.objective.metric)
     return f"{ended}; best so far, trial {found.number}: {in_markdown(line)}"
 

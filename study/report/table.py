@@ -20,6 +20,7 @@ from study.common.formats import (
     whole,
 )
 from study.common.redaction import redacted
+from study.report.study_summary import StudySummary
 from study.results.describe import (
     architecture_words,
     folds,
@@ -28,7 +29,6 @@ from study.results.describe import (
     state_words,
 )
 from study.results.ranking import RankedTrial, rank_trials
-from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 
@@ -78,7 +78,7 @@ def leaderboard(
         _Column("Seconds", lambda s: tenths(s.record.seconds)),
         _Column("State", lambda s: state_words(s.record), numeric=False),
     ]
-    shown = rank_trials(records, summary)[:top]
+    shown = rank_trials(records, summary.objectives)[:top]
     return Table(
         caption=_caption(len(records), len(shown), summary),
         headers=tuple(column.heading for column in columns),
@@ -90,7 +90,7 @@ def leaderboard(
 
 def _choice_columns(records: Sequence[TrialRecord], summary: StudySummary) -> list[_Column]:
     """Return a column a parameter; of a large space, the architecture and recipe in words."""
-    parameters = space_parameters(records, summary)
+    parameters = space_parameters(records, summary.parameters)
     if not folds(parameters):
         return [_parameter_column(name, records) for name in parameters]
     architecture = _Column(

@@ -15,7 +15,6 @@ from study.common.formats import (
     value,
     whole,
 )
-from study.results.summary import StudySummary
 from study.search_space.candidate import ARCHITECTURE_FIELDS, Value, Values
 from study.search_space.resolve import Block, Stack, stack_from_stored
 from study.storage.records import TrialRecord
@@ -99,10 +98,10 @@ def folds(parameters: Sequence[str]) -> bool:
     return len(parameters) > _FOLD_ABOVE
 
 
-def space_parameters(records: Sequence[TrialRecord], summary: StudySummary) -> list[str]:
-    """Return the names of the space's parameters; what only old trials have comes last."""
+def space_parameters(records: Sequence[TrialRecord], parameters: Sequence[str]) -> list[str]:
+    """Return the parameters of the space, then those that only old trials have."""
     found = (name for record in records for name in record.params)
-    return list(dict.fromkeys([*summary.parameters, *found]))
+    return list(dict.fromkeys([*parameters, *found]))
 
 
 def seed_line(record: TrialRecord, parameters: Sequence[str], metric: str) -> str:

@@ -5,13 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from study.results.summary import Objective, StudySummary
 from study.storage.records import TrialRecord
 
+Direction = Literal["maximize", "minimize"]
+
 _STATE_ORDER = {"complete": 0, "pruned": 1, "running": 2, "waiting": 3, "failed": 4}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What a study optimises.
+
+    Args:
+        metric: Measure with its split, ``val_accuracy``; or ``parameters``, ``macs``.
+        direction: As Optuna writes it.
+    """
+
+    metric: str
+    direction: Direction = "maximize"
+
+    @property
+    def sign(self) -> float:
+        """Factor that makes larger better."""
+        return 1.0 if self.direction == "maximize" else -1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +86,12 @@ def finished(records: Sequence[TrialRecord]) -> int:
     return sum(r.state in ("complete", "pruned") and r.number not in later for r in records)
 
 
-def rank_trials(records: Sequence[TrialRecord], summary: StudySummary) -> list[RankedTrial]:
+def rank_trials(
+    records: Sequence[TrialRecord], objectives: Sequence[Objective]
+) -> list[RankedTrial]:
     """Return every trial, best first: ranked, then twins by value, pruned, unfinished, failed."""
-    fronts = _ranks(distinct(records, len(summary.objectives)), summary.objectives)
-    sign = summary.objective.sign
+    fronts = _ranks(distinct(records, len(objectives)), objectives)
+    sign = objectives[0].sign
 
     def key(record: TrialRecord) -> tuple[float, ...]:
         first = record.value
@@ -77,7 +99,7 @@ def rank_trials(records: Sequence[TrialRecord], summary: StudySummary) -> list[R
         return (
             _STATE_ORDER[record.state],
             0.0 if usable else 1.0,
-            float(fronts.get(record.number, 0)) if len(summary.objectives) > 1 else 0.0,
+            float(fronts.get(record.number, 0)) if len(objectives) > 1 else 0.0,
             -sign * first if usable and first is not None else 0.0,
             record.number not in fronts,
             record.number,
@@ -86,23 +108,13 @@ def rank_trials(records: Sequence[TrialRecord], summary: StudySummary) -> list[R
     return [RankedTrial(record=r, rank=fronts.get(r.number)) for r in sorted(records, key=key)]
 
 
-def best(records: Sequence[TrialRecord], summary: StudySummary) -> TrialRecord | None:
+def best(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> TrialRecord | None:
     """Return the best trial by the first objective; of equals, the earliest. None without any."""
-    candidates = distinct(records, len(summary.objectives))
+    candidates = distinct(records, len(objectives))
     if not candidates:
         return None
-    sign = summary.objective.sign
+    sign = objectives[0].sign
     return max(candidates, key=lambda r: (sign * r.objectives[0], -r.number))
-
-
-def chosen(records: Sequence[TrialRecord], summary: StudySummary) -> TrialRecord | None:
-    """Return the trial whose candidate the study stands for: the confirmed one, else the best."""
-    if summary.confirmation is not None and summary.confirmation.candidates:
-        number = summary.confirmation.candidates[0].number
-        confirmed = next((r for r in records if r.number == number and valued(r)), None)
-        if confirmed is not None:
-            return confirmed
-    return best(records, summary)
 
 
 def pareto_front(

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from study.common.formats import amount, counted, duration
 from study.results.describe import headline_choices, state_words
-from study.results.ranking import pareto_front
-from study.results.summary import Objective
+from study.results.ranking import Objective, pareto_front
 from study.settings.study_settings import StudySettings
 from study.storage.ledger import FixedCost, read_costs
 from study.storage.lifecycle import StudyState, study_state

@@ -16,6 +16,7 @@ from study.search_space.candidate import ImageFormat
 from study.settings.problem import Problem, differences, validate_unchanged
 from study.settings.study_settings import StudySettings
 from study.storage.opening import load_study, open_storage
+from study.storage.records import TrialRecord, read_trials
 from study.storage.storage_errors import redacted, storage_errors
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
 
 SETTINGS, DATA, ENVIRONMENT = "settings", "data", "environment"
+CONFIRMATION, TEST = "confirmation", "test"
+"""Attributes that hold the results of ``confirm`` and ``test``."""
 TOKEN = "token"
 """Attribute that no other study has the same value of, not even one of the same name and place."""
 
@@ -75,6 +78,16 @@ def open_study(name: str, url: str, *, read_only: bool = False) -> StoredStudy:
         StorageError: There is no such study, or it was not made by this program.
     """
     return read_study(name, open_storage(url, read_only=read_only), url)
+
+
+def load_trials(name: str, url: str) -> tuple[StoredStudy, tuple[TrialRecord, ...]]:
+    """Load a study and its trials, for reading only.
+
+    Raises:
+        StorageError: There is no such study, or it was not made by this program.
+    """
+    stored = open_study(name, url, read_only=True)
+    return stored, tuple(read_trials(stored.study.get_trials(deepcopy=False)))
 
 
 def read_study(name: str, storage: BaseStorage, url: str) -> StoredStudy:

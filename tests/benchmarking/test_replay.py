@@ -12,12 +12,11 @@ import pytest
 
 from study.benchmarking.replaying import Replay, Replayed
 from study.cli import main
-from study.results.overview import load_trials
 from study.running.study_runner import run_study
 from study.search_strategy.registry import SAMPLERS
 from study.settings.run_context import RunContext
 from study.storage.records import TrialRecord
-from study.storage.stored_study import StoredStudy
+from study.storage.stored_study import StoredStudy, load_trials
 from tests.studies import settings
 
 SMALL = """\

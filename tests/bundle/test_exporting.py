@@ -17,10 +17,9 @@ from study.common.errors import EvaluationError
 from study.confirmation.confirming import confirm
 from study.final_test.final_testing import final_check
 from study.final_test.looks import StudyLedger
-from study.results.overview import TEST, load_trials
 from study.retraining.retraining import seed_of
 from study.storage.records import ranked
-from study.storage.stored_study import open_study
+from study.storage.stored_study import TEST, load_trials, open_study
 from tests.data.files import write_npz
 from tests.searched import copied, force, learnable, run_context, search
 

@@ -14,11 +14,11 @@ from study.confirmation.confirm import Confirmation
 from study.confirmation.confirming import confirm
 from study.report.html import to_html
 from study.report.markdown import to_markdown
-from study.results.overview import load_trials, summarise_study
+from study.report.study_summary import summarise_study
 from study.retraining.retraining import seed_of
 from study.storage.drawn import training_seed
 from study.storage.records import TrialRecord, ranked
-from study.storage.stored_study import open_study
+from study.storage.stored_study import load_trials, open_study
 from tests.searched import copied, force, run_context, search
 
 

@@ -16,10 +16,10 @@ from study.final_test.final_test import FinalTest
 from study.final_test.final_testing import FinalOutcome, final_check
 from study.final_test.looks import StudyLedger
 from study.report.markdown import to_markdown
-from study.results.overview import load_trials, summarise_study
+from study.report.study_summary import summarise_study
 from study.retraining.retraining import seed_of
 from study.settings.study_settings import FitOn
-from study.storage.stored_study import open_study
+from study.storage.stored_study import load_trials, open_study
 from tests.searched import copied, force, learnable, run_context, search
 
 NOW = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)

@@ -11,7 +11,7 @@ from study.performance_estimation.latency import METRIC, WithLatency, measure_la
 from study.performance_estimation.synthetic import SyntheticEstimator
 from study.report.listing import best_text
 from study.report.markdown import to_markdown
-from study.results.overview import summarise_study
+from study.report.study_summary import summarise_study
 from study.results.ranking import pareto_front
 from study.running.study_runner import run_study
 from study.search_space.candidate import OCTMNIST, Architecture

@@ -15,12 +15,13 @@ from study.common.stop import Stop
 from study.rank_estimators.measuring import STORED, Judged, measure_trust
 from study.rank_estimators.rows import TrustRow
 from study.rank_estimators.studies import TrustPlan, split_estimators
-from study.results.overview import load_trials, study_lines
+from study.report.listing import study_lines
 from study.search_space.candidate import OCTMNIST
 from study.search_space.reading.loading import load_space
 from study.settings.problem import Problem
 from study.settings.run_context import RunContext
 from study.storage.records import TrialRecord
+from study.storage.stored_study import load_trials
 from tests.studies import answer, command, settings
 
 PERFECT, USELESS, FAILING = "synthetic,noise=0", "synthetic,noise=0.5", "synthetic,fail=0.9"

@@ -17,6 +17,7 @@ from study.report.stored_outcomes import (
     ShownNetwork,
     ShownTest,
 )
+from study.report.study_summary import Look, Process, StudySummary
 from study.results.outcomes import (
     ChainLink,
     Comparison,
@@ -25,7 +26,7 @@ from study.results.outcomes import (
     ReliabilityBin,
     Spread,
 )
-from study.results.summary import Look, Objective, Process, StudySummary
+from study.results.ranking import Objective
 from study.search_space.candidate import (
     OCTMNIST,
     Architecture,

@@ -20,8 +20,8 @@ from study.report.json_report import to_json
 from study.report.listing import best_text
 from study.report.markdown import to_markdown
 from study.report.notes import study_note, trial_note
+from study.report.study_summary import StudySummary
 from study.report.table import as_text, leaderboard
-from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 from tests.report.builders import (
     duplicate,

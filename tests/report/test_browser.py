@@ -12,7 +12,7 @@ import pytest
 from study.report.figures.collection import all_figures
 from study.report.html import to_html
 from study.report.palette import PALETTE
-from study.results.summary import StudySummary
+from study.report.study_summary import StudySummary
 from study.storage.records import TrialRecord
 from tests.report.builders import full_summary, seed_study, stages_study, summary
 

@@ -5,7 +5,7 @@ import json
 import math
 
 from study.report.json_report import json_report, to_json
-from study.results.summary import Look
+from study.report.study_summary import Look
 from tests.report.builders import (
     PASSWORD,
     confirmation,

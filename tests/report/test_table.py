@@ -4,8 +4,8 @@ import time
 
 from study.report.after_search_account import after_search_words
 from study.report.listing import StudyLine, best_text, study_list_text
+from study.report.study_summary import Look
 from study.report.table import Table, as_text, leaderboard
-from study.results.summary import Look
 from tests.report.builders import (
     PASSWORD,
     confirmation,

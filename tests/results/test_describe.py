@@ -19,7 +19,6 @@ from tests.report.builders import (
     seed_trial,
     stages_study,
     stored,
-    summary,
 )
 
 
@@ -82,7 +81,7 @@ def test_a_recipe_tells_what_the_training_chose() -> None:
 
 def test_a_large_space_is_headed_by_its_recipe_alone() -> None:
     record = stages_study(1)[0]
-    names = space_parameters([record], summary(parameters=()))
+    names = space_parameters([record], ())
     line = headline_choices(record, names, "val_accuracy")
     assert line.startswith("Accuracy: ")
     assert "Stage" not in line
@@ -118,4 +117,4 @@ def test_a_failure_s_words_stay_on_one_line() -> None:
 
 def test_parameters_follow_the_space_and_then_the_trials() -> None:
     records = [seed_trial(0, params={"kernel": 3, "dropout": 0.5})]
-    assert space_parameters(records, summary()) == [*SEED_PARAMETERS, "kernel"]
+    assert space_parameters(records, SEED_PARAMETERS) == [*SEED_PARAMETERS, "kernel"]

@@ -6,7 +6,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.results.ranking import best, chosen, distinct, pareto_front, rank_trials
+from study.report.study_summary import chosen
+from study.results.ranking import best, distinct, pareto_front, rank_trials
 from tests.report.builders import (
     duplicate,
     failed,
@@ -22,27 +23,29 @@ LOSS = summary(objectives=(replace(two_objectives()[1], metric="val_loss"),))
 
 def test_the_best_is_the_largest_or_the_smallest_by_direction() -> None:
     records = [seed_trial(0, value=0.7), seed_trial(1, value=0.9), seed_trial(2, value=0.8)]
-    assert best(records, summary()) == records[1]
-    assert best(records, LOSS) == records[0]
+    assert best(records, summary().objectives) == records[1]
+    assert best(records, LOSS.objectives) == records[0]
 
 
 def test_of_equals_the_earliest_is_the_best() -> None:
     records = [seed_trial(3, value=0.9), seed_trial(1, value=0.9)]
-    assert best(records, summary()) == records[1]
+    assert best(records, summary().objectives) == records[1]
 
 
 def test_a_pruned_trial_is_never_the_best() -> None:
-    assert best([pruned(0, 0.99), seed_trial(1, value=0.5)], summary()) == seed_trial(1, value=0.5)
+    assert best([pruned(0, 0.99), seed_trial(1, value=0.5)], summary().objectives) == seed_trial(
+        1, value=0.5
+    )
 
 
 def test_a_value_that_is_no_number_is_never_the_best() -> None:
     records = [seed_trial(0, value=math.nan), seed_trial(1, value=math.inf)]
-    assert best(records, summary()) is None
+    assert best(records, summary().objectives) is None
 
 
 def test_a_twin_stands_beside_its_original_without_a_rank() -> None:
     records = [seed_trial(0, value=0.9), duplicate(1, 0, 0.9), seed_trial(2, value=0.8)]
-    assert [(s.record.number, s.rank) for s in rank_trials(records, summary())] == [
+    assert [(s.record.number, s.rank) for s in rank_trials(records, summary().objectives)] == [
         (0, 1),
         (1, None),
         (2, 2),
@@ -57,7 +60,7 @@ def test_a_result_taken_from_another_study_has_a_rank_once() -> None:
 
 def test_the_leaderboard_ends_with_what_says_least() -> None:
     records = [failed(0), pruned(1), seed_trial(2), replace(seed_trial(3), state="running")]
-    order = [s.record.state for s in rank_trials(records, summary())]
+    order = [s.record.state for s in rank_trials(records, summary().objectives)]
     assert order == ["complete", "pruned", "running", "failed"]
 
 
@@ -65,9 +68,7 @@ def test_the_front_is_what_no_other_beats_in_both() -> None:
     points = {0: (0.9, 10.0), 1: (0.8, 5.0), 2: (0.8, 6.0), 3: (0.95, 20.0), 4: (0.7, 5.0)}
     records = [seed_trial(n, objectives=values) for n, values in points.items()]
     assert [r.number for r in pareto_front(records, two_objectives())] == [3, 0, 1]
-    ranks = {
-        s.record.number: s.rank for s in rank_trials(records, summary(objectives=two_objectives()))
-    }
+    ranks = {s.record.number: s.rank for s in rank_trials(records, two_objectives())}
     assert ranks == {3: 1, 0: 1, 1: 1, 2: 2, 4: 2}
 
 

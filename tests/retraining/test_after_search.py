@@ -18,10 +18,9 @@ from PIL import Image
 
 from study.common.errors import StorageError
 from study.final_test.looks import StudyLedger
-from study.results.overview import load_trials
 from study.retraining.retraining import seed_of
 from study.storage.records import TrialRecord
-from study.storage.stored_study import open_study
+from study.storage.stored_study import load_trials, open_study
 from tests.data.files import SHARED, write_npz
 from tests.searched import SPACE, learnable
 from tests.studies import ROOT, answer, command

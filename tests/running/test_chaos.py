@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from study.common.errors import StorageError
-from study.results.overview import load_trials
 from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
+from study.storage.stored_study import load_trials
 from tests.studies import answer, command
 
 pytestmark = pytest.mark.slow

@@ -20,8 +20,8 @@ from study.performance_estimation.estimator import Estimate, EstimateFailed, Rep
 from study.report.csv_report import to_csv
 from study.report.json_report import to_json
 from study.report.notes import trial_note
+from study.report.study_summary import summarise_study
 from study.results.describe import state_words
-from study.results.overview import load_trials, summarise_study
 from study.running.assembly import make_worker
 from study.running.study_runner import prepare, run_study
 from study.running.worker import WorkResult
@@ -29,6 +29,7 @@ from study.search_space.candidate import Candidate
 from study.settings.run_context import RunContext
 from study.storage.lifecycle import SAME_FAILURES, study_state
 from study.storage.records import TrialRecord, read_trials
+from study.storage.stored_study import load_trials
 from tests.studies import ROOT, answer, command, settings
 
 BAD = 1

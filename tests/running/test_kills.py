@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from study.results.overview import load_trials
 from study.running.study_runner import run_study
 from study.search_strategy.registry import SAMPLERS
 from study.settings.run_context import RunContext
@@ -21,6 +20,7 @@ from study.settings.study_settings import StudySettings
 from study.storage.checkpoints import study_folder
 from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
+from study.storage.stored_study import load_trials
 from tests.studies import answer, command, outcome, settings
 
 FORKS = multiprocessing.get_context("forkserver")

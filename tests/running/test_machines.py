@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from study.results.overview import load_trials
 from study.running.study_runner import run_study
 from study.settings.run_context import RunContext
 from study.storage.records import TrialRecord
+from study.storage.stored_study import load_trials
 from tests.postgres_server import Server
 from tests.storage.test_postgres import exactly
 from tests.studies import settings

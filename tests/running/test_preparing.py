@@ -12,13 +12,14 @@ import pytest
 
 from study.common.errors import SettingsError
 from study.report.listing import best_text
-from study.results.overview import load_trials, summarise_study
+from study.report.study_summary import summarise_study
 from study.running.progress import Lines
 from study.running.study_runner import StudyResult, run_study
 from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
 from study.storage.ledger import FixedCost, read_costs
 from study.storage.records import TrialRecord
+from study.storage.stored_study import load_trials
 from tests.studies import answer, command, outcome, settings
 
 SPACE = """

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from study.results.overview import load_trials
 from study.running.candidate_source.promotion import competing, stopped
 from study.running.study_runner import StudyResult, run_study
 from study.running.worker import Trials, curves_of_others
 from study.settings.run_context import RunContext
 from study.storage.lifecycle import study_state
 from study.storage.records import Draw, TrialRecord
+from study.storage.stored_study import load_trials
 from tests.studies import answer, command, outcome, settings
 
 SPACE = """

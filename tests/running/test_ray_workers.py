@@ -16,12 +16,12 @@ import torch
 from study.cli.working import ray_backend
 from study.common.artifact_path import RemotePath
 from study.common.errors import SettingsError, StorageError
-from study.results.overview import load_trials
 from study.running.ray_workers import RayCluster, packed, unpacked
 from study.running.study_data import load_data
 from study.settings.run_context import RunContext
 from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
+from study.storage.stored_study import load_trials
 from tests.studies import answer, command, settings
 
 SERVER = RunContext(url="postgresql+psycopg://user:secret@host/studies")

@@ -9,11 +9,12 @@ import pytest
 from study.common.errors import SettingsError
 from study.performance_estimation.screen import parse_screen
 from study.report.account import cost_words
-from study.results.overview import load_trials, summarise_study
+from study.report.study_summary import summarise_study
 from study.running.candidate_source.screening import PREFIX, stored_scores
 from study.running.study_runner import StudyResult, run_study
 from study.settings.run_context import RunContext
 from study.storage.ledger import read_costs
+from study.storage.stored_study import load_trials
 from tests.studies import answer, command, outcome, settings
 
 

@@ -15,14 +15,13 @@ from pathlib import Path
 import optuna
 import pytest
 
-from study.results.overview import load_trials
 from study.storage.heartbeat import ASK_SECONDS, beating
 from study.storage.lifecycle import study_state
 from study.storage.opening import end_waiting, open_storage
 from study.storage.processes import identity
 from study.storage.reap import reap_dead_trials
 from study.storage.records import STOPPING, WORKER, read_trial, read_trials
-from study.storage.stored_study import open_study
+from study.storage.stored_study import load_trials, open_study
 from tests.studies import answer
 from tests.terminal import CTRL_C, Terminal, terminal
 

@@ -10,11 +10,12 @@ import pytest
 from study.common.errors import StudyError
 from study.performance_estimation.tabular.table_file import load_table
 from study.report.html import to_html
-from study.results.overview import load_trials, summarise_study
+from study.report.study_summary import summarise_study
 from study.running.study_runner import run_study
 from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
 from study.storage.records import TrialRecord
+from study.storage.stored_study import load_trials
 from tests.benchmarking.tables import SPACE, arrays, write_table
 from tests.studies import settings
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from study.results.overview import load_trials
 from study.storage.lifecycle import study_state
+from study.storage.stored_study import load_trials
 from tests.studies import answer, command
 from tests.terminal import environment
 

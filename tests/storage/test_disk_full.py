@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from study.results.overview import load_trials
 from study.storage.lifecycle import study_state
+from study.storage.stored_study import load_trials
 from tests.studies import answer
 from tests.terminal import environment, program
 

@@ -13,7 +13,6 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from study.common.errors import StorageError
-from study.results.overview import load_trials
 from study.running.study_runner import run_study
 from study.settings.run_context import RunContext
 from study.storage.lifecycle import study_state
@@ -21,6 +20,7 @@ from study.storage.locks import AdvisoryLock
 from study.storage.opening import open_storage
 from study.storage.rdb import connection_lost, open_engine
 from study.storage.records import TrialRecord
+from study.storage.stored_study import load_trials
 from tests.postgres_server import PASSWORD, Server, missing, postgres
 from tests.studies import answer, command, outcome, settings
 

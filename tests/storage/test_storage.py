@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from study.common.errors import StorageError
 from study.dashboard.study_page import new_pages
-from study.results.overview import study_lines
+from study.report.listing import study_lines
 from study.running.study_runner import run_study
 from study.settings.run_context import RunContext
 from study.storage.opening import check_url, open_storage

@@ -15,7 +15,7 @@ from study.report.figures.pareto import pareto, size_and_value
 from study.report.figures.reliability import reliability
 from study.report.figures.slices import slices
 from study.report.figures.timeline import timeline
-from study.results.summary import StudySummary
+from study.report.study_summary import StudySummary
 from study.storage.records import TrialRecord
 
 

@@ -12,8 +12,8 @@ from study.common.escaping import in_plot
 from study.common.formats import counted, measure, metric_headline, metric_words
 from study.report.figures.figure import BEST, MARK, PRUNED, Figure, axis, blank, whole_axis
 from study.report.figures.hover import trial_hover
+from study.report.study_summary import StudySummary
 from study.results.ranking import best
-from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 _BOLD: Mapping[str, Any] = {"color": BEST, "width": 3.5}
@@ -24,7 +24,7 @@ def curves(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | No
     drawn = [record for record in records if _points(record)]
     if not drawn or len(summary.objectives) > 1:
         return None
-    winner = best(drawn, summary)
+    winner = best(drawn, summary.objectives)
     pruned = [record for record in drawn if record.state == "pruned"]
     others = [r for r in drawn if r is not winner and r.state != "pruned"]
     plot = _blank(drawn, summary)

@@ -21,8 +21,8 @@ from study.report.figures.figure import (
     whole_axis,
 )
 from study.report.figures.hover import trial_hover
+from study.report.study_summary import StudySummary
 from study.results.ranking import distinct
-from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from study.common.escaping import in_plot
 from study.common.formats import headline, measure, metric_headline, short, value
+from study.report.study_summary import StudySummary
 from study.results.describe import architecture_words, folds, state_words
-from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 

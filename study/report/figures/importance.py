@@ -7,7 +7,7 @@ import math
 from study.common.escaping import in_plot
 from study.common.formats import headline, listed, metric_words, percent
 from study.report.figures.figure import ACCENT, Figure, axis, blank
-from study.results.summary import StudySummary
+from study.report.study_summary import StudySummary
 
 MOST_BARS = 15
 _ROOM = 1.25

@@ -15,9 +15,9 @@ from study.common.formats import counted, headline, listed, metric_headline
 from study.report.figures.figure import INK, LINE, PAPER, SCALE, Figure, axis, blank
 from study.report.figures.hover import trial_hover
 from study.report.figures.scales import Scale, scale_of
+from study.report.study_summary import StudySummary
 from study.results.describe import space_parameters
 from study.results.ranking import distinct
-from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 MOST_AXES = 8
@@ -68,7 +68,7 @@ def parallel(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | 
 
 
 def _axes(trained: Sequence[TrialRecord], summary: StudySummary) -> list[_Axis]:
-    names = [n for n in space_parameters(trained, summary) if _varied(n, trained)]
+    names = [n for n in space_parameters(trained, summary.parameters) if _varied(n, trained)]
     if len(names) > MOST_AXES:
         rank = summary.importance
         names = sorted(names, key=lambda n: (-rank.get(n, 0.0), names.index(n)))[:MOST_AXES]

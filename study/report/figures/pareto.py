@@ -10,8 +10,8 @@ from study.common.escaping import in_plot
 from study.common.formats import counted, metric_headline, metric_words, told
 from study.report.figures.figure import BEST, MARK, Figure, axis, blank
 from study.report.figures.hover import trial_hover
-from study.results.ranking import distinct, pareto_front
-from study.results.summary import Objective, StudySummary
+from study.report.study_summary import StudySummary
+from study.results.ranking import Objective, distinct, pareto_front
 from study.storage.records import TrialRecord
 
 SIZE = Objective(metric="parameters", direction="minimize")

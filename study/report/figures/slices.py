@@ -10,9 +10,9 @@ from study.common.formats import counted, headline, measure, metric_headline, va
 from study.report.figures.figure import ACCENT, BEST, Figure, axis, blank, whole_axis
 from study.report.figures.hover import trial_hover
 from study.report.figures.scales import Scale, scale_of
+from study.report.study_summary import StudySummary
 from study.results.describe import space_parameters
 from study.results.ranking import best, distinct
-from study.results.summary import StudySummary
 from study.storage.records import TrialRecord
 
 GROUP = "Each parameter on its own"
@@ -22,7 +22,9 @@ MOST_SLICES = 12
 def slices(records: Sequence[TrialRecord], summary: StudySummary) -> list[Figure]:
     """Return a slice for every parameter that varied, the most important first, 12 at most."""
     trained = distinct(records, len(summary.objectives))
-    varied = [name for name in space_parameters(trained, summary) if _varied(name, trained)]
+    varied = [
+        name for name in space_parameters(trained, summary.parameters) if _varied(name, trained)
+    ]
     if len(varied) > MOST_SLICES:
         rank = summary.importance
         varied = sorted(varied, key=lambda n: (-rank.get(n, 0.0), varied.index(n)))[:MOST_SLICES]
@@ -35,7 +37,7 @@ def _varied(name: str, trained: Sequence[TrialRecord]) -> bool:
 
 def _slice(name: str, trained: Sequence[TrialRecord], summary: StudySummary) -> Figure:
     having = [record for record in trained if name in record.params]
-    winner = best(having, summary)
+    winner = best(having, summary.objectives)
     scale = scale_of([record.params[name] for record in having])
     plot = blank(
         x=_axis(scale),
@@ -82,7 +84,7 @@ def _file_name(name: str) -> str:
 
 def _text(name: str, scale: Scale, having: Sequence[TrialRecord], summary: StudySummary) -> str:
     span = scale.span([record.params[name] for record in having])
-    winner = best(having, summary)
+    winner = best(having, summary.objectives)
     start = f"{counted(len(having), 'candidate')} with {headline(name).lower()} {span}."
     if winner is None:
         return start

@@ -20,7 +20,7 @@ from study.report.figures.figure import (
     blank,
 )
 from study.report.figures.hover import trial_hover
-from study.results.summary import StudySummary
+from study.report.study_summary import StudySummary
 from study.storage.records import TrialRecord
 
 _KINDS = (

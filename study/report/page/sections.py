@@ -28,6 +28,7 @@ from study.report.page.parts import (
     section,
     table,
 )
+from study.report.study_summary import StudySummary, chosen
 from study.report.table import leaderboard
 from study.results.describe import (
     architecture_sentence,
@@ -37,8 +38,7 @@ from study.results.describe import (
     size_words,
     space_parameters,
 )
-from study.results.ranking import best, chosen, finished
-from study.results.summary import StudySummary
+from study.results.ranking import best, finished
 from study.storage.records import TrialRecord
 
 
@@ -57,7 +57,7 @@ def header(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
 
 
 def _numbers(records: Sequence[TrialRecord], summary: StudySummary) -> list[tuple[str, str, str]]:
-    winner = best(records, summary)
+    winner = best(records, summary.objectives)
     total = account.cost(records, summary)
     wanted = "" if summary.target is None else f"of {summary.target:,} wanted"
     metric = summary.objective.metric
@@ -102,7 +102,7 @@ def result(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
     ]
     if winner is None:
         return section("result", "What was found", paragraphs(sentences))
-    kind = "best" if winner is best(records, summary) else "confirmed"
+    kind = "best" if winner is best(records, summary.objectives) else "confirmed"
     words = tag("div", paragraphs(sentences), *_candidate(winner, kind, summary))
     drawing = architecture_svg(winner.architecture)
     return section(
@@ -113,7 +113,7 @@ def result(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
 
 
 def _candidate(winner: TrialRecord, kind: str, summary: StudySummary) -> list[Child]:
-    names = space_parameters([winner], summary)
+    names = space_parameters([winner], summary.parameters)
     metric = summary.objective.metric
     line = headline_choices(winner, names, metric)
     full = seed_line(winner, names, metric)
@@ -193,7 +193,7 @@ def final_test(summary: StudySummary) -> Markup:
 
 def method(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
     """Return what was searched, how, and at what cost."""
-    told = account.method_words(summary, len(space_parameters(records, summary)))
+    told = account.method_words(summary, len(space_parameters(records, summary.parameters)))
     return section(
         "method",
         "What was searched, how, at what cost",

@@ -1,0 +1,268 @@
+"""What a report says about a study beside its trials, read from the storage once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import optuna
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.trial import TrialState
+
+from study.common.redaction import redacted
+from study.final_test.looks import StudyLedger
+from study.report.stored_outcomes import (
+    ShownConfirmation,
+    ShownTest,
+    read_confirmation,
+    read_final_test,
+)
+from study.results.ranking import Objective, best, valued
+from study.settings.study_settings import Plan
+from study.storage.ledger import read_costs, read_entries
+from study.storage.opening import DEFAULT_URL
+from study.storage.records import TrialRecord
+from study.storage.stored_study import CONFIRMATION, TEST, StoredStudy
+
+FEWEST_TRIALS = 10
+"""PED-ANOVA compares the best tenth with all trials; with fewer there is no tenth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One line of the cost ledger: what one process spent on the study.
+
+    Args:
+        label: Who it was; host and process number, say.
+        started: When it joined the study.
+        seconds: Wall-clock seconds until it left.
+        trials: Trials it finished.
+        epochs: Epochs it trained, repeats after a crash included.
+        training_seconds: Seconds of training and validation.
+        fixed: Whether it is no process but what the study spent beside its trials, as on a screen.
+    """
+
+    label: str
+    started: dt.datetime | None = None
+    seconds: float = 0.0
+    trials: int = 0
+    epochs: float = 0.0
+    training_seconds: float = 0.0
+    fixed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One opening of the test part.
+
+    Args:
+        when: When, UTC.
+        candidate_id: Which candidate was tested.
+        code_version: With which version of the code.
+        fit_on: What it had been trained on.
+    """
+
+    when: dt.datetime | None
+    candidate_id: str
+    code_version: str = ""
+    fit_on: str = "train"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudySummary:
+    """A study, without its trials.
+
+    Args:
+        name: The study's name.
+        objectives: What it optimises; one, or more for a Pareto front.
+        settings: Every setting stored with the study, in reading order.
+        parameters: Names of the space's parameters, in the space's order.
+        space_name: Name of the search space.
+        space_text: The space as YAML.
+        trained_for: The command whose trainings these are, as ``confirm s``; empty for a search.
+        target: Trials the study shall have; None where only time or epochs limit it.
+        notices: What a reader must know first, as that the split was pooled.
+        caution: What to know before a value is believed; empty where it is of a training.
+        data_notes: The data checks' block of text.
+        versions: Version by package, and ``code``.
+        hardware: What it ran on, by kind (``cpu``, ``threads``, ``memory``).
+        processes: The cost ledger.
+        looks: The test ledger, in order.
+        confirmation: Stored result of ``confirm``.
+        test: Stored result of the last ``test``.
+        importance: Share of the value's variation by parameter; see ``report.importance``.
+        storage: Where the study lies. Passwords are removed wherever it is shown.
+        resume: The command that goes on with the study.
+        created: When the study was created, UTC.
+    """
+
+    name: str
+    objectives: tuple[Objective, ...] = (Objective(metric="val_accuracy"),)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    parameters: tuple[str, ...] = ()
+    space_name: str = ""
+    space_text: str = ""
+    trained_for: str = ""
+    target: int | None = None
+    notices: tuple[str, ...] = ()
+    caution: str = ""
+    data_notes: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hardware: Mapping[str, str] = field(default_factory=dict)
+    processes: tuple[Process, ...] = ()
+    looks: tuple[Look, ...] = ()
+    confirmation: ShownConfirmation | None = None
+    test: ShownTest | None = None
+    importance: Mapping[str, float] = field(default_factory=dict)
+    storage: str = ""
+    resume: str = ""
+    created: dt.datetime | None = None
+
+    @property
+    def objective(self) -> Objective:
+        """The (first) objective."""
+        return self.objectives[0]
+
+
+def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> StudySummary:
+    """Return what is known of a study beside its trials."""
+    settings, attributes = stored.settings, stored.study.user_attrs
+    plan = settings.plan
+    space = stored.problem.space
+    environment = stored.environment
+    libraries = environment.get("libraries", {})
+    caution = stored.problem.estimator.caution
+    return StudySummary(
+        name=settings.study,
+        objectives=tuple(
+            Objective(metric=measure.key, direction=direction)
+            for measure, direction in zip(settings.measures, settings.directions, strict=True)
+        ),
+        settings={
+            name: value
+            for name, value in settings.model_dump(mode="json").items()
+            if name not in ("space_text", "plan", "candidates") and value not in (None, [], {})
+        },
+        parameters=tuple(space.by_name),
+        space_name=settings.space_name,
+        space_text=settings.space_text,
+        trained_for="" if plan is None else f"{plan.kind} {plan.origin}",
+        target=settings.trials,
+        notices=tuple(filter(None, (_linked(plan), *stored.data.get("warnings", ()), caution))),
+        caution=caution,
+        data_notes="\n".join(filter(None, _data_notes(stored))),
+        versions={**libraries, "code": environment.get("code", "")},
+        hardware={
+            key: str(environment[key])
+            for key in ("cpu", "machine", "system", "device", "precision")
+            if key in environment
+        },
+        processes=(*_processes(attributes, records), *_fixed_costs(attributes)),
+        looks=_looks(stored),
+        confirmation=read_confirmation(attributes.get(CONFIRMATION)),
+        test=read_final_test(attributes.get(TEST)),
+        storage=redacted(stored.url),
+        resume=resume_command(settings.study, stored.url),
+        created=min((r.started for r in records if r.started), default=None),
+    )
+
+
+def resume_command(name: str, url: str) -> str:
+    """Return the command that goes on with a study; the reader fills a password in."""
+    flag = "" if url == DEFAULT_URL else f" --storage {shlex.quote(redacted(url))}"
+    return f"run_study.py resume {shlex.quote(name)}{flag}"
+
+
+def _linked(plan: Plan | None) -> str:
+    """Say whose trainings these are, where they are another study's."""
+    if plan is None:
+        return ""
+    return (
+        f"The trainings of '{plan.kind} {plan.origin}': listed candidates, {plan.repeats} fresh "
+        f"seeds each. What they say is in the report of '{plan.origin}'."
+    )
+
+
+def _data_notes(stored: StoredStudy) -> tuple[str, ...]:
+    return (*stored.data.get("notes", ()), stored.data.get("audit", ""))
+
+
+def _processes(attributes: dict[str, Any], records: Sequence[TrialRecord]) -> tuple[Process, ...]:
+    processes = []
+    for entry in read_entries(attributes):
+        own = [
+            r
+            for r in records
+            if r.worker.get("pid") == entry.pid
+            and str(r.worker.get("host", "")).partition("/")[0] == entry.host
+        ]
+        processes.append(
+            Process(
+                label=f"{entry.label} ({entry.host}, {entry.pid})",
+                started=entry.started,
+                seconds=entry.wall_seconds,
+                trials=sum(r.state in ("complete", "pruned") for r in own),
+                epochs=sum(r.epochs - r.restored for r in own),
+                training_seconds=sum(r.seconds for r in own),
+            )
+        )
+    return tuple(processes)
+
+
+def _fixed_costs(attributes: dict[str, Any]) -> tuple[Process, ...]:
+    """Return what was spent beside the trials; its time is part of the processes' wall clock."""
+    return tuple(
+        Process(label=cost.what, epochs=cost.epochs, training_seconds=cost.seconds, fixed=True)
+        for cost in read_costs(attributes)
+    )
+
+
+def _looks(stored: StoredStudy) -> tuple[Look, ...]:
+    return tuple(
+        Look(
+            when=look.when,
+            candidate_id=look.candidate_id,
+            code_version=look.code_version,
+            fit_on=look.fit_on,
+        )
+        for look in StudyLedger(stored.study).looks()
+    )
+
+
+def with_importance(stored: StoredStudy, summary: StudySummary) -> StudySummary:
+    """Return the summary with the importance of each parameter, where that can be told."""
+    if len(summary.objectives) > 1:
+        return summary
+    return replace(summary, importance=parameter_importance(stored.study))
+
+
+def parameter_importance(study: optuna.Study) -> dict[str, float]:
+    """Return the importance of each parameter, the most important first; they sum to 1.
+
+    By PED-ANOVA (Watanabe et al., arXiv 2304.10255), which draws nothing at random. Conditional
+    parameters that not every trial has are left out, as the method cannot compare them. Empty
+    for several objectives, for fewer than ``FEWEST_TRIALS`` complete trials, and where no
+    parameter is common to all.
+    """
+    if len(study.directions) > 1:
+        return {}
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    common = set.intersection(*(set(t.params) for t in complete)) if complete else set()
+    varied = [n for n in sorted(common) if len({str(t.params[n]) for t in complete}) > 1]
+    if len(complete) < FEWEST_TRIALS or not varied:
+        return {}
+    shares = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(), params=varied)
+    return {name: float(share) for name, share in shares.items()}
+
+
+def chosen(records: Sequence[TrialRecord], summary: StudySummary) -> TrialRecord | None:
+    """Return the trial that the study recommends: the confirmed one, else the best."""
+    if summary.confirmation is not None and summary.confirmation.candidates:
+        number = summary.confirmation.candidates[0].number
+        confirmed = next((r for r in records if r.number == number and valued(r)), None)
+        if confirmed is not None:
+            return confirmed
+    return best(records, summary.objectives)
