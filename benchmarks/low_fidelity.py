@@ -20,9 +20,9 @@ import numpy as np
 import torch
 
 from study.data.dataset import load_search_data
-from study.performance_estimation.registry import EstimatorContext
-from study.performance_estimation.training.precision import probe_precision
-from study.performance_estimation.training.train_estimator import training_data
+from study.performance_estimation.estimator import EstimatorContext
+from study.performance_estimation.training.data import training_data
+from study.performance_estimation.training.speed import probe_precision
 from study.performance_estimation.training.training import TrainingSettings, train
 from study.rank_estimators.stratified_sample import stratified_sample
 from study.search_space.candidate import Values

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from study.performance_estimation.training.training import TrainingData
+from study.performance_estimation.training.data import TrainingData
 from study.search_space.candidate import Architecture, Candidate
 
 Loader = DataLoader[tuple[Tensor, ...]]

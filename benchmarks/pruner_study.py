@@ -30,9 +30,9 @@ import torch
 from benchmarks.paired_searches import Search, compare, search_of, table
 from study.common.errors import SettingsError
 from study.data.dataset import load_search_data
-from study.performance_estimation.registry import EstimatorContext
+from study.performance_estimation.estimator import EstimatorContext
 from study.performance_estimation.tabular.table_file import SHIPPED, load_table, shipped_tables
-from study.performance_estimation.training.precision import probe_precision
+from study.performance_estimation.training.speed import probe_precision
 from study.performance_estimation.training.train_estimator import TrainEstimator
 from study.running.study_runner import run_study
 from study.search_space.reading.loading import load_space, read_space_text

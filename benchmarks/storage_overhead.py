@@ -132,12 +132,9 @@ def epoch_seconds() -> float:
     """Return the seconds of one epoch, validation included, of a network of two conv layers."""
     import torch
 
-    from study.performance_estimation.training.precision import probe_precision
-    from study.performance_estimation.training.training import (
-        TrainingData,
-        TrainingSettings,
-        train,
-    )
+    from study.performance_estimation.training.data import TrainingData
+    from study.performance_estimation.training.speed import probe_precision
+    from study.performance_estimation.training.training import TrainingSettings, train
     from study.search_space.candidate import OCTMNIST
     from study.search_space.reading.loading import read_space_text, space_from_text
     from study.search_space.resolve import resolve

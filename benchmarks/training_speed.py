@@ -29,8 +29,10 @@ from torch import Tensor
 
 from benchmarks.plain_loop import plain_loaders, train_plainly
 from study.data.dataset import load_search_data
-from study.performance_estimation.training.precision import DTYPES, probe_precision
-from study.performance_estimation.training.training import TrainingData, TrainingSettings, train
+from study.performance_estimation.training.data import TrainingData
+from study.performance_estimation.training.gradients import DTYPES
+from study.performance_estimation.training.speed import probe_precision
+from study.performance_estimation.training.training import TrainingSettings, train
 from study.search_space.candidate import OCTMNIST, Architecture, Candidate, ImageFormat
 from study.search_space.reading.loading import load_space
 from study.search_space.resolve import complexity, resolve

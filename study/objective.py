@@ -20,9 +20,9 @@ from study.performance_estimation.estimator import (
     Estimate,
     EstimateFailed,
     Estimator,
+    Interrupted,
     Step,
 )
-from study.performance_estimation.failures import Interrupted
 from study.search_space.candidate import Values
 from study.search_strategy.pruners.pruner import Curve
 from study.settings.problem import Problem

@@ -19,7 +19,7 @@ from study.benchmarking.play import Played, play
 from study.benchmarking.playing_code import playing_code
 from study.common.errors import SettingsError, StudyError
 from study.common.stop import Stop
-from study.performance_estimation.tabular.table import Table
+from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_file import load_table
 from study.search_strategy.registry import make_strategy
 from study.search_strategy.sampler_spec import StrategyContext
@@ -44,7 +44,7 @@ class Match:
     """
 
     path: str
-    table: Table
+    table: BenchmarkTable
     samplers: tuple[str, ...]
     trials: int
     seeds: tuple[int, ...]

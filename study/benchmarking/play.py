@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from study.performance_estimation.tabular.table import Table
+from study.performance_estimation.tabular.table import BenchmarkTable
 from study.search_space.candidate import Values
 from study.search_strategy.registry import make_strategy
 from study.search_strategy.sampler_spec import StrategyContext
@@ -48,7 +48,7 @@ class Played:
     ask: tuple[float, ...]
 
 
-def play(table: Table, sampler: str, *, trials: int, seed: int) -> Played:
+def play(table: BenchmarkTable, sampler: str, *, trials: int, seed: int) -> Played:
     """Play a sampler on a table.
 
     One column of the table, ``seed`` modulo their number, answers for every candidate of a game,
@@ -76,7 +76,9 @@ class _Game:
         seed: The study's seed.
     """
 
-    def __init__(self, table: Table, strategy: Strategy, *, trials: int, seed: int) -> None:
+    def __init__(
+        self, table: BenchmarkTable, strategy: Strategy, *, trials: int, seed: int
+    ) -> None:
         self._table, self._strategy = table, strategy
         self._trials, self._seed = trials, seed
         self._observations: list[Observation] = []

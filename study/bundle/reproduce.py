@@ -19,7 +19,8 @@ from study.bundle.classifier import Classifier
 from study.bundle.export import weights_of
 from study.common.errors import EvaluationError
 from study.common.formats import metric_words
-from study.performance_estimation.training.training import TrainingData, TrainingSettings, train
+from study.performance_estimation.training.data import TrainingData
+from study.performance_estimation.training.training import TrainingSettings, train
 from study.statistics.intervals import Interval
 
 Verdict = Literal["identical", "within", "outside", "not judged"]

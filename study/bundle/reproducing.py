@@ -13,7 +13,7 @@ from study.bundle.reproduce import Reproduction, reproduce, retrain
 from study.common.errors import EvaluationError
 from study.common.machine import choose_device, processor
 from study.common.version import NUMERIC_VERSION, code_version, library_versions
-from study.performance_estimation.training.training import TrainingData
+from study.performance_estimation.training.data import TrainingData
 from study.running.study_data import load_data
 from study.settings.run_context import RunContext
 from study.settings.study_settings import FitOn, StudySettings

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from study.search_space.candidate import Candidate
+from study.common.artifact_path import ArtifactPath
+from study.search_space.candidate import Candidate, ImageFormat
+from study.search_space.space import SearchSpace
+
+if TYPE_CHECKING:  # this file is read by `check` and `--help`, which do not wait for torch
+    import torch
+
+    from study.data.dataset import SearchData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +33,40 @@ class Fidelity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EstimatorContext:
+    """The study and the process that an estimator works for.
+
+    Args:
+        image: Format of the images that enter the networks.
+        data: None where the estimator needs no images.
+        precision: ``float32`` or ``bfloat16``.
+        seed: The study's seed.
+        folder: Where checkpoints are kept; None for none.
+        origin: Sampler and identity of the study. Checkpoints that depend on the sampler are
+            used only under the same origin.
+        policy: Whether the study's sampler learns a distribution to draw candidates from.
+        seeds_apart: Whether a candidate is trained with several seeds, so that checkpoint names
+            need the seed.
+        interrupted: Asked often; True stops the estimate.
+    """
+
+    space: SearchSpace
+    image: ImageFormat
+    data: SearchData | None = None
+    fidelity: Fidelity = field(default_factory=Fidelity)
+    precision: str = "float32"
+    device: torch.device | None = None
+    seed: int = 0
+    folder: ArtifactPath | None = None
+    origin: str = ""
+    policy: bool = False
+    seeds_apart: bool = False
+    interrupted: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What an estimator reports on its way.
+    """Intermediate result of an estimate.
 
     Args:
         number: From 1; for a training, the epoch.
@@ -43,16 +82,16 @@ class Step:
 
 
 Report = Callable[[Step], None]
-"""Called after every step, in order; may raise to stop the estimate (a prune passes through)."""
+"""Called after every step, in order. An exception that it raises ends the estimate: a prune."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """How good a candidate is believed to be, and what that cost.
+    """Estimated quality of a candidate, and its price.
 
     Args:
         metrics: Measures named with their split; the objective is one of them.
-        epochs: Epochs trained for this estimate, repeats after a crash not counted.
+        epochs: Epochs trained for this estimate; repeats after a crash are not counted.
         seconds: Training and validation time in this process.
         facts: More to store with the trial: seeds, precision, device.
     """
@@ -70,23 +109,28 @@ class Estimator(Protocol):
         """Return the estimate of a candidate.
 
         Args:
-            candidate: What to score; not changed.
-            seed: Same seed and candidate, same estimate.
+            candidate: Not changed.
+            seed: The same seed and candidate give the same estimate.
             report: Called after every step.
 
         Raises:
-            EstimateFailed: The candidate cannot be scored, as by a non-finite loss.
+            EstimateFailed: The candidate cannot be scored, for example after a non-finite loss.
+            Interrupted: The context asked to stop.
         """
 
 
 class EstimateFailed(Exception):  # noqa: N818 - an outcome to record, not a defect
-    """A candidate that cannot be scored; recorded with the trial, the study goes on.
+    """A candidate that cannot be scored. It is recorded with the trial, and the study continues.
 
     Args:
-        kind: ``out of memory``, ``non-finite``, ``data error`` or ``constraint``.
+        kind: ``out of memory``, ``non-finite``, ``untrained``, ``data error`` or ``constraint``.
         text: What happened, with the numbers.
     """
 
     def __init__(self, kind: str, text: str) -> None:
         self.kind = kind
         super().__init__(text)
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: the estimate was asked to stop
+    """The estimate was asked to stop. The last checkpoint holds all finished epochs."""

@@ -1,36 +1,36 @@
-"""How long a network takes for one image on this device: an objective beside any estimate.
+"""``latency_ms``: time of one image through a network on this device, as a second objective.
 
-Latency is the one measure that is not the same twice. What is stored is a median, and how far
-single passes lie around it; twins share one measurement.
+Latency is the one measure that varies between repeated measurements. Its median and the spread of
+single passes are stored. Duplicates share one measurement.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import median, quantiles
-from typing import TYPE_CHECKING
 
+import torch
+
+from study.network.build import build
 from study.performance_estimation.estimator import Estimate, Estimator, Report
+from study.performance_estimation.training.determinism import derived_generator, one_thread
+from study.performance_estimation.training.speed import seconds_of
 from study.search_space.candidate import Candidate, ImageFormat
 from study.search_space.resolve import Stack, resolve
-
-if TYPE_CHECKING:
-    import torch
 
 METRIC = "latency_ms"
 
 PASSES = 101
 BATCHES = 11
-"""Timed passes of a single image and of a batch; as many again, unmeasured, warm up."""
+"""Timed passes of a single image and of a batch; the same number, not timed, warms up."""
 
 BATCH = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """Times of a network's forward pass, on one thread where that is a CPU's.
+    """Times of a network's forward pass; on a CPU, on one thread.
 
     Args:
         single_ms: Median time of a pass of one image, in milliseconds.
@@ -45,20 +45,14 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithLatency:
-    """Adds ``latency_ms`` to what another estimator finds.
-
-    Args:
-        estimator: The other one.
-        image: Format of the images.
-        device: Where networks run.
-    """
+    """Adds ``latency_ms`` to the estimates of another estimator."""
 
     estimator: Estimator
     image: ImageFormat
     device: torch.device
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
-        """See ``Estimator``."""
+        """Return the other estimator's estimate with the latency."""
         found = self.estimator.estimate(candidate, seed=seed, report=report)
         stack = resolve(candidate.architecture, self.image)
         timed = measure_latency(stack, self.image, device=self.device)
@@ -78,20 +72,11 @@ class WithLatency:
 
 
 def measure_latency(stack: Stack, image: ImageFormat, *, device: torch.device) -> Latency:
-    """Return how long the network of ``stack`` takes in float32; its weights do not matter.
+    """Return the latency of the network of ``stack`` in float32; its weights do not matter.
 
-    In bfloat16 a pass of one image would mostly be the conversion of the weights, which are kept
-    in float32 for training and are not converted anew where a network is used.
-
-    On a CPU the thread's processor time counts, so that other programs bear on it only through
-    what they do to caches and clock rate.
+    Weights are kept in float32 for training. In bfloat16 a pass of one image would mostly measure
+    their conversion, which a deployed network does not repeat.
     """
-    import torch
-
-    from study.network.build import build
-    from study.performance_estimation.training.one_thread import one_thread
-    from study.performance_estimation.training.seeds import derived_generator
-
     network = build(stack, generator=derived_generator(0, "latency")).to(device).eval()
     shape = (BATCH, image.channels, image.size, image.size)
     batch = torch.ones(shape, device=device)
@@ -109,17 +94,7 @@ def measure_latency(stack: Stack, image: ImageFormat, *, device: torch.device) -
 
 
 def _times(forward: Callable[[], object], device: torch.device, *, passes: int) -> list[float]:
-    """Return the seconds of every pass, after as many that are not measured."""
-    from study.performance_estimation.training.precision import wait_for
-
-    clock = time.thread_time if device.type == "cpu" else time.perf_counter
+    """Return the seconds of every pass, after an untimed warm-up of the same length."""
     for _ in range(passes):
         forward()
-    times = []
-    for _ in range(passes):
-        wait_for(device)
-        start = clock()
-        forward()
-        wait_for(device)
-        times.append(clock() - start)
-    return times
+    return [seconds_of(forward, device) for _ in range(passes)]

@@ -5,60 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-from study.common.artifact_path import ArtifactPath
 from study.common.choices import Options, OptionValue, parse_choice
 from study.performance_estimation import synthetic
-from study.performance_estimation.estimator import Estimator, Fidelity
-from study.performance_estimation.supernet import supernet_paths
+from study.performance_estimation.estimator import Estimator, EstimatorContext
+from study.performance_estimation.supernet import paths as supernet_paths
 from study.performance_estimation.tabular import table_estimator
-from study.performance_estimation.tabular.table import Table
+from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.zero_cost import zero_cost
-from study.search_space.candidate import ImageFormat
 from study.search_space.space import SearchSpace
 
-if TYPE_CHECKING:
-    import torch
-
-    from study.data.dataset import SearchData
-
 Values = Mapping[str, OptionValue]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EstimatorContext:
-    """The study and the process that an estimator is built for.
-
-    Args:
-        space: The search space.
-        image: Format of the images that enter the networks.
-        data: Training and validation images; None where the estimator looks at none.
-        fidelity: Share of a full training.
-        precision: ``float32`` or ``bfloat16``.
-        device: Where networks are trained.
-        seed: The study's seed.
-        folder: Where checkpoints are kept; None for none.
-        origin: What else the files in that folder follow from: the study's sampler, and which
-            study of this name it is.
-        policy: Whether the study's sampler learns a distribution to draw candidates from.
-        seeds_apart: Whether one candidate is trained with several seeds, so that its checkpoints
-            are named by both.
-        interrupted: Asked often; True where the estimate should be broken off.
-    """
-
-    space: SearchSpace
-    image: ImageFormat
-    data: SearchData | None = None
-    fidelity: Fidelity = field(default_factory=Fidelity)
-    precision: str = "float32"
-    device: torch.device | None = None
-    seed: int = 0
-    folder: ArtifactPath | None = None
-    origin: str = ""
-    policy: bool = False
-    seeds_apart: bool = False
-    interrupted: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +185,7 @@ def is_table(text: str) -> bool:
     return text.partition(",")[0].strip() == TABLE
 
 
-def table_named(text: str) -> Table | None:
+def table_named(text: str) -> BenchmarkTable | None:
     """Return the table that an estimator's text names; None for another estimator.
 
     Raises:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from study.common.choices import OptionValue, parse_choice
 from study.common.errors import SettingsError
-from study.performance_estimation.estimator import EstimateFailed
+from study.performance_estimation.estimator import EstimateFailed, EstimatorContext
 from study.performance_estimation.zero_cost.zero_cost import (
     COUNTS,
     MEANINGS,
@@ -21,9 +20,6 @@ from study.performance_estimation.zero_cost.zero_cost import (
 from study.search_space.candidate import RECIPE_FIELDS, Candidate
 from study.search_space.resolve import complexity, resolve
 from study.search_space.space import SearchSpace
-
-if TYPE_CHECKING:
-    from study.performance_estimation.registry import EstimatorContext
 
 KEPT_SHARE = 10
 """One in so many draws is trained where nothing else is asked for."""

@@ -9,10 +9,14 @@ from study.common.machine import choose_device
 from study.common.stop import Stop
 from study.dashboard.pictures import trial_pictures
 from study.objective import TrialContext
-from study.performance_estimation.estimator import Estimator, Fidelity
-from study.performance_estimation.failures import Interrupted
+from study.performance_estimation.estimator import (
+    Estimator,
+    EstimatorContext,
+    Fidelity,
+    Interrupted,
+)
 from study.performance_estimation.latency import METRIC, WithLatency
-from study.performance_estimation.registry import EstimatorContext, make_estimator
+from study.performance_estimation.registry import make_estimator
 from study.running.candidate_source.draw import CandidateSource, Source
 from study.running.candidate_source.planned_source import PlannedSource
 from study.running.candidate_source.preparing import preparation

@@ -13,7 +13,7 @@ from study.data.audit import Audit, Looked, audit, drop_leaks, leaking_val_indic
 from study.data.audit_text import audit_text
 from study.data.dataset import SearchData, image_format, load_search_data
 from study.data.joined import joined
-from study.performance_estimation.training.precision import probe_precision
+from study.performance_estimation.training.speed import probe_precision
 from study.search_space.candidate import ImageFormat
 from study.settings.run_context import RunContext
 from study.settings.study_settings import FitOn, StudySettings

@@ -18,8 +18,7 @@ import optuna
 from study.common.errors import StorageError
 from study.common.stop import Stop
 from study.objective import TrialContext, TrialCrashed, run_trial
-from study.performance_estimation.estimator import EstimateFailed
-from study.performance_estimation.failures import Interrupted
+from study.performance_estimation.estimator import EstimateFailed, Interrupted
 from study.running.candidate_source.draw import Source
 from study.running.candidate_source.promotion import competing, curve_of
 from study.search_strategy.pruners.pruner import Curve

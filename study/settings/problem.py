@@ -9,13 +9,9 @@ from typing import Any
 
 from study.common.choices import OptionValue
 from study.common.errors import ResumeError, SettingsError
-from study.performance_estimation.registry import (
-    ESTIMATORS,
-    TABLE,
-    EstimatorSpec,
-)
+from study.performance_estimation.registry import ESTIMATORS, TABLE, EstimatorSpec
 from study.performance_estimation.screen import ScreenSpec
-from study.performance_estimation.tabular.table import Table
+from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_estimator import naming
 from study.performance_estimation.tabular.table_space import OwnSpace, table_space_from_text
 from study.search_space.candidate import Candidate, ImageFormat, Value, Values
@@ -87,7 +83,7 @@ class Problem:
         return self.space if self.sampler_name == "grid" else ungridded(self.space)
 
     @property
-    def table(self) -> Table | None:
+    def table(self) -> BenchmarkTable | None:
         """The table that the estimator looks candidates up in; None for another estimator."""
         return self.settings.table
 

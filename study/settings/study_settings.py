@@ -13,7 +13,7 @@ from study.common.choices import OptionValue
 from study.common.errors import SettingsError
 from study.performance_estimation.registry import ESTIMATORS, TABLE, parse_estimator
 from study.performance_estimation.screen import ScreenSpec, parse_screen
-from study.performance_estimation.tabular.table import Table
+from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_estimator import table_of
 from study.search_space.candidate import Values
 from study.search_strategy.registry import parse_sampler
@@ -151,7 +151,7 @@ class StudySettings(BaseModel):
         return None if self.screen is None else parse_screen(self.screen)
 
     @cached_property
-    def table(self) -> Table | None:
+    def table(self) -> BenchmarkTable | None:
         """The table that the estimator looks candidates up in; None for another estimator.
 
         Raises:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from study.common.errors import SettingsError
 from study.performance_estimation.registry import PROXIES
 from study.performance_estimation.screen import check_screen
-from study.performance_estimation.supernet.supernet_paths import turns
-from study.performance_estimation.tabular.table import Table
+from study.performance_estimation.supernet.paths import turns
+from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_estimator import refuse_other_space
 from study.search_strategy.registry import sampler_warnings
 from study.settings.metrics import COSTS
@@ -34,7 +34,7 @@ def validate(problem: Problem) -> tuple[str, ...]:
     return sampler_warnings(problem.settings.sampler, problem.strategy_context)
 
 
-def _check_table(problem: Problem, table: Table) -> None:
+def _check_table(problem: Problem, table: BenchmarkTable) -> None:
     settings = problem.settings
     for flag, given in (
         ("--epochs", settings.epochs is not None),

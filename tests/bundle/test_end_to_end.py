@@ -22,12 +22,8 @@ from study.data.dataset import SearchData, load_search_data
 from study.final_test.final_test import FinalTest, UnderTest, final_test
 from study.final_test.looks import Look, Searched, StudyLedger, look_at_test_part
 from study.network.forward import class_scores, normalise
-from study.performance_estimation.training.training import (
-    Training,
-    TrainingData,
-    TrainingSettings,
-    train,
-)
+from study.performance_estimation.training.data import TrainingData
+from study.performance_estimation.training.training import Training, TrainingSettings, train
 from study.report.final_test_text import final_test_text
 from study.search_space.candidate import Architecture, Candidate, Recipe
 from study.search_space.resolve import Stack, candidate_id, resolve

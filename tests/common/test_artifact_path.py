@@ -133,7 +133,7 @@ def test_a_checkpoint_behind_a_url_is_a_checkpoint(url: str) -> None:
     checkpoint.save({"epoch": 2}, fingerprint="x")
     assert checkpoint.load(fingerprint="x") == {"epoch": 2}
     assert checkpoint.load(fingerprint="y") is None
-    checkpoint.remove()
+    checkpoint.path.unlink()
     assert checkpoint.load(fingerprint="x") is None
 
 

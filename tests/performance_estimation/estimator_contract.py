@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from study.performance_estimation.estimator import Estimate, Estimator, Step
-from study.performance_estimation.training.training import TrainingData
+from study.performance_estimation.training.data import TrainingData
 from study.search_space.candidate import Architecture, Candidate, ImageFormat, Recipe
 
 IMAGE = ImageFormat(size=14)

@@ -13,22 +13,17 @@ import torch
 from torch import Tensor
 
 from study.data.dataset import SearchData
-from study.performance_estimation.estimator import Estimator, Fidelity, Step
-from study.performance_estimation.registry import (
-    ESTIMATORS,
-    EstimatorContext,
-    candidate_epochs,
-    make_estimator,
-)
+from study.performance_estimation.estimator import Estimator, EstimatorContext, Fidelity, Step
+from study.performance_estimation.registry import ESTIMATORS, candidate_epochs, make_estimator
+from study.performance_estimation.supernet.paths import sandwich, source
 from study.performance_estimation.supernet.supernet import Supernet, SupernetSettings
 from study.performance_estimation.supernet.supernet_estimator import SupernetEstimator
-from study.performance_estimation.supernet.supernet_paths import sandwich, source
 from study.performance_estimation.synthetic import SyntheticEstimator
-from study.performance_estimation.tabular.table import Table
+from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_estimator import TableEstimator
 from study.performance_estimation.training.checkpoint import Checkpoint
+from study.performance_estimation.training.data import TrainingData
 from study.performance_estimation.training.train_estimator import TrainEstimator
-from study.performance_estimation.training.training import TrainingData
 from study.performance_estimation.zero_cost.zero_cost import MEANINGS, ZeroCostEstimator
 from study.search_space.space import CategoricalParameter, IntParameter, SearchSpace
 from study.settings.metrics import MEASURES
@@ -83,7 +78,7 @@ class TestTable(EstimatorContract):
     def make(self, folder: Path) -> Estimator:
         rows = SPACE.size() or 0
         curves = np.random.default_rng(0).random((rows, 2, 3))
-        table = Table(
+        table = BenchmarkTable(
             name="contract",
             space=SPACE,
             values=curves[:, :, -1],

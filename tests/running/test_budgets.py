@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from study.common.stop import Stop
-from study.performance_estimation.failures import Interrupted
+from study.performance_estimation.estimator import Interrupted
 from study.running.assembly import make_worker
 from study.running.study_runner import StudyResult, prepare, run_study
 from study.settings.run_context import RunContext

@@ -153,12 +153,12 @@ def weights(artifacts: Path, url: str) -> dict[str, Any]:
     """Return what the final checkpoints hold of networks and optimisers, by candidate."""
     import torch
 
-    from study.performance_estimation.training.checkpoint import _unpacked
+    from study.performance_estimation.training.checkpoint import _unpack
 
     folder = Path(str(study_folder(artifacts, url, "seed"))) / "checkpoints"
     found = {}
     for path in sorted(folder.glob("*.pt")):
-        state = _unpacked(path.read_bytes())["state"]
+        state = _unpack(path.read_bytes())["state"]
         tensors = [*state["network"].values()]
         for moments in state["optimizer"]["state"].values():
             tensors += [value for value in moments.values() if torch.is_tensor(value)]

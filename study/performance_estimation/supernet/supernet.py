@@ -1,8 +1,8 @@
-"""Weight sharing: one network that holds every candidate of a space, trained once.
+"""Training of the shared weights: one network that holds every candidate of a space.
 
 As in ENAS (Pham et al., arXiv 1802.03268) and random search with weight sharing (Li and Talwalkar,
-arXiv 1902.07638). Every step trains a few paths on one batch, their gradients averaged; an epoch
-is one pass over the training images for each of them.
+arXiv 1902.07638). Every step trains a few paths on one batch and averages their gradients. An
+epoch is one pass over the training images for each of these paths.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from torch import Tensor, nn, optim
 from study.common.errors import StudyError
 from study.network.blocks import reseed_dropout
 from study.network.forward import normalise
-from study.performance_estimation.failures import Interrupted, OutOfMemory, is_out_of_memory
+from study.performance_estimation.estimator import Interrupted
+from study.performance_estimation.supernet.paths import PathSource, check_space
 from study.performance_estimation.supernet.shared_weights import (
     SharedWeights,
     fresh_statistics,
@@ -29,17 +30,28 @@ from study.performance_estimation.supernet.shared_weights import (
     path_scores,
     widest,
 )
-from study.performance_estimation.supernet.supernet_paths import PathSource, check_space
-from study.performance_estimation.training.augmentation import EpochPlan, gather, plan_epoch
 from study.performance_estimation.training.checkpoint import Checkpoint, State
-from study.performance_estimation.training.gradients import halved, in_parts, until_it_fits
-from study.performance_estimation.training.loss import training_loss
-from study.performance_estimation.training.one_thread import one_thread
-from study.performance_estimation.training.optimizers import build_optimizer, set_learning_rate
-from study.performance_estimation.training.precision import DTYPES
-from study.performance_estimation.training.schedule import learning_rate
-from study.performance_estimation.training.seeds import derived_seed
-from study.performance_estimation.training.training import TrainingData
+from study.performance_estimation.training.data import (
+    EpochPlan,
+    TrainingData,
+    gather,
+    plan_epoch,
+)
+from study.performance_estimation.training.determinism import derived_seed, one_thread
+from study.performance_estimation.training.gradients import DTYPES
+from study.performance_estimation.training.memory import (
+    OutOfMemory,
+    halved,
+    in_parts,
+    is_out_of_memory,
+    until_it_fits,
+)
+from study.performance_estimation.training.recipe import (
+    build_optimizer,
+    learning_rate,
+    set_learning_rate,
+    training_loss,
+)
 from study.search_space.candidate import ImageFormat, Recipe, Values
 from study.search_space.resolve import Stack, resolve
 from study.search_space.space import SearchSpace
@@ -47,13 +59,14 @@ from study.search_space.space import SearchSpace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupernetSettings:
-    """What the shared weights depend on beside the space and the images.
+    """What the shared weights depend on besides the space and the images.
 
     Args:
-        seed: First weights, order of images, augmentation and dropout follow from it.
+        seed: Initial weights, order of images, augmentation and dropout follow from it.
         epochs: Passes over the training images; the learning-rate schedule spans them.
         precision: A name of ``DTYPES``.
-        origin: What the paths follow from, and the study: told apart by, and used for nothing.
+        origin: Sampler and study that the paths come from. A checkpoint of another origin is not
+            continued.
     """
 
     seed: int
@@ -64,11 +77,11 @@ class SupernetSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupernetCost:
-    """What the shared weights have cost, earlier processes included.
+    """Cost of the shared weights, earlier processes included.
 
     Args:
         epochs: Passes over the training images, each path of a step counted.
-        seconds: Time of the epochs that were finished.
+        seconds: Time of the finished epochs.
     """
 
     epochs: float = 0.0
@@ -78,14 +91,11 @@ class SupernetCost:
 class Supernet:
     """The shared weights of a space in training.
 
-    After an exception from ``train_epoch`` the object is not to be used again; a new one goes on
-    from the checkpoint, on the CPU to the same weights bit for bit.
+    Do not use the object again after an exception from ``train_epoch``. A new one continues from
+    the checkpoint, on the CPU to the same weights bit for bit.
 
     Args:
-        space: The space; its recipe does not vary.
-        image: Format of the images.
-        data: The images.
-        settings: Seed, epochs and precision.
+        space: Its recipe does not vary.
         checkpoint: Where the state is kept after every epoch; None for nowhere.
 
     Raises:
@@ -117,14 +127,14 @@ class Supernet:
     def train_epoch(
         self, paths: PathSource, *, interrupted: Callable[[], bool] = lambda: False
     ) -> None:
-        """Train one epoch on these paths and keep the outcome.
+        """Train one epoch on these paths and write the checkpoint.
 
         Args:
             paths: Called before every step.
             interrupted: Asked before every step.
 
         Raises:
-            Interrupted: ``interrupted`` said so; the epoch is lost.
+            Interrupted: ``interrupted`` returned True; the epoch is lost.
             StudyError: The loss is not finite, or memory ran out.
         """
         start = time.perf_counter()
@@ -138,7 +148,7 @@ class Supernet:
                 if interrupted():
                     raise Interrupted
                 stacks = [self._stack(values) for values in paths(epoch, step)]
-                with _out_of_memory_told(self.space, self.recipe):
+                with _out_of_memory_reported(self.space, self.recipe):
                     self._step(stacks, plan, epoch=epoch, step=step)
                 trained += len(stacks)
         self.epochs_trained = epoch
@@ -187,7 +197,7 @@ class Supernet:
     ) -> Tensor:
         """Leave the mean of the paths' gradients in the shared weights; return the mean loss.
 
-        Where memory runs out the batch is taken in halves, this one and all that follow.
+        Where memory runs out, this batch and all that follow are computed in smaller parts.
 
         Raises:
             OutOfMemory: Not even ``SMALLEST_MICRO_BATCH`` images fit.
@@ -222,7 +232,7 @@ class Supernet:
         return total
 
     def _optimizer_for(self, stacks: list[Stack]) -> optim.Optimizer:
-        """Return the optimiser, having made what these paths need for the first time."""
+        """Return the optimiser, after making the tensors that these paths still lack."""
         made = [parameter for stack in stacks for parameter in self.shared.make(stack)]
         if self._optimizer is None:
             self._optimizer = build_optimizer(self.shared, self.recipe)
@@ -245,7 +255,7 @@ class Supernet:
         self._checkpoint.save(state, fingerprint=self._fingerprint)
 
     def restore(self) -> None:
-        """Take over what the checkpoint holds, if it is further than this object."""
+        """Load the checkpoint, if it has more epochs than this object."""
         if self._checkpoint is None:
             return
         state = self._checkpoint.load(fingerprint=self._fingerprint)
@@ -259,16 +269,12 @@ class Supernet:
 
 
 @contextmanager
-def _out_of_memory_told(space: SearchSpace, recipe: Recipe) -> Iterator[None]:
-    """Say what to change where memory runs out.
-
-    Raises:
-        StudyError: It did.
-    """
+def _out_of_memory_reported(space: SearchSpace, recipe: Recipe) -> Iterator[None]:
+    """Turn a lack of memory into a StudyError that says what to change."""
     try:
         yield
     except (OutOfMemory, RuntimeError, MemoryError) as error:
-        if not (isinstance(error, OutOfMemory) or is_out_of_memory(error)):
+        if not is_out_of_memory(error):
             raise
         raise StudyError(
             f"supernet: out of memory; lower the batch_size that {space.name} fixes "
@@ -277,10 +283,10 @@ def _out_of_memory_told(space: SearchSpace, recipe: Recipe) -> Iterator[None]:
 
 
 def _add(optimizer: optim.Optimizer, parameters: list[nn.Parameter]) -> None:
-    """Let an optimiser that has made steps go on with more parameters."""
+    """Add parameters to an optimiser that has made steps."""
     (group,) = optimizer.param_groups
     group["params"].extend(parameters)
-    if group.get("momentum"):  # fused SGD wants momentum for all or for none; zeros are a start
+    if group.get("momentum"):  # fused SGD needs a buffer for all parameters or for none
         for parameter in parameters:
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 

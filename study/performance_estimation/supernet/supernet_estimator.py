@@ -1,7 +1,7 @@
 """``--estimator supernet``: score a candidate by its path through shared weights.
 
-A score is no promise: shared weights rank candidates worse than training does. The best ones have
-to be trained from scratch before anything is claimed of them.
+Shared weights rank candidates worse than training does. Train the best ones from scratch before
+you claim anything about them.
 """
 
 from __future__ import annotations
@@ -10,26 +10,41 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from study.performance_estimation.estimator import Estimate, EstimateFailed, Report, Step
-from study.performance_estimation.failures import is_out_of_memory
-from study.performance_estimation.supernet.supernet import Supernet, SupernetCost, SupernetSettings
-from study.performance_estimation.supernet.supernet_paths import (
-    DRAWS,
-    PathSource,
-    blind_to,
-    source,
+import torch
+from torch import Tensor
+
+from study.network.blocks import Dropout
+from study.network.forward import normalise
+from study.performance_estimation.estimator import (
+    Estimate,
+    EstimateFailed,
+    EstimatorContext,
+    Report,
+    Step,
 )
-from study.performance_estimation.supernet.supernet_scores import path_metrics
+from study.performance_estimation.supernet.paths import DRAWS, PathSource, blind_to, source
+from study.performance_estimation.supernet.shared_weights import (
+    SharedWeights,
+    fresh_statistics,
+    layers,
+    path_scores,
+)
+from study.performance_estimation.supernet.supernet import Supernet, SupernetCost, SupernetSettings
 from study.performance_estimation.training.checkpoint import Checkpoint
-from study.performance_estimation.training.one_thread import one_thread
-from study.performance_estimation.training.precision import DTYPES
+from study.performance_estimation.training.data import TrainingData, training_data
+from study.performance_estimation.training.determinism import one_thread
+from study.performance_estimation.training.gradients import DTYPES
+from study.performance_estimation.training.memory import is_out_of_memory
+from study.performance_estimation.training.metrics import metrics
+from study.performance_estimation.training.training import VALIDATION_BATCH
 from study.search_space.candidate import Candidate
 from study.search_space.resolve import Stack, resolve
 
-if TYPE_CHECKING:
-    from study.performance_estimation.registry import EstimatorContext
+CALIBRATION_BATCHES = 20
+"""Batches of training images from which a path's batch-norm statistics are computed."""
+
+_CALIBRATION_BATCH = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +52,12 @@ class SupernetEstimator:
     """Trains the shared weights once, then scores every candidate by one validation pass.
 
     With ``trials_per_epoch``, policy and weights are trained in turns, as in ENAS: the weights
-    get one epoch at first and another one after so many trials, on paths that the sampler draws.
+    are trained for one epoch before the first trial, and for one more after every
+    ``trials_per_epoch`` trials, on paths that the sampler draws.
 
     Args:
-        supernet: The shared weights.
-        paths: What their own training trains.
-        trials_per_epoch: Trials between two epochs; 0 where all are trained before the first.
+        paths: The paths of epochs that the sampler does not choose.
+        trials_per_epoch: Trials between two epochs; 0 = all epochs before the first trial.
         interrupted: Asked before every step.
     """
 
@@ -55,19 +70,11 @@ class SupernetEstimator:
     def for_study(
         cls, context: EstimatorContext, *, epochs: int, paths: str, trials_per_epoch: int
     ) -> SupernetEstimator:
-        """Return the estimator of a study, with what its folder holds of the shared weights.
-
-        Args:
-            context: The study and the process.
-            epochs: Epochs of the shared weights in all.
-            paths: A name of ``DRAWS``.
-            trials_per_epoch: See the class.
+        """Return the estimator of a study, its shared weights restored from the checkpoint.
 
         Raises:
             SettingsError: The space's recipe varies.
         """
-        from study.performance_estimation.training.train_estimator import training_data
-
         folder = context.folder
         supernet = Supernet(
             space=context.space,
@@ -90,11 +97,11 @@ class SupernetEstimator:
 
     @property
     def cost(self) -> SupernetCost:
-        """What the shared weights have cost so far: a fixed cost of the study."""
+        """Cost of the shared weights so far: a fixed cost of the study."""
         return self.supernet.cost
 
     def epochs_due(self, finished: int) -> int:
-        """Return the epochs that the shared weights should have after so many trials."""
+        """Return the epochs that the shared weights need after ``finished`` trials."""
         epochs = self.supernet.settings.epochs
         if not self.trials_per_epoch:
             return epochs
@@ -107,19 +114,19 @@ class SupernetEstimator:
         paths: PathSource | None = None,
         trained: Callable[[], None] = lambda: None,
     ) -> None:
-        """Train the shared weights as far as they should be; return at once where they are.
+        """Train the epochs that are due; return at once where there are none.
 
-        Workers of one study call it one at a time, under the study's lock: the first trains, the
-        others find its checkpoint.
+        Workers of one study call it one at a time, under the study's lock. The first trains, the
+        others load its checkpoint.
 
         Args:
             finished: Finished trials of the study.
-            paths: What the sampler wants trained; the first epoch, before there is anything to
-                learn from, is on the estimator's own paths.
-            trained: Called after every epoch, once it is on disk.
+            paths: Paths that the sampler draws. The first epoch, when the sampler has learned
+                nothing yet, uses the estimator's own paths.
+            trained: Called after every epoch, once its checkpoint is on disk.
 
         Raises:
-            Interrupted: The study asked for it; finished epochs are on disk.
+            Interrupted: The context asked to stop; finished epochs are on disk.
             StudyError: The loss is not finite.
         """
         if self.supernet.epochs_trained >= self.epochs_due(finished):
@@ -133,11 +140,11 @@ class SupernetEstimator:
             trained()
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
-        """See ``Estimator``. One step is reported; the weights' seed is the study's.
+        """Return the metrics of the candidate's path; ``seed`` has no effect.
 
         Raises:
-            EstimateFailed: The metrics are not finite, or no step trained what the candidate
-                alone has: a rare operation, or a head for a rare size of map.
+            EstimateFailed: The metrics are not finite, or no step trained a layer of the
+                candidate: a rare operation, or a head for a rare size of map.
         """
         if self.supernet.epochs_trained < self.epochs_due(0):
             self.prepare()
@@ -170,3 +177,48 @@ class SupernetEstimator:
         if not all(map(math.isfinite, measured.values())):
             raise EstimateFailed("non-finite", f"the path's metrics are {measured}")
         return measured
+
+
+@torch.no_grad()
+def path_metrics(
+    shared: SharedWeights, stack: Stack, data: TrainingData, *, dtype: torch.dtype
+) -> dict[str, float]:
+    """Return the metrics of a path on all validation images, named with their split.
+
+    Activations differ from path to path, so statistics collected during training would be wrong
+    for every path. They are computed for this path from training images.
+
+    Args:
+        shared: Not changed.
+        stack: The path.
+        data: Statistics come from its training images, metrics from its validation images.
+        dtype: Type that the network computes in.
+    """
+    weights = shared.weights(stack)
+    statistics = fresh_statistics(stack, data.device)
+    if statistics:
+        _calibrate(stack, weights, statistics, data.train_images, dtype)
+    layers(stack).eval()
+    logits = [
+        path_scores(stack, weights, statistics, normalise(images, dtype)).float()
+        for images in torch.split(data.val_images, VALIDATION_BATCH)
+    ]
+    return {f"val_{name}": v for name, v in metrics(torch.cat(logits), data.val_labels).items()}
+
+
+def _calibrate(
+    stack: Stack,
+    weights: dict[str, Tensor],
+    statistics: dict[str, Tensor],
+    images: Tensor,
+    dtype: torch.dtype,
+) -> None:
+    """Set ``statistics`` to the mean over batches spread evenly over the training images."""
+    network = layers(stack).train()
+    for layer in network.modules():
+        if isinstance(layer, Dropout):
+            layer.eval()
+    wanted = min(len(images), CALIBRATION_BATCHES * _CALIBRATION_BATCH)
+    chosen = torch.linspace(0, len(images) - 1, wanted, device=images.device).long()
+    for batch in torch.split(images[chosen], _CALIBRATION_BATCH):
+        path_scores(stack, weights, statistics, normalise(batch, dtype))

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from study.common.choices import Option, Options, OptionValue
 from study.common.errors import DataError, SettingsError
 from study.performance_estimation.estimator import Estimate, Report, Step
-from study.performance_estimation.tabular.table import Table
+from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_file import load_table
 from study.performance_estimation.tabular.table_space import Row
 from study.search_space.candidate import Candidate, ImageFormat, Values
@@ -36,7 +36,7 @@ class TableEstimator:
         metric: Name of the measure, with its split.
     """
 
-    table: Table
+    table: BenchmarkTable
     image: ImageFormat
     metric: str = METRIC
 
@@ -92,7 +92,7 @@ class TableEstimator:
         return round(value * self.table.to_metric, 12)
 
 
-def table_of(options: Mapping[str, OptionValue]) -> Table:
+def table_of(options: Mapping[str, OptionValue]) -> BenchmarkTable:
     """Return the table that the options of ``table,file=…`` name.
 
     Raises:
@@ -105,7 +105,7 @@ def table_of(options: Mapping[str, OptionValue]) -> Table:
     return load_table(file)
 
 
-def refuse_other_space(table: Table, space: SearchSpace, image: ImageFormat) -> None:
+def refuse_other_space(table: BenchmarkTable, space: SearchSpace, image: ImageFormat) -> None:
     """Refuse a space that has points the table knows nothing of.
 
     Raises:
@@ -128,7 +128,7 @@ def refuse_other_space(table: Table, space: SearchSpace, image: ImageFormat) -> 
             ) from None
 
 
-def naming(table: Table, space: SearchSpace) -> Mapping[str, Values]:
+def naming(table: BenchmarkTable, space: SearchSpace) -> Mapping[str, Values]:
     """Return the first point of the space for each candidate of the table, by its name."""
     named: dict[str, Values] = {}
     for values in ungridded(space).points():

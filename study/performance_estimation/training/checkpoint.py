@@ -1,4 +1,4 @@
-"""A training on disk, whole or not at all."""
+"""The checkpoint file of a training, written atomically and verified when read."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ _LOG = logging.getLogger(__name__)
 
 State = dict[str, Any]
 
+_DAMAGE = (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError)
+
 _DIGEST_BYTES = hashlib.sha256().digest_size
-"""A file begins with the SHA-256 of what follows: ``torch.load`` does not see a flipped bit."""
+"""A file begins with the SHA-256 of the rest: ``torch.load`` does not notice a flipped bit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,20 +28,20 @@ class Checkpoint:
     """Where a training keeps its state after every epoch.
 
     Args:
-        path: The file; its folder is made when it is missing. One training at a time writes it.
+        path: The file; a missing folder is created. One training at a time writes it.
     """
 
     path: ArtifactPath
 
     def save(self, state: State, *, fingerprint: str) -> None:
-        """Replace the file by ``state``. Killed at any instant, the old file or the new is there.
+        """Replace the file by ``state``. After a kill there is the old file or the new one.
 
         Args:
             state: Tensors, numbers, strings, lists and dicts of them.
-            fingerprint: What the state belongs to.
+            fingerprint: Identity of the training.
 
         Raises:
-            OSError: The file cannot be written; a full disk, say. The old file is still there.
+            OSError: The file cannot be written, on a full disk for example. The old file remains.
         """
         buffer = io.BytesIO()
         torch.save({"fingerprint": fingerprint, "state": state}, buffer)
@@ -47,16 +49,16 @@ class Checkpoint:
         replace_file(self.path, (hashlib.sha256(content).digest(), content))
 
     def load(self, *, fingerprint: str) -> State | None:
-        """Return the state saved under this fingerprint, or None where there is none.
+        """Return the state saved under this fingerprint, or None.
 
-        A damaged file and another training's file are left alone, with a warning in the log: the
-        training then starts anew and replaces them.
+        A damaged file or another training's file is not used, and a warning is logged. The
+        training then starts from the beginning and replaces the file.
         """
         try:
-            stored = _unpacked(self.path.read_bytes())
+            stored = _unpack(self.path.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        except _DAMAGE as error:
             reason = str(error).partition("\n")[0]
             _LOG.warning("%s: damaged checkpoint not used: %s", self.path, reason)
             return None
@@ -66,26 +68,22 @@ class Checkpoint:
         state: State = stored["state"]
         return state
 
-    def remove(self) -> None:
-        """Delete the file, if it is there."""
-        self.path.unlink(missing_ok=True)
-
 
 def network_weights(path: ArtifactPath) -> dict[str, torch.Tensor] | None:
-    """Return the weights in a training's file, whoever wrote it; None where it is not whole."""
+    """Return the weights in a checkpoint of any training; None where it is damaged or missing."""
     try:
-        stored = _unpacked(path.read_bytes())
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+        stored = _unpack(path.read_bytes())
+    except _DAMAGE:
         return None
     found: dict[str, torch.Tensor] = stored["state"]["network"]
     return found
 
 
-def _unpacked(content: bytes) -> Any:
+def _unpack(content: bytes) -> Any:
     """Return what was saved.
 
     Raises:
-        ValueError: The content is not what was written.
+        ValueError: The checksum does not match.
     """
     digest, saved = content[:_DIGEST_BYTES], memoryview(content)[_DIGEST_BYTES:]
     if hashlib.sha256(saved).digest() != digest:

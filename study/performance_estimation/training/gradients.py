@@ -1,25 +1,33 @@
-"""Gradients of one batch, whole or in parts where memory is short."""
+"""Gradients of one batch: whole, in parts where memory is short, or from a CUDA graph.
+
+Launching kernels one by one takes most of a GPU's time for small networks. A graph launches those
+of a whole forward and backward pass at once.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from study.network.blocks import reseed_dropout
+from study.network.blocks import Dropout, reseed_dropout
 from study.network.forward import normalise
-from study.performance_estimation.failures import OutOfMemory, is_out_of_memory
-from study.performance_estimation.training.loss import Loss
-
-T = TypeVar("T")
+from study.performance_estimation.training.memory import halved, in_parts, until_it_fits
+from study.performance_estimation.training.recipe import Loss
 
 _LOG = logging.getLogger(__name__)
 
-SMALLEST_MICRO_BATCH = 4
-"""Images at a time below which running out of memory is final."""
+DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
+    {"float32": torch.float32, "bfloat16": torch.bfloat16}
+)
+"""Precisions by the name that is stored with a study."""
+
+_WARM_UPS = 3
+"""Passes before the capture, as PyTorch's notes on CUDA graphs ask for."""
 
 
 class Gradients(Protocol):
@@ -31,7 +39,7 @@ class Gradients(Protocol):
         Args:
             images: uint8 (n, c, h, w).
             labels: int64 (n,).
-            seed: Of the dropout.
+            seed: Seed of the dropout.
         """
         ...
 
@@ -39,9 +47,9 @@ class Gradients(Protocol):
 class EagerGradients:
     """Computes a batch in parts of ``micro_batch`` images and adds up their gradients.
 
-    The sum is the gradient of the whole batch up to rounding; only batch normalisation sees the
-    parts, as its statistics are those of a part. When memory runs out the parts are halved, for
-    this batch and all that follow.
+    The sum is the gradient of the whole batch up to rounding, except for batch normalisation,
+    whose statistics are those of a part. When memory runs out the parts are halved, for this batch
+    and all that follow.
 
     Args:
         network: In training mode.
@@ -58,22 +66,25 @@ class EagerGradients:
         self._loss, self._dtype = loss, dtype
 
     def __call__(self, images: Tensor, labels: Tensor, *, seed: int) -> Tensor:
-        """See ``Gradients``.
+        """Return the mean loss of a batch.
 
         Raises:
             OutOfMemory: Not even ``SMALLEST_MICRO_BATCH`` images fit.
         """
-        return until_it_fits(
-            lambda: self._accumulate(images, labels, seed), lambda: self._halve(len(images))
-        )
 
-    def _accumulate(self, images: Tensor, labels: Tensor, seed: int) -> Tensor:
-        reseed_dropout(self.network, seed, images.device)
-        self.network.zero_grad(set_to_none=True)
-        return self.add(images, labels)
+        def attempt() -> Tensor:
+            reseed_dropout(self.network, seed, images.device)
+            self.network.zero_grad(set_to_none=True)
+            return self.add(images, labels)
+
+        def halve() -> None:
+            self.network.zero_grad(set_to_none=True)
+            self.micro_batch = halved(min(self.micro_batch, len(images)))
+
+        return until_it_fits(attempt, halve)
 
     def add(self, images: Tensor, labels: Tensor) -> Tensor:
-        """Add the gradients of a batch to those that are there; return its mean loss."""
+        """Add the gradients of a batch to the present ones; return its mean loss."""
         total = torch.zeros((), device=images.device)
         for part, targets in in_parts(images, labels, self.micro_batch):
             logits = self.network(normalise(part, self._dtype)).float()
@@ -82,45 +93,65 @@ class EagerGradients:
             total += loss.detach()
         return total
 
-    def _halve(self, batch: int) -> None:
-        """Make the parts smaller."""
-        self.network.zero_grad(set_to_none=True)
-        self.micro_batch = halved(min(self.micro_batch, batch))
 
+class GraphedGradients:
+    """Replays the pass of one batch size; batches of another size go through ``eager``.
 
-def in_parts(images: Tensor, labels: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Return images and labels, so many at a time."""
-    return zip(torch.split(images, size), torch.split(labels, size), strict=True)
-
-
-def until_it_fits(attempt: Callable[[], T], halve: Callable[[], None]) -> T:
-    """Return what an attempt does, made again with less at a time while memory runs out.
+    The optimiser is not captured: its fused step is one launch, and the learning rate changes.
 
     Args:
-        attempt: Does the work from its start.
-        halve: Lets it take less at a time; raises ``OutOfMemory`` where that cannot be. Called
-            outside ``except``, which would keep tensors alive.
-
-    Raises:
-        OutOfMemory: ``halve`` said so.
+        eager: What is captured.
+        images: A batch of the size to capture, uint8 (n, c, h, w) on the GPU.
+        labels: Its labels, int64 (n,).
     """
-    while True:
-        try:
-            return attempt()
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-        halve()
+
+    def __init__(self, eager: EagerGradients, images: Tensor, labels: Tensor) -> None:
+        self._eager = eager
+        self._images, self._labels = images.clone(), labels.clone()
+        self._graph = torch.cuda.CUDAGraph()
+        self._loss = self._capture()
+        self._gradients = [p.grad for p in eager.network.parameters()]
+
+    def __call__(self, images: Tensor, labels: Tensor, *, seed: int) -> Tensor:
+        """Return the mean loss of a batch."""
+        if images.shape != self._images.shape:
+            return self._eager(images, labels, seed=seed)
+        network = self._eager.network
+        reseed_dropout(network, seed, images.device)
+        self._images.copy_(images)
+        self._labels.copy_(labels)
+        self._graph.replay()
+        for parameter, gradient in zip(network.parameters(), self._gradients, strict=True):
+            parameter.grad = gradient  # an eager batch in between has replaced it
+        return self._loss.clone()
+
+    def _capture(self) -> Tensor:
+        """Warm up on a side stream, capture one pass, and undo what the passes changed."""
+        network = self._eager.network
+        before = {name: value.clone() for name, value in network.state_dict().items()}
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(_WARM_UPS):
+                self._eager(self._images, self._labels, seed=0)
+        torch.cuda.current_stream().wait_stream(side)
+        network.zero_grad(set_to_none=True)
+        for layer in network.modules():
+            if isinstance(layer, Dropout) and layer.generator is not None:
+                self._graph.register_generator_state(layer.generator)
+        with torch.cuda.graph(self._graph):
+            loss = self._eager.add(self._images, self._labels)
+        network.load_state_dict(before)  # running statistics of batch normalisation
+        return loss
 
 
-def halved(tried: int) -> int:
-    """Return how many images to take at a time where ``tried`` of them were too many.
-
-    Raises:
-        OutOfMemory: They were as few as may be.
-    """
-    if tried <= SMALLEST_MICRO_BATCH:
-        raise OutOfMemory(micro_batch=tried)
-    fewer = max(tried // 2, SMALLEST_MICRO_BATCH)
-    _LOG.warning("out of memory with %d images at a time: %d now", tried, fewer)
-    return fewer
+def graphed_if_possible(eager: EagerGradients, images: Tensor, labels: Tensor) -> Gradients:
+    """Return graphed gradients on a GPU; ``eager`` itself elsewhere and where capture fails."""
+    if images.device.type != "cuda":
+        return eager
+    try:
+        return GraphedGradients(eager, images, labels)
+    except RuntimeError as error:  # also out of memory, for which eager halves its micro-batch
+        _LOG.warning("no CUDA graph: %s", str(error).partition("\n")[0])
+        eager.network.zero_grad(set_to_none=True)
+        return eager

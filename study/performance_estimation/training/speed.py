@@ -1,21 +1,38 @@
-"""How fast this machine trains a space's networks, measured in a few seconds."""
+"""How fast this machine is: the faster precision, and the training speed of a space's networks."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from statistics import median
 
 import torch
+from torch import Generator, nn
+from torch.nn import functional as F
 
 from study.common.errors import StudyError
-from study.performance_estimation.failures import TrainingFailure
-from study.performance_estimation.training.precision import probe_precision
-from study.performance_estimation.training.training import TrainingData, TrainingSettings, train
-from study.search_space.candidate import RECIPE_FIELDS, Candidate, ImageFormat
+from study.network.build import build
+from study.performance_estimation.estimator import EstimateFailed
+from study.performance_estimation.training.data import TrainingData
+from study.performance_estimation.training.determinism import one_thread
+from study.performance_estimation.training.gradients import DTYPES
+from study.performance_estimation.training.training import TrainingSettings, train
+from study.search_space.candidate import (
+    OCTMNIST,
+    RECIPE_FIELDS,
+    Architecture,
+    Candidate,
+    ImageFormat,
+)
 from study.search_space.extremes import drawn_inside
 from study.search_space.resolve import resolve
 from study.search_space.space import SearchSpace
+
+_PROBE_IMAGES = 128
+_ROUNDS = 5
+_MARGIN = 0.95
+"""bfloat16 must save a twentieth of the time; below that its coarser numbers are not worth it."""
 
 _IMAGES = 2_048
 _CANDIDATES = 5
@@ -23,11 +40,71 @@ _DRAWS = 200
 _SMALLEST_RATE = RECIPE_FIELDS["learning_rate"].low
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrecisionProbe:
+    """Time of a training step of a typical small network on this machine, on one thread.
+
+    Args:
+        precision: The faster of ``DTYPES``, to be stored with the study.
+        seconds: Median time of one forward and backward pass of 128 images, by precision.
+    """
+
+    precision: str
+    seconds: Mapping[str, float]
+
+
+def probe_precision(device: torch.device) -> PrecisionProbe:
+    """Measure every precision in turn, several times, and return the faster one.
+
+    Takes a few tenths of a second. On the CPU processor time counts, so other programs hardly
+    matter. The answer still depends on the machine: ask once a study, and store it.
+    """
+    network = build(resolve(Architecture(), OCTMNIST), generator=Generator().manual_seed(0))
+    network.to(device)
+    with one_thread():
+        for dtype in DTYPES.values():  # the first pass chooses kernels and allocates
+            _step_seconds(network, dtype, device)
+        rounds = [
+            {name: _step_seconds(network, dtype, device) for name, dtype in DTYPES.items()}
+            for _ in range(_ROUNDS)
+        ]
+    seconds = {name: median(taken[name] for taken in rounds) for name in DTYPES}
+    faster = seconds["bfloat16"] < _MARGIN * seconds["float32"]
+    return PrecisionProbe(precision="bfloat16" if faster else "float32", seconds=seconds)
+
+
+def _step_seconds(network: nn.Module, dtype: torch.dtype, device: torch.device) -> float:
+    images = torch.zeros(_PROBE_IMAGES, 1, 28, 28, dtype=dtype, device=device)
+    images = images.contiguous(memory_format=torch.channels_last)
+    labels = torch.zeros(_PROBE_IMAGES, dtype=torch.int64, device=device)
+
+    def step() -> None:
+        F.cross_entropy(network(images).float(), labels).backward()  # type: ignore[no-untyped-call]
+
+    return seconds_of(step, device)
+
+
+def seconds_of(work: Callable[[], object], device: torch.device) -> float:
+    """Return the seconds that ``work`` takes on the device; on a CPU, its processor time."""
+    clock = time.thread_time if device.type == "cpu" else time.perf_counter
+    _wait_for(device)
+    start = clock()
+    work()
+    _wait_for(device)
+    return clock() - start
+
+
+def _wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def images_per_second(space: SearchSpace, image: ImageFormat) -> float:
     """Return the median training speed of a few random candidates, on one thread.
 
-    Each lies inside the constraints, is trained for one epoch on random images and validated on
-    one batch. The learning rate is the smallest, so that none diverges; it changes no speed.
+    Each candidate satisfies the constraints. It is trained for one epoch on random images and
+    validated on one batch, with the smallest learning rate, so that none diverges. The learning
+    rate does not change the speed.
 
     Raises:
         StudyError: A candidate cannot be trained on this machine.
@@ -38,7 +115,7 @@ def images_per_second(space: SearchSpace, image: ImageFormat) -> float:
     settings = TrainingSettings(seed=0, epochs=1, precision=precision)
     try:
         return median(_speed(candidate, image, data, settings) for candidate in candidates)
-    except TrainingFailure as failure:
+    except EstimateFailed as failure:
         raise StudyError(
             f"--time: a candidate cannot be trained on this machine: {failure}; leave --time out"
             " for a guess"

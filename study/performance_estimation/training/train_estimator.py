@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from study.common.artifact_path import ArtifactPath
 from study.performance_estimation.estimator import (
     Estimate,
     EstimateFailed,
+    EstimatorContext,
     Report,
     Step,
 )
-from study.performance_estimation.failures import NonFiniteLoss, OutOfMemory, is_out_of_memory
 from study.performance_estimation.training.checkpoint import Checkpoint
+from study.performance_estimation.training.data import TrainingData, training_data
+from study.performance_estimation.training.memory import is_out_of_memory
 from study.performance_estimation.training.training import (
     EpochResult,
     Training,
-    TrainingData,
     TrainingSettings,
     Watch,
     train,
@@ -25,16 +25,12 @@ from study.performance_estimation.training.training import (
 from study.search_space.candidate import Candidate
 from study.search_space.resolve import candidate_id, resolve
 
-if TYPE_CHECKING:
-    from study.performance_estimation.registry import EstimatorContext
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainEstimator:
     """Trains candidates on one set of images.
 
     Args:
-        context: The study and the process.
         data: The images at the study's fidelity, on its device.
     """
 
@@ -47,22 +43,18 @@ class TrainEstimator:
         return cls(context=context, data=training_data(context))
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
-        """See ``Estimator``.
+        """Return the metrics after the last epoch.
 
         Raises:
             EstimateFailed: Non-finite loss, or no memory even for the smallest micro-batch.
-            Interrupted: The study asked for it; the last epoch's checkpoint is on disk.
+            Interrupted: The context asked to stop; the last epoch's checkpoint is on disk.
         """
         watch = Watch(
             report=lambda result: report(_step(result)), interrupted=self.context.interrupted
         )
         try:
             training = self.train(candidate, seed=seed, watch=watch)
-        except NonFiniteLoss as failure:
-            raise EstimateFailed("non-finite", str(failure)) from failure
-        except OutOfMemory as failure:
-            raise EstimateFailed("out of memory", str(failure)) from failure
-        except (RuntimeError, MemoryError) as error:  # for weights or optimiser, say
+        except (RuntimeError, MemoryError) as error:  # for weights or optimiser, for example
             if not is_out_of_memory(error):
                 raise
             raise EstimateFailed("out of memory", _first_line(error)) from error
@@ -80,12 +72,12 @@ class TrainEstimator:
         )
 
     def train(self, candidate: Candidate, *, seed: int, watch: Watch | None = None) -> Training:
-        """Train a candidate, or take up what its checkpoint holds: for a finished one, all of it.
+        """Train a candidate, starting from its checkpoint where there is one.
 
         Raises:
             NonFiniteLoss: The loss became infinite or not a number.
             OutOfMemory: Not even the smallest micro-batch fits.
-            Interrupted: ``watch`` asked for it.
+            Interrupted: ``watch`` asked to stop.
         """
         recipe, fidelity = candidate.recipe, self.context.fidelity
         path = self.checkpoint_path(candidate, seed=seed)
@@ -103,37 +95,12 @@ class TrainEstimator:
         )
 
     def checkpoint_path(self, candidate: Candidate, *, seed: int) -> ArtifactPath | None:
-        """Return where the training of a candidate is kept between its epochs."""
+        """Return the file of a candidate's checkpoint."""
         folder = self.context.folder
         if folder is None:
             return None
         name = candidate_id(candidate, self.context.image)
         return folder / (f"{name}.{seed}.pt" if self.context.seeds_apart else f"{name}.pt")
-
-
-def training_data(context: EstimatorContext) -> TrainingData:
-    """Return the images of a study at its fidelity, on its device."""
-    data, fidelity = context.data, context.fidelity
-    assert data is not None
-    images, labels = data.train_images, data.train_labels
-    if fidelity.fraction < 1.0:
-        from study.data.stratified import stratified_subset
-
-        chosen = stratified_subset(labels, fidelity.fraction, seed=context.seed)
-        images, labels = images[chosen], labels[chosen]
-    val_images = data.val_images
-    if context.image.size != data.image.size:
-        from study.data.resize import resize
-
-        images, val_images = (resize(part, context.image.size) for part in (images, val_images))
-    device = context.device
-    return TrainingData(
-        train_images=images.to(device),
-        train_labels=labels.to(device),
-        val_images=val_images.to(device),
-        val_labels=data.val_labels.to(device),
-        origin=f"{data.sha256} {len(labels)}",
-    )
 
 
 def _first_line(error: BaseException) -> str:

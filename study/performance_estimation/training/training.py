@@ -1,61 +1,69 @@
 """Train one candidate and validate it after every epoch: fast, and the same bytes every time.
 
-On the CPU a training is a function of (stack, recipe, data, settings): it runs on one thread, so
-neither the number of cores nor what else the process did changes a bit, and a training that was
-killed goes on from its checkpoint to the bytes it would have had. Speed comes from several
-processes of one thread each, which beats several threads for networks this small.
+On the CPU a training is a function of (stack, recipe, data, settings). It runs on one thread, so
+neither the number of cores nor earlier work in the process changes a bit. A killed training
+continues from its checkpoint to the same bytes. Several processes of one thread each are faster
+than several threads for networks this small.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor, nn
 
 from study.network.build import build
+from study.network.forward import normalise
+from study.performance_estimation.estimator import EstimateFailed, Interrupted
 from study.performance_estimation.training.checkpoint import Checkpoint
-from study.performance_estimation.training.epoch import Epochs
-from study.performance_estimation.training.freed_memory import keep_freed_memory
-from study.performance_estimation.training.one_thread import one_thread
-from study.performance_estimation.training.optimizers import build_optimizer
-from study.performance_estimation.training.seeds import derived_generator
+from study.performance_estimation.training.data import TrainingData, gather, plan_epoch
+from study.performance_estimation.training.determinism import (
+    derived_generator,
+    derived_seed,
+    one_thread,
+)
+from study.performance_estimation.training.gradients import (
+    DTYPES,
+    EagerGradients,
+    Gradients,
+    graphed_if_possible,
+)
+from study.performance_estimation.training.memory import halved, keep_freed_memory, until_it_fits
+from study.performance_estimation.training.metrics import confusion, metrics
+from study.performance_estimation.training.recipe import (
+    build_optimizer,
+    learning_rate,
+    set_learning_rate,
+    training_loss,
+)
 from study.search_space.candidate import Recipe
 from study.search_space.resolve import Stack, resolved_recipe
 
+VALIDATION_BATCH = 512
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingData:
-    """The images a candidate is trained and validated on, all on one device.
+
+class NonFiniteLoss(EstimateFailed):
+    """The loss became infinite or not a number.
 
     Args:
-        train_images: uint8 (n, channels, size, size).
-        train_labels: int64 (n,).
-        val_images: uint8 (m, channels, size, size).
-        val_labels: int64 (m,).
-        origin: Names the images: no training goes on from a checkpoint of others.
+        epoch: From 1.
+        step: From 1, within the epoch; validation counts as the step after the last.
     """
 
-    train_images: Tensor
-    train_labels: Tensor
-    val_images: Tensor
-    val_labels: Tensor
-    origin: str = ""
-
-    @property
-    def device(self) -> torch.device:
-        """Where the training runs."""
-        return self.train_images.device
+    def __init__(self, *, epoch: int, step: int) -> None:
+        super().__init__("non-finite", f"the loss is not finite at epoch {epoch}, step {step}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """What a training depends on beside its candidate and its data.
+    """What a training depends on besides its candidate and its data.
 
     Args:
         seed: Weights, order of images, augmentation and dropout follow from it.
@@ -72,15 +80,15 @@ class TrainingSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochResult:
-    """What one epoch came to. Two results are equal when training and validation are.
+    """Result of one epoch. Two results are equal when training and validation are.
 
     Args:
         epoch: From 1.
-        train_loss: Mean loss of the training images as the epoch went, regularisation included.
+        train_loss: Mean loss of the training images during the epoch, regularisation included.
         metrics: ``val_accuracy``, ``val_loss``, ``val_balanced_accuracy``, ``val_auc`` and
             ``val_balanced_log_loss``.
-        seconds: Time of training, validation and checkpoint.
-        restored: True when it was read from a checkpoint and not trained now.
+        seconds: Time of training and validation.
+        restored: True where it was read from a checkpoint.
     """
 
     epoch: int
@@ -119,12 +127,12 @@ class Training:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """Who follows a training.
+    """Callbacks of a training.
 
     Args:
-        report: Called after every epoch, once its checkpoint is on disk; restored epochs are
-            reported again, first, so that a pruner sees the whole curve. What it raises ends
-            the training.
+        report: Called after every epoch, once its checkpoint is on disk. Restored epochs are
+            reported again, first, so that a pruner sees the whole curve. An exception that it
+            raises ends the training.
         interrupted: Asked before every batch; True ends the training with ``Interrupted``.
     """
 
@@ -143,17 +151,17 @@ def train(
 ) -> Training:
     """Train the network of ``stack`` by ``recipe``.
 
-    With a checkpoint, a training that was broken off goes on after its last finished epoch.
+    With a checkpoint, an interrupted training continues after its last finished epoch.
 
     Raises:
-        Interrupted: ``watch.interrupted`` said so.
+        Interrupted: ``watch.interrupted`` returned True.
         NonFiniteLoss: The loss became infinite or not a number.
         OutOfMemory: Not even the smallest micro-batch fits.
     """
     watch = watch or Watch()
     start = time.perf_counter()
     with _repeatable(data.device):
-        run = _Run.start(stack, recipe, data, settings)
+        run = Run(stack, recipe, data, settings)
         results = [] if checkpoint is None else run.restore(checkpoint)
         restored = len(results)
         for result in results:
@@ -168,45 +176,144 @@ def train(
             results=tuple(results),
             seconds=time.perf_counter() - start,
             epochs_trained=settings.epochs - restored,
-            micro_batch=run.epochs.micro_batch,
-            confusion=run.epochs.confusion,
+            micro_batch=run.micro_batch,
+            confusion=run.confusion,
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    """A training between two epochs."""
+class Run:
+    """A training between two epochs: network, optimiser and what they are trained on.
 
-    network: nn.Sequential
-    optimizer: optim.Optimizer
-    epochs: Epochs
-    fingerprint: str
+    Attributes:
+        network: On the device of the data.
+        confusion: Validation images by true class (row) and predicted class (column), of the
+            last validation in this process; None before the first.
+    """
 
-    @classmethod
-    def start(
-        cls, stack: Stack, recipe: Recipe, data: TrainingData, settings: TrainingSettings
-    ) -> _Run:
+    def __init__(
+        self, stack: Stack, recipe: Recipe, data: TrainingData, settings: TrainingSettings
+    ) -> None:
         network = build(stack, generator=derived_generator(settings.seed, "weights"))
-        network = network.to(data.device)
-        optimizer = build_optimizer(network, recipe)
-        return cls(
-            network=network,
-            optimizer=optimizer,
-            epochs=Epochs(network, optimizer, recipe, data, settings, classes=stack.head.classes),
-            fingerprint=_fingerprint(stack, recipe, settings, origin=data.origin),
+        self.network: nn.Sequential = network.to(data.device)
+        self.confusion: tuple[tuple[int, ...], ...] | None = None
+        self._recipe, self._data, self._settings = recipe, data, settings
+        self._optimizer = build_optimizer(self.network, recipe)
+        self._dtype = DTYPES[settings.precision]
+        self._eager = EagerGradients(
+            self.network,
+            training_loss(recipe, data.train_labels, classes=stack.head.classes),
+            dtype=self._dtype,
+            micro_batch=settings.micro_batch or recipe.batch_size,
         )
+        self._gradients: Gradients | None = None
+        self._validation_batch = min(VALIDATION_BATCH, len(data.val_labels))
+        self._steps = math.ceil(len(data.train_labels) / recipe.batch_size)
+        self._fingerprint = _fingerprint(stack, recipe, settings, origin=data.origin)
+
+    @property
+    def micro_batch(self) -> int:
+        """Images at a time: fewer than the batch where memory was short."""
+        return self._eager.micro_batch
 
     def one_epoch(self, epoch: int, interrupted: Callable[[], bool]) -> EpochResult:
+        """Train and validate one epoch."""
         start = time.perf_counter()
-        loss = self.epochs.train(epoch, interrupted)
-        found = self.epochs.validate(epoch, interrupted)
+        loss = self.train(epoch, interrupted)
+        found = self.validate(epoch, interrupted)
         seconds = time.perf_counter() - start
         return EpochResult(epoch=epoch, train_loss=loss, metrics=found, seconds=seconds)
 
+    def train(self, epoch: int, interrupted: Callable[[], bool]) -> float:
+        """Train one epoch and return its mean loss.
+
+        Raises:
+            Interrupted: ``interrupted`` returned True before a batch.
+            NonFiniteLoss: The loss became infinite or not a number.
+            OutOfMemory: Not even the smallest micro-batch fits.
+        """
+        self.network.train()
+        data, size, seed = self._data, self._recipe.batch_size, self._settings.seed
+        plan = plan_epoch(self._recipe, data.train_labels, seed=seed, epoch=epoch)
+        labels = data.train_labels[plan.order]
+        losses = []
+        for step in range(self._steps):
+            if interrupted():
+                raise Interrupted
+            start, stop = step * size, min((step + 1) * size, len(labels))
+            images, targets = gather(data.train_images, plan, start, stop), labels[start:stop]
+            loss = self._step(images, targets, epoch=epoch, step=step)
+            losses.append(loss)
+            if loss.device.type == "cpu" and not math.isfinite(loss):  # a GPU would have to wait
+                break
+        return self._mean_loss(torch.stack(losses), epoch)
+
+    def _step(self, images: Tensor, labels: Tensor, *, epoch: int, step: int) -> Tensor:
+        if self._gradients is None:
+            self._gradients = graphed_if_possible(self._eager, images, labels)
+        seed = derived_seed(self._settings.seed, "dropout", epoch, step)
+        loss = self._gradients(images, labels, seed=seed)
+        rate = learning_rate(
+            self._recipe.schedule,
+            peak=self._recipe.learning_rate,
+            step=(epoch - 1) * self._steps + step,
+            steps=self._settings.epochs * self._steps,
+        )
+        set_learning_rate(self._optimizer, rate)
+        self._optimizer.step()
+        return loss
+
+    def _mean_loss(self, losses: Tensor, epoch: int) -> float:
+        """Return the mean over images.
+
+        The weights are checked too: a broken one need not show in the loss, because
+        ``ReluMaxPool`` can turn NaN into 0.
+        """
+        finite = torch.isfinite(losses)
+        if not bool(finite.all()):
+            raise NonFiniteLoss(epoch=epoch, step=int((~finite).nonzero()[0]) + 1)
+        if not all(bool(torch.isfinite(x).all()) for x in self.network.state_dict().values()):
+            raise NonFiniteLoss(epoch=epoch, step=self._steps)
+        sizes = torch.full_like(losses, float(self._recipe.batch_size))
+        sizes[-1] = len(self._data.train_labels) - (self._steps - 1) * self._recipe.batch_size
+        return float((losses * sizes).sum() / sizes.sum())
+
+    @torch.inference_mode()
+    def validate(self, epoch: int, interrupted: Callable[[], bool]) -> Mapping[str, float]:
+        """Return the validation metrics, named with their split; keep ``confusion``.
+
+        Where memory is short the images are scored in smaller batches, which changes a score by
+        rounding only.
+
+        Raises:
+            Interrupted: ``interrupted`` returned True before a batch.
+            NonFiniteLoss: A class score is infinite or not a number.
+            OutOfMemory: Not even the smallest batch fits.
+        """
+        self.network.eval()
+
+        def halve() -> None:
+            self._validation_batch = halved(self._validation_batch)
+
+        scores = until_it_fits(lambda: self._scores(interrupted), halve)
+        if not bool(torch.isfinite(scores).all()):
+            raise NonFiniteLoss(epoch=epoch, step=self._steps + 1)
+        found = metrics(scores, self._data.val_labels)
+        self.confusion = confusion(scores, self._data.val_labels)
+        return {f"val_{name}": value for name, value in found.items()}
+
+    def _scores(self, interrupted: Callable[[], bool]) -> Tensor:
+        logits = []
+        for images in torch.split(self._data.val_images, self._validation_batch):
+            if interrupted():
+                raise Interrupted
+            logits.append(self.network(normalise(images, self._dtype)).float())
+        return torch.cat(logits)
+
     def save(self, checkpoint: Checkpoint, results: list[EpochResult]) -> None:
+        """Write the state after the last of ``results``."""
         state = {
             "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
             "results": [
                 {
                     "epoch": result.epoch,
@@ -217,20 +324,20 @@ class _Run:
                 for result in results
             ],
         }
-        checkpoint.save(state, fingerprint=self.fingerprint)
+        checkpoint.save(state, fingerprint=self._fingerprint)
 
     def restore(self, checkpoint: Checkpoint) -> list[EpochResult]:
-        """Take up the state on disk, if there is one; return the epochs it comes from."""
-        state = checkpoint.load(fingerprint=self.fingerprint)
+        """Take over the state on disk, if there is one; return its epochs."""
+        state = checkpoint.load(fingerprint=self._fingerprint)
         if state is None:
             return []
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self._optimizer.load_state_dict(state["optimizer"])
         return [EpochResult(**result, restored=True) for result in state["results"]]
 
 
 def _fingerprint(stack: Stack, recipe: Recipe, settings: TrainingSettings, *, origin: str) -> str:
-    """Return what a checkpoint must have been written by to be gone on with."""
+    """Return the identity of a training: only its own checkpoint is continued."""
     described = {
         "stack": asdict(stack),
         "recipe": resolved_recipe(recipe),
@@ -243,7 +350,7 @@ def _fingerprint(stack: Stack, recipe: Recipe, settings: TrainingSettings, *, or
 
 @contextmanager
 def _repeatable(device: torch.device) -> Iterator[None]:
-    """Compute on one thread, denormal numbers as zero: the same bytes in every process."""
+    """On the CPU, compute on one thread and keep freed memory."""
     if device.type == "cuda":
         yield
         return

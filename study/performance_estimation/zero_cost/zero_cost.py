@@ -14,15 +14,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from study.common.choices import Option, Options
-from study.performance_estimation.estimator import Estimate, EstimateFailed, Report, Step
-from study.performance_estimation.failures import is_out_of_memory
+from study.performance_estimation.estimator import (
+    Estimate,
+    EstimateFailed,
+    EstimatorContext,
+    Report,
+    Step,
+)
 from study.search_space.candidate import Candidate, ImageFormat
 from study.search_space.resolve import Stack, architecture_id, complexity, resolve
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from study.performance_estimation.registry import EstimatorContext
 
 COUNTS: Mapping[str, str] = MappingProxyType(
     {
@@ -84,7 +87,7 @@ class ZeroCostEstimator:
         cls, context: EstimatorContext, *, proxy: str, images: int, initialisations: int
     ) -> ZeroCostEstimator:
         """Return the estimator on ``images`` of the study's training images, classes in turn."""
-        from study.performance_estimation.training.train_estimator import training_data
+        from study.performance_estimation.training.data import training_data
         from study.performance_estimation.zero_cost.proxies import proxy_batch
 
         data = training_data(context)
@@ -100,7 +103,7 @@ class ZeroCostEstimator:
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
         """See ``Estimator``. One step is reported; the weights' seed is of study and network."""
-        from study.performance_estimation.training.seeds import derived_seed
+        from study.performance_estimation.training.determinism import derived_seed
 
         start = time.perf_counter()
         name = architecture_id(candidate.architecture, self.image)
@@ -149,6 +152,8 @@ def score(
             for drawing in range(initialisations)
         ]
     except (RuntimeError, MemoryError) as error:
+        from study.performance_estimation.training.memory import is_out_of_memory
+
         if not is_out_of_memory(error):
             raise
         raise EstimateFailed("out of memory", f"{proxy} on {len(images)} images") from error
@@ -166,8 +171,7 @@ def _score_once(
 ) -> float:
     from study.network.build import build
     from study.network.forward import normalise
-    from study.performance_estimation.training.one_thread import one_thread
-    from study.performance_estimation.training.seeds import derived_generator
+    from study.performance_estimation.training.determinism import derived_generator, one_thread
     from study.performance_estimation.zero_cost.proxies import PROXIES, ready
 
     network = build(stack, generator=derived_generator(seed, "zero-cost", drawing))

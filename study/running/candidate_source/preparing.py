@@ -19,8 +19,8 @@ import optuna
 
 from study.common.errors import SettingsError
 from study.performance_estimation.estimator import Estimator
+from study.performance_estimation.supernet.paths import PathSource
 from study.performance_estimation.supernet.supernet_estimator import SupernetEstimator
-from study.performance_estimation.supernet.supernet_paths import PathSource
 from study.running.candidate_source.draw import CandidateSource, Source
 from study.search_space.candidate import Values
 from study.search_strategy.strategy import History, generator

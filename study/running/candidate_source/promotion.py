@@ -20,7 +20,7 @@ from study.storage.lifecycle import StudyState
 from study.storage.records import TrialRecord
 
 if TYPE_CHECKING:
-    from study.performance_estimation.registry import EstimatorContext
+    from study.performance_estimation.estimator import EstimatorContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from study.storage.stored_study import StoredStudy
 if TYPE_CHECKING:
     import optuna
 
-    from study.performance_estimation.registry import EstimatorContext
+    from study.performance_estimation.estimator import EstimatorContext
 
 PART = 50
 """Draws scored between two writes."""

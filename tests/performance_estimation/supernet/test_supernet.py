@@ -17,19 +17,9 @@ from torch import Tensor, nn
 from study.common.errors import SettingsError, StudyError
 from study.network.build import build
 from study.network.forward import normalise
-from study.performance_estimation.estimator import EstimateFailed
-from study.performance_estimation.failures import Interrupted
+from study.performance_estimation.estimator import EstimateFailed, Interrupted
 from study.performance_estimation.supernet import supernet as training_of_supernets
-from study.performance_estimation.supernet.shared_weights import (
-    SharedWeights,
-    fresh_statistics,
-    layers,
-    path_scores,
-    widest,
-)
-from study.performance_estimation.supernet.supernet import Supernet, SupernetSettings
-from study.performance_estimation.supernet.supernet_estimator import SupernetEstimator
-from study.performance_estimation.supernet.supernet_paths import (
+from study.performance_estimation.supernet.paths import (
     DRAWS,
     OPTIONS,
     PathSource,
@@ -39,7 +29,18 @@ from study.performance_estimation.supernet.supernet_paths import (
     source,
     uniform,
 )
-from study.performance_estimation.supernet.supernet_scores import path_metrics
+from study.performance_estimation.supernet.shared_weights import (
+    SharedWeights,
+    fresh_statistics,
+    layers,
+    path_scores,
+    widest,
+)
+from study.performance_estimation.supernet.supernet import Supernet, SupernetSettings
+from study.performance_estimation.supernet.supernet_estimator import (
+    SupernetEstimator,
+    path_metrics,
+)
 from study.performance_estimation.training.checkpoint import Checkpoint
 from study.search_space.candidate import OCTMNIST, ImageFormat, Values
 from study.search_space.distinct import architecture_space

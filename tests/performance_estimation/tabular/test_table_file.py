@@ -13,9 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from study.common.errors import StudyError
-from study.performance_estimation.tabular.nas_bench_macro import SPACE as MACRO_SPACE
-from study.performance_estimation.tabular.nas_bench_macro import twins
-from study.performance_estimation.tabular.table_file import SHIPPED, load_table, shipped_tables
+from study.performance_estimation.tabular.table_file import (
+    MACRO_SPACE,
+    SHIPPED,
+    load_table,
+    macro_twins,
+    shipped_tables,
+)
 from study.performance_estimation.tabular.table_space import OwnSpace, table_space_from_text
 from study.search_space.candidate import OCTMNIST
 from study.search_space.resolve import candidate_id
@@ -269,7 +273,7 @@ def test_nas_bench_macro_is_read_as_it_was_published() -> None:
 
 
 def test_twins_of_nas_bench_macro_are_named_by_their_first_row() -> None:
-    assert (twins()[twins()] == twins()).all()
+    assert (macro_twins()[macro_twins()] == macro_twins()).all()
 
 
 def test_the_shipped_space_of_nas_bench_macro_is_the_one_its_reader_knows() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from study.performance_estimation.training.augmentation import EpochPlan, gather, plan_epoch
+from study.performance_estimation.training.data import EpochPlan, gather, plan_epoch
 from study.search_space.candidate import Recipe
 
 LABELS = torch.tensor([0] * 50 + [1] * 9 + [3])

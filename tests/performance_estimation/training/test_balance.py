@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from study.network.forward import normalise
-from study.performance_estimation.training.training import TrainingData, TrainingSettings, train
+from study.performance_estimation.training.data import TrainingData
+from study.performance_estimation.training.training import TrainingSettings, train
 from study.search_space.candidate import Architecture, ImageFormat, Recipe
 from study.search_space.resolve import resolve
 

@@ -7,7 +7,7 @@ import pytest
 
 PROGRAM = """
 import resource
-from study.performance_estimation.training.freed_memory import keep_freed_memory
+from study.performance_estimation.training.memory import keep_freed_memory
 import numpy as np
 
 if {keep}:

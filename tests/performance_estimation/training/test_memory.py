@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from study.network.build import build
-from study.performance_estimation.estimator import Estimate, EstimateFailed
-from study.performance_estimation.registry import EstimatorContext
+from study.performance_estimation.estimator import Estimate, EstimateFailed, EstimatorContext
 from study.performance_estimation.training import training
 from study.performance_estimation.training.train_estimator import TrainEstimator
 from study.search_space.candidate import Architecture, Candidate, Recipe

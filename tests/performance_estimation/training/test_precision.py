@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from study.performance_estimation.training import precision
-from study.performance_estimation.training.precision import DTYPES, probe_precision
+from study.performance_estimation.training import speed
+from study.performance_estimation.training.gradients import DTYPES
+from study.performance_estimation.training.speed import probe_precision
 
 CPU = torch.device("cpu")
 
@@ -38,7 +39,7 @@ def test_the_faster_precision_is_chosen(
         torch.float32: repeat(*[1.0] * 5),
         torch.bfloat16: repeat(*[bfloat16] * 5),
     }
-    monkeypatch.setattr(precision, "_seconds", timed_as(seconds))
+    monkeypatch.setattr(speed, "_step_seconds", timed_as(seconds))
     probe = probe_precision(CPU)
     assert probe.precision == chosen
     assert probe.seconds == {"float32": 1.0, "bfloat16": bfloat16}
@@ -49,7 +50,7 @@ def test_a_moment_of_load_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> No
         torch.float32: repeat(1.0, 1.0, 1.0, 1.0, 1.0),
         torch.bfloat16: repeat(0.5, 0.5, 7.0, 0.5, 7.0),
     }
-    monkeypatch.setattr(precision, "_seconds", timed_as(seconds))
+    monkeypatch.setattr(speed, "_step_seconds", timed_as(seconds))
     assert probe_precision(CPU).precision == "bfloat16"
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from study.common.errors import StudyError
-from study.performance_estimation.failures import OutOfMemory
 from study.performance_estimation.training import speed
+from study.performance_estimation.training.memory import OutOfMemory
 from study.performance_estimation.training.speed import images_per_second
 from study.search_space.candidate import ImageFormat, Recipe
 from study.search_space.reading.loading import space_from_text

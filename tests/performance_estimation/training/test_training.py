@@ -22,19 +22,22 @@ from torch.nn import functional as F
 
 from study.network import relu_pool
 from study.network.build import build
-from study.performance_estimation.failures import Interrupted, NonFiniteLoss, OutOfMemory
+from study.performance_estimation.estimator import Interrupted
 from study.performance_estimation.training.checkpoint import Checkpoint
-from study.performance_estimation.training.cuda_graph import graphed_if_possible
-from study.performance_estimation.training.epoch import Epochs
-from study.performance_estimation.training.gradients import SMALLEST_MICRO_BATCH, EagerGradients
-from study.performance_estimation.training.loss import training_loss
+from study.performance_estimation.training.data import TrainingData
+from study.performance_estimation.training.gradients import EagerGradients, graphed_if_possible
+from study.performance_estimation.training.memory import SMALLEST_MICRO_BATCH, OutOfMemory
 from study.performance_estimation.training.metrics import METRICS
-from study.performance_estimation.training.optimizers import build_optimizer
-from study.performance_estimation.training.schedule import SCHEDULES, learning_rate
+from study.performance_estimation.training.recipe import (
+    SCHEDULES,
+    learning_rate,
+    training_loss,
+)
 from study.performance_estimation.training.training import (
     EpochResult,
+    NonFiniteLoss,
+    Run,
     Training,
-    TrainingData,
     TrainingSettings,
     Watch,
     train,
@@ -281,14 +284,11 @@ def test_a_broken_weight_ends_the_training_even_where_the_loss_hides_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(relu_pool, "_SMALLEST", 0)
-    network = build(PLAIN, generator=torch.Generator().manual_seed(0))
-    settings = TrainingSettings(seed=0, epochs=1, precision="bfloat16")
-    optimizer = build_optimizer(network, RECIPE)
-    epochs = Epochs(network, optimizer, RECIPE, DATA, settings, classes=4)
+    run = Run(PLAIN, RECIPE, DATA, TrainingSettings(seed=0, epochs=1, precision="bfloat16"))
     with torch.no_grad():
-        next(network.parameters())[0] = -float("nan")
+        next(run.network.parameters())[0] = -float("nan")
     with pytest.raises(NonFiniteLoss):
-        epochs.train(1, lambda: False)
+        run.train(1, lambda: False)
 
 
 def gradients_of(

@@ -1,7 +1,7 @@
-"""Which images an epoch shows, in which order, and how they are moved.
+"""The images of a training, and in which order and how moved an epoch shows them.
 
-Everything is drawn before the epoch starts, one number or two for each image, so that an epoch is
-a function of (seed, epoch) and not of how it is cut into batches.
+Everything random is drawn before the epoch starts, one or two numbers for each image. An epoch is
+therefore a function of (seed, epoch) and does not depend on how it is cut into batches.
 """
 
 from __future__ import annotations
@@ -11,8 +11,56 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from study.performance_estimation.training.seeds import derived_generator
+from study.data.resize import resize
+from study.data.stratified import stratified_subset
+from study.performance_estimation.estimator import EstimatorContext
+from study.performance_estimation.training.determinism import derived_generator
 from study.search_space.candidate import Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingData:
+    """The images a candidate is trained and validated on, all on one device.
+
+    Args:
+        train_images: uint8 (n, channels, size, size).
+        train_labels: int64 (n,).
+        val_images: uint8 (m, channels, size, size).
+        val_labels: int64 (m,).
+        origin: Identifies the images: a checkpoint of other images is not continued.
+    """
+
+    train_images: Tensor
+    train_labels: Tensor
+    val_images: Tensor
+    val_labels: Tensor
+    origin: str = ""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the training runs."""
+        return self.train_images.device
+
+
+def training_data(context: EstimatorContext) -> TrainingData:
+    """Return the images of a study at its fidelity, on its device."""
+    data, fidelity = context.data, context.fidelity
+    assert data is not None
+    images, labels = data.train_images, data.train_labels
+    if fidelity.fraction < 1.0:
+        chosen = stratified_subset(labels, fidelity.fraction, seed=context.seed)
+        images, labels = images[chosen], labels[chosen]
+    val_images = data.val_images
+    if context.image.size != data.image.size:
+        images, val_images = (resize(part, context.image.size) for part in (images, val_images))
+    device = context.device
+    return TrainingData(
+        train_images=images.to(device),
+        train_labels=labels.to(device),
+        val_images=val_images.to(device),
+        val_labels=data.val_labels.to(device),
+        origin=f"{data.sha256} {len(labels)}",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +68,7 @@ class EpochPlan:
     """What one epoch shows. All tensors are of length n, the number of training images.
 
     Args:
-        order: Place of each image in the data, int64.
+        order: Index of each image in the data, int64.
         flips: True where an image is mirrored left to right; None for no flips at all.
         shifts: Pixels down and right, int64 (n, 2); None for no shifts at all.
     """
@@ -31,15 +79,15 @@ class EpochPlan:
 
 
 def plan_epoch(recipe: Recipe, labels: Tensor, *, seed: int, epoch: int) -> EpochPlan:
-    """Return the plan of ``epoch``, on the device of ``labels``.
+    """Return the plan of ``epoch`` (from 1), on the device of ``labels``.
 
     The numbers are drawn on the CPU, so the plan is the same on every device.
 
     Args:
-        recipe: ``balance``, ``flip`` and ``shift`` of it are used.
+        recipe: ``balance``, ``flip`` and ``shift`` are used.
         labels: Classes of all training images, int64 (n,).
         seed: Seed of the training.
-        epoch: Number of the epoch, from 1.
+        epoch: From 1.
     """
     generator = derived_generator(seed, "epoch", epoch)
     n, device = len(labels), labels.device
@@ -57,7 +105,7 @@ def plan_epoch(recipe: Recipe, labels: Tensor, *, seed: int, epoch: int) -> Epoc
 
 
 def _resampled(labels: Tensor, generator: Generator) -> Tensor:
-    """Draw n images with replacement, each class that there is with the same probability."""
+    """Draw n images with replacement, each class that occurs with the same probability."""
     counts = torch.bincount(labels)
     weights = counts.double().reciprocal()[labels]
     return torch.multinomial(weights, len(labels), replacement=True, generator=generator)
@@ -71,8 +119,8 @@ def gather(images: Tensor, plan: EpochPlan, start: int, stop: int) -> Tensor:
     Args:
         images: All training images, uint8 (n, c, h, w).
         plan: From ``plan_epoch``.
-        start: First place in the epoch.
-        stop: Place after the last.
+        start: First position in the epoch.
+        stop: Position after the last.
     """
     order = plan.order[start:stop]
     if plan.flips is None and plan.shifts is None:
@@ -96,7 +144,7 @@ def gather(images: Tensor, plan: EpochPlan, start: int, stop: int) -> Tensor:
 
 
 def _shifted(columns: Tensor, right: Tensor) -> Tensor:
-    """Move each row of column numbers (n, w) to the right, the nearest edge coming in."""
+    """Move each row of column numbers (n, w) to the right; repeat the nearest edge."""
     width = columns.shape[1]
     source = torch.arange(width, device=columns.device) - right
     return columns.gather(1, source.clamp_(0, width - 1))

@@ -1,0 +1,47 @@
+"""What makes a result the same in every process: one thread, and one seed for each purpose."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Generator
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, with denormal numbers as zero; restore both settings afterwards.
+
+    One thread adds numbers in the same order on any number of cores. Networks that die make
+    denormal numbers, which processors compute slowly.
+    """
+    threads, flushed = torch.get_num_threads(), _flushes_denormals(sys.float_info.min)
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(flushed)
+        torch.set_num_threads(threads)
+
+
+def _flushes_denormals(smallest_normal: float) -> bool:
+    """Return whether this thread flushes denormals; PyTorch has a setter but no getter."""
+    return smallest_normal / 2 == 0.0
+
+
+def derived_seed(seed: int, *purpose: str | int) -> int:
+    """Return 63 bits that depend on ``seed`` and ``purpose`` alone, in every process."""
+    text = "/".join(map(str, (seed, *purpose)))
+    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def derived_generator(seed: int, *purpose: str | int) -> Generator:
+    """Return a CPU generator seeded by ``derived_seed``."""
+    generator = Generator()
+    generator.manual_seed(derived_seed(seed, *purpose))
+    return generator
