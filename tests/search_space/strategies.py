@@ -8,8 +8,8 @@ import yaml
 from hypothesis import strategies as st
 
 from study.search_space.candidate import FIELDS, MAX_STAGES, STAGE_FIELDS, Field
+from study.search_space.reading.build import REPLACED
 from study.search_space.reading.loading import SHIPPED
-from study.search_space.reading.staging import REPLACED
 
 WORDS = sorted(
     {

@@ -110,7 +110,7 @@ def test_what_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     loop = tmp_path / "loop.yaml"
     loop.symlink_to(loop)
     assert "no such file" in _refused(loop)
-    assert "is no file" in _refused("/dev/null")
+    assert "no regular file" in _refused("/dev/null")
 
 
 def test_a_file_that_is_too_large_is_not_even_read(tmp_path: Path) -> None:

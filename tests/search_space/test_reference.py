@@ -16,11 +16,10 @@ from study.search_space.candidate import (
     Field,
     Value,
 )
-from study.search_space.reading.declarations import KEYS
+from study.search_space.describe import describe_number
+from study.search_space.reading.build import REPLACED
 from study.search_space.reading.loading import shipped_spaces, space_from_text
-from study.search_space.reading.scales import MOST_VALUES
-from study.search_space.reading.staging import REPLACED
-from study.search_space.reading.values import number_text
+from study.search_space.reading.models import KEYS, MOST_VALUES
 from tests.search_space.refusals import problems_of
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "search_spaces.md"
@@ -32,7 +31,7 @@ REFUSALS = re.findall(r"```yaml\n([^`]*?)```\n\n```text\n(.*?)```", TEXT, flags=
 def _word(value: Value) -> str:
     if isinstance(value, str | bool):
         return f"`{str(value).lower()}`"
-    return f"`{number_text(float(value))}`"
+    return f"`{describe_number(float(value))}`"
 
 
 def _values(field: Field) -> str:
@@ -41,7 +40,7 @@ def _values(field: Field) -> str:
     if field.kind == "bool":
         return "`true`, `false`"
     kind = "whole numbers" if field.kind == "int" else "real numbers"
-    return f"{kind}, {number_text(field.low)} to {number_text(field.high)}"
+    return f"{kind}, {describe_number(field.low)} to {describe_number(field.high)}"
 
 
 def _table(fields: Mapping[str, Field]) -> str:
@@ -63,8 +62,7 @@ def test_the_tables_of_fields_are_those_of_the_code(fields: Mapping[str, Field])
 
 
 def test_every_key_and_limit_is_explained() -> None:
-    keys = {key for known in KEYS.values() for key in known}
-    for key in (*keys, "name", "description", "constraints", "enqueue", "count", "each"):
+    for key in (*KEYS, "name", "description", "constraints", "enqueue", "count", "each"):
         assert f"`{key}`" in TEXT
     assert f"1 to {MAX_STAGES}" in TEXT
     assert f"{MOST_VALUES:,}" in TEXT

@@ -6,8 +6,6 @@ candidate here. Every parameter must have countable values, for there is a row f
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,22 +15,18 @@ from study.search_space.candidate import (
     Candidate,
     Field,
     ImageFormat,
-    Value,
     Values,
     ValuesKey,
     values_key,
 )
-from study.search_space.reading.assembly import VALUE_FIELDS
-from study.search_space.reading.conditions import Scope, read_conditions
-from study.search_space.reading.declarations import Declaration, read_declaration
-from study.search_space.reading.document import Entry, entries_of, read_document
+from study.search_space.reading.build import STAGES, VALUE_FIELDS, read_parameters
+from study.search_space.reading.document import Document, read_document
 from study.search_space.reading.loading import space_from_text
-from study.search_space.reading.problems import Problems
-from study.search_space.reading.values import read_text
-from study.search_space.space import AnyParameter, SearchSpace, grid_values
+from study.search_space.reading.models import SPACE_FILE
+from study.search_space.reading.parsing import parse
+from study.search_space.space import SearchSpace, grid_values
 
 KEYS = ("name", "description", "parameters")
-STAGES = "stages"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,89 +63,44 @@ def table_space_from_text(text: str, *, source: str, image: ImageFormat = OCTMNI
     Raises:
         SearchSpaceError: Carries every problem found.
     """
-    problems = Problems(source)
-    document = read_document(text, problems)
+    document = read_document(text, source)
     if not _names_fields(document):
-        return _own_space(document, problems)
+        return _own_space(document)
     try:
         return space_from_text(text, source=source, image=image)
     except SearchSpaceError:
-        if (space := _own_space_or_none(document, source)) is None:
-            raise
-        return space
+        try:
+            return _own_space(read_document(text, source))
+        except SearchSpaceError:
+            pass  # the problems of the space of networks are the ones to show
+        raise
 
 
-def _names_fields(document: Entry) -> bool:
-    entries = document.value if isinstance(document.value, Mapping) else {}
-    declared = entries["parameters"].value if "parameters" in entries else None
-    names = declared if isinstance(declared, Mapping) else {}
+def _names_fields(document: Document) -> bool:
+    declared = document.at(("parameters",))
+    names = declared if isinstance(declared, dict) else {}
     return all(name in VALUE_FIELDS or name == STAGES for name in names)
 
 
-def _own_space_or_none(document: Entry, source: str) -> SearchSpace | None:
-    try:
-        return _own_space(document, Problems(source))
-    except SearchSpaceError:
-        return None
-
-
-def _own_space(document: Entry, problems: Problems) -> OwnSpace:
-    entries = entries_of(document, KEYS, problems)
-    parameters = _parameters(entries.get("parameters"), document.line, problems)
-    texts = {
-        key: read_text(entries[key], problems) or ""
-        for key in ("name", "description")
-        if key in entries
-    }
-    problems.raise_any()
+def _own_space(document: Document) -> OwnSpace:
+    form = parse(document, SPACE_FILE, (), keys=KEYS)
+    declared = document.at(("parameters",))
+    names = declared if isinstance(declared, dict) else {}
+    fields = {name: Field(kind="any", default=0, help="a value of the table") for name in names}
+    parameters, fixed = read_parameters(document, fields, staged=False)
+    for key in (key for key in document.data if key not in KEYS):
+        document.report_unknown_key((key,), KEYS)
+    for name in fixed:
+        message = "a table has no fixed values; leave it out"
+        document.report(("parameters", name), message)
+    for parameter in parameters:
+        if grid_values(parameter) is None:
+            message = "has no countable values; give it 'step', or choices"
+            document.report(("parameters", parameter.name), message)
+    document.raise_problems()
+    assert form is not None
     return OwnSpace(
-        name=texts.get("name") or Path(problems.source).stem,
-        description=texts.get("description", ""),
+        name=form.name or Path(document.source).stem,
+        description=form.description,
         parameters=parameters,
     )
-
-
-def _parameters(entry: Entry | None, line: int, problems: Problems) -> tuple[AnyParameter, ...]:
-    if entry is None or not isinstance(entry.value, Mapping) or not entry.value:
-        message = "write the table's parameters under 'parameters:'"
-        problems.add(line if entry is None else entry.line, "parameters", message)
-        return ()
-    fields = {name: _field(item) for name, item in entry.value.items()}
-    declarations = [
-        read_declaration(name, fields[name], item, problems) for name, item in entry.value.items()
-    ]
-    when = read_conditions(Scope(declarations=declarations, fields=fields), problems)
-    for declaration in declarations:
-        _note_uncountable(declaration, problems)
-    return tuple(
-        dataclasses.replace(declaration.parameter, when=when[declaration.name])
-        for declaration in declarations
-        if declaration.parameter is not None
-    )
-
-
-def _note_uncountable(declaration: Declaration, problems: Problems) -> None:
-    entry, parameter = declaration.entry, declaration.parameter
-    if parameter is None:
-        if declaration.content is not None:
-            message = "a fixed value has no place in a table; leave it out"
-            problems.add(entry.line, entry.key, message)
-    elif grid_values(parameter) is None:
-        message = "has no countable values; give it 'step', or choices"
-        problems.add(entry.line, entry.key, message)
-
-
-def _field(entry: Entry) -> Field:
-    """Return a field that admits every value its own entry declares."""
-    declared = entry.value if isinstance(entry.value, Mapping) else {}
-    kind = declared["type"].value if "type" in declared else ""
-    if kind in ("int", "float"):
-        bounds = {"low": -1e15, "high": 1e15}
-        return Field(kind=kind, default=0, help="a number", **bounds)  # type: ignore[arg-type]
-    listed = declared["choices"].value if "choices" in declared else ()
-    choices: tuple[Value, ...] = tuple(
-        item.value
-        for item in (listed if isinstance(listed, tuple) else ())
-        if isinstance(item.value, bool | int | float | str)
-    )
-    return Field(kind="choice", default="", help="one of its choices", choices=choices)

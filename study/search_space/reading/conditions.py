@@ -1,31 +1,69 @@
-"""``when:`` → conditions; each may only look back, at values that can occur."""
+"""Reads ``when``: a condition may name only earlier parameters, and values that they can have."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from study.search_space.candidate import Field, Value
-from study.search_space.reading.declarations import Declaration
-from study.search_space.reading.document import BROKEN, Entry
-from study.search_space.reading.problems import Problems, did_you_mean, listed, quoted
-from study.search_space.reading.values import read_value
-from study.search_space.space import Condition, same_value
+from study.search_space.describe import describe_value
+from study.search_space.parameter import AnyParameter, Condition, Parameter, same_value
+from study.search_space.reading.document import Document, KeyPath, did_you_mean, listed, quoted
+from study.search_space.reading.models import value_adapter
+from study.search_space.reading.parsing import parse
 
 EACH = "stage*."
-"""Prefix of the names of parameters that stand inside ``each``."""
+"""Prefix of the parameters inside ``each``."""
+
+Conditions = Mapping[str, tuple[Condition, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """A parameter or a fixed value as declared in the file.
+
+    Args:
+        name: The full name; ``stage*.field`` inside ``each``.
+        path: Where it is declared.
+        content: The parameter without conditions, its fixed value, or None if it has a problem.
+        when: Its conditions as plain data.
+    """
+
+    name: str
+    path: KeyPath
+    content: AnyParameter | Value | None
+    when: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def parameter(self) -> AnyParameter | None:
+        """The parameter, or None for a fixed value or a problem."""
+        return self.content if isinstance(self.content, Parameter) else None
+
+    @property
+    def fixed(self) -> Value | None:
+        """The fixed value, or None for a parameter or a problem."""
+        return None if isinstance(self.content, Parameter) else self.content
+
+    def values(self) -> Sequence[Value] | None:
+        """Return every possible value, or None if they are not countable."""
+        if self.parameter is not None:
+            return self.parameter.values()
+        return () if self.fixed is None else (self.fixed,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Everything that is declared, in order, and which field each name stands for.
+    """All declarations of a file, and the field of each name.
 
     Args:
-        declarations: In the order of the file, stages in place of ``stages``.
-        fields: What the value of each name may be.
+        document: Receives the problems.
+        declarations: In the order of the file, with those inside ``stages`` in its position.
+        fields: The field that limits the values of a name.
     """
 
+    document: Document
     declarations: Sequence[Declaration]
     fields: Mapping[str, Field]
     order: Mapping[str, int] = field(init=False)
@@ -35,86 +73,71 @@ class Scope:
         object.__setattr__(self, "order", order)
 
     def find(self, word: str, asking: str) -> str | None:
-        """Return the full name that ``word`` stands for in the ``when`` of ``asking``."""
+        """Return the full name for a word in the ``when`` of ``asking``: own stage first."""
         names = (EACH + word, word) if asking.startswith(EACH) else (word,)
-        return next((n for n in names if n in self.order and self._visible(n, asking)), None)
+        return next((n for n in names if n in self.order and _is_visible(n, asking)), None)
 
     def words(self, asking: str) -> list[str]:
         """Return the words that the ``when`` of ``asking`` may use."""
-        names = (name for name in self.order if self._visible(name, asking) and name != asking)
+        names = (name for name in self.order if _is_visible(name, asking) and name != asking)
         return [name.removeprefix(EACH) for name in names]
 
-    def _visible(self, name: str, asking: str) -> bool:
-        return not name.startswith(EACH) or asking.startswith(EACH)
+
+def _is_visible(name: str, asking: str) -> bool:
+    return not name.startswith(EACH) or asking.startswith(EACH)
 
 
-def read_conditions(scope: Scope, problems: Problems) -> Mapping[str, tuple[Condition, ...]]:
-    """Return the conditions of every declaration by its name; problems are noted."""
-    references = {
-        declaration.name: dict(_references(declaration, scope, problems))
-        for declaration in scope.declarations
-    }
-    circular = _note_cycles(references, scope, problems)
+def read_conditions(scope: Scope) -> Conditions:
+    """Return the conditions of every declaration by its name; problems are reported."""
+    references = {d.name: dict(_references(d, scope)) for d in scope.declarations}
+    circular = _report_cycles(references, scope)
     conditions = {}
     for declaration in scope.declarations:
         read = [
-            _condition(declaration, name, entry, scope, problems)
-            for name, entry in references[declaration.name].items()
+            _condition(declaration, name, path, scope)
+            for name, path in references[declaration.name].items()
             if (declaration.name, name) not in circular
         ]
         conditions[declaration.name] = tuple(c for c in read if c is not None)
-    _note_contradictions(conditions, scope, problems)
+    _report_contradictions(conditions, scope)
     return conditions
 
 
-def _references(
-    declaration: Declaration, scope: Scope, problems: Problems
-) -> Iterator[tuple[str, Entry]]:
-    """Yield each parameter that a ``when`` names, with the entry of its values."""
-    when = declaration.when
-    if when is None or when.value is BROKEN:
-        return
-    if not isinstance(when.value, Mapping) or not when.value:
-        found = "an empty mapping" if isinstance(when.value, Mapping) else when.described()
-        message = f"expected a mapping like {{optimizer: sgd}}, found {found}"
-        problems.add(when.line, when.key, message)
-        return
-    for word, entry in when.value.items():
+def _references(declaration: Declaration, scope: Scope) -> Iterator[tuple[str, KeyPath]]:
+    """Yield each parameter that a ``when`` names, with the path of its values."""
+    for word in declaration.when:
+        path = (*declaration.path, "when", word)
         name = scope.find(word, declaration.name)
         if name == declaration.name:
-            message = "the condition is on the parameter itself; name an earlier parameter"
-            problems.add(entry.line, entry.key, message)
+            message = "the condition names its own parameter; name an earlier parameter"
+            scope.document.report(path, message)
         elif name is None:
             guess = did_you_mean(word, scope.words(declaration.name))
-            message = f"{quoted(word)} is no parameter of this space{guess}"
-            problems.add(entry.line, entry.key, message)
+            scope.document.report(path, f"{quoted(word)} is no parameter of this space{guess}")
         else:
-            yield name, entry
+            yield name, path
 
 
-def _note_cycles(
-    references: Mapping[str, Mapping[str, Entry]], scope: Scope, problems: Problems
+def _report_cycles(
+    references: Mapping[str, Mapping[str, KeyPath]], scope: Scope
 ) -> set[tuple[str, str]]:
-    """Note each cycle once and return the references that form it."""
+    """Report each cycle once and return the references that form it."""
     circular: set[tuple[str, str]] = set()
     for start in scope.order:
         path = _path_back(start, references)
         links = set(itertools.pairwise(path))
-        if not path or links <= circular:
-            continue
-        if not links & circular:
+        if links and not links & circular:
             shown = " → ".join(name.removeprefix(EACH) for name in path)
-            entry = references[start][path[1]]
             message = f"the conditions form a cycle, {shown}; remove one of them"
-            problems.add(entry.line, entry.key, message)
+            scope.document.report(references[start][path[1]], message)
         circular |= links
     return circular
 
 
-def _path_back(start: str, references: Mapping[str, Mapping[str, Entry]]) -> list[str]:
+def _path_back(start: str, references: Mapping[str, Mapping[str, KeyPath]]) -> list[str]:
     """Return the shortest path of references from ``start`` to itself; empty if none."""
     paths, seen = [[start]], {start}
-    for path in paths:  # grows while it is walked: breadth first
+    for path in paths:  # grows during the loop: breadth first
         for name in references[path[-1]]:
             if name == start:
                 return [*path, name]
@@ -125,49 +148,49 @@ def _path_back(start: str, references: Mapping[str, Mapping[str, Entry]]) -> lis
 
 
 def _condition(
-    declaration: Declaration, name: str, entry: Entry, scope: Scope, problems: Problems
+    declaration: Declaration, name: str, path: KeyPath, scope: Scope
 ) -> Condition | None:
-    target = scope.declarations[scope.order[name]]
+    document, target = scope.document, scope.declarations[scope.order[name]]
     if target.parameter is not None and scope.order[name] > scope.order[declaration.name]:
         message = f"{name.removeprefix(EACH)} is declared later; move it above this parameter"
-        problems.add(entry.line, entry.key, message)
+        document.report(path, message)
         return None
-    asked = entry.value if isinstance(entry.value, tuple) else (entry,)
-    if not asked:
-        problems.add(entry.line, entry.key, "found an empty list; write the values it may have")
+    allowed = document.at(path)
+    if allowed == []:
+        document.report(path, "found an empty list; write the values it may have")
         return None
+    items = [(*path, i) for i in range(len(allowed))] if isinstance(allowed, list) else [path]
     values: list[Value] = []
-    for item in asked:
-        value = read_value(item, scope.fields[name], problems)
-        if value is None or not _is_possible(value, item, target, problems):
+    for item in items:
+        field = scope.fields[name]
+        value = parse(document, value_adapter(field), item, field=field)
+        if value is None or not _is_possible(value, item, target, document):
             continue
         if any(same_value(value, other) for other in values):
-            problems.add(item.line, item.key, f"{item.text} stands here twice; remove one")
+            document.report(item, f"{describe_value(value)} occurs twice; remove one")
             continue
         values.append(value)
     return Condition(parameter=name, values=tuple(values)) if values else None
 
 
-def _is_possible(value: Value, item: Entry, target: Declaration, problems: Problems) -> bool:
-    """Tell whether the parameter a condition names can have this value."""
+def _is_possible(value: Value, path: KeyPath, target: Declaration, document: Document) -> bool:
+    """Tell whether the parameter that a condition names can have this value."""
     if target.content is None:
-        return False  # its own problem has been noted
+        return False  # its own problem is reported
     possible = target.values()
     if possible is None:
-        message = "a real number without step has no single values to ask for; give it a step"
-        problems.add(item.line, item.key, message)
+        message = "a real number without step has no single values to compare with; give it a step"
+        document.report(path, message)
         return False
     if any(same_value(value, other) for other in possible):
         return True
-    message = f"it is never {item.text}, so this can never hold; its values: {listed(possible)}"
-    problems.add(item.line, item.key, message)
+    message = f"it is never {describe_value(value)}, so this never holds"
+    document.report(path, f"{message}; its values: {listed(possible)}")
     return False
 
 
-def _note_contradictions(
-    conditions: Mapping[str, tuple[Condition, ...]], scope: Scope, problems: Problems
-) -> None:
-    """Note parameters that could never be active, because their conditions exclude each other."""
+def _report_contradictions(conditions: Conditions, scope: Scope) -> None:
+    """Report parameters that are never active because their conditions exclude each other."""
     allowed: dict[str, dict[str, tuple[Value, ...]]] = {}
     for declaration in scope.declarations:
         needed: dict[str, tuple[Value, ...]] = {}
@@ -179,13 +202,10 @@ def _note_contradictions(
                 clash = clash or (name if not needed[name] else None)
         if clash is None:
             allowed[declaration.name] = needed
-        elif declaration.when is not None:
-            message = f"can never hold: its conditions ask {clash.removeprefix(EACH)} for "
-            problems.add(
-                declaration.when.line,
-                declaration.when.key,
-                f"{message}values that exclude each other; change one of them",
-            )
+        else:
+            message = f"never holds: its conditions ask {clash.removeprefix(EACH)} for values that"
+            path = (*declaration.path, "when")
+            scope.document.report(path, f"{message} exclude each other; change one of them")
 
 
 def _common(first: tuple[Value, ...], second: tuple[Value, ...]) -> tuple[Value, ...]:

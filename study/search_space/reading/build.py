@@ -1,0 +1,214 @@
+"""Builds a search space from the data of a file: parameters, stages and constraints."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from study.search_space.candidate import FIELDS, MAX_STAGES, STAGE_FIELDS, Field, Value
+from study.search_space.parameter import AnyParameter, Condition
+from study.search_space.reading.conditions import (
+    EACH,
+    Conditions,
+    Declaration,
+    Scope,
+    read_conditions,
+)
+from study.search_space.reading.document import Document, KeyPath
+from study.search_space.reading.models import (
+    BOUND_MODEL,
+    COUNT,
+    DECLARATION,
+    SPACE_FILE,
+    STAGES_MODEL,
+    BoundModel,
+    SpaceFile,
+    StagesModel,
+    value_adapter,
+)
+from study.search_space.reading.parsing import parse
+from study.search_space.space import STAGE_COUNT, Bound, SearchSpace
+
+STAGES = "stages"
+MEASURES = ("parameters", "macs")
+REPLACED = ("conv_layers", "channels", "kernel", "pool")
+"""Fields of the plain CNN that have no effect if there are stages."""
+
+COUNT_FIELD = Field(kind="int", default=1, low=1, high=MAX_STAGES, help="number of stages")
+VALUE_FIELDS: Mapping[str, Field] = {
+    **FIELDS,
+    STAGE_COUNT: COUNT_FIELD,
+    **{EACH + name: field for name, field in STAGE_FIELDS.items()},
+    **{
+        f"stage{i}.{name}": field
+        for i in range(1, MAX_STAGES + 1)
+        for name, field in STAGE_FIELDS.items()
+    },
+}
+"""The field of every name that a space can have."""
+
+
+def build_space(document: Document) -> SearchSpace:
+    """Return the space of a document, without ``enqueue``; not usable if there are problems."""
+    form = parse(document, SPACE_FILE, (), keys=SpaceFile.model_fields)
+    parameters, fixed = read_parameters(document, FIELDS, staged=True)
+    return SearchSpace(
+        name=(form.name if form else "") or Path(document.source).stem,
+        description=form.description if form else "",
+        parameters=parameters,
+        fixed=fixed,
+        constraints=dict(_bounds(document)),
+    )
+
+
+def read_parameters(
+    document: Document, fields: Mapping[str, Field], *, staged: bool
+) -> tuple[tuple[AnyParameter, ...], dict[str, Value]]:
+    """Return the parameters and the fixed values of a document; problems are reported.
+
+    Args:
+        document: The file.
+        fields: The names allowed under ``parameters``, with the field of each.
+        staged: Whether ``stages`` is allowed, too.
+    """
+    declarations = list(_declarations(document, fields, staged=staged))
+    if not document.has_problems and all(d.parameter is None for d in declarations):
+        message = "every parameter is fixed; give at least one a range or choices"
+        document.report(("parameters",), message)
+    scope = Scope(document=document, declarations=declarations, fields={**VALUE_FIELDS, **fields})
+    conditions = read_conditions(scope)
+    counts = _stage_counts(declarations)
+    fixed = {d.name: d.fixed for d in declarations if d.fixed is not None}
+    return tuple(_expanded(declarations, conditions, counts)), _expanded_values(fixed, counts)
+
+
+def _declarations(
+    document: Document, fields: Mapping[str, Field], *, staged: bool
+) -> Iterator[Declaration]:
+    """Yield what ``parameters`` declares, with the content of ``stages`` in its position."""
+    known = (*fields, STAGES) if staged else tuple(fields)
+    for name in _names(document, ("parameters",), known):
+        path = ("parameters", name)
+        if staged and name == STAGES:
+            yield from _stage_declarations(document, path)
+        else:
+            yield _declaration(document, name, fields[name], path)
+    if staged and document.at(("parameters", STAGES)) is not None:
+        _report_replaced(document)
+
+
+def _names(document: Document, path: KeyPath, known: Sequence[str]) -> list[str]:
+    """Return the known keys of the mapping at ``path``; unknown ones are reported."""
+    entries = document.at(path)
+    if not isinstance(entries, dict):
+        return []
+    for name in entries:
+        if name not in known:
+            document.report_unknown_key((*path, name), known)
+    return [name for name in entries if name in known]
+
+
+def _declaration(document: Document, name: str, field: Field, path: KeyPath) -> Declaration:
+    """Return what the file declares for a field; problems are reported."""
+    data = document.at(path)
+    if isinstance(data, list):
+        message = "found a list; write {type: categorical, choices: [...]} around it"
+        document.report(path, message)
+        return Declaration(name=name, path=path, content=None)
+    if not isinstance(data, dict):
+        value = parse(document, value_adapter(field), path, field=field)
+        return Declaration(name=name, path=path, content=value)
+    model = parse(document, DECLARATION, path, field=field)
+    when = data.get("when")
+    return Declaration(
+        name=name,
+        path=path,
+        content=None if model is None else model.parameter(name),
+        when=when if isinstance(when, dict) else {},
+    )
+
+
+def _stage_declarations(document: Document, path: KeyPath) -> Iterator[Declaration]:
+    """Yield ``stages.count`` and what ``each`` declares, named ``stage*.field``."""
+    parse(document, STAGES_MODEL, path, keys=StagesModel.model_fields)
+    data = document.at(path)
+    if isinstance(data, dict) and "count" in data:
+        yield _declaration(document, STAGE_COUNT, COUNT_FIELD, (*path, "count"))
+    for name in _names(document, (*path, "each"), tuple(STAGE_FIELDS)):
+        yield _declaration(document, EACH + name, STAGE_FIELDS[name], (*path, "each", name))
+
+
+def _report_replaced(document: Document) -> None:
+    """Report fields of the plain CNN that have no effect beside ``stages``."""
+    for name in REPLACED:
+        if name in document.at(("parameters",)):
+            remedy = "move it into each" if name in STAGE_FIELDS else "write stages.count instead"
+            message = f"has no effect beside 'stages', which describe every block; {remedy}"
+            document.report(("parameters", name), message)
+
+
+def _stage_counts(declarations: Sequence[Declaration]) -> tuple[int, ...]:
+    """Return the possible numbers of stages, ascending; empty without stages."""
+    for declaration in declarations:
+        if declaration.name == STAGE_COUNT:
+            values = declaration.values() or ()
+            return tuple(sorted(value for value in values if isinstance(value, int)))
+    return ()
+
+
+def _expanded(
+    declarations: Sequence[Declaration], conditions: Conditions, counts: Sequence[int]
+) -> Iterator[AnyParameter]:
+    """Yield the parameters with their conditions, and those of ``each`` once for every stage."""
+    varying = [(d.parameter, conditions[d.name]) for d in declarations if d.parameter is not None]
+    each = [pair for pair in varying if pair[0].name.startswith(EACH)]
+    for parameter, when in varying:
+        if not parameter.name.startswith(EACH):
+            yield dataclasses.replace(parameter, when=when)
+        elif parameter is each[0][0]:
+            for i in range(1, max(counts, default=0) + 1):
+                yield from _stage_parameters(each, i, counts)
+
+
+def _stage_parameters(
+    each: Sequence[tuple[AnyParameter, tuple[Condition, ...]]], i: int, counts: Sequence[int]
+) -> Iterator[AnyParameter]:
+    """Yield the parameters of stage ``i``; they are active if there are at least ``i`` stages."""
+    enough = tuple(count for count in counts if count >= i)
+    exists = [Condition(parameter=STAGE_COUNT, values=enough)] if len(enough) < len(counts) else []
+    for parameter, own in each:
+        when = [*exists, *(_in_stage(condition, i) for condition in own)]
+        if any(c.parameter == STAGE_COUNT and not set(c.values) & set(enough) for c in when):
+            continue  # its own condition on the count excludes this stage
+        name = parameter.name.replace(EACH, f"stage{i}.")
+        yield dataclasses.replace(parameter, name=name, when=tuple(when))
+
+
+def _in_stage(condition: Condition, i: int) -> Condition:
+    name = condition.parameter.replace(EACH, f"stage{i}.")
+    return dataclasses.replace(condition, parameter=name)
+
+
+def _expanded_values(fixed: Mapping[str, Value], counts: Sequence[int]) -> dict[str, Value]:
+    """Return the fixed values, with those of ``each`` once for every stage."""
+    stages = range(1, max(counts, default=0) + 1)
+    expanded: dict[str, Value] = {}
+    for name, value in fixed.items():
+        staged = [name.replace(EACH, f"stage{i}.") for i in stages]
+        expanded |= dict.fromkeys(staged if name.startswith(EACH) else [name], value)
+    return expanded
+
+
+def _bounds(document: Document) -> Iterator[tuple[str, Bound]]:
+    """Yield the bound of each measure; a plain number is the largest allowed."""
+    for measure in _names(document, ("constraints",), MEASURES):
+        path = ("constraints", measure)
+        if isinstance(document.at(path), dict):
+            model = parse(document, BOUND_MODEL, path, keys=BoundModel.model_fields)
+            bound = None if model is None else model.bound()
+        else:
+            high = parse(document, COUNT, path)
+            bound = None if high is None else Bound(high=high)
+        if bound is not None:
+            yield measure, bound

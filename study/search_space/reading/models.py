@@ -1,0 +1,343 @@
+"""The form of a search space file, as pydantic models.
+
+Each model describes one mapping of the file. What a value may be depends on the candidate field
+that it belongs to; this ``Field`` is the validation context.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from functools import lru_cache, partial
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    PlainValidator,
+    StrictBool,
+    StringConstraints,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic import Field as Limits
+from pydantic_core import PydanticCustomError
+
+from study.search_space.candidate import Field, Value
+from study.search_space.describe import describe_number
+from study.search_space.parameter import (
+    AnyParameter,
+    CategoricalParameter,
+    FloatParameter,
+    IntParameter,
+    same_value,
+)
+from study.search_space.reading.document import closest, listed
+from study.search_space.space import Bound
+
+LARGEST = 1e15
+"""Larger numbers are typing errors, and no longer whole in a float."""
+MOST_VALUES = 10_000
+"""A stepped range with more values is a typing error, and would be slow to enumerate."""
+
+Whole = Annotated[int, Limits(strict=True)]
+Number = Annotated[float, Limits(strict=True)]
+Text = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
+Entries = Annotated[dict[str, Any], Limits(min_length=1)]
+Count = Annotated[Number, Limits(ge=0, le=LARGEST)]
+
+
+def _problem(message: str) -> PydanticCustomError:
+    """Return an error with a finished message; ``{found}`` is replaced by the value as written."""
+    return PydanticCustomError("problem", "{message}", {"message": message})
+
+
+# The values of a field
+
+
+@lru_cache(maxsize=256)
+def value_adapter(field: Field) -> TypeAdapter[Value]:
+    """Return the validator for the values of a field."""
+    if field.kind == "bool":
+        return TypeAdapter(StrictBool)
+    if field.kind == "int":
+        return TypeAdapter(Annotated[Whole, AfterValidator(partial(_within, field))])
+    if field.kind == "float":
+        return TypeAdapter(Annotated[Number, AfterValidator(partial(_within, field))])
+    allowed = _one_of if field.kind == "choice" else _any_value
+    return TypeAdapter(Annotated[Any, AfterValidator(partial(allowed, field))])
+
+
+def _within(field: Field, number: float) -> float:
+    if not field.low <= number <= field.high:
+        raise _problem(f"found {{found}}; write {_ends(field)} ({field.help})")
+    return number + 0  # -0.0 becomes 0.0
+
+
+def _ends(field: Field) -> str:
+    return f"{describe_number(field.low)} to {describe_number(field.high)}"
+
+
+def _one_of(field: Field, value: object) -> Value:
+    if isinstance(value, bool | int | float | str):
+        for choice in field.choices:
+            if same_value(value, choice):
+                return choice
+    message = f"found {{found}}; write one of {listed(field.choices)}"
+    words = [choice for choice in field.choices if isinstance(choice, str)]
+    close = closest(value, words) if isinstance(value, str) else None
+    guess = f"; did you mean {close!r}?" if close else ""
+    raise _problem(f"{message}{guess} ({field.help})")
+
+
+def _any_value(_: Field, value: object) -> Value:
+    if isinstance(value, bool | int | float | str):
+        return value
+    raise _problem("expected a number, a text or true or false, found {found}; write one value")
+
+
+def _field_of(info: ValidationInfo) -> Field:
+    """Return the candidate field that the validated values belong to."""
+    assert isinstance(info.context, Field)
+    return info.context
+
+
+def _field_value(value: object, info: ValidationInfo) -> Value:
+    return value_adapter(_field_of(info)).validate_python(value)
+
+
+FieldValue = Annotated[Any, PlainValidator(_field_value)]
+
+
+# A parameter
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Choices(_Model):
+    """``{type: categorical, choices: [...]}``."""
+
+    type: Literal["categorical"]
+    choices: Annotated[list[FieldValue], Limits(min_length=1)]
+    when: Entries = {}
+
+    @field_validator("choices")
+    @classmethod
+    def _are_distinct(cls, choices: list[Value]) -> list[Value]:
+        repeated = [
+            choice
+            for index, choice in enumerate(choices)
+            if any(same_value(choice, other) for other in choices[:index])
+        ]
+        if repeated:
+            raise _problem(f"{listed(repeated)} occurs twice; remove one")
+        return choices
+
+    def parameter(self, name: str) -> AnyParameter:
+        """Return the parameter, without its conditions."""
+        return CategoricalParameter(name=name, choices=tuple(self.choices))
+
+
+def _fits(kind: str, info: ValidationInfo) -> str:
+    """Check that a field may be declared with this type of range."""
+    field = _field_of(info)
+    if kind in _range_kinds(field):
+        return kind
+    values, remedy = {
+        "int": ("whole numbers", "int"),
+        "float": ("real numbers", "float"),
+        "bool": ("true and false", "categorical, with choices"),
+    }.get(field.kind, (listed(field.choices), "categorical, with choices"))
+    raise _problem(f"found {kind}, but its values are {values}; write type: {remedy}")
+
+
+def _range_kinds(field: Field) -> tuple[str, ...]:
+    if field.kind == "any":
+        return ("int", "float")
+    if field.kind == "choice":
+        return ("int",) if all(isinstance(choice, int) for choice in field.choices) else ()
+    return () if field.kind == "bool" else (field.kind,)
+
+
+def _end(value: object, info: ValidationInfo) -> object:
+    """Validate one end of a range as a number that the field may have."""
+    if "type" not in info.data:
+        return value  # a wrong type is a problem of its own
+    return value_adapter(_numeric(_field_of(info), info.data["type"])).validate_python(value)
+
+
+@lru_cache(maxsize=256)
+def _numeric(field: Field, kind: Literal["int", "float"]) -> Field:
+    """Return a field for the ends of a range; choices like 1, 3, 5 span whole numbers."""
+    if field.kind == kind:
+        return field
+    numbers = [float(choice) for choice in field.choices] or [-LARGEST, LARGEST]
+    return Field(kind=kind, default=0, help=field.help, low=min(numbers), high=max(numbers))
+
+
+class _Range(_Model):
+    """The keys of both kinds of ranges; validators see the keys above their own."""
+
+    type: Any
+    low: Annotated[Any, PlainValidator(_end)]
+    high: Annotated[Any, PlainValidator(_end)]
+    log: StrictBool = False
+    grid_points: Annotated[Whole, Limits(ge=1, le=MOST_VALUES)] = 0
+    when: Entries = {}
+    step: Any = 0
+
+    @field_validator("high", check_fields=False)
+    @classmethod
+    def _is_ordered(cls, high: float, info: ValidationInfo) -> float:
+        if {"type", "low"} <= info.data.keys() and info.data["low"] > high:
+            low = describe_number(info.data["low"])
+            raise _problem(f"low {low} is above high {describe_number(high)}; swap them")
+        return high
+
+    @field_validator("log", check_fields=False)
+    @classmethod
+    def _has_positive_low(cls, log: bool, info: ValidationInfo) -> bool:
+        if log and {"type", "low"} <= info.data.keys() and info.data["low"] <= 0:
+            low = describe_number(info.data["low"])
+            message = f"log: true needs low above 0, found {low}"
+            raise _problem(f"{message}; write a small positive number, or log: false")
+        return log
+
+    @field_validator("step", check_fields=False)
+    @classmethod
+    def _reaches_high(cls, step: float, info: ValidationInfo) -> float:
+        if info.data.get("log"):
+            raise _problem("found together with log: true; remove one, they contradict each other")
+        if {"type", "low", "high"} <= info.data.keys():
+            _check_step(*(Decimal(repr(n)) for n in (info.data["low"], info.data["high"], step)))
+        return step
+
+
+def _check_step(low: Decimal, high: Decimal, step: Decimal) -> None:
+    """Check that the steps meet ``high``; otherwise that value would be lost without notice."""
+    if (high - low) / step >= MOST_VALUES:
+        raise _problem(f"gives more than {MOST_VALUES:,} values; write a larger step")
+    if (high - low) % step == 0:
+        return
+    last = high - (high - low) % step
+    values = [float(low + i * step) for i in range(int((last - low) / step) + 1)]
+    texts = [describe_number(value) for value in values]
+    shown = ", ".join(texts if len(texts) <= 6 else [*texts[:3], "…", texts[-1]])
+    following = describe_number(float(last + step))
+    raise _problem(
+        f"from {texts[0]} it does not reach high {describe_number(float(high))}: the values are"
+        f" {shown}; write high: {texts[-1]} or high: {following}"
+    )
+
+
+class IntRange(_Range):
+    """``{type: int, low: 1, high: 9}``."""
+
+    type: Annotated[Literal["int"], AfterValidator(_fits)]
+    step: Annotated[Whole, Limits(gt=0, le=LARGEST)] = 1
+
+    @model_validator(mode="after")
+    def _holds_choices_only(self, info: ValidationInfo) -> IntRange:
+        field = _field_of(info)
+        if field.kind == "choice":
+            numbers = range(self.low, self.high + 1, self.step)
+            illegal = [number for number in numbers if number not in field.choices]
+            if illegal:
+                message = f"the range holds {listed(illegal)}, allowed are {listed(field.choices)}"
+                raise _problem(f"{message}; write type: categorical, with choices")
+        return self
+
+    def parameter(self, name: str) -> AnyParameter:
+        """Return the parameter, without its conditions."""
+        return IntParameter(
+            name=name,
+            low=self.low,
+            high=self.high,
+            step=self.step,
+            log=self.log,
+            grid_points=self.grid_points or None,
+        )
+
+
+class FloatRange(_Range):
+    """``{type: float, low: 0, high: 0.5}``."""
+
+    type: Annotated[Literal["float"], AfterValidator(_fits)]
+    step: Annotated[Number, Limits(gt=0, le=LARGEST)] = 0.0
+
+    def parameter(self, name: str) -> AnyParameter:
+        """Return the parameter, without its conditions."""
+        return FloatParameter(
+            name=name,
+            low=self.low,
+            high=self.high,
+            step=self.step or None,
+            log=self.log,
+            grid_points=self.grid_points or None,
+        )
+
+
+KINDS: dict[str, type[_Model]] = {"int": IntRange, "float": FloatRange, "categorical": Choices}
+KEYS = tuple(dict.fromkeys(key for model in KINDS.values() for key in model.model_fields))
+DECLARATION: TypeAdapter[IntRange | FloatRange | Choices] = TypeAdapter(
+    Annotated[IntRange | FloatRange | Choices, Limits(discriminator="type")]
+)
+
+
+# The file
+
+
+class SpaceFile(_Model):
+    """The keys of a search space file."""
+
+    name: Text = ""
+    description: Text = ""
+    parameters: Entries
+    constraints: dict[str, Any] = {}
+    enqueue: list[Any] = []
+
+
+class StagesModel(_Model):
+    """``{count: ..., each: {...}}``."""
+
+    count: Any
+    each: Entries
+
+
+class BoundModel(_Model):
+    """``{low: 1_000, high: 300_000}``, or one of them."""
+
+    low: Count = 0.0
+    high: Count = math.inf
+
+    @field_validator("high")
+    @classmethod
+    def _is_ordered(cls, high: float, info: ValidationInfo) -> float:
+        low = info.data.get("low", 0.0)
+        if low > high:
+            low_text, high_text = describe_number(low), describe_number(high)
+            raise _problem(f"low {low_text} is above high {high_text}; swap them")
+        return high
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> BoundModel:
+        if not self.model_fields_set:
+            raise _problem("found an empty mapping; write {low: …, high: …}, or one of them")
+        return self
+
+    def bound(self) -> Bound:
+        """Return the bound."""
+        ends = {key: getattr(self, key) for key in self.model_fields_set}
+        return Bound(**ends)
+
+
+ROW = TypeAdapter(dict[str, Any])
+SPACE_FILE = TypeAdapter(SpaceFile)
+STAGES_MODEL = TypeAdapter(StagesModel)
+BOUND_MODEL = TypeAdapter(BoundModel)
+COUNT: TypeAdapter[float] = TypeAdapter(Count)
