@@ -112,13 +112,13 @@ def report(
         write_text(html, to_html(records, with_importance(stored, summary)))
         typer.echo(f"wrote {html}", err=True)
     if figures is not None:
-        from study.report.drawing import chosen_network_svg
-        from study.report.figures.collection import all_figures
+        from study.report.drawing import network_figure
+        from study.report.figures import study_figures
         from study.report.figures.writing import write_figures
 
-        found = all_figures(records, with_importance(stored, summary))
-        network = {"network": chosen_network_svg(records, summary)}
-        for path in write_figures(found, figures, form=figure_format, drawings=network):
+        network = network_figure(records, summary)
+        found = study_figures(records, with_importance(stored, summary))
+        for path in write_figures([*filter(None, [network]), *found], figures, form=figure_format):
             typer.echo(f"wrote {path}", err=True)
     if html is None and figures is None:
         typer.echo(_formatted(format, records, summary), nl=False)

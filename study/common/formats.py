@@ -66,7 +66,7 @@ def measure(name: str, number: float | None) -> str:
     return f"{number:.4f}" if abs(number) < 1000 else f"{number:,.1f}"
 
 
-def told(name: str, number: float | None) -> str:
+def describe_measure(name: str, number: float | None) -> str:
     """Return a measure in running text: ``validation accuracy 0.8193``, ``23,371 parameters``."""
     if name in _COUNTS:
         return f"{measure(name, number)} {metric_words(name)}"

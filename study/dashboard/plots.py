@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import optuna
 
-    from study.report.figures.figure import Figure
+    from study.report.document import Figure
 
 PREFIX = "dashboard:plot_data:"
 HEIGHT = 450
@@ -45,7 +45,7 @@ def write_plot(study: optuna.Study, figure: Figure, attributes: Mapping[str, Any
 
 def plot_json(figure: Figure) -> str:
     """Return a figure as plotly's JSON, with its title in it."""
-    from study.report.figures.figure import standalone
+    from study.report.figures.kit import standalone
 
     plot = standalone(figure).update_layout(height=HEIGHT)
     text: str = plot.to_json()

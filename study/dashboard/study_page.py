@@ -106,12 +106,12 @@ class StudyPage:
         Args:
             ended: Asked between two figures; True leaves the rest to the next time.
         """
-        from study.report.figures.collection import all_figures
+        from study.report.figures import study_figures
 
         records = read_trials(self.stored.study.get_trials(deepcopy=False))
         summary = with_importance(self.stored, summarise_study(self.stored, records))
         attributes = self._attributes()
-        for figure in all_figures(records, summary):
+        for figure in study_figures(records, summary):
             if ended():
                 return
             write_plot(self.stored.study, figure, attributes)

@@ -11,6 +11,7 @@ from html import escape
 from typing import Any
 
 from study.common.formats import whole
+from study.report.document import Figure
 from study.report.palette import PALETTE
 from study.report.study_summary import StudySummary, chosen
 from study.results.describe import architecture_sentence
@@ -54,10 +55,14 @@ def architecture_svg(architecture: Mapping[str, Any]) -> str:
     )
 
 
-def chosen_network_svg(records: Sequence[TrialRecord], summary: StudySummary) -> str:
-    """Return the drawing of the network that a study stands for; empty where there is none."""
+def network_figure(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | None:
+    """Return the drawing of the network that the study recommends; None without one."""
     winner = chosen(records, summary)
-    return "" if winner is None else architecture_svg(winner.architecture)
+    svg = "" if winner is None else architecture_svg(winner.architecture)
+    if winner is None or not svg:
+        return None
+    text = architecture_sentence(winner.architecture)
+    return Figure(name="network", title=f"Network of trial {winner.number}", text=text, svg=svg)
 
 
 def _row(layer: Layer, index: int, *, largest: int, total: int) -> str:

@@ -23,7 +23,7 @@ from study.common.redaction import redacted
 from study.report.study_summary import StudySummary
 from study.results.describe import (
     architecture_words,
-    folds,
+    is_large_space,
     recipe_words,
     space_parameters,
     state_words,
@@ -91,7 +91,7 @@ def leaderboard(
 def _choice_columns(records: Sequence[TrialRecord], summary: StudySummary) -> list[_Column]:
     """Return a column a parameter; of a large space, the architecture and recipe in words."""
     parameters = space_parameters(records, summary.parameters)
-    if not folds(parameters):
+    if not is_large_space(parameters):
         return [_parameter_column(name, records) for name in parameters]
     architecture = _Column(
         "Architecture",

@@ -21,7 +21,7 @@ from study.storage.records import TrialRecord
 
 _SHORT = {"conv": "conv", "separable": "sep", "residual": "res"}
 _POOLS = {"max": "max", "average": "avg"}
-_FOLD_ABOVE = 6
+_LARGE_ABOVE = 6
 
 
 def architecture_words(architecture: Mapping[str, Any]) -> str:
@@ -93,9 +93,9 @@ def _choice_words(name: str, choice: Value) -> str:
     return f"{headline(name).lower()} {value(choice)}"
 
 
-def folds(parameters: Sequence[str]) -> bool:
-    """Tell whether so many parameters are better shown as the architecture in words."""
-    return len(parameters) > _FOLD_ABOVE
+def is_large_space(parameters: Sequence[str]) -> bool:
+    """Tell whether the architecture's text is easier to read than all these parameters."""
+    return len(parameters) > _LARGE_ABOVE
 
 
 def space_parameters(records: Sequence[TrialRecord], parameters: Sequence[str]) -> list[str]:
@@ -120,7 +120,7 @@ def seed_line(record: TrialRecord, parameters: Sequence[str], metric: str) -> st
 def choice_words(record: TrialRecord, parameters: Sequence[str]) -> str:
     """Return what was chosen, ``Conv layers: 2, Dropout: 0.2``; of much, the training alone."""
     chosen = {name: record.params[name] for name in parameters if name in record.params}
-    if folds(parameters):
+    if is_large_space(parameters):
         return recipe_words(chosen)
     return ", ".join(f"{headline(name)}: {value(choice)}" for name, choice in chosen.items())
 
@@ -130,7 +130,7 @@ def headline_choices(record: TrialRecord, parameters: Sequence[str], metric: str
 
     The architecture of a large space is read off its words or its drawing.
     """
-    if not folds(parameters):
+    if not is_large_space(parameters):
         return seed_line(record, parameters, metric)
     recipe = {name: record.params[name] for name in parameters if name in record.params}
     result = f"{metric_headline(metric)}: {measure(metric, record.value)}"

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from study.report.csv_report import to_csv
 from study.report.curve_drawing import curve_svg
 from study.report.drawing import architecture_svg
-from study.report.figures.collection import all_figures
+from study.report.figures import study_figures
 from study.report.html import to_html
 from study.report.json_report import to_json
 from study.report.listing import best_text
@@ -68,7 +68,7 @@ def make_everything(records: list[TrialRecord], study: StudySummary) -> None:
         assert trial_note(record, study)
         architecture_svg(record.architecture)
         curve_svg(record.intermediate, study.objective.metric, trial=record.number)
-    for figure in all_figures(records, study):
+    for figure in study_figures(records, study):
         assert figure.text
         strictly(figure.plot.to_json())
 

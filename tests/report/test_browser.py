@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from study.report.figures.collection import all_figures
+from study.report.figures import study_figures
 from study.report.html import to_html
 from study.report.palette import PALETTE
 from study.report.study_summary import StudySummary
@@ -66,7 +66,7 @@ def test_every_plot_is_drawn_and_the_console_is_silent(
     records: list[TrialRecord], study: StudySummary, tmp_path: Path
 ) -> None:
     page, console = opened(to_html(records, study), tmp_path)
-    count = len(all_figures(records, study))
+    count = len(study_figures(records, study))
     assert console == ""
     assert f'data-plots="{count}"' in page
     assert len(re.findall(r'class="plot-container', page)) == count

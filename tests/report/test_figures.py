@@ -6,20 +6,23 @@ from itertools import pairwise
 
 import pytest
 
-from study.report.figures.collection import all_figures, outcome_figures, search_figures
-from study.report.figures.confusion import confusion
-from study.report.figures.curves import curves
-from study.report.figures.figure import Figure, standalone
-from study.report.figures.history import best_so_far, history
-from study.report.figures.importance import importance
-from study.report.figures.intervals import IntervalRow, confirmed, intervals
-from study.report.figures.parallel import parallel
-from study.report.figures.pareto import pareto, size_and_value
-from study.report.figures.reliability import reliability
-from study.report.figures.scales import INACTIVE, scale_of
-from study.report.figures.slices import MOST_SLICES, slices
-from study.report.figures.timeline import timeline
-from study.results.outcomes import Spread
+from study.report.document import Figure
+from study.report.figures import study_figures
+from study.report.figures.course import best_so_far, curves, history, timeline
+from study.report.figures.kit import INACTIVE, standalone, value_range
+from study.report.figures.outcomes import (
+    confirmation_figure,
+    confusion_figure,
+    reliability_figure,
+)
+from study.report.figures.parameters import (
+    MOST_SLICES,
+    importance,
+    parallel,
+    pareto,
+    size_and_value,
+    slices,
+)
 from tests.report.builders import (
     confirmation,
     duplicate,
@@ -41,7 +44,7 @@ def drawn(figure: Figure | None) -> Figure:
 
 
 def test_a_tested_study_has_every_figure() -> None:
-    names = [figure.name for figure in all_figures(seed_study(), full_summary())]
+    names = [figure.name for figure in study_figures(seed_study(), full_summary())]
     assert names == [
         "history", "size", "parallel", "importance", "slice-conv_layers", "slice-hidden_units",
         "slice-dropout", "curves", "timeline", "confirmation", "confusion", "reliability",
@@ -49,14 +52,14 @@ def test_a_tested_study_has_every_figure() -> None:
 
 
 def test_names_of_figures_are_file_names_of_their_own() -> None:
-    figures = search_figures(stages_study(), summary(parameters=(), importance={"head": 1.0}))
+    figures = study_figures(stages_study(), summary(parameters=(), importance={"head": 1.0}))
     names = [figure.name for figure in figures]
     assert len(set(names)) == len(names)
     assert not any("/" in name for name in names)
 
 
 def test_an_empty_study_has_no_figure() -> None:
-    assert all_figures([], summary()) == []
+    assert study_figures([], summary()) == []
 
 
 def test_twins_and_pruned_trials_are_told_apart_in_the_history() -> None:
@@ -91,22 +94,22 @@ def test_the_best_so_far_never_gets_worse() -> None:
 
 
 def test_a_parallel_line_has_a_place_for_what_is_inactive() -> None:
-    scale = scale_of([3, 5, None])
-    assert scale.position(None) == INACTIVE
-    assert scale.ticks[0] == (INACTIVE, "inactive")
-    assert (scale.position(3), scale.position(5)) == (0, 1)
+    values = value_range([3, 5, None])
+    assert values.position(None) == INACTIVE
+    assert values.ticks[0] == (INACTIVE, "inactive")
+    assert (values.position(3), values.position(5)) == (0, 1)
 
 
 @pytest.mark.parametrize("values", [[5, 5], ["a", "a"], [True, False], [1e308, -1e308], [0.0]])
 def test_every_value_has_a_place_on_its_axis(values: list[float]) -> None:
-    scale = scale_of(values)
-    assert all(0 <= scale.position(value) <= 1 for value in values)
+    placed = value_range(values)
+    assert all(0 <= placed.position(value) <= 1 for value in values)
 
 
 def test_a_wide_range_is_placed_by_its_logarithm() -> None:
-    scale = scale_of([1e-4, 1e-3, 1e-2])
-    assert scale.log
-    assert scale.position(1e-3) == pytest.approx(0.5)
+    values = value_range([1e-4, 1e-3, 1e-2])
+    assert values.log
+    assert values.position(1e-3) == pytest.approx(0.5)
 
 
 def test_parallel_coordinates_show_each_candidate_in_one_fifth() -> None:
@@ -166,7 +169,7 @@ def test_the_timeline_has_a_line_for_every_worker() -> None:
 
 
 def test_an_interval_shows_runs_mean_and_what_the_search_saw() -> None:
-    figure = drawn(confirmed(confirmation()))
+    figure = drawn(confirmation_figure(confirmation()))
     runs, means, before = figure.plot.data
     assert len(runs.x) == 9
     assert means.x[0] == pytest.approx(0.81033, abs=1e-5)
@@ -174,31 +177,25 @@ def test_an_interval_shows_runs_mean_and_what_the_search_saw() -> None:
     assert "trial 7 0.8103 [0.8059, 0.8147]" in figure.text
 
 
-def test_any_means_can_be_drawn_as_intervals() -> None:
-    rows = [IntervalRow(label="synflow", spread=Spread(mean=0.7, low=0.6, high=0.8))]
-    figure = drawn(intervals(rows, name="tau", title="Trust", text="τ .7", heading="τ"))
-    assert list(figure.plot.data[0].error_x.array) == [pytest.approx(0.1)]
-    assert intervals([], name="tau", title="", text="", heading="") is None
-
-
 def test_a_confusion_matrix_names_the_most_frequent_mistake() -> None:
-    figure = drawn(confusion(final_test()))
+    figure = drawn(confusion_figure(final_test()))
     assert figure.text == (
         "765 of 1000 images (76.5 %) on the diagonal. The most frequent mistake: 27 % of drusen "
         "taken for choroidal neovascularization."
     )
-    unnamed = drawn(confusion(replace(final_test(), classes=())))
+    unnamed = drawn(confusion_figure(replace(final_test(), classes=())))
     assert "27 % of 2 taken for 0" in unnamed.text
 
 
 def test_a_reliability_plot_tells_the_error_and_the_widest_gap() -> None:
-    text = drawn(reliability(final_test())).text
+    text = drawn(reliability_figure(final_test())).text
     assert text.startswith("Expected calibration error 8.3 %.")
     assert "made with 75 % confidence were right in 64 % of 140 cases" in text
 
 
 def test_nothing_tested_gives_no_figure_of_it() -> None:
-    assert outcome_figures(summary()) == []
+    figures = (confirmation_figure(None), confusion_figure(None), reliability_figure(None))
+    assert not any(figures)
 
 
 def test_user_text_in_a_plot_is_escaped() -> None:
@@ -207,7 +204,7 @@ def test_user_text_in_a_plot_is_escaped() -> None:
         for n, v in enumerate((0.1, 0.2, 0.3))
     ]
     records[0] = replace(records[0], params={"dropout": "<b>bold</b>"})
-    for figure in all_figures(
+    for figure in study_figures(
         records, summary(objectives=(replace(two_objectives()[0], metric="<i>"),))
     ):
         text = figure.plot.to_json()
@@ -224,7 +221,7 @@ def test_a_figure_on_its_own_carries_its_title_and_leaves_the_page_s_alone() -> 
 def test_a_thousand_trials_are_drawn_within_seconds() -> None:
     records = seed_study(1000)
     start = time.perf_counter()
-    search_figures(records, summary())
+    study_figures(records, summary())
     assert time.perf_counter() - start < 10
 
 

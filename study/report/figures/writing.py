@@ -1,4 +1,4 @@
-"""Figures as PNG and SVG files. The only part of the report that touches the disk."""
+"""Figures as PNG and SVG files."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Literal
 
 import plotly.graph_objects as go
+import plotly.io
 
 from study.common.errors import StudyError
 from study.common.writing import write_text
-from study.report.figures.figure import Figure, standalone
+from study.report.document import Figure
+from study.report.figures.kit import standalone
 
 PictureFormat = Literal["png", "svg"]
 
@@ -29,61 +30,53 @@ _REMEDY = (
 
 
 def write_figures(
-    figures: Sequence[Figure],
-    directory: Path,
-    *,
-    form: PictureFormat,
-    drawings: Mapping[str, str] = MappingProxyType({}),
+    figures: Sequence[Figure], directory: Path, *, form: PictureFormat
 ) -> list[Path]:
     """Write each figure as ``directory/NAME.png`` (or ``.svg``) and return the paths.
 
-    A file appears under its name when it is complete. Plots are drawn by kaleido, which drives
-    a Chrome or Chromium that it finds on this machine.
+    A file gets its name when it is complete. Kaleido draws the plots with a Chrome or Chromium
+    that it finds on this machine. An SVG drawing is written as it is.
 
     Args:
-        figures: Plots.
-        directory: Where files go; it is made when it is missing.
-        form: Of the files.
-        drawings: SVG drawings by name; empty ones are left out.
+        figures: The figures.
+        directory: Where the files go; it is created if it is missing.
+        form: Format of the files.
 
     Raises:
-        StudyError: kaleido or Chrome is missing, or could not draw; or a file cannot be written.
+        StudyError: Kaleido or Chrome is missing or fails, or a file cannot be written.
     """
-    plots = {figure.name: standalone(figure) for figure in figures}
-    drawn = {name: svg for name, svg in drawings.items() if svg}
-    if form == "png":
-        plots |= {name: _as_plot(svg) for name, svg in drawn.items()}
+    drawings = {f.name: f.svg for f in figures if f.svg and form == "svg"}
+    plots = {f.name: _as_plot(f) for f in figures if f.name not in drawings}
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        written = _write_plots(plots, directory, form=form) if plots else []
+        _write_plots(plots, directory, form=form)
     except OSError as error:
         raise StudyError(
             f"{directory}: {error.strerror or error}; name a folder you may write to"
         ) from error
-    for name, svg in drawn.items() if form == "svg" else ():
-        written.append(directory / f"{name}.svg")
-        write_text(written[-1], svg)
-    return written
+    for name, svg in drawings.items():
+        write_text(directory / f"{name}.svg", svg)
+    return [directory / f"{figure.name}.{form}" for figure in figures]
 
 
-def _write_plots(
-    plots: Mapping[str, go.Figure], directory: Path, *, form: PictureFormat
-) -> list[Path]:
-    paths = [directory / f"{name}.{form}" for name in plots]
+def _write_plots(plots: Mapping[str, go.Figure], directory: Path, *, form: PictureFormat) -> None:
+    if not plots:
+        return
     with tempfile.TemporaryDirectory(dir=directory, prefix=".figures-") as scratch:
-        drafts = [Path(scratch) / path.name for path in paths]
+        drafts = [Path(scratch) / f"{name}.{form}" for name in plots]
         _draw(list(plots.values()), drafts, form=form)
-        for draft, path in zip(drafts, paths, strict=True):
-            draft.replace(path)
-    return paths
+        for draft in drafts:
+            draft.replace(directory / draft.name)
 
 
-def _as_plot(svg: str) -> go.Figure:
-    """Return a drawing as a plot that holds nothing else: kaleido draws plots only."""
-    size = re.search(r'viewBox="0 0 (\d+) (\d+)"', svg)
+def _as_plot(figure: Figure) -> go.Figure:
+    """Return a figure as a plot; kaleido draws nothing else, so a drawing is put into one."""
+    if not figure.svg:
+        return standalone(figure)
+    size = re.search(r'viewBox="0 0 (\d+) (\d+)"', figure.svg)
     assert size is not None
     image = {
-        "source": f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}",
+        "source": f"data:image/svg+xml;base64,{base64.b64encode(figure.svg.encode()).decode()}",
         "xref": "paper",
         "yref": "paper",
         "x": 0,
@@ -107,8 +100,6 @@ def _as_plot(svg: str) -> go.Figure:
 def _draw(plots: Sequence[go.Figure], drafts: Sequence[Path], *, form: PictureFormat) -> None:
     if importlib.util.find_spec("kaleido") is None:
         raise StudyError(f"{form.upper()} figures need kaleido, not installed here; {_REMEDY}")
-    import plotly.io
-
     try:
         plotly.io.write_images(
             fig=list(plots),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from study.report.figures.figure import Figure
+from study.report.document import Figure
 from study.report.page.elements import Child, Markup, data_text, joined, tag
 from study.report.table import Table
 

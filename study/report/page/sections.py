@@ -12,11 +12,14 @@ from study.common.formats import (
     metric_words,
 )
 from study.report import account, final_test_account, outcome_account
+from study.report.document import Figure
 from study.report.drawing import architecture_svg
-from study.report.figures.collection import search_figures
-from study.report.figures.confusion import confusion
-from study.report.figures.intervals import confirmed
-from study.report.figures.reliability import reliability
+from study.report.figures import study_figures
+from study.report.figures.outcomes import (
+    confirmation_figure,
+    confusion_figure,
+    reliability_figure,
+)
 from study.report.page.elements import Child, Markup, tag
 from study.report.page.parts import (
     figure,
@@ -148,7 +151,16 @@ def board(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
 
 def pictures(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
     """Return the figures about the search."""
-    return section("figures", "The search in pictures", figures(search_figures(records, summary)))
+    return section(
+        "figures",
+        "The search in pictures",
+        figures(_search_figures(records, summary)),
+    )
+
+
+def _search_figures(records: Sequence[TrialRecord], summary: StudySummary) -> list[Figure]:
+    outcomes = ("confirmation", "confusion", "reliability")
+    return [f for f in study_figures(records, summary) if f.name not in outcomes]
 
 
 def confirmation(summary: StudySummary) -> Markup:
@@ -162,7 +174,7 @@ def confirmation(summary: StudySummary) -> Markup:
             "too much; training the best candidates again with fresh seeds shows by how much."
         )
         return section("confirmation", "Confirmation", tag("p", text, class_="quiet"))
-    plot = confirmed(found)
+    plot = confirmation_figure(found)
     return section(
         "confirmation",
         "Confirmation",
@@ -180,7 +192,9 @@ def final_test(summary: StudySummary) -> Markup:
     ledger = [tag("p", account.looks_words(summary)), table(account.looks_table(summary))]
     if found is None:
         return section("test", "Test", *ledger)
-    plots = [plot for plot in (confusion(found), reliability(found)) if plot is not None]
+    plots = [
+        plot for plot in (confusion_figure(found), reliability_figure(found)) if plot is not None
+    ]
     return section(
         "test",
         "Test",
