@@ -123,7 +123,7 @@ def test_trials_are_asked_for_values_in_one_place() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["study", "study.search_space.reading.loading", "study.search_space.summary.summary_text"],
+    ["study", "study.search_space.reading.loading", "study.search_space.summary.summary"],
 )
 def test_a_space_is_read_and_summarised_without_torch_and_optuna(module: str) -> None:
     code = f"import sys, {module}; print(sorted({set(HEAVY)!r} & set(sys.modules)))"

@@ -35,8 +35,7 @@ def check(
     """Say what a search space holds, or everything that is wrong with it. Trains nothing."""
     from study.search_space.candidate import OCTMNIST
     from study.search_space.reading.loading import load_space
-    from study.search_space.summary.summary import summarise
-    from study.search_space.summary.summary_text import summary_text
+    from study.search_space.summary.summary import describe_space, summarise_space
 
     image, images = OCTMNIST, None
     if (dataset, size) != ("octmnist", 28):
@@ -49,8 +48,8 @@ def check(
         from study.performance_estimation.training.speed import images_per_second
 
         speed = images_per_second(loaded, image)
-    found = summarise(loaded, image, trials=trials, images=images, images_per_second=speed)
-    typer.echo(summary_text(found))
+    summary = summarise_space(loaded, image, trials=trials, images=images, images_per_second=speed)
+    typer.echo(describe_space(summary))
     return 0
 
 

@@ -17,8 +17,7 @@ from study.data.digits import DigitsSource
 from study.data.download import Progress, download
 from study.data.npz import NpzFile
 from study.data.parts import TRAIN, VAL, Images, Labels, Part, channels_first, channels_last
-from study.search_space.candidate import ImageFormat
-from study.search_space.summary.timing import ImageCounts
+from study.search_space.candidate import ImageCounts, ImageFormat
 
 DIGITS_SIZES = (28, 64)
 

@@ -38,6 +38,14 @@ OCTMNIST = ImageFormat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageCounts:
+    """Number of images in an epoch's training and validation; the default is OCTMNIST."""
+
+    train: int = 97_477
+    validation: int = 10_832
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """The values that a field of a candidate may have.
 

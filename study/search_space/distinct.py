@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from study.search_space.candidate import RECIPE_FIELDS, Candidate, ImageFormat, Values
 from study.search_space.parameter import CategoricalParameter
-from study.search_space.resolve import architecture_id, candidate_id, recipe_id
+from study.search_space.resolve import candidate_id, recipe_id
 from study.search_space.space import SearchSpace
 
 LIMIT = 200_000
@@ -16,30 +16,30 @@ LIMIT = 200_000
 
 
 def architecture_space(space: SearchSpace) -> SearchSpace:
-    """Return the space of the architecture alone, every value of it and not only the grid's.
+    """Return the space of the architecture alone, with all values and not only those of the grid.
 
-    A parameter of the recipe stays where a condition of the architecture asks for it.
+    It keeps parameters of the recipe that conditions of the architecture refer to.
     """
     return _projected(space, lambda name: name not in RECIPE_FIELDS)
 
 
 def size_space(space: SearchSpace) -> SearchSpace:
-    """Return the space of what decides how many parameters and MACs a network has."""
+    """Return the space of the parameters that decide the size of a network."""
     sizeless = {*RECIPE_FIELDS, "activation", "dropout"}
     return _projected(space, lambda name: name not in sizeless)
 
 
 def recipe_space(space: SearchSpace) -> SearchSpace:
-    """Return the space of the recipe alone, without constraints, which are on the network.
+    """Return the space of the recipe alone, without constraints, which concern the network.
 
-    A parameter of the architecture stays where a condition of the recipe asks for it.
+    It keeps parameters of the architecture that conditions of the recipe refer to.
     """
     recipes = _projected(space, lambda name: name in RECIPE_FIELDS)
     return dataclasses.replace(recipes, constraints={})
 
 
 def ungridded(space: SearchSpace) -> SearchSpace:
-    """Return the space without ``grid_points``: its points are all that can be drawn."""
+    """Return the space without ``grid_points``: its points are all values that can be drawn."""
     parameters = tuple(
         p if isinstance(p, CategoricalParameter) else dataclasses.replace(p, grid_points=None)
         for p in space.parameters
@@ -48,7 +48,7 @@ def ungridded(space: SearchSpace) -> SearchSpace:
 
 
 def _projected(space: SearchSpace, wanted: Callable[[str], bool]) -> SearchSpace:
-    """Return the space of the wanted parameters and of those that their conditions ask for."""
+    """Return the space of the wanted parameters and of those that their conditions refer to."""
     needed: set[str] = set()
     for parameter in reversed(space.parameters):  # a condition looks back only
         if parameter.name in needed or wanted(parameter.name):
@@ -63,44 +63,22 @@ def distinct_candidates(
     """Return the first point of every distinct candidate inside the constraints, by its id.
 
     Args:
-        space: The space; ``grid_points`` play no part, they thin out the grid only.
+        space: The space; ``grid_points`` have no effect here.
         image: Format of the images.
-        limit: Most points to look at.
+        limit: Most points to enumerate.
 
     Returns:
-        The points in the order of the space; None where it has more than ``limit`` points, or a
-        parameter whose values cannot be counted.
+        The points in the order of the space; None if it has more than ``limit`` points or a
+        parameter with uncountable values.
     """
     return _first_of_each(space, image, lambda c: candidate_id(c, image), limit)
 
 
-def distinct_networks(
+def distinct_recipes(
     space: SearchSpace, image: ImageFormat, limit: int = LIMIT
 ) -> Mapping[str, Values] | None:
-    """Return a point for every distinct network, by ``architecture_id``; None if uncountable.
-
-    Only the parameters of the architecture are gone through, so that a learning rate without step
-    does not stand in the way.
-    """
-    networks = architecture_space(space)
-    return _first_of_each(networks, image, lambda c: architecture_id(c.architecture, image), limit)
-
-
-def count_candidates(space: SearchSpace, image: ImageFormat, limit: int = LIMIT) -> int | None:
-    """Return the number of distinct candidates; None if it cannot be counted.
-
-    Where no condition ties the recipe to the architecture, every network meets every recipe and
-    the two are counted apart.
-    """
-    networks, recipes = architecture_space(space), recipe_space(space)
-    if networks.by_name.keys() & recipes.by_name.keys():
-        found = distinct_candidates(space, image, limit)
-        return None if found is None else len(found)
-    counted = distinct_networks(space, image, limit)
-    if counted is None:
-        return None
-    trained = _first_of_each(recipes, image, lambda c: recipe_id(c.recipe), limit)
-    return None if trained is None else len(counted) * len(trained)
+    """Return the first point of every distinct recipe by its id; None if uncountable."""
+    return _first_of_each(recipe_space(space), image, lambda c: recipe_id(c.recipe), limit)
 
 
 def _first_of_each(

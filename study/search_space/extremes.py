@@ -1,8 +1,8 @@
-"""The least of a number over a space: random starts, then the best change of one parameter.
+"""Minimises a score over a space: random starts, then coordinate descent.
 
-Used where a space is too large to enumerate: for the smallest and largest network, and for one
-inside the constraints. Counts of parameters and MACs rise with every width, so that changing one
-parameter at a time goes far; the answer is still the least *found*, not proven.
+For spaces that are too large to enumerate: finds the smallest and the largest network, and a
+network inside the constraints. Counts of parameters and MACs increase with every width, so
+coordinate descent works well; still, the result is the least score found, not a proven minimum.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ Score = Callable[[Values], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """The best point found and its score."""
+class ScoredPoint:
+    """A point and its score."""
 
     values: Values
     score: float
@@ -44,27 +44,27 @@ def count_of(space: SearchSpace, image: ImageFormat, measure: str) -> Score:
 
 
 def negated(score: Score) -> Score:
-    """Return the score whose least is the greatest of ``score``."""
+    """Return the negative score, whose minimum is the maximum of ``score``."""
     return lambda values: -score(values)
 
 
 def draws(space: SearchSpace, number: int = DRAWS) -> Iterator[Values]:
-    """Yield random points, the same ones at every call."""
+    """Yield random points; the same at every call."""
     rng = np.random.default_rng(SEED)
     for _ in range(number):
         yield space.sample(rng)
 
 
 def drawn_inside(space: SearchSpace, image: ImageFormat, number: int) -> list[Values]:
-    """Return which of so many draws satisfy the constraints; a point searched for where none."""
+    """Return the draws inside the constraints; if there are none, one point found by a search."""
     inside = [values for values in draws(space, number) if space.allows(values, image)]
     return inside or [least(space, lambda v: space.excess(v, image), until=0.0).values]
 
 
-def least(space: SearchSpace, score: Score, *, until: float = -math.inf) -> Found:
-    """Return the point of the lowest score found; stop early at ``until`` or below."""
+def least(space: SearchSpace, score: Score, *, until: float = -math.inf) -> ScoredPoint:
+    """Return the point with the lowest score found; stop early at ``until`` or below."""
     rng = np.random.default_rng(SEED)
-    drawn = [Found(values=values, score=score(values)) for values in draws(space)]
+    drawn = [ScoredPoint(values=values, score=score(values)) for values in draws(space)]
     best = min(drawn, key=lambda found: found.score)
     for start in sorted(drawn, key=lambda found: found.score)[:STARTS]:
         if best.score <= until:
@@ -73,7 +73,9 @@ def least(space: SearchSpace, score: Score, *, until: float = -math.inf) -> Foun
     return best
 
 
-def _descend(space: SearchSpace, score: Score, start: Found, rng: np.random.Generator) -> Found:
+def _descend(
+    space: SearchSpace, score: Score, start: ScoredPoint, rng: np.random.Generator
+) -> ScoredPoint:
     """Change one parameter at a time to its best value, until a round changes nothing."""
     best = start
     for _ in range(MOST_ROUNDS):
@@ -83,7 +85,7 @@ def _descend(space: SearchSpace, score: Score, start: Found, rng: np.random.Gene
                 continue
             for value in _alternatives(parameter, best.values[parameter.name]):
                 values = space.complete({**best.values, parameter.name: value}, rng)
-                found = Found(values=values, score=score(values))
+                found = ScoredPoint(values=values, score=score(values))
                 best = min(best, found, key=lambda f: f.score)
         if best.score >= before:
             break
@@ -91,9 +93,9 @@ def _descend(space: SearchSpace, score: Score, start: Found, rng: np.random.Gene
 
 
 def _alternatives(parameter: AnyParameter, current: Value) -> tuple[Value, ...]:
-    """Return values spread over the range, and near the current one at doubling distances.
+    """Return values across the range, and values at doubling distances from the current one.
 
-    Of equal scores the first counts, so their order is fixed.
+    The order is fixed, because the first of equal scores wins.
     """
     values = parameter.values()
     if isinstance(parameter, CategoricalParameter) or values is None:

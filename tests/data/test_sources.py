@@ -12,8 +12,7 @@ from study.common.errors import DataError
 from study.data import catalogue
 from study.data.dataset import SearchData, image_format, load_search_data
 from study.data.sources import image_counts
-from study.search_space.candidate import ImageFormat
-from study.search_space.summary.timing import ImageCounts
+from study.search_space.candidate import ImageCounts, ImageFormat
 from tests.data.files import medmnist_arrays, write_npz
 from tests.data.server import FileServer, serving
 

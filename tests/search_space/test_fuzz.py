@@ -13,8 +13,7 @@ from study.common.errors import SearchSpaceError
 from study.search_space.candidate import OCTMNIST
 from study.search_space.reading.loading import load_space, space_from_text
 from study.search_space.space import SearchSpace
-from study.search_space.summary.summary import summarise
-from study.search_space.summary.summary_text import summary_text
+from study.search_space.summary.summary import describe_space, summarise_space
 from tests.search_space.strategies import (
     NEARLY_SPACES,
     TREES,
@@ -23,7 +22,7 @@ from tests.search_space.strategies import (
     valid_documents,
 )
 
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def _read(text: str) -> SearchSpace | tuple[str, ...]:
@@ -86,8 +85,8 @@ def test_arbitrary_bytes_in_a_file_are_a_space_or_refused(content: bytes, tmp_pa
     assert all(problem.startswith(str(path)) for problem in caught.value.problems)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(deadline=None)
 @given(valid_documents())
 def test_sound_spaces_are_read_and_summarised(document: dict[str, Any]) -> None:
     space = space_from_text(as_yaml(document), source="fuzz.yaml")
-    assert summary_text(summarise(space, OCTMNIST))
+    assert describe_space(summarise_space(space, OCTMNIST))

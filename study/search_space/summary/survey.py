@@ -1,132 +1,216 @@
-"""A look at the networks of a space: all of them where they are few, else a sample."""
+"""Examines the networks of a space: all of them if they are few, else a sample and a search."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from study.common.errors import SearchSpaceError
-from study.search_space.candidate import ImageFormat, Value, Values
+from study.search_space.candidate import RECIPE_FIELDS, ImageFormat, Value, Values
 from study.search_space.distinct import architecture_space
-from study.search_space.extremes import Score, count_of, least, negated
-from study.search_space.resolve import architecture_id, complexity, resolve
+from study.search_space.extremes import Score, count_of, draws, least, negated
+from study.search_space.parameter import AnyParameter, CategoricalParameter, bins
+from study.search_space.resolve import (
+    Complexity,
+    architecture_id,
+    candidate_id,
+    complexity,
+    resolve,
+)
 from study.search_space.space import SearchSpace
 
 EXACT_LIMIT = 20_000
-"""Points of the architecture that are looked at one by one, in about half a second."""
+"""Most architectures to enumerate; this takes about half a second."""
 SAMPLE = 1_000
-SEED = 0
+MOST_VALUES = 32
+"""Of a longer range only the bins are examined."""
+CONTEXTS = 200
+"""Draws in which two choices are compared, if not every architecture can be."""
 _OUTSIDE = 1e18
-"""Weight that puts every network outside the constraints behind every one inside."""
+"""Weight that ranks every network outside the constraints behind every one inside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
-    """Smallest and largest of a count."""
-
-    low: int
-    high: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
-    """What a look at the networks of a space found.
+class NetworkSurvey:
+    """The networks of a space.
 
     Args:
-        exact: Every network was looked at; else a sample, and the ranges come from a search.
-        looked_at: Points of the architecture that were looked at.
-        allowed: How many of them satisfy the constraints.
+        exact: Whether every architecture was examined. Otherwise a sample was examined, and the
+            ranges come from a search.
+        examined: Number of architectures examined.
+        allowed: Number of them inside the constraints.
         networks: Distinct networks among the allowed; a lower bound if not exact.
-        parameters: Range of the allowed networks' parameters.
-        macs: Range of their multiply-accumulates for one image.
+        parameters: Smallest and largest number of parameters of an allowed network.
+        macs: Smallest and largest number of multiply-accumulates for one image.
         seen: The values of every parameter in allowed networks.
     """
 
     exact: bool
-    looked_at: int
+    examined: int
     allowed: int
     networks: int
-    parameters: Range
-    macs: Range
+    parameters: tuple[int, int]
+    macs: tuple[int, int]
     seen: Mapping[str, frozenset[Value]]
 
 
-def survey(space: SearchSpace, image: ImageFormat) -> Survey:
-    """Return what the networks of a space are like; deterministic.
+def survey_networks(space: SearchSpace, image: ImageFormat) -> NetworkSurvey:
+    """Examine the networks of a space; the result is deterministic.
 
     Raises:
         SearchSpaceError: No network satisfies the constraints on images of this format.
     """
-    networks = architecture_space(space)
-    size = networks.size()
+    architectures = architecture_space(space)
+    size = architectures.size()
     exact = size is not None and size <= EXACT_LIMIT
-    tally = _Tally()
-    for values in networks.points() if exact else _sample(networks):
-        tally.add(values, networks, image)
-    if exact and not tally.allowed:
+    examined = allowed = 0
+    networks: dict[str, Complexity] = {}
+    seen: dict[str, set[Value]] = {}
+    for values in architectures.points() if exact else draws(architectures, SAMPLE):
+        examined += 1
+        candidate = space.candidate(values)
+        if space.excess_of(candidate, image) > 0:
+            continue
+        allowed += 1
+        identity = architecture_id(candidate.architecture, image)
+        if identity not in networks:
+            networks[identity] = complexity(resolve(candidate.architecture, image))
+        for name, value in values.items():
+            seen.setdefault(name, set()).add(value)
+    if exact and not allowed:
         message = f"{space.name}: no candidate satisfies the constraints on images of this format"
         raise SearchSpaceError([f"{message} ({image.size} pixels wide); widen the bounds"])
-    ranges = tally.ranges() if exact else _searched_ranges(networks, image)
-    return Survey(
+    ranges = {}
+    for measure in ("parameters", "macs"):
+        counts = [getattr(counted, measure) for counted in networks.values()]
+        ranges[measure] = (
+            (min(counts), max(counts)) if exact else _searched_range(architectures, image, measure)
+        )
+    return NetworkSurvey(
         exact=exact,
-        looked_at=tally.looked_at,
-        allowed=tally.allowed,
-        networks=len(tally.ids),
+        examined=examined,
+        allowed=allowed,
+        networks=len(networks),
         parameters=ranges["parameters"],
         macs=ranges["macs"],
-        seen={name: frozenset(values) for name, values in tally.seen.items()},
+        seen={name: frozenset(values) for name, values in seen.items()},
     )
 
 
-class _Tally:
-    """Counts points, one after the other."""
-
-    def __init__(self) -> None:
-        self.looked_at = self.allowed = 0
-        self.ids: set[str] = set()
-        self.counts: dict[str, list[int]] = {"parameters": [], "macs": []}
-        self.seen: dict[str, set[Value]] = {}
-
-    def add(self, values: Values, space: SearchSpace, image: ImageFormat) -> None:
-        candidate = space.candidate(values)
-        self.looked_at += 1
-        if space.excess_of(candidate, image) > 0:
-            return
-        self.allowed += 1
-        name = architecture_id(candidate.architecture, image)
-        if name not in self.ids:
-            self.ids.add(name)
-            size = complexity(resolve(candidate.architecture, image))
-            self.counts["parameters"].append(size.parameters)
-            self.counts["macs"].append(size.macs)
-        for parameter, value in values.items():
-            self.seen.setdefault(parameter, set()).add(value)
-
-    def ranges(self) -> dict[str, Range]:
-        return {
-            measure: Range(low=min(counts), high=max(counts))
-            for measure, counts in self.counts.items()
-        }
-
-
-def _sample(space: SearchSpace) -> Iterator[Values]:
-    rng = np.random.default_rng(SEED)
-    for _ in range(SAMPLE):
-        yield space.sample(rng)
-
-
-def _searched_ranges(space: SearchSpace, image: ImageFormat) -> dict[str, Range]:
-    """Return the ranges that a search inside the constraints finds."""
-    ranges = {}
-    for measure in ("parameters", "macs"):
-        count = count_of(space, image, measure)
-        low = least(space, _inside(space, image, count)).values
-        high = least(space, _inside(space, image, negated(count))).values
-        ranges[measure] = Range(low=round(count(low)), high=round(count(high)))
-    return ranges
+def _searched_range(space: SearchSpace, image: ImageFormat, measure: str) -> tuple[int, int]:
+    """Return the smallest and largest count that a search inside the constraints finds."""
+    count = count_of(space, image, measure)
+    low = least(space, _inside(space, image, count)).values
+    high = least(space, _inside(space, image, negated(count))).values
+    return round(count(low)), round(count(high))
 
 
 def _inside(space: SearchSpace, image: ImageFormat, score: Score) -> Score:
     return lambda values: score(values) + _OUTSIDE * space.excess(values, image)
+
+
+def idle_choices(space: SearchSpace, image: ImageFormat, survey: NetworkSurvey) -> tuple[str, ...]:
+    """Return a line for every parameter with choices that have no effect of their own.
+
+    These are choices that never occur inside the constraints, and choices that always give the
+    same candidate as another choice.
+    """
+    comparison = _ChoiceComparison(space, image, exact=survey.exact)
+    lines = []
+    for parameter in space.parameters:
+        values = parameter.values()
+        if values is None or len(values) > MOST_VALUES:
+            values = bins(parameter)
+        never = [v for v in values if not _occurs(parameter, v, space, image, survey)]
+        if never:
+            where = "inside the constraints" if survey.exact else "found inside the constraints"
+            lines.append(f"{parameter.name} {_joined(never)}: no candidate {where}")
+        what = "candidate" if parameter.name in RECIPE_FIELDS else "network"
+        equal = comparison.equal_choices(parameter, [v for v in values if v not in never])
+        lines += [
+            f"{parameter.name} {_joined(others)}: the same {what} as {value}"
+            for value, others in equal.items()
+        ]
+    return tuple(lines)
+
+
+def _joined(values: Sequence[Value]) -> str:
+    texts = [str(value) for value in values]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def _occurs(
+    parameter: AnyParameter,
+    value: Value,
+    space: SearchSpace,
+    image: ImageFormat,
+    survey: NetworkSurvey,
+) -> bool:
+    """Tell whether some allowed candidate has this value."""
+    seen = survey.seen.get(parameter.name, frozenset())
+    if not space.constraints or value in seen or parameter.name in RECIPE_FIELDS:
+        return True
+    if survey.exact:
+        return False
+    networks = _pinned(architecture_space(space), parameter, value)
+
+    def outside(values: Values) -> float:
+        return networks.excess(values, image) + (parameter.name not in values)
+
+    return least(networks, outside, until=0.0).score == 0.0
+
+
+def _pinned(space: SearchSpace, parameter: AnyParameter, value: Value) -> SearchSpace:
+    single = CategoricalParameter(name=parameter.name, when=parameter.when, choices=(value,))
+    parameters = tuple(single if p.name == parameter.name else p for p in space.parameters)
+    return dataclasses.replace(space, parameters=parameters)
+
+
+class _ChoiceComparison:
+    """Compares two choices of a parameter while the other parameters keep their values.
+
+    If ``exact``, it goes through every architecture; otherwise, and for parameters of the recipe,
+    through a sample of the space.
+    """
+
+    def __init__(self, space: SearchSpace, image: ImageFormat, *, exact: bool) -> None:
+        self.space, self.image, self.exact = space, image, exact
+        self._sample = tuple(draws(space, CONTEXTS))
+
+    def equal_choices(
+        self, parameter: AnyParameter, values: Sequence[Value]
+    ) -> dict[Value, list[Value]]:
+        """Return the values that always give the same candidate as an earlier value."""
+        equal: dict[Value, list[Value]] = {}
+        different: list[Value] = []
+        for value in values:
+            same = next((v for v in different if self._same(parameter, v, value)), None)
+            if same is None:
+                different.append(value)
+            else:
+                equal.setdefault(same, []).append(value)
+        return equal
+
+    def _same(self, parameter: AnyParameter, one: Value, other: Value) -> bool:
+        """Tell whether two values never differ; False if the parameter is never active."""
+        compared = False
+        for values in self._contexts(parameter, one):
+            if self._identity(values) != self._identity({**values, parameter.name: other}):
+                return False
+            compared = True
+        return compared
+
+    def _contexts(self, parameter: AnyParameter, value: Value) -> Iterator[Values]:
+        contexts: Iterator[Values] = iter(self._sample)
+        if self.exact and parameter.name not in RECIPE_FIELDS:
+            contexts = _pinned(architecture_space(self.space), parameter, value).points()
+        for values in contexts:
+            if parameter.name in values:
+                yield {**values, parameter.name: value}
+
+    def _identity(self, values: Values) -> str:
+        completed = self.space.complete(values, np.random.default_rng(0))
+        return candidate_id(self.space.candidate(completed), self.image)
