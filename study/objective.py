@@ -27,8 +27,7 @@ from study.search_space.candidate import Values
 from study.search_strategy.pruners.pruner import Curve
 from study.settings.problem import Problem
 from study.storage import records
-from study.storage.drawn import Drawn, training_seed
-from study.storage.records import Failure, TrialRecord
+from study.storage.records import DrawnCandidate, Failure, TrialRecord, training_seed
 from study.storage.storage_errors import disk_error
 
 
@@ -58,7 +57,11 @@ class TrialContext:
 
 
 def run_trial(
-    trial: optuna.Trial, drawn: Drawn, context: TrialContext, *, release: Callable[[], None]
+    trial: optuna.Trial,
+    drawn: DrawnCandidate,
+    context: TrialContext,
+    *,
+    release: Callable[[], None],
 ) -> tuple[float, ...]:
     """Score the drawn candidate and return its objective values.
 
@@ -126,14 +129,14 @@ def _refuse_full_disk(trial: optuna.Trial, error: Exception) -> None:
         raise StorageError(problem) from error
 
 
-def _seed(context: TrialContext, drawn: Drawn) -> int:
+def _seed(context: TrialContext, drawn: DrawnCandidate) -> int:
     if drawn.seed is not None:
         return drawn.seed
     return training_seed(context.problem.settings.seed, drawn.candidate_id)
 
 
 def _store_candidate(
-    trial: optuna.Trial, values: Values, drawn: Drawn, context: TrialContext
+    trial: optuna.Trial, values: Values, drawn: DrawnCandidate, context: TrialContext
 ) -> None:
     """Store what the trial is. The draw comes last: a trial that has it can be repeated."""
     for key, value in context.problem.describe(values).items():
@@ -143,7 +146,7 @@ def _store_candidate(
     trial.set_user_attr(records.DRAW, asdict(drawn.draw))
 
 
-def _reuse(trial: optuna.Trial, drawn: Drawn) -> tuple[float, ...]:
+def _reuse(trial: optuna.Trial, drawn: DrawnCandidate) -> tuple[float, ...]:
     """Take the result of the twin over.
 
     Raises:
@@ -194,7 +197,7 @@ def _store_failure(trial: optuna.Trial, kind: str, text: str, *, copied: bool = 
 class _Reporter:
     """Receives every step of an estimate: stores it, and asks the pruner."""
 
-    def __init__(self, trial: optuna.Trial, drawn: Drawn, context: TrialContext) -> None:
+    def __init__(self, trial: optuna.Trial, drawn: DrawnCandidate, context: TrialContext) -> None:
         self._trial, self._drawn, self._context = trial, drawn, context
         self._measures = context.problem.settings.measures
         self._curve: list[dict[str, float]] = []

@@ -12,10 +12,10 @@ from pathlib import Path
 from study.benchmarking.games import DIGITS, GameFile
 from study.benchmarking.match import Match, Told, play_missing, stale_games
 from study.benchmarking.summary import Comparison, median_asks, summarise
+from study.common.atomic_write import write_text
 from study.common.errors import StudyError
 from study.common.numbers import decimals
 from study.common.stop import Stop
-from study.common.writing import write_text
 from study.report.compare_figure import regret_svg
 from study.report.compare_text import comparison_text
 from study.storage.locks import FileLock

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from study.benchmarking.play import Played
+from study.common.atomic_write import write_text
 from study.common.errors import DataError
 from study.common.numbers import rounded
-from study.common.writing import write_text
 
 GAMES, TIMES = "games.jsonl", "times.jsonl"
 DIGITS = 6

@@ -17,9 +17,15 @@ from study.common.errors import EvaluationError
 from study.running.assembly import stored_source
 from study.running.candidate_source.draw import Source
 from study.search_strategy.strategy import Exhausted
-from study.storage.drawn import Drawn
 from study.storage.lifecycle import StudyState
-from study.storage.records import Draw, TrialRecord, latest_by_index, ranges, unranges
+from study.storage.records import (
+    Draw,
+    DrawnCandidate,
+    TrialRecord,
+    latest_by_index,
+    ranges,
+    unranges,
+)
 from study.storage.stored_study import StoredStudy
 
 
@@ -174,7 +180,9 @@ def _compared_with_earlier(record: TrialRecord, draw: Draw, earlier: TrialRecord
     """Return where a trial differs from an earlier one whose candidate it has."""
     drawn = earlier.draw
     assert drawn is not None
-    found = Drawn(values=dict(earlier.params), draw=drawn, candidate_id=earlier.candidate_id)
+    found = DrawnCandidate(
+        values=dict(earlier.params), draw=drawn, candidate_id=earlier.candidate_id
+    )
     return [
         *_compared(record, draw, found),
         *_unequal("sequence_index", draw.sequence_index, drawn.sequence_index),
@@ -182,7 +190,7 @@ def _compared_with_earlier(record: TrialRecord, draw: Draw, earlier: TrialRecord
     ]
 
 
-def _compared(record: TrialRecord, draw: Draw, found: Drawn) -> list[str]:
+def _compared(record: TrialRecord, draw: Draw, found: DrawnCandidate) -> list[str]:
     return [
         *_unequal("values", dict(record.params), found.values),
         *_unequal("candidate", record.candidate_id, found.candidate_id),

@@ -25,8 +25,8 @@ from study.bundle.bundle import (
 from study.bundle.classifier import Classifier, check_stack, network_of
 from study.bundle.model_card import model_card
 from study.bundle.onnx_model import OnnxModel
+from study.common.atomic_write import temporary_name
 from study.common.errors import EvaluationError
-from study.common.temporary import temporary_name
 from study.network.forward import MIDDLE
 
 PREPROCESSING = Preprocessing(subtract=MIDDLE, multiply=1 / MIDDLE)

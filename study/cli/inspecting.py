@@ -105,7 +105,7 @@ def report(
     stored, records = load_trials(study, storage)
     summary = summarise_study(stored, records)
     if html is not None:
-        from study.common.writing import write_text
+        from study.common.atomic_write import write_text
         from study.report.html import to_html
 
         write_text(html, to_html(records, with_importance(stored, summary)))

@@ -71,6 +71,6 @@ def ray_backend(address: str | None, gpus: float | None) -> RayCluster | None:
 
 def storage_flag(url: str) -> str:
     """Return the flag that names this storage again; nothing for the usual one."""
-    from study.storage.storage_errors import redacted
+    from study.common.redaction import redacted_url
 
-    return "" if url == DEFAULT_URL else f" --storage '{redacted(url)}'"
+    return "" if url == DEFAULT_URL else f" --storage '{redacted_url(url)}'"

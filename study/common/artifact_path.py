@@ -1,32 +1,31 @@
-"""Where a study's files lie: a folder of this machine, or any URL that fsspec knows.
+"""Paths of a study's files: a folder of this machine, or any URL that fsspec knows.
 
-A local path is a plain ``pathlib.Path``, and nothing stands between it and the disk. A URL, as
-``s3://bucket/studies``, is a ``RemotePath``, which answers to the same few names. A training that
-was parked on one machine goes on from there on any other.
+A local path is a plain ``pathlib.Path``. A URL such as ``s3://bucket/studies`` is a
+``RemotePath``, which has the same few methods. A training that is interrupted on one machine
+continues from there on any other machine.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import Any, Protocol, cast
 
+from study.common.atomic_write import atomic_write, temporary_name
 from study.common.errors import SettingsError, StorageError
-from study.common.temporary import temporary_name
 
 Bytes = bytes | memoryview
 
 OBJECT_STORES = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci"})
-"""Stores where a file appears whole or not at all, as their makers promise; elsewhere a file is
-written under a temporary name and moved."""
+"""Stores that document that an object appears whole or not at all. In other stores a file is
+written under a temporary name and then moved."""
 
 
 class ArtifactPath(Protocol):
-    """What is needed of a path; ``pathlib.Path`` has all of it."""
+    """The methods that this project needs of a path. ``pathlib.Path`` has all of them."""
 
     @property
     def name(self) -> str: ...
@@ -41,10 +40,10 @@ class ArtifactPath(Protocol):
 
 
 def artifact_path(text: str) -> ArtifactPath:
-    """Return the path that ``--artifacts`` names: a folder, or a URL.
+    """Parse the value of ``--artifacts``: a folder or a URL.
 
     Raises:
-        SettingsError: No installed package knows this kind of URL.
+        SettingsError: No installed package can open this kind of URL.
     """
     scheme, separator, rest = text.partition("://")
     if not separator:
@@ -52,7 +51,7 @@ def artifact_path(text: str) -> ArtifactPath:
     if scheme in ("file", "local"):
         return Path(rest)
     path = RemotePath(text.rstrip("/"))
-    _ = path.file_system  # refused here, and not in a worker
+    _ = path.file_system  # an unknown protocol fails here and not in a worker
     return path
 
 
@@ -74,14 +73,14 @@ class RemotePath:
     """A file or folder behind a URL.
 
     Args:
-        url: As fsspec has it, without a slash at its end.
+        url: In the form of fsspec, without a slash at its end.
     """
 
     url: str
 
     @property
     def file_system(self) -> Any:
-        """The file system of fsspec, one for each root and process."""
+        """Fsspec's file system. There is one for each root and process."""
         scheme, _, rest = self.url.partition("://")
         return _file_system(f"{scheme}://{rest.partition('/')[0]}")
 
@@ -123,7 +122,7 @@ class RemotePath:
                 raise
 
     def replace_by(self, content: bytes) -> None:
-        """Write the file so that others see it whole, or as it was."""
+        """Write the file. Readers see the old content or the new content, never a part."""
         files = self.file_system
         if self.url.partition("://")[0] in OBJECT_STORES:
             files.pipe_file(self._key, content)
@@ -138,46 +137,34 @@ class RemotePath:
         return str(self.file_system._strip_protocol(self.url))
 
     def _forget(self) -> None:
-        """Ask anew: other machines write there too."""
+        """Drop fsspec's cached listings, because other machines write to the same folder."""
         self.file_system.invalidate_cache()
 
 
 def replace_file(path: ArtifactPath, content: Sequence[Bytes]) -> None:
-    """Replace a file; killed at any instant, the old one or the new is there.
+    """Replace a file. A process that is killed at any instant leaves the old file or the new one.
 
     Args:
-        path: The file; its folder is made when it is missing.
-        content: What follows each other in it.
+        path: The file. Its folder is made where it is missing.
+        content: Parts of the file, in order.
 
     Raises:
-        OSError: It cannot be written; a full disk, say. The old file is still there.
+        OSError: The file cannot be written, for example on a full disk. The old file is unchanged.
     """
     if isinstance(path, RemotePath):
         path.replace_by(b"".join(content))
         return
     assert isinstance(path, Path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(temporary_name(path.name))
-    try:
-        with temporary.open("wb") as file:
-            _write(file, content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _write(file: IO[bytes], content: Sequence[Bytes]) -> None:
-    for part in content:
-        file.write(part)
-    file.flush()
-    os.fsync(file.fileno())
+    with atomic_write(path) as file:
+        file.writelines(content)
 
 
 def check_writable(path: ArtifactPath) -> None:
-    """Write and remove a file behind a URL, before a study relies on it.
+    """Write and remove a probe file behind a URL, before a study relies on the URL.
 
     Raises:
-        StorageError: It cannot be written.
+        StorageError: The file cannot be written.
     """
     if not isinstance(path, RemotePath):
         return
@@ -185,7 +172,7 @@ def check_writable(path: ArtifactPath) -> None:
     try:
         probe.replace_by(b"")
         probe.unlink()
-    except Exception as error:  # every store has exceptions of its own
+    except Exception as error:  # each store has its own exceptions
         raise StorageError(
             f"--artifacts {path}: cannot be written: {type(error).__name__}: {error}; check the"
             " address and the credentials that its package reads"
@@ -193,7 +180,7 @@ def check_writable(path: ArtifactPath) -> None:
 
 
 def remove_tree(folder: ArtifactPath) -> None:
-    """Remove a folder with all in it, if it is there."""
+    """Remove a folder and its content, if it exists."""
     if isinstance(folder, RemotePath):
         if folder.is_dir():
             folder.file_system.rm(folder.url, recursive=True)

@@ -7,6 +7,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from study.common.artifact_path import ArtifactPath
 from study.common.errors import StorageError
+from study.common.redaction import redacted_url
 from study.dashboard.filters import (
     Application,
     from_here_only,
@@ -16,7 +17,6 @@ from study.dashboard.filters import (
 from study.dashboard.refresh import keep_all_fresh
 from study.dashboard.store import artifact_store
 from study.storage.opening import open_storage
-from study.storage.storage_errors import redacted
 
 HOST = "127.0.0.1"
 
@@ -43,7 +43,11 @@ def serve(url: str, *, port: int, read_only: bool, artifacts: ArtifactPath | Non
     if not read_only:
         keep_all_fresh(url, artifacts)
     mode = " (read-only)" if read_only else ""
-    print(f"dashboard of {redacted(url)}{mode}: http://{HOST}:{port}", file=sys.stderr, flush=True)  # noqa: T201
+    print(
+        f"dashboard of {redacted_url(url)}{mode}: http://{HOST}:{port}",
+        file=sys.stderr,
+        flush=True,
+    )
     with server:
         try:
             server.serve_forever()

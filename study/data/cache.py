@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from study.common.atomic_write import atomic_write
 from study.common.errors import DataError
-from study.common.temporary import temporary_name
 
 _BESIDE = ".study_cache"
 
@@ -119,14 +119,6 @@ def _mapped(path: Path) -> NDArray[Any] | None:
 
 
 def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write ``path`` under a temporary name, flush it to the disk and move it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(temporary_name(path.name))
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_write(path) as file:
+        write(file)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from study.common.atomic_write import atomic_write
 from study.common.errors import DataError
-from study.common.temporary import temporary_name
 from study.data.dataset import SearchData
 from study.data.parts import channels_last
 from study.data.stratified import shuffled_classes
@@ -37,19 +36,15 @@ def contact_sheet(data: SearchData, path: Path) -> None:
     """
     if not path.name:
         raise DataError(f"{path}: is a folder; name a file in it")
-    temporary = path.with_name(temporary_name(path.name))
     sheet = _draw(data)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(temporary, format="PNG")
-        temporary.replace(path)
+        with atomic_write(path) as file:
+            sheet.save(file, format="PNG")
     except OSError as error:
         raise DataError(
             f"{path}: {error.strerror or error}; name a file that can be written"
         ) from None
-    finally:
-        with contextlib.suppress(OSError):  # there is none where the folder cannot be made
-            temporary.unlink()
 
 
 def _draw(data: SearchData) -> Image:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from study.bundle.bundle import sha256
 from study.bundle.export import weights_of
+from study.common.atomic_write import write_text
 from study.common.errors import EvaluationError
 from study.common.stored_form import canonical, from_stored, to_stored
 from study.common.version import code_version
-from study.common.writing import write_text
 from study.confirmation.confirm import Confirmation
 from study.data.splits import POOLED
 from study.final_test.final_test import FinalTest, UnderTest, final_test

@@ -20,11 +20,10 @@ from study.running.study_runner import StudyResult, run_study
 from study.search_space.candidate import Candidate, Recipe
 from study.settings.run_context import RunContext
 from study.settings.study_settings import Plan, StudySettings
-from study.storage.drawn import training_seed
 from study.storage.lifecycle import study_state
 from study.storage.locks import Holding, study_lock
 from study.storage.opening import open_storage
-from study.storage.records import TrialRecord, read_trials
+from study.storage.records import TrialRecord, read_trials, training_seed
 from study.storage.storage_errors import storage_errors
 from study.storage.stored_study import SETTINGS, StoredStudy, open_study
 

@@ -25,7 +25,6 @@ from study.search_strategy.pruners.pruner import Curve
 from study.search_strategy.strategy import Exhausted
 from study.settings.budget import Budget, Spent, has_room, too_little_left, used_up
 from study.storage import records
-from study.storage.drawn import Drawn
 from study.storage.heartbeat import beating
 from study.storage.ledger import LedgerEntry, read_costs, read_entries, spent
 from study.storage.lifecycle import StudyState, same_failures, study_state
@@ -33,7 +32,7 @@ from study.storage.locks import Holding, LockLost, StudyLock
 from study.storage.opening import end_waiting
 from study.storage.rdb import RECONNECT_SECONDS, connection_lost
 from study.storage.reap import disown, reap_dead_trials
-from study.storage.records import TrialRecord, read_trial
+from study.storage.records import DrawnCandidate, TrialRecord, read_trial
 from study.storage.storage_errors import storage_errors
 
 WAIT_SECONDS = 0.25
@@ -204,7 +203,7 @@ class Worker:
             running_epochs=epochs * (len(state.running) + 1) - started,
         )
 
-    def _try(self, drawn: Drawn, held: Holding) -> None:
+    def _try(self, drawn: DrawnCandidate, held: Holding) -> None:
         """Run one trial; the lock is given back when it has begun.
 
         Raises:

@@ -1,6 +1,6 @@
 """The storage URL → an Optuna storage that is safe for several processes.
 
-Messages show the URL redacted, see ``problem``.
+Messages show the URL redacted_url, see ``problem``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from study.common.errors import StorageError
-from study.storage.storage_errors import opening_errors, redacted, storage_errors
+from study.common.redaction import redacted_url
+from study.storage.storage_errors import opening_errors, storage_errors
 
 if TYPE_CHECKING:
     import optuna
@@ -94,7 +95,7 @@ def check_url(url: str, *, create: bool) -> None:
     Raises:
         StorageError: It is not one; with what to write.
     """
-    shown = redacted(url)
+    shown = redacted_url(url)
     if "://" not in url:
         raise StorageError(f"storage '{shown}' is not a URL; for a file write sqlite:///{shown}")
     _check_scheme(url)
@@ -120,10 +121,12 @@ def _check_scheme(url: str) -> None:
         close = difflib.get_close_matches(database, DATABASES, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(DATABASES)}"
         raise StorageError(
-            f"storage '{redacted(url)}': no database is called '{database}'; {hint}"
+            f"storage '{redacted_url(url)}': no database is called '{database}'; {hint}"
         )
     if database == "sqlite" and (not rest.startswith("/") or rest in ("/", "/:memory:")):
-        raise StorageError(f"storage '{redacted(url)}' names no file; write sqlite:///study.db")
+        raise StorageError(
+            f"storage '{redacted_url(url)}' names no file; write sqlite:///study.db"
+        )
 
 
 def _check_address(url: str) -> None:
@@ -132,7 +135,7 @@ def _check_address(url: str) -> None:
     address = rest if "?" in rest.partition("@")[0] else rest.partition("?")[0]
     if address.count("@") > 1:
         raise StorageError(
-            f"storage '{redacted(url)}': more than one '@'; in a user name or a password write"
+            f"storage '{redacted_url(url)}': more than one '@'; in a user name or a password write"
             " it as %40"
         )
     from sqlalchemy.engine import make_url
@@ -142,7 +145,7 @@ def _check_address(url: str) -> None:
             make_url(url)
     except ValueError:
         raise StorageError(
-            f"storage '{redacted(url)}': the port is not a number; write"
+            f"storage '{redacted_url(url)}': the port is not a number; write"
             " postgresql+psycopg://user:password@host:5432/database"
         ) from None
 
@@ -180,4 +183,4 @@ def load_study(storage: BaseStorage, name: str, url: str) -> optuna.Study:
         except KeyError:
             names = sorted(optuna.get_all_study_names(storage))
     known = f"it holds: {', '.join(names)}" if names else "it holds no study yet"
-    raise StorageError(f"storage '{redacted(url)}' has no study '{name}'; {known}") from None
+    raise StorageError(f"storage '{redacted_url(url)}' has no study '{name}'; {known}") from None

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from study.search_space.candidate import Value, Values
+from study.search_strategy.strategy import generator
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -170,6 +171,32 @@ class TrialRecord:
         return failure is None or (failure.kind in LOST_KINDS and not failure.copied)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnCandidate:
+    """A candidate to try, before its trial starts.
+
+    Args:
+        values: Values of the trial's parameters.
+        draw: How the candidate was drawn. It is stored with the trial.
+        candidate_id: Identity of the resolved candidate.
+        duplicate: The finished trial of the same candidate, whose result is reused.
+        duplicate_study: Name of the study that has ``duplicate``; None for this study.
+        seed: Seed of the training where a plan names one; None for the candidate's own seed.
+    """
+
+    values: dict[str, Value]
+    draw: Draw
+    candidate_id: str
+    duplicate: TrialRecord | None = None
+    duplicate_study: str | None = None
+    seed: int | None = None
+
+
+def training_seed(seed: int, candidate_id: str) -> int:
+    """Return the seed of a candidate's training; it follows from the study's seed and the id."""
+    return int(generator(seed, "training", candidate_id).integers(2**62))
+
+
 def read_trial(trial: FrozenTrial) -> TrialRecord:
     """Return the record of a stored trial."""
     attrs = trial.user_attrs
@@ -255,8 +282,3 @@ def unranges(text: str) -> list[int]:
         low, _, high = part.partition("-")
         numbers.extend(range(int(low), int(high or low) + 1))
     return numbers
-
-
-def as_value(value: Any) -> Value:
-    """Return a plain Python scalar for a NumPy one."""
-    return value.item() if hasattr(value, "item") else value  # type: ignore[no-any-return]

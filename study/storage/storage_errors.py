@@ -6,43 +6,11 @@ Passwords never leave this file: messages show the URL redacted.
 from __future__ import annotations
 
 import errno
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from study.common.errors import StorageError
-
-_WHOLE_PATH = re.compile(r"sqlite(\+\w+)?:////")
-_SCHEME = re.compile(r"[a-z][\w+.-]*://", re.I)
-_NO_PORT = re.compile(r"\A([^:/\[]*):(?!\d*(?:[/?,]|$)).*", re.S)
-_NAMED = re.compile(r"((?:password|passwd|pwd)\s*=\s*)(?:'[^']*'|[^&\s]*)", re.I)
-
-
-def redacted(url: str) -> str:
-    """Return the URL without its password, however mistyped the rest of it is.
-
-    That is what stands between the first ``:`` of the user's part and the last ``@``; where there
-    is no ``@``, what stands for the port and is no number. A file's whole path holds none.
-    """
-    if _WHOLE_PATH.match(url):
-        return url
-    scheme = _SCHEME.match(url)
-    head = scheme.group() if scheme else ""
-    user, colon, rest = url[len(head) :].partition(":")
-    _, at, host = rest.rpartition("@")
-    if at:
-        url = f"{head}{user}{colon}***@{host}"
-    elif scheme:
-        url = head + _NO_PORT.sub(r"\1:***", url[len(head) :])
-    return _NAMED.sub(r"\1***", url)
-
-
-def _without_passwords(text: str, url: str) -> str:
-    """Return what was said about a URL with this one and any other redacted."""
-    for given in (url, " ".join(url.split())):
-        text = text.replace(given, redacted(given))
-    text = re.sub(r"[a-z][\w+.-]*://\S+", lambda found: redacted(found.group()), text, flags=re.I)
-    return _NAMED.sub(r"\1***", text)
+from study.common.redaction import redacted, redacted_url
 
 
 @contextmanager
@@ -65,13 +33,13 @@ def opening_errors(url: str) -> Iterator[None]:
             yield
     except ImportError as error:
         raise StorageError(
-            f"storage '{redacted(url)}': its database driver is not installed"
+            f"storage '{redacted_url(url)}': its database driver is not installed"
             ' (for PostgreSQL: pip install "study-nas[postgres]" and write postgresql+psycopg://…)'
         ) from error
     except RuntimeError as error:
         if "schema" not in str(error):
             raise
-        raise StorageError(f"storage '{redacted(url)}': {error}") from error
+        raise StorageError(f"storage '{redacted_url(url)}': {error}") from error
 
 
 def is_database_error(error: BaseException) -> bool:
@@ -103,11 +71,11 @@ _REMEDIES: Mapping[str, str] = {
 
 def explain(error: BaseException, url: str) -> str:
     """Return one line: which storage, what the database said, what to do."""
-    said = _without_passwords(_root_cause(error), url)
+    said = redacted(_root_cause(error), url=url)
     fitting = (remedy for sign, remedy in _REMEDIES.items() if sign.lower() in said.lower())
     remedy = next(fitting, "check the storage")
     return (
-        f"storage '{redacted(url)}': {said}; {remedy}, then run the same command"
+        f"storage '{redacted_url(url)}': {said}; {remedy}, then run the same command"
         " again: what was finished is kept"
     )
 

@@ -11,13 +11,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from study.common.errors import ResumeError, StorageError
+from study.common.redaction import redacted_url
 from study.common.version import NUMERIC_VERSION, code_version, library_versions
 from study.search_space.candidate import ImageFormat
 from study.settings.problem import Problem, differences, validate_unchanged
 from study.settings.study_settings import StudySettings
 from study.storage.opening import load_study, open_storage
 from study.storage.records import TrialRecord, read_trials
-from study.storage.storage_errors import redacted, storage_errors
+from study.storage.storage_errors import storage_errors
 
 if TYPE_CHECKING:
     import optuna
@@ -105,15 +106,15 @@ def _read(study: optuna.Study, url: str) -> StoredStudy:
     attributes = study.user_attrs
     if SETTINGS not in attributes:
         raise StorageError(
-            f"study '{study.study_name}' in '{redacted(url)}' was not made by this program:"
+            f"study '{study.study_name}' in '{redacted_url(url)}' was not made by this program:"
             " it has no settings; take another name with --study"
         )
     try:
         settings = StudySettings.model_validate_json(attributes[SETTINGS])
     except (TypeError, ValueError) as error:  # pydantic's are ValueErrors
         raise StorageError(
-            f"study '{study.study_name}' in '{redacted(url)}' was not made by this program, or by"
-            " a newer version: its settings cannot be read; take another name with --study, or"
+            f"study '{study.study_name}' in '{redacted_url(url)}' was not made by this program, or"
+            " by a newer version: its settings cannot be read; take another name with --study, or"
             " update this program"
         ) from error
     return StoredStudy(

@@ -16,8 +16,7 @@ from study.report.html import to_html
 from study.report.markdown import to_markdown
 from study.report.study_summary import summarise_study
 from study.retraining.retraining import seed_of
-from study.storage.drawn import training_seed
-from study.storage.records import TrialRecord, ranked
+from study.storage.records import TrialRecord, ranked, training_seed
 from study.storage.stored_study import load_trials, open_study
 from tests.searched import copied, force, run_context, search
 

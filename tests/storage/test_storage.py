@@ -10,12 +10,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from study.common.errors import StorageError
+from study.common.redaction import redacted_url
 from study.dashboard.study_page import new_pages
 from study.report.listing import study_lines
 from study.running.study_runner import run_study
 from study.settings.run_context import RunContext
 from study.storage.opening import check_url, open_storage
-from study.storage.storage_errors import explain, redacted
+from study.storage.storage_errors import explain
 from study.storage.stored_study import SETTINGS, open_study
 from tests.studies import settings
 
@@ -141,8 +142,8 @@ def test_a_server_that_answers_nothing_is_given_up_in_seconds(
     ],
 )
 def test_a_password_is_never_shown(url: str) -> None:
-    assert SECRET not in redacted(url)
-    assert "host" in redacted(url)
+    assert SECRET not in redacted_url(url)
+    assert "host" in redacted_url(url)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_a_password_is_never_shown(url: str) -> None:
     ],
 )
 def test_a_url_without_a_password_is_shown_as_it_is(url: str) -> None:
-    assert redacted(url) == url
+    assert redacted_url(url) == url
 
 
 ODD = st.text(":/?#@[]%&='+ a1", max_size=6)

@@ -13,8 +13,8 @@ from typing import Literal
 import plotly.graph_objects as go
 import plotly.io
 
+from study.common.atomic_write import write_text
 from study.common.errors import StudyError
-from study.common.writing import write_text
 from study.report.document import Figure
 from study.report.figures.kit import standalone
 

@@ -23,9 +23,8 @@ from study.search_strategy.strategy import (
     trailing_repeats,
 )
 from study.settings.metrics import Measure
-from study.storage.drawn import Drawn
 from study.storage.lifecycle import StudyState
-from study.storage.records import Draw, TrialRecord, ranges
+from study.storage.records import Draw, DrawnCandidate, TrialRecord, ranges
 from study.transfer.observations import observe
 
 MAX_REPEATS = 20
@@ -51,7 +50,7 @@ class Points(Protocol):
 class Source(Protocol):
     """Says what a worker tries next."""
 
-    def next(self, state: StudyState) -> Drawn | None:
+    def next(self, state: StudyState) -> DrawnCandidate | None:
         """Return it, or None where that depends on a trial still running.
 
         Raises:
@@ -91,7 +90,7 @@ class CandidateSource:
     promoted: Callable[[StudyState], int | None] = lambda _: None
     observed: dict[int, tuple[TrialRecord, Observation]] = field(default_factory=dict, repr=False)
 
-    def next(self, state: StudyState) -> Drawn | None:
+    def next(self, state: StudyState) -> DrawnCandidate | None:
         """Return what to try next, or None where that depends on a trial still running.
 
         Raises:
@@ -151,11 +150,11 @@ class CandidateSource:
         """Ids of the candidates whose result the study had before its first draw."""
         return {o.candidate_id for o in self.prior if o.candidate_id}
 
-    def _repeat(self, state: StudyState, lost: TrialRecord) -> Drawn:
+    def _repeat(self, state: StudyState, lost: TrialRecord) -> DrawnCandidate:
         assert lost.draw is not None
         continues = lost.draw.continues is not None
         duplicate, study = (None, None) if continues else self._twin(state, lost.candidate_id)
-        return Drawn(
+        return DrawnCandidate(
             values=dict(lost.params),
             draw=replace(lost.draw, retry_of=lost.number, passed=_judged(lost)),
             candidate_id=lost.candidate_id,
@@ -163,21 +162,21 @@ class CandidateSource:
             duplicate_study=study,
         )
 
-    def _continue(self, pruned: TrialRecord) -> Drawn:
+    def _continue(self, pruned: TrialRecord) -> DrawnCandidate:
         assert pruned.draw is not None
         passed = max(pruned.intermediate)
-        return Drawn(
+        return DrawnCandidate(
             values=dict(pruned.params),
             draw=replace(pruned.draw, retry_of=None, continues=pruned.number, passed=passed),
             candidate_id=pruned.candidate_id,
         )
 
-    def _enqueued(self, state: StudyState) -> Drawn | None:
+    def _enqueued(self, state: StudyState) -> DrawnCandidate | None:
         values = dict(self.space.enqueue[state.next_index])
         proposal = Proposal(values=values)
         return self._draw(state, self.history(state), proposal, attempt=0, source="enqueued")
 
-    def _fresh(self, state: StudyState, history: History) -> Drawn | None:
+    def _fresh(self, state: StudyState, history: History) -> DrawnCandidate | None:
         observations = history.observations[len(self.prior) :]
         if trailing_repeats(observations) >= MAX_REPEATS:
             return self._unvisited(state, history)
@@ -197,7 +196,7 @@ class CandidateSource:
                 break
         return self._unvisited(state, history)
 
-    def _unvisited(self, state: StudyState, history: History) -> Drawn | None:
+    def _unvisited(self, state: StudyState, history: History) -> DrawnCandidate | None:
         """Return a random candidate that was not tried yet."""
         taken = {record.candidate_id for record in state.latest.values()} | self._begun_with
         rng = generator(self.seed, "unvisited", history.sequence_index)
@@ -226,7 +225,7 @@ class CandidateSource:
         *,
         attempt: int,
         source: str,
-    ) -> Drawn | None:
+    ) -> DrawnCandidate | None:
         """Return the draw of a proposal, or None where its twin is being trained."""
         identity = self.points.identify(proposal.values)
         if any(
@@ -244,7 +243,7 @@ class CandidateSource:
             notes=proposal.notes,
         )
         duplicate, duplicate_study = self._twin(state, identity)
-        return Drawn(
+        return DrawnCandidate(
             values=dict(proposal.values),
             draw=draw,
             candidate_id=identity,

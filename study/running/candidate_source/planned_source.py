@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from study.search_strategy.strategy import Exhausted
 from study.settings.study_settings import Plan, PlannedTraining
-from study.storage.drawn import Drawn
 from study.storage.lifecycle import StudyState
-from study.storage.records import REPEAT, Draw, TrialRecord
+from study.storage.records import REPEAT, Draw, DrawnCandidate, TrialRecord
 
 SEED = "seed"
 """Key of a draw's notes: the training seed."""
@@ -29,7 +28,7 @@ class PlannedSource:
     plan: Plan
     seed: int
 
-    def next(self, state: StudyState) -> Drawn | None:
+    def next(self, state: StudyState) -> DrawnCandidate | None:
         """Return the next run, or None where the last ones are still being trained.
 
         Raises:
@@ -45,17 +44,17 @@ class PlannedSource:
             return None
         raise Exhausted(f"all {len(self.plan.trainings())} trainings of the plan are done")
 
-    def _drawn(self, run: PlannedTraining, sequence_index: int) -> Drawn:
+    def _drawn(self, run: PlannedTraining, sequence_index: int) -> DrawnCandidate:
         seed = self.plan.seed(self.seed, run.repeat)
         notes = {REPEAT: run.repeat, SEED: seed}
-        return Drawn(
+        return DrawnCandidate(
             values=dict(run.candidate.params),
             draw=Draw(sequence_index=sequence_index, source="planned", notes=notes),
             candidate_id=run.candidate.candidate_id,
             seed=seed,
         )
 
-    def _repeat(self, lost: TrialRecord) -> Drawn:
+    def _repeat(self, lost: TrialRecord) -> DrawnCandidate:
         assert lost.draw is not None
         notes = lost.draw.notes
         draw = Draw(
@@ -64,7 +63,7 @@ class PlannedSource:
             notes=notes,
             retry_of=lost.number,
         )
-        return Drawn(
+        return DrawnCandidate(
             values=dict(lost.params),
             draw=draw,
             candidate_id=lost.candidate_id,

@@ -8,10 +8,8 @@ from pathlib import Path
 import pytest
 
 from study.common.artifact_path import replace_file
+from study.common.atomic_write import temporary_name, write_text
 from study.common.errors import StudyError
-from study.common.temporary import temporary_name
-from study.common.writing import write_text
-from study.data import cache
 from study.data.contact_sheet import contact_sheet
 from study.data.dataset import load_search_data
 from study.storage.checkpoints import tidy
@@ -28,10 +26,6 @@ WRITERS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = 
     "checkpoint": (
         lambda path: replace_file(path, (b"one",)),
         lambda path: replace_file(path, (b"two",)),
-    ),
-    "cache": (
-        lambda path: cache._write(path, lambda file: file.write(b"one")),
-        lambda path: cache._write(path, lambda file: file.write(b"two")),
     ),
     "sheet": (lambda path: draw(path, 1), lambda path: draw(path, 3)),
 }
