@@ -43,11 +43,8 @@ def serve(url: str, *, port: int, read_only: bool, artifacts: ArtifactPath | Non
     if not read_only:
         keep_all_fresh(url, artifacts)
     mode = " (read-only)" if read_only else ""
-    print(
-        f"dashboard of {redacted_url(url)}{mode}: http://{HOST}:{port}",
-        file=sys.stderr,
-        flush=True,
-    )
+    text = f"dashboard of {redacted_url(url)}{mode}: http://{HOST}:{port}"
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
     with server:
         try:
             server.serve_forever()
