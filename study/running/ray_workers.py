@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from study.common.artifact_path import RemotePath
 from study.common.errors import SettingsError, StorageError, StudyError
+from study.common.redaction import redacted_url
 from study.common.stop import Stop, stop_on_signals
 from study.running.study_data import load_data
 from study.running.worker import WorkResult
 from study.settings.run_context import RunContext
 from study.storage.opening import sqlite_path
-from study.storage.storage_errors import redacted
 from study.storage.stored_study import StoredStudy
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class RayCluster:
             raise SettingsError(message) from error
         if self.address != LOCAL and sqlite_path(run_context.url) is not None:
             raise StorageError(
-                f"--ray {self.address} with storage '{redacted(run_context.url)}': SQLite is a"
+                f"--ray {self.address} with storage '{redacted_url(run_context.url)}': SQLite is a"
                 " file of one machine and cannot be shared by several; name a server, as --storage"
                 " postgresql+psycopg://user:password@host/studies, or write --ray local"
             )
