@@ -1,4 +1,4 @@
-"""Flags that several commands share, and the names they may take."""
+"""Flags and arguments that several commands share."""
 
 from __future__ import annotations
 
@@ -8,8 +8,29 @@ from typing import Annotated
 import typer
 
 from study.common.artifact_path import ArtifactPath, artifact_path
+from study.settings.metrics import MEASURES
 from study.storage.opening import DEFAULT_URL
 
+Study = Annotated[str, typer.Argument(help="Name of the study.")]
+Space = Annotated[str, typer.Argument(help="A shipped space (seed, small, stages) or a file.")]
+Bundle = Annotated[Path, typer.Argument(help="Folder that 'export' wrote.", metavar="DIR")]
+
+_DATASET = "A MedMNIST flag, 'digits', or a .npz in MedMNIST's layout."
+DatasetArgument = Annotated[str, typer.Argument(help=_DATASET)]
+Dataset = Annotated[str, typer.Option(help=_DATASET)]
+Size = Annotated[int, typer.Option(help="Size of MedMNIST's images, in pixels.")]
+Split = Annotated[str, typer.Option(help="official, or pooled (70/30, drawn with --seed).")]
+DropLeaks = Annotated[
+    bool,
+    typer.Option("--drop-leaks", help="Leave out training images that are also in val or test."),
+]
+Metric = Annotated[str, typer.Option(help=f"One of {', '.join(MEASURES)}.")]
+Epochs = Annotated[
+    int | None,
+    typer.Option(min=1, help="Epochs of a full training; by default, those of the space."),
+]
+Precision = Annotated[str, typer.Option(help="auto, float32 or bfloat16.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random number.")]
 Storage = Annotated[
     str,
     typer.Option(
@@ -18,7 +39,7 @@ Storage = Annotated[
 ]
 DataRoot = Annotated[
     Path | None,
-    typer.Option("--data-root", help="Folder of data sets; medmnist's own by default."),
+    typer.Option("--data-root", help="Folder of data sets; by default, that of medmnist."),
 ]
 Artifacts = Annotated[
     ArtifactPath | None,
@@ -26,23 +47,20 @@ Artifacts = Annotated[
         "--artifacts",
         parser=artifact_path,
         metavar="FOLDER",
-        help="Folder or URL of checkpoints; 'artifacts' beside the storage.",
+        help="Folder or URL of checkpoints; by default, 'artifacts' beside the storage.",
     ),
 ]
 Device = Annotated[
-    str | None, typer.Option("--device", help="cpu, cuda or cuda:N; the best there is by default.")
+    str | None, typer.Option("--device", help="cpu, cuda or cuda:N; by default, the fastest.")
 ]
 Reuse = Annotated[
     list[str] | None,
-    typer.Option(
-        "--reuse", help="A study whose results are reused where they hold; 'all' for every one."
-    ),
+    typer.Option("--reuse", help="A study whose results are reused where they are valid, or all."),
 ]
 Fork = Annotated[
     str | None,
     typer.Option(
-        "--fork",
-        help="Start this new study from --study: take over its results that hold here.",
+        "--fork", help="Start this new study from --study, with its results that are valid here."
     ),
 ]
 WarmStart = Annotated[
@@ -51,14 +69,19 @@ WarmStart = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, max=512, help="Processes; one a core up to 4, or one a GPU."),
+    typer.Option(
+        "--workers",
+        min=1,
+        max=512,
+        help="Processes; by default, one for each GPU, else one for each core, at most 4.",
+    ),
 ]
 Ray = Annotated[
     str | None,
     typer.Option(
         "--ray",
         metavar="ADDRESS",
-        help="Let Ray place the workers: local, auto, host:port; see docs/machines.md.",
+        help="Start the workers with Ray: local, auto, host:port; see docs/machines.md.",
     ),
 ]
 GpusPerWorker = Annotated[
@@ -67,11 +90,12 @@ GpusPerWorker = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Trials = Annotated[
-    int | None, typer.Option("--trials", min=1, help="Trials the study shall have in all.")
+    int | None, typer.Option("--trials", min=1, help="Trials of the study in total.")
 ]
 Timeout = Annotated[
-    float | None, typer.Option("--timeout", help="Seconds it may take, over all its runs.")
+    float | None, typer.Option("--timeout", help="Seconds of the study in total, over all runs.")
 ]
 EpochsBudget = Annotated[
-    float | None, typer.Option("--epochs-budget", help="Epochs it may train, over all its runs.")
+    float | None,
+    typer.Option("--epochs-budget", help="Epochs of the study in total, over all runs."),
 ]

@@ -61,7 +61,7 @@ class TrustPlan:
         check_sample_size(self.sample)
         if self.base.estimator.partition(",")[0] not in YARDSTICKS:
             raise SettingsError(
-                f"--yardstick {self.base.estimator}: no full training; "
+                f"--reference {self.base.estimator}: not a full training; "
                 f"write {' or '.join(YARDSTICKS)}"
             )
         if self.seeds < FEWEST_SEEDS:

@@ -15,7 +15,7 @@ from study.bundle.reproduce import (
     reproduce,
     reproduction_text,
 )
-from study.cli.exporting import reproduce as reproduce_command
+from study.cli.reproduce import reproduce as reproduce_command
 from study.common.errors import EvaluationError
 from study.network.blocks import reseed_dropout
 from study.network.forward import normalise

@@ -13,7 +13,7 @@ import typer
 from optuna.exceptions import StorageInternalError
 from typer.testing import CliRunner
 
-from study.cli.exiting import add
+from study.cli.command import add_command
 from tests.data.files import medmnist_arrays, write_npz
 from tests.studies import ROOT, answer, command
 
@@ -60,7 +60,7 @@ def test_a_database_that_fails_in_the_midst_of_a_command_is_one_message() -> Non
             raise StorageInternalError(f"{storage}: raised during the commit") from error
 
     app = typer.Typer()
-    add(app, "report", command_)
+    add_command(app, "report", command_)
     done = CliRunner().invoke(app, [])
     assert done.exit_code == 1
     assert done.stderr == (

@@ -26,7 +26,7 @@ from tests.studies import answer, command, settings
 
 PERFECT, USELESS, FAILING = "synthetic,noise=0", "synthetic,noise=0.5", "synthetic,fail=0.9"
 TRIED_OUT = (
-    "trust", "seed", "--dataset", "digits", "--yardstick", "synthetic,delay=0.02",
+    "rank-estimators", "seed", "--dataset", "digits", "--reference", "synthetic,delay=0.02",
     "--estimators", f"{PERFECT},{USELESS}", "--sample", "30", "--quiet", "--format", "json",
 )  # fmt: skip
 
@@ -51,7 +51,7 @@ def trials(folder: Path) -> dict[str, tuple[TrialRecord, ...]]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("trust")
+    return tmp_path_factory.mktemp("rank-estimators")
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,8 @@ def test_another_sample_under_the_same_name_is_refused(folder: Path) -> None:
 
 def test_the_command_prints_what_the_stored_trainings_say(judged: Judged, folder: Path) -> None:
     asked = (
-        "trust", "seed", "--study", "t", "--dataset", "digits", "--yardstick", "synthetic",
+        "rank-estimators", "seed", "--study", "t", "--dataset", "digits",
+        "--reference", "synthetic",
         "--epochs", "2", "--estimators", f"{PERFECT},{USELESS}", "--sample", "30", "--quiet",
     )  # fmt: skip
     code, out, err = answer(*asked, "--workers", "1", cwd=folder)
@@ -213,7 +214,9 @@ def test_an_unknown_estimator_is_refused_before_anything_is_trained(
 
 
 def test_the_command_refuses_a_small_sample_with_the_reason(tmp_path: Path) -> None:
-    code, out, err = answer("trust", "seed", "--dataset", "digits", "--sample", "20", cwd=tmp_path)
+    code, out, err = answer(
+        "rank-estimators", "seed", "--dataset", "digits", "--sample", "20", cwd=tmp_path
+    )
     assert (code, out) == (2, "")
     assert err.startswith("error: a sample of 20 candidates is too small: rank correlations")
     assert "at least 30" in err
@@ -262,8 +265,9 @@ def _each_is_trained_once(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_report_killed_again_and_again_is_the_report_in_one_piece(tmp_path: Path) -> None:
     arguments = (
-        "trust", "seed", "--dataset", "digits", "--yardstick", "synthetic", "--sample", "30",
-        "--estimators", "train,epochs=1,fraction=0.2", "--precision", "float32", "--workers", "1",
+        "rank-estimators", "seed", "--dataset", "digits", "--reference", "synthetic",
+        "--sample", "30", "--estimators", "train,epochs=1,fraction=0.2", "--precision", "float32",
+        "--workers", "1",
         "--quiet", "--format", "json",
     )  # fmt: skip
     whole, killed = tmp_path / "whole", tmp_path / "killed"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from study.cli.working import ray_backend
+from study.cli.context import ray_backend
 from study.common.artifact_path import RemotePath
 from study.common.errors import SettingsError, StorageError
 from study.running.ray_workers import RayCluster, packed, unpacked

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from study.cli.options import Quiet, Storage, Workers
 from study.common.errors import SettingsError
+from study.common.stop import INTERRUPTED, Stop
 from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.benchmarking.games import GameKey
 
-INTERRUPTED = 130
 TRIALS, REPEATS = 100, 30
 TOLD_SECONDS = 2.0
 """A line of progress so often, where a terminal does not show every game in one line."""
 
 
 def compare(
+    stop: Stop,
     studies: Annotated[
         list[str] | None, typer.Argument(help="Stored studies to put side by side.")
     ] = None,
@@ -59,7 +58,9 @@ def compare(
 
         raise SettingsError(f"--samplers: write some of {', '.join(SAMPLERS)}")
     asked = (trials or TRIALS, repeats or REPEATS, seed or 0)
-    return _compare_on_table(table, samplers, asked, out=out, workers=workers, quiet=quiet)
+    return _compare_on_table(
+        table, samplers, asked, out=out, workers=workers, quiet=quiet, stop=stop
+    )
 
 
 def _compare_on_table(
@@ -70,28 +71,26 @@ def _compare_on_table(
     out: Path | None,
     workers: int | None,
     quiet: bool,
+    stop: Stop,
 ) -> int:
     from study.benchmarking.contest import hold_match
     from study.benchmarking.match import folder_of, make_match
-    from study.common.stop import Stop, end_on_signals
     from study.report.compare_text import comparison_text, times_text
     from study.running.local_workers import default_workers
 
     trials, repeats, seed = asked
-    stop = Stop()
-    with end_on_signals(stop):
-        match = make_match(table, samplers, trials=trials, repeats=repeats, seed=seed)
-        folder = folder_of(match, out)
-        progress = _Progress(quiet=quiet)
-        outcome = hold_match(
-            match,
-            folder,
-            workers=workers or default_workers(),
-            stop=stop,
-            told=progress.told,
-            say=lambda text: typer.echo(f"note: {text}", err=True),
-        )
-        progress.close()
+    match = make_match(table, samplers, trials=trials, repeats=repeats, seed=seed)
+    folder = folder_of(match, out)
+    progress = _Progress(quiet=quiet)
+    outcome = hold_match(
+        match,
+        folder,
+        workers=workers or default_workers(),
+        stop=stop,
+        told=progress.told,
+        say=lambda text: typer.echo(f"note: {text}", err=True),
+    )
+    progress.close()
     if outcome is None:
         typer.echo(
             f"interrupted; the games played so far are kept in {folder},"
@@ -152,6 +151,3 @@ class _Progress:
         """End the line."""
         if self._one_line and self._begun is not None and not self._quiet:
             sys.stderr.write("\n")
-
-
-COMMANDS: Mapping[str, Callable[..., int]] = MappingProxyType({"compare": compare})

@@ -1,37 +1,21 @@
-"""How a command that trains works: where, with how many processes, and how it is stopped."""
+"""What commands that train share: where they run, with how many processes, what they print."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from study.common.errors import SettingsError
+from study.common.redaction import redacted_url
 from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.common.artifact_path import ArtifactPath
-    from study.common.stop import Stop
     from study.running.ray_workers import RayCluster
     from study.settings.run_context import RunContext
-
-
-def with_stop(work: Callable[[Stop], int]) -> int:
-    """Do the work with Ctrl-C and SIGTERM heard from the first moment on."""
-    from study.common.stop import INTERRUPTED, KEPT, Stop, end_on_signals, leave
-
-    stop = Stop()
-    with end_on_signals(stop):
-        try:
-            code = work(stop)
-        except KeyboardInterrupt:  # as a download answers a stop
-            typer.echo(KEPT, err=True)
-            code = INTERRUPTED
-        if stop():
-            leave(code)
-    return code
 
 
 def run_context_of(
@@ -44,7 +28,7 @@ def run_context_of(
 
 
 def workers_of(asked: int | None, device: str | None) -> int:
-    """Return how many processes train: as many as asked for, else one a GPU or a core."""
+    """Return the number of processes: as asked for, else one for each GPU or core."""
     from study.running.local_workers import default_gpu_workers, default_workers
 
     if asked is not None:
@@ -55,14 +39,14 @@ def workers_of(asked: int | None, device: str | None) -> int:
 
 
 def ray_backend(address: str | None, gpus: float | None) -> RayCluster | None:
-    """Return what lets Ray place the workers; None where it is not asked for.
+    """Return the backend that starts workers with Ray; None where ``--ray`` is not given.
 
     Raises:
-        SettingsError: GPUs are given for Ray's workers, and Ray is not asked for.
+        SettingsError: ``--gpus-per-worker`` is given without ``--ray``.
     """
     if address is None:
         if gpus is not None:
-            raise SettingsError("--gpus-per-worker says what --ray hands out; add --ray ADDRESS")
+            raise SettingsError("--gpus-per-worker needs --ray; add --ray ADDRESS")
         return None
     from study.running.ray_workers import RayCluster
 
@@ -70,7 +54,17 @@ def ray_backend(address: str | None, gpus: float | None) -> RayCluster | None:
 
 
 def storage_flag(url: str) -> str:
-    """Return the flag that names this storage again; nothing for the usual one."""
-    from study.common.redaction import redacted_url
-
+    """Return the flag that names this storage in a command; empty for the default one."""
     return "" if url == DEFAULT_URL else f" --storage '{redacted_url(url)}'"
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print notes on stderr, one a line."""
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+
+
+def print_written(paths: Iterable[Path]) -> None:
+    """Print on stderr which files were written."""
+    for path in paths:
+        typer.echo(f"wrote {path}", err=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.cli.options import Storage
+from study.cli.options import Storage, Study
 from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
@@ -16,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def replay(
-    study: Annotated[str, typer.Argument(help="Name of the study.")],
+    study: Study,
     verify: Annotated[
         bool, typer.Option("--verify", help="Work every draw out again, and compare.")
     ] = False,
@@ -52,6 +50,3 @@ def _verify(replay: Replay) -> int:
         done.append(one)
     typer.echo(same_text(name, done), nl=False)
     return 0
-
-
-COMMANDS: Mapping[str, Callable[..., int]] = MappingProxyType({"replay": replay})

@@ -1,0 +1,40 @@
+"""``check``: what a search space holds, without training anything."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from study.cli.options import DataRoot, Size, Space
+
+
+def check(
+    space: Space,
+    dataset: Annotated[str, typer.Option(help="Data set whose image format counts.")] = "octmnist",
+    size: Size = 28,
+    trials: Annotated[int, typer.Option(min=1, help="Trials to estimate the time of.")] = 15,
+    time: Annotated[bool, typer.Option("--time", help="Measure the speed of this machine.")] = (
+        False
+    ),
+    data_root: DataRoot = None,
+) -> int:
+    """Print what a search space holds, or every error in it. Trains nothing."""
+    from study.search_space.candidate import OCTMNIST
+    from study.search_space.reading.loading import load_space
+    from study.search_space.summary.summary import describe_space, summarise_space
+
+    image, images = OCTMNIST, None
+    if (dataset, size) != ("octmnist", 28):
+        from study.data.sources import image_counts, image_format
+
+        image, images = image_format(dataset, size, data_root), image_counts(dataset, size)
+    loaded = load_space(space, image=image)
+    speed = None
+    if time:
+        from study.performance_estimation.training.speed import images_per_second
+
+        speed = images_per_second(loaded, image)
+    summary = summarise_space(loaded, image, trials=trials, images=images, images_per_second=speed)
+    typer.echo(describe_space(summary))
+    return 0
