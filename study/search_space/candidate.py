@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 Value = int | float | str | bool
 Values = Mapping[str, Value]
@@ -66,113 +66,91 @@ class Field:
     choices: tuple[Value, ...] = ()
 
 
-def _choice(help: str, *choices: Value, default: Value | None = None) -> Field:
+def _choice(help: str, *choices: Value, default: Value | None = None) -> Any:
     first = choices[0] if default is None else default
-    return Field(kind="choice", default=first, choices=choices, help=help)
+    return _described(Field(kind="choice", default=first, choices=choices, help=help))
 
 
-def _int(help: str, default: int, low: int, high: int) -> Field:
-    return Field(kind="int", default=default, low=low, high=high, help=help)
+def _int(help: str, default: int, low: int, high: int) -> Any:
+    return _described(Field(kind="int", default=default, low=low, high=high, help=help))
 
 
-def _float(help: str, default: float, low: float, high: float) -> Field:
-    return Field(kind="float", default=default, low=low, high=high, help=help)
+def _float(help: str, default: float, low: float, high: float) -> Any:
+    return _described(Field(kind="float", default=default, low=low, high=high, help=help))
 
 
-_KERNEL = _choice("side of the convolutions' kernels, in pixels", 1, 3, 5, 7, default=3)
-_CHANNELS = _int("output channels of every convolution", 32, 1, 1024)
-_POOL = _choice("2x2 pooling after every block", "max", "average", "none")
+def _bool(help: str) -> Any:
+    return _described(Field(kind="bool", default=False, help=help))
 
-STAGE_FIELDS: Mapping[str, Field] = MappingProxyType(
-    {
-        "operation": _choice("layers of the stage", "conv", "separable", "residual", "identity"),
-        "kernel": _KERNEL,
-        "channels": _CHANNELS,
-        "pool": dataclasses.replace(_POOL, default="none"),
-    }
-)
 
-ARCHITECTURE_FIELDS: Mapping[str, Field] = MappingProxyType(
-    {
-        "conv_layers": _int("convolution blocks before the head", 2, 1, 20),
-        "channels": _CHANNELS,
-        "kernel": _KERNEL,
-        "padding": _choice("'valid' shrinks the map, 'same' keeps it", "valid", "same"),
-        "norm": _choice("normalisation after every convolution", "none", "batch"),
-        "activation": _choice("non-linearity", "relu", "silu", "gelu"),
-        "pool": _POOL,
-        "head": _choice("conversion of the last map to a vector", "flatten", "global_average"),
-        "hidden_units": _int("width of the hidden layer of a flatten head", 128, 1, 4096),
-        "dropout": _float("share of features dropped before the last layer", 0.0, 0.0, 0.95),
-    }
-)
+def _described(description: Field) -> Any:
+    return dataclasses.field(default=description.default, metadata={"field": description})
 
-RECIPE_FIELDS: Mapping[str, Field] = MappingProxyType(
-    {
-        "optimizer": _choice("PyTorch optimizer", "adam", "adamw", "sgd"),
-        "learning_rate": _float("peak learning rate", 1e-3, 1e-7, 10.0),
-        "momentum": _float("momentum of 'sgd'", 0.9, 0.0, 0.999),
-        "weight_decay": _float("weight decay", 0.0, 0.0, 1.0),
-        "schedule": _choice("learning-rate schedule", "constant", "cosine", "onecycle"),
-        "batch_size": _int("images per step", 128, 1, 8192),
-        "label_smoothing": _float("label smoothing", 0.0, 0.0, 0.9),
-        "flip": Field(kind="bool", default=False, help="random left-right flips"),
-        "shift": _int("largest random shift, in pixels", 0, 0, 8),
-        "balance": _choice("answer to unequal class sizes", "none", "logit_adjust", "resample"),
-        "epochs": _int("epochs of a full training", 3, 1, 10_000),
-    }
-)
 
-FIELDS: Mapping[str, Field] = MappingProxyType({**ARCHITECTURE_FIELDS, **RECIPE_FIELDS})
+def _fields_of(described: type[Any]) -> Mapping[str, Field]:
+    """Return the descriptions of a dataclass's fields, in their order."""
+    found = {f.name: f.metadata for f in dataclasses.fields(described)}
+    return MappingProxyType({name: m["field"] for name, m in found.items() if "field" in m})
+
+
+_KERNEL = "side of the convolutions' kernels, in pixels"
+_CHANNELS = "output channels of every convolution"
+_POOL = "2x2 pooling after every block"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """One stage of an architecture with stages; ``STAGE_FIELDS`` describes the fields."""
+    """One stage of an architecture with stages."""
 
-    operation: str = "conv"
-    kernel: int = 3
-    channels: int = 32
-    pool: str = "none"
+    operation: str = _choice("layers of the stage", "conv", "separable", "residual", "identity")
+    kernel: int = _choice(_KERNEL, 1, 3, 5, 7, default=3)
+    channels: int = _int(_CHANNELS, 32, 1, 1024)
+    pool: str = _choice(_POOL, "max", "average", "none", default="none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """A network as described, before ``resolve``; ``ARCHITECTURE_FIELDS`` describes the fields.
+    """A network as described, before ``resolve``.
 
     Args:
         stages: If given, they replace the ``conv_layers`` equal blocks, and ``channels``,
             ``kernel`` and ``pool`` of the architecture have no effect.
     """
 
-    conv_layers: int = 2
-    channels: int = 32
-    kernel: int = 3
-    padding: str = "valid"
-    norm: str = "none"
-    activation: str = "relu"
-    pool: str = "max"
-    head: str = "flatten"
-    hidden_units: int = 128
-    dropout: float = 0.0
+    conv_layers: int = _int("convolution blocks before the head", 2, 1, 20)
+    channels: int = _int(_CHANNELS, 32, 1, 1024)
+    kernel: int = _choice(_KERNEL, 1, 3, 5, 7, default=3)
+    padding: str = _choice("'valid' shrinks the map, 'same' keeps it", "valid", "same")
+    norm: str = _choice("normalisation after every convolution", "none", "batch")
+    activation: str = _choice("non-linearity", "relu", "silu", "gelu")
+    pool: str = _choice(_POOL, "max", "average", "none")
+    head: str = _choice("conversion of the last map to a vector", "flatten", "global_average")
+    hidden_units: int = _int("width of the hidden layer of a flatten head", 128, 1, 4096)
+    dropout: float = _float("share of features dropped before the last layer", 0.0, 0.0, 0.95)
     stages: tuple[Stage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How a network is trained; ``RECIPE_FIELDS`` describes the fields."""
+    """How a network is trained."""
 
-    optimizer: str = "adam"
-    learning_rate: float = 1e-3
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    schedule: str = "constant"
-    batch_size: int = 128
-    label_smoothing: float = 0.0
-    flip: bool = False
-    shift: int = 0
-    balance: str = "none"
-    epochs: int = 3
+    optimizer: str = _choice("PyTorch optimizer", "adam", "adamw", "sgd")
+    learning_rate: float = _float("peak learning rate", 1e-3, 1e-7, 10.0)
+    momentum: float = _float("momentum of 'sgd'", 0.9, 0.0, 0.999)
+    weight_decay: float = _float("weight decay", 0.0, 0.0, 1.0)
+    schedule: str = _choice("learning-rate schedule", "constant", "cosine", "onecycle")
+    batch_size: int = _int("images per step", 128, 1, 8192)
+    label_smoothing: float = _float("label smoothing", 0.0, 0.0, 0.9)
+    flip: bool = _bool("random left-right flips")
+    shift: int = _int("largest random shift, in pixels", 0, 0, 8)
+    balance: str = _choice("answer to unequal class sizes", "none", "logit_adjust", "resample")
+    epochs: int = _int("epochs of a full training", 3, 1, 10_000)
+
+
+STAGE_FIELDS = _fields_of(Stage)
+ARCHITECTURE_FIELDS = _fields_of(Architecture)
+RECIPE_FIELDS = _fields_of(Recipe)
+FIELDS: Mapping[str, Field] = MappingProxyType({**ARCHITECTURE_FIELDS, **RECIPE_FIELDS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,6 @@ from study.search_space.reading.conditions import (
     EACH,
     Conditions,
     Declaration,
-    Scope,
     read_conditions,
 )
 from study.search_space.reading.document import Document, KeyPath
@@ -76,8 +75,8 @@ def read_parameters(
     if not document.has_problems and all(d.parameter is None for d in declarations):
         message = "every parameter is fixed; give at least one a range or choices"
         document.report(("parameters",), message)
-    scope = Scope(document=document, declarations=declarations, fields={**VALUE_FIELDS, **fields})
-    conditions = read_conditions(scope)
+    by_name = {declaration.name: declaration for declaration in declarations}
+    conditions = read_conditions(document, by_name, {**VALUE_FIELDS, **fields})
     counts = _stage_counts(declarations)
     fixed = {d.name: d.fixed for d in declarations if d.fixed is not None}
     return tuple(_expanded(declarations, conditions, counts)), _expanded_values(fixed, counts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,83 +53,80 @@ class Declaration:
         return () if self.fixed is None else (self.fixed,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """All declarations of a file, and the field of each name.
+Declarations = Mapping[str, Declaration]
+"""The declarations by name, in the order of the file."""
+
+
+def read_conditions(
+    document: Document, declarations: Declarations, fields: Mapping[str, Field]
+) -> Conditions:
+    """Return the conditions of every declaration by its name; problems are reported.
 
     Args:
-        document: Receives the problems.
-        declarations: In the order of the file, with those inside ``stages`` in its position.
+        document: The file.
+        declarations: All of them, with those inside ``stages`` in its position.
         fields: The field that limits the values of a name.
     """
-
-    document: Document
-    declarations: Sequence[Declaration]
-    fields: Mapping[str, Field]
-    order: Mapping[str, int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        order = {declaration.name: i for i, declaration in enumerate(self.declarations)}
-        object.__setattr__(self, "order", order)
-
-    def find(self, word: str, asking: str) -> str | None:
-        """Return the full name for a word in the ``when`` of ``asking``: own stage first."""
-        names = (EACH + word, word) if asking.startswith(EACH) else (word,)
-        return next((n for n in names if n in self.order and _is_visible(n, asking)), None)
-
-    def words(self, asking: str) -> list[str]:
-        """Return the words that the ``when`` of ``asking`` may use."""
-        names = (name for name in self.order if _is_visible(name, asking) and name != asking)
-        return [name.removeprefix(EACH) for name in names]
-
-
-def _is_visible(name: str, asking: str) -> bool:
-    return not name.startswith(EACH) or asking.startswith(EACH)
-
-
-def read_conditions(scope: Scope) -> Conditions:
-    """Return the conditions of every declaration by its name; problems are reported."""
-    references = {d.name: dict(_references(d, scope)) for d in scope.declarations}
-    circular = _report_cycles(references, scope)
-    conditions = {}
-    for declaration in scope.declarations:
-        read = [
-            _condition(declaration, name, path, scope)
-            for name, path in references[declaration.name].items()
-            if (declaration.name, name) not in circular
-        ]
-        conditions[declaration.name] = tuple(c for c in read if c is not None)
-    _report_contradictions(conditions, scope)
+    references = {
+        name: dict(_references(document, declaration, declarations))
+        for name, declaration in declarations.items()
+    }
+    circular = _report_cycles(document, references)
+    order = {name: position for position, name in enumerate(declarations)}
+    conditions: dict[str, tuple[Condition, ...]] = {}
+    for name in declarations:
+        read = []
+        for other, path in references[name].items():
+            target = declarations[other]
+            if (name, other) in circular:
+                continue
+            if target.parameter is not None and order[other] > order[name]:
+                word = other.removeprefix(EACH)
+                document.report(path, f"{word} is declared later; move it above this parameter")
+                continue
+            read.append(_condition(document, target, path, fields[other]))
+        conditions[name] = tuple(c for c in read if c is not None)
+    _report_contradictions(document, declarations, conditions)
     return conditions
 
 
-def _references(declaration: Declaration, scope: Scope) -> Iterator[tuple[str, KeyPath]]:
+def _references(
+    document: Document, declaration: Declaration, declarations: Declarations
+) -> Iterator[tuple[str, KeyPath]]:
     """Yield each parameter that a ``when`` names, with the path of its values."""
+    known = _names_by_word(declaration.name, declarations)
     for word in declaration.when:
         path = (*declaration.path, "when", word)
-        name = scope.find(word, declaration.name)
-        if name == declaration.name:
+        if known.get(word) == declaration.name:
             message = "the condition names its own parameter; name an earlier parameter"
-            scope.document.report(path, message)
-        elif name is None:
-            guess = did_you_mean(word, scope.words(declaration.name))
-            scope.document.report(path, f"{quoted(word)} is no parameter of this space{guess}")
+            document.report(path, message)
+        elif word not in known:
+            guess = did_you_mean(word, (w for w, n in known.items() if n != declaration.name))
+            document.report(path, f"{quoted(word)} is no parameter of this space{guess}")
         else:
-            yield name, path
+            yield known[word], path
+
+
+def _names_by_word(asking: str, names: Iterable[str]) -> dict[str, str]:
+    """Return the words that the ``when`` of ``asking`` may use; its own stage has precedence."""
+    words = {name: name for name in names if not name.startswith(EACH)}
+    if asking.startswith(EACH):
+        words |= {name.removeprefix(EACH): name for name in names if name.startswith(EACH)}
+    return words
 
 
 def _report_cycles(
-    references: Mapping[str, Mapping[str, KeyPath]], scope: Scope
+    document: Document, references: Mapping[str, Mapping[str, KeyPath]]
 ) -> set[tuple[str, str]]:
     """Report each cycle once and return the references that form it."""
     circular: set[tuple[str, str]] = set()
-    for start in scope.order:
+    for start in references:
         path = _path_back(start, references)
         links = set(itertools.pairwise(path))
         if links and not links & circular:
             shown = " → ".join(name.removeprefix(EACH) for name in path)
             message = f"the conditions form a cycle, {shown}; remove one of them"
-            scope.document.report(references[start][path[1]], message)
+            document.report(references[start][path[1]], message)
         circular |= links
     return circular
 
@@ -148,13 +145,8 @@ def _path_back(start: str, references: Mapping[str, Mapping[str, KeyPath]]) -> l
 
 
 def _condition(
-    declaration: Declaration, name: str, path: KeyPath, scope: Scope
+    document: Document, target: Declaration, path: KeyPath, field: Field
 ) -> Condition | None:
-    document, target = scope.document, scope.declarations[scope.order[name]]
-    if target.parameter is not None and scope.order[name] > scope.order[declaration.name]:
-        message = f"{name.removeprefix(EACH)} is declared later; move it above this parameter"
-        document.report(path, message)
-        return None
     allowed = document.at(path)
     if allowed == []:
         document.report(path, "found an empty list; write the values it may have")
@@ -162,18 +154,17 @@ def _condition(
     items = [(*path, i) for i in range(len(allowed))] if isinstance(allowed, list) else [path]
     values: list[Value] = []
     for item in items:
-        field = scope.fields[name]
         value = parse(document, value_adapter(field), item, field=field)
-        if value is None or not _is_possible(value, item, target, document):
+        if value is None or not _is_possible(document, value, item, target):
             continue
         if any(same_value(value, other) for other in values):
             document.report(item, f"{describe_value(value)} occurs twice; remove one")
             continue
         values.append(value)
-    return Condition(parameter=name, values=tuple(values)) if values else None
+    return Condition(parameter=target.name, values=tuple(values)) if values else None
 
 
-def _is_possible(value: Value, path: KeyPath, target: Declaration, document: Document) -> bool:
+def _is_possible(document: Document, value: Value, path: KeyPath, target: Declaration) -> bool:
     """Tell whether the parameter that a condition names can have this value."""
     if target.content is None:
         return False  # its own problem is reported
@@ -189,10 +180,12 @@ def _is_possible(value: Value, path: KeyPath, target: Declaration, document: Doc
     return False
 
 
-def _report_contradictions(conditions: Conditions, scope: Scope) -> None:
+def _report_contradictions(
+    document: Document, declarations: Declarations, conditions: Conditions
+) -> None:
     """Report parameters that are never active because their conditions exclude each other."""
     allowed: dict[str, dict[str, tuple[Value, ...]]] = {}
-    for declaration in scope.declarations:
+    for declaration in declarations.values():
         needed: dict[str, tuple[Value, ...]] = {}
         clash: str | None = None
         for condition in conditions[declaration.name]:
@@ -205,7 +198,7 @@ def _report_contradictions(conditions: Conditions, scope: Scope) -> None:
         else:
             message = f"never holds: its conditions ask {clash.removeprefix(EACH)} for values that"
             path = (*declaration.path, "when")
-            scope.document.report(path, f"{message} exclude each other; change one of them")
+            document.report(path, f"{message} exclude each other; change one of them")
 
 
 def _common(first: tuple[Value, ...], second: tuple[Value, ...]) -> tuple[Value, ...]:
