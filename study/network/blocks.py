@@ -1,8 +1,8 @@
 """The layers of the networks.
 
-Every layer computes in the type of its input: weights are kept in float32 and cast on the way
-in, so a network given bfloat16 images trains in bfloat16 with float32 master weights. Images
-are (n, c, h, w), channels last in memory.
+Every layer computes in the type of its input. Weights are stored in float32 and cast in the
+forward pass, so a network with bfloat16 images trains in bfloat16 with float32 master weights.
+Images are (n, c, h, w), channels last in memory.
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ class Linear(nn.Linear):
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation that a batch of a single value passes by its running statistics.
+    """Batch normalisation that uses its running statistics if a batch has one value per channel.
 
-    PyTorch refuses such a batch, which a last batch of one image makes of a map of one pixel.
+    PyTorch raises an error for such a batch. It occurs when the last batch has one image and the
+    map has one pixel.
     """
 
     def forward(self, images: Tensor) -> Tensor:
@@ -60,7 +61,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class Dropout(nn.Module):
-    """Dropout that takes its random numbers from a generator of its own.
+    """Dropout with its own random generator.
 
     Args:
         share: Probability that a feature is set to zero in training.
@@ -72,16 +73,16 @@ class Dropout(nn.Module):
         self.generator: Generator | None = None
 
     def reseed(self, seed: int, device: torch.device) -> None:
-        """Make the draws that follow, on ``device``, a function of ``seed`` alone."""
+        """Seed the generator on ``device``; the following draws depend only on ``seed``."""
         if self.generator is None or self.generator.device != device:
             self.generator = Generator(device)
         self.generator.manual_seed(seed)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return features of the same shape; those that stay are scaled by 1 / (1 - share)."""
+        """Return features of the same shape; the kept ones are scaled by 1 / (1 - share)."""
         if not self.training or self.share == 0.0:
             return features
-        # uniform numbers are drawn one after another, so a batch cut in two gets the same mask
+        # uniform numbers are drawn in sequence, so a batch in two parts gets the same mask
         draws = torch.rand(features.shape, generator=self.generator, device=features.device)
         return features * (draws >= self.share).to(features.dtype).div_(1 - self.share)
 
@@ -103,7 +104,7 @@ class GlobalAverage(nn.Module):
 
 
 class ConvBlock(nn.Module):
-    """Convolution (plain or separable), normalisation, activation, pooling; see ``Block``."""
+    """Convolution (plain or separable), normalisation, activation and pooling."""
 
     def __init__(self, block: Block) -> None:
         super().__init__()
@@ -151,7 +152,7 @@ BLOCKS: Mapping[str, Callable[[Block], nn.Module]] = MappingProxyType(
 
 
 def head(description: Head) -> nn.Sequential:
-    """Return the layers that turn the last map into class scores."""
+    """Return the layers between the last map and the class scores."""
     to_vector = Flatten() if description.kind == "flatten" else GlobalAverage()
     layers: list[nn.Module] = [to_vector]
     *hidden, scores = linear_shapes(description)
@@ -200,9 +201,9 @@ def _shortcut(block: Block) -> nn.Module:
 
 
 def _activation_and_pool(block: Block) -> nn.Sequential:
-    """Return activation and pooling, in the cheaper order where both orders are one function.
+    """Return activation and pooling, in the cheaper order if both orders are the same function.
 
-    Max pooling commutes with a function that never falls, such as ReLU, not with SiLU or GELU.
+    Max pooling commutes with a monotonic function such as ReLU, but not with SiLU or GELU.
     """
     if block.pool == "max" and block.activation == "relu":
         return ReluMaxPool()
@@ -210,7 +211,7 @@ def _activation_and_pool(block: Block) -> nn.Sequential:
 
 
 def reseed_dropout(network: nn.Module, seed: int, device: torch.device) -> None:
-    """Make the dropout of the next batches, on ``device``, a function of ``seed`` alone."""
+    """Seed all dropout layers on ``device``; their next masks depend only on ``seed``."""
     for layer in network.modules():
         if isinstance(layer, Dropout):
             layer.reseed(seed, device)

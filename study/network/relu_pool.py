@@ -1,10 +1,10 @@
-"""ReLU and 2×2 max pooling in one, the hottest place of a small network on a CPU.
+"""ReLU and 2×2 max pooling in one step, the slowest part of a small network on a CPU.
 
-PyTorch's pooling keeps a 64-bit index for every output and scatters into zeros on the way back.
-In bfloat16 the comparisons can be made on the bits instead: of two floats that are not negative
-the larger one has the larger bit pattern, read as an integer. So ReLU is an integer maximum with
-zero, pooling is three more, and who won fits into masks that route the gradient with ``and`` and
-``xor``. Integer operations on 16 bits also spare the conversions of bfloat16 arithmetic.
+PyTorch's pooling stores a 64-bit index for every output and scatters into zeros in the backward
+pass. In bfloat16 the bits can be compared instead: of two non-negative floats, the larger one has
+the larger bit pattern, read as an integer. So ReLU is an integer maximum with zero, and pooling is
+three more integer maxima. Masks record which pixel won, and route the gradient with ``and`` and
+``xor``. Integer operations on 16 bits also avoid the conversions of bfloat16 arithmetic.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import torch
 from torch import Tensor, nn
 
 _SIGN_SHIFT = 15
-"""Shifting 16 bits so far to the right leaves -1 of a negative number and 0 of any other."""
+"""A right shift by 15 of a 16-bit integer gives -1 for a negative number and 0 otherwise."""
 
 _CHUNK = 200_000
-"""Pixels times channels at a time: what is in work then stays in the second-level cache."""
+"""Pixels times channels processed at a time; this much fits into the second-level cache."""
 
 _SMALLEST = 1_000_000
-"""Pixels times channels of a batch below which PyTorch's own pooling is as fast."""
+"""Pixels times channels of a batch; below this, PyTorch's own pooling is as fast."""
 
 
 class ReluMaxPool(nn.Sequential):
     """2×2 max pooling with stride 2, then ReLU (either order is the same function).
 
-    On a CPU, large bfloat16 batches take the way above. For numbers, infinities included, outputs
-    and gradients are PyTorch's bit for bit: of equal inputs the first in reading order wins. What
-    is not a number, with the sign bit set, comes out as 0.
+    Large bfloat16 batches on a CPU use integer operations. For all numbers, including infinities,
+    outputs and gradients equal PyTorch's bit for bit: of equal inputs, the first in reading order
+    wins. A NaN with the sign bit set becomes 0.
     """
 
     def __init__(self) -> None:
@@ -44,9 +44,9 @@ class ReluMaxPool(nn.Sequential):
 
 
 class _ReluMaxPool(torch.autograd.Function):
-    """Keeps two masks: where the right column won, and where the lower row won.
+    """Saves two masks: where the right column won, and where the lower row won.
 
-    Columns are compared before rows and the first wins a draw, as in PyTorch's scan of a window.
+    Columns are compared before rows, and the first of equal pixels wins, as in PyTorch.
     """
 
     @staticmethod
@@ -110,15 +110,15 @@ def _images(bits: Tensor) -> Tensor:
 
 
 def _even(bits: Tensor) -> tuple[int, int]:
-    """Return height and width without an odd last row or column, which pooling leaves out."""
+    """Return height and width without an odd last row or column, which pooling ignores."""
     return bits.shape[1] // 2 * 2, bits.shape[2] // 2 * 2
 
 
 def _pairs(bits: Tensor, *, dim: int) -> tuple[Tensor, Tensor]:
-    """Return the first and the second of every two neighbours along ``dim``, as views."""
+    """Return the first and the second of each pair of neighbours along ``dim``, as views."""
     return (bits[:, ::2], bits[:, 1::2]) if dim == 1 else (bits[:, :, ::2], bits[:, :, 1::2])
 
 
 def _chunk(bits: Tensor) -> int:
-    """Return how many images to work on at a time."""
+    """Return the number of images to process at a time."""
     return min(len(bits), max(1, _CHUNK // bits[0].numel()))

@@ -1,1 +1,1 @@
-"""NAS module 1: what may be tried. Imports neither torch nor optuna."""
+"""NAS module 1: what a study may try. Imports neither torch nor optuna."""

@@ -15,9 +15,9 @@ from study.search_space.space import Bound, SearchSpace
 
 
 def default_of(name: str) -> Value | None:
-    """Return what a candidate has where a space does not name this field.
+    """Return the value of a field that a space does not name.
 
-    None for what has no default: the number of stages.
+    None if it has no default, as the number of stages.
     """
     head, _, field = name.rpartition(".")
     fields = STAGE_FIELDS if head.startswith("stage") and field in STAGE_FIELDS else FIELDS
@@ -25,11 +25,11 @@ def default_of(name: str) -> Value | None:
 
 
 def translate(values: Values, *, source: SearchSpace, target: SearchSpace) -> Values | None:
-    """Return a point of ``source`` as a point of ``target``, or None where it is not in there.
+    """Return a candidate of ``source`` as a candidate of ``target``; None if ``target`` lacks it.
 
-    It is in there when each parameter that either space varies has one value in both, be it
-    varied, fixed or the default. What both spaces fix may differ: the caller decides whether the
-    candidates have to be the same.
+    Each parameter that varies in one of the spaces must have the same value in both, where the
+    value may vary, be fixed or be the default. Fields that both spaces fix may differ; the caller
+    decides whether the candidates have to be the same.
     """
     known = {**source.fixed, **values}
     point: dict[str, Value] = {}
@@ -50,7 +50,7 @@ def translate(values: Values, *, source: SearchSpace, target: SearchSpace) -> Va
 
 
 def _own(parameter: AnyParameter, value: Value) -> Value | None:
-    """Return the parameter's own value that equals ``value``, or None."""
+    """Return the parameter's value that equals ``value``, or None."""
     values = parameter.values()
     if values is not None:
         return next((own for own in values if same_value(_round(own), _round(value))), None)
@@ -64,7 +64,7 @@ def _round(value: Value) -> Value:
 
 
 def space_differences(stored: SearchSpace, asked: SearchSpace) -> list[str]:
-    """Return a line for each difference: what it is, what was stored, what was asked for."""
+    """Return a line for each difference: what differs, what was stored, what was asked for."""
     return [
         *_declared(stored, asked),
         *_order(stored, asked),

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -70,7 +70,6 @@ def test_the_plain_cnn_has_the_known_number_of_parameters(depth: int, parameters
     assert complexity(stack).parameters == parameters
 
 
-@settings(deadline=None, max_examples=60)
 @given(architecture=architectures, image=images)
 def test_every_architecture_becomes_a_network_of_the_predicted_size(
     architecture: Architecture, image: ImageFormat
@@ -79,7 +78,6 @@ def test_every_architecture_becomes_a_network_of_the_predicted_size(
 
 
 @pytest.mark.parametrize("name", shipped_spaces())
-@settings(deadline=None, max_examples=15)
 @given(seed=st.integers(0, 2**32))
 def test_every_candidate_of_a_shipped_space_becomes_a_network(name: str, seed: int) -> None:
     space = load_space(name)
@@ -87,7 +85,6 @@ def test_every_candidate_of_a_shipped_space_becomes_a_network(name: str, seed: i
     check_network(resolve(space.candidate(values).architecture, OCTMNIST))
 
 
-@settings(deadline=None, max_examples=20)
 @given(architecture=architectures, image=images)
 def test_a_network_computes_in_bfloat16_with_float32_weights(
     architecture: Architecture, image: ImageFormat

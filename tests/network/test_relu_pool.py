@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 from torch.nn import functional as F
@@ -42,7 +42,6 @@ def expected(images: Tensor, incoming: Tensor) -> tuple[Tensor, Tensor]:
     return outputs, routed
 
 
-@settings(deadline=None)
 @given(
     n=st.integers(1, 5),
     c=st.integers(1, 5),

@@ -22,7 +22,7 @@ from tests.search_space.strategies import (
     valid_documents,
 )
 
-FUZZ = settings(deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(suppress_health_check=list(HealthCheck))
 
 
 def _read(text: str) -> SearchSpace | tuple[str, ...]:
@@ -85,7 +85,6 @@ def test_arbitrary_bytes_in_a_file_are_a_space_or_refused(content: bytes, tmp_pa
     assert all(problem.startswith(str(path)) for problem in caught.value.problems)
 
 
-@settings(deadline=None)
 @given(valid_documents())
 def test_sound_spaces_are_read_and_summarised(document: dict[str, Any]) -> None:
     space = space_from_text(as_yaml(document), source="fuzz.yaml")

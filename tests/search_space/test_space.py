@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from study.search_space.candidate import OCTMNIST, Value, Values
@@ -26,8 +26,6 @@ from study.search_space.reading.loading import load_space, shipped_spaces, space
 from study.search_space.resolve import candidate_id
 from study.search_space.space import Bound, Condition, SearchSpace
 from tests.search_space.strategies import as_yaml, valid_documents
-
-PROPERTY = settings(max_examples=60, deadline=None)
 
 
 def _space(document: dict[str, Any]) -> SearchSpace:
@@ -51,7 +49,6 @@ def _is_valid(space: SearchSpace, values: Values) -> bool:
     )
 
 
-@PROPERTY
 @given(valid_documents(), st.integers(0, 2**32))
 def test_drawn_points_are_valid(document: dict[str, Any], seed: int) -> None:
     space = _space(document)
@@ -62,7 +59,6 @@ def test_drawn_points_are_valid(document: dict[str, Any], seed: int) -> None:
         assert len(candidate_id(space.candidate(values), OCTMNIST)) == 16
 
 
-@PROPERTY
 @given(valid_documents(), st.integers(0, 2**32))
 def test_completing_twice_changes_nothing(document: dict[str, Any], seed: int) -> None:
     space = _space(document)
@@ -73,7 +69,6 @@ def test_completing_twice_changes_nothing(document: dict[str, Any], seed: int) -
     assert space.complete(completed, rng) == completed
 
 
-@PROPERTY
 @given(valid_documents(countable=True))
 def test_size_is_the_number_of_points_and_all_are_valid(document: dict[str, Any]) -> None:
     space = _space(document)
@@ -86,7 +81,6 @@ def test_size_is_the_number_of_points_and_all_are_valid(document: dict[str, Any]
     assert all(_is_valid(space, point) for point in points)
 
 
-@PROPERTY
 @given(valid_documents())
 def test_bins_and_grids_are_values_of_the_parameter(document: dict[str, Any]) -> None:
     for parameter in _space(document).parameters:

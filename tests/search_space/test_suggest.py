@@ -6,7 +6,7 @@ from typing import Any
 
 import optuna
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from study.search_space.candidate import OCTMNIST, Values
 from study.search_space.parameter import FloatParameter, same_value
@@ -42,7 +42,6 @@ def test_suggested_values_are_a_point_and_are_what_optuna_stores(name: str) -> N
         assert values == stored
 
 
-@settings(max_examples=25, deadline=None)
 @given(valid_documents())
 def test_optuna_takes_every_sound_space_without_a_warning(document: dict[str, Any]) -> None:
     space = space_from_text(as_yaml(document), source="drawn.yaml")

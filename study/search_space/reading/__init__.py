@@ -1,1 +1,1 @@
-"""YAML text to ``SearchSpace``; every error names its line."""
+"""From YAML text to a ``SearchSpace``; every error has its line."""

@@ -1,1 +1,1 @@
-"""What ``check`` reports about a search space."""
+"""What ``check`` says about a search space."""
