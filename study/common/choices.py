@@ -1,94 +1,125 @@
-"""``name,key=value,…`` on the command line → a name and its options, checked once and typed.
+"""``name,key=value,…`` → one validated object of the class that the name stands for.
 
-Samplers, pruners and estimators are all chosen this way: ``asha,reduction_factor=3``. Each
-registry declares the options of its names as ``Option``s, from which help texts come too.
+Samplers, pruners and estimators are chosen this way: ``asha,reduction_factor=3``. Each is a frozen
+pydantic dataclass with the class variable ``name``. Its fields are its options, declared once with
+default, bounds and help::
+
+    @dataclass(frozen=True, kw_only=True)
+    class Evolution(Sampler):
+        \"\"\"Mutates the best of a few members; the oldest dies.\"\"\"
+
+        name: ClassVar[str] = "evolution"
+        population: Annotated[int, Field(ge=1, description="members alive")] = 20
+
+The first line of the docstring is the help text of the name. Modules of these classes import
+neither torch nor optuna nor scipy, so that a listing is fast. A class that needs one of them names
+its implementation by a dotted path, for ``pkgutil.resolve_name``.
 """
 
 from __future__ import annotations
 
 import difflib
-import math
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from pydantic import ValidationError
 
 from study.common.errors import SettingsError
 
-OptionValue = int | float | str
+
+class Choice(Protocol):
+    """A class that a name stands for."""
+
+    name: ClassVar[str]
+
+
+C = TypeVar("C", bound=Choice)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """What may be given to a named choice.
+    """An option as the help texts and the docs show it."""
+
+    default: Any
+    help: str
+
+
+def registry_of(*classes: type[C]) -> Mapping[str, type[C]]:
+    """Return a read-only mapping from name to class, in the order given."""
+    return MappingProxyType({cls.name: cls for cls in classes})
+
+
+def options_of(cls: type) -> dict[str, Option]:
+    """Return the options of a class by name."""
+    fields = getattr(cls, "__pydantic_fields__", {})
+    return {
+        name: Option(default=field.default, help=field.description or "")
+        for name, field in fields.items()
+    }
+
+
+def help_of(cls: type) -> str:
+    """Return the help text of a class: the first line of its docstring."""
+    return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+
+def split_choice(text: str, *, what: str) -> tuple[str, dict[str, str]]:
+    """Return the name and the options that a text gives, as text.
 
     Args:
-        default: Value where none is given; its type is the option's type.
-        meaning: One line for the help text.
-        low: Smallest number allowed, included.
-        high: Largest number allowed, included.
-        choices: Texts allowed; empty where any is.
-    """
-
-    default: OptionValue
-    meaning: str
-    low: float = -math.inf
-    high: float = math.inf
-    choices: tuple[str, ...] = ()
-
-
-Options = Mapping[str, Option]
-
-
-def parse_choice(
-    text: str, registry: Mapping[str, Options], *, what: str
-) -> tuple[str, dict[str, OptionValue]]:
-    """Return the chosen name and the value of every option it has.
-
-    Args:
-        text: As ``asha,reduction_factor=3``.
-        registry: The names there are, with their options.
-        what: What is chosen, for messages; ``pruner``, say.
+        text: For example ``asha,reduction_factor=3``.
+        what: What is chosen, for messages; for example ``pruner``.
 
     Raises:
-        SettingsError: An unknown name or option, or a value outside its bounds.
+        SettingsError: An option has no value or is given twice.
     """
     name, *pairs = (part.strip() for part in text.split(","))
-    if name not in registry:
-        raise SettingsError(f"unknown {what} {name!r}; {_choose(name, registry)}")
-    options = registry[name]
-    values = {key: option.default for key, option in options.items()}
-    given: set[str] = set()
+    given: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = (part.strip() for part in pair.partition("="))
         where = f"{what} {name}: {key}"
         if not equals:
             raise SettingsError(f"{where}: a value is missing; write {key or 'key'}=value")
-        if key not in options:
-            raise SettingsError(f"{where}: unknown option; {_choose(key, options)}")
         if key in given:
             raise SettingsError(f"{where}: given twice")
-        given.add(key)
-        values[key] = _value(value, options[key], where)
-    return name, values
+        given[key] = value
+    return name, given
 
 
-def _value(text: str, option: Option, where: str) -> OptionValue:
-    if isinstance(option.default, str):
-        if option.choices and text not in option.choices:
-            raise SettingsError(f"{where}: {text!r}; {_choose(text, option.choices)}")
-        return text
-    kind = type(option.default)
+def parse_choice(text: str, registry: Mapping[str, type[C]], *, what: str) -> C:
+    """Return the chosen class with its options.
+
+    Args:
+        text: For example ``asha,reduction_factor=3``.
+        registry: The classes to choose from, by name.
+        what: What is chosen, for messages; for example ``pruner``.
+
+    Raises:
+        SettingsError: An unknown name or option, or a value that is not allowed.
+    """
+    name, given = split_choice(text, what=what)
+    if name not in registry:
+        raise SettingsError(f"unknown {what} {name!r}; {_suggest(name, registry)}")
+    known = {key: option.help for key, option in options_of(registry[name]).items()}
+    for key in given:
+        if key not in known:
+            hint = _suggest(key, known) if known else "it has none"
+            raise SettingsError(f"{what} {name}: {key}: unknown option; {hint}")
     try:
-        number = kind(text)
-    except ValueError:
-        expected = "a whole number" if kind is int else "a number"
-        raise SettingsError(f"{where}: expected {expected}, got {text!r}") from None
-    if not option.low <= number <= option.high or math.isinf(number):  # NaN fails it too
-        raise SettingsError(f"{where}: {text} is outside {option.low:g} to {option.high:g}")
-    return number
+        return registry[name](**given)
+    except ValidationError as error:
+        lines = [
+            f"{what} {name}: {'.'.join(map(str, problem['loc']))}: {problem['msg']},"
+            f" got {problem['input']!r}"
+            for problem in error.errors()
+        ]
+        raise SettingsError("\n".join(lines)) from None
 
 
-def _choose(word: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return f"choose from: {', '.join(known)}" if known else "it has none"
+def _suggest(word: str, known: Iterable[str]) -> str:
+    names = list(known)
+    close = difflib.get_close_matches(word, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"choose from: {', '.join(names)}"

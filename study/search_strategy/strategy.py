@@ -87,6 +87,10 @@ class Proposal:
     notes: Mapping[str, object] = field(default_factory=dict)
 
 
+Merit = tuple[float, ...]
+"""Sort key of a trial, larger is better."""
+
+
 class Strategy(Protocol):
     """A search strategy: history in, proposal out."""
 
@@ -120,56 +124,35 @@ def generator(seed: int, *purpose: int | str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *words])))
 
 
-def rank_rewards(observations: Sequence[Observation]) -> list[float]:
-    """Return each trial's reward: its rank quantile among the trials up to and including it."""
-    ranking = Ranking()
-    return [ranking.add(observation) for observation in observations]
+def rank_quantile(key: Merit, order: Sequence[Merit]) -> float:
+    """Return the rank quantile of one of these merits: 1 for the best, 0 for the worst.
 
+    Equal merits share the middle of their ranks; a single one gets 0.5. The result does not
+    change under an increasing transformation of the scores.
 
-class Ranking:
-    """The trials so far in order of merit, and the reward of the newest.
-
-    Rewards lie in [0, 1], 1 for the best so far, and do not change under any increasing
-    transformation of the scores. Complete trials stand above pruned ones, which are ordered by
-    the step they reached and then by their score at it; failed ones are last. The first trial
-    gets 0.5.
+    Args:
+        key: One of the merits.
+        order: All merits in rising order.
     """
-
-    def __init__(self) -> None:
-        self._order: list[tuple[float, ...]] = []
-
-    def add(self, observation: Observation) -> float:
-        """Return the observation's rank quantile among those before it, and keep it."""
-        order, key = self._order, merit(observation)
-        low, high = bisect.bisect_left(order, key), bisect.bisect_right(order, key)
-        reward = (low + high) / (2 * len(order)) if order else 0.5
-        order.insert(high, key)
-        return reward
-
-    def copy(self) -> Ranking:
-        """Return a copy that later observations do not change."""
-        copied = Ranking()
-        copied._order = self._order.copy()
-        return copied
+    if len(order) == 1:
+        return 0.5
+    low, high = bisect.bisect_left(order, key), bisect.bisect_right(order, key)
+    return (low + high - 1) / (2 * (len(order) - 1))
 
 
 def rank_quantiles(observations: Sequence[Observation]) -> list[float]:
-    """Return each trial's rank quantile among all of them: 1 for the best, 0 for the worst.
-
-    Equal merits share the middle of their ranks; a trial alone gets 0.5.
-    """
+    """Return each trial's rank quantile among all of them."""
     merits = [merit(observation) for observation in observations]
     order = sorted(merits)
-    last = max(len(order) - 1, 1)
-    quantile = {
-        key: (bisect.bisect_left(order, key) + bisect.bisect_right(order, key) - 1) / (2 * last)
-        for key in set(merits)
-    }
-    return [quantile[key] if len(order) > 1 else 0.5 for key in merits]
+    return [rank_quantile(key, order) for key in merits]
 
 
-def merit(observation: Observation) -> tuple[float, ...]:
-    """Return a sort key, larger is better, for trials of one objective."""
+def merit(observation: Observation) -> Merit:
+    """Return a sort key, larger is better, for trials of one objective.
+
+    Complete trials are above pruned ones, which are ordered by the step they reached and then by
+    their score at it. Failed trials are last.
+    """
     if observation.outcome == "failed" or not observation.scores:
         return (0.0, 0.0, 0.0)
     if observation.outcome == "pruned":

@@ -11,20 +11,30 @@ It knows numbers only. Choices, and numbers that are not always active, are draw
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
+from study.common.errors import SettingsError
 from study.search_space.candidate import Value
 from study.search_space.parameter import FloatParameter, IntParameter, snap
 from study.search_space.space import SearchSpace
-from study.search_strategy.sampler_spec import Chosen, StrategyContext
+from study.search_strategy.sampler import Sampler, StrategyContext
 from study.search_strategy.samplers.discrete import in_logarithm
 from study.search_strategy.samplers.incremental_state import IncrementalState
-from study.search_strategy.strategy import History, Observation, Proposal, generator, merit
+from study.search_strategy.strategy import (
+    History,
+    Observation,
+    Proposal,
+    Strategy,
+    generator,
+    merit,
+)
 
 Array = np.ndarray
 Number = IntParameter | FloatParameter
@@ -38,8 +48,8 @@ FEWEST = 2
 """A covariance of one number is none; the package refuses it too."""
 
 
-@dataclass(slots=True, kw_only=True)
-class _Evolution:
+@dataclasses.dataclass(slots=True, kw_only=True)
+class _Distribution:
     """The distribution and what has been tried of its current generation.
 
     Args:
@@ -48,25 +58,61 @@ class _Evolution:
     """
 
     optimizer: Any
-    tried: list[Observation] = field(default_factory=list)
+    tried: list[Observation] = dataclasses.field(default_factory=list)
 
-    def copy(self) -> _Evolution:
-        return _Evolution(optimizer=copy.deepcopy(self.optimizer), tried=self.tried.copy())
+    def copy(self) -> _Distribution:
+        return _Distribution(optimizer=copy.deepcopy(self.optimizer), tried=self.tried.copy())
 
 
-class CmaEs:
-    """Draws numbers from a normal distribution that follows the better half of each generation.
+@dataclass(frozen=True, kw_only=True)
+class CmaEs(Sampler):
+    """CMA-ES with margin, for spaces of numbers; draws all other parameters at random."""
 
-    Args:
-        context: The study it is for.
-        population: Trials in a generation; 0 for the package's ``4 + 3 ln(numbers)``.
-    """
+    name: ClassVar[str] = "cmaes"
+    population: Annotated[
+        int,
+        Field(ge=0, le=100_000, description="size of a generation; 0: 4 + 3 ln(numbers)"),
+    ] = 0
 
-    def __init__(self, context: StrategyContext, *, population: int) -> None:
-        self._seed, self._population = context.seed, population
+    def validate(self, context: StrategyContext) -> None:
+        """Check that the package is installed and the space has enough numbers."""
+        super().validate(context)
+        try:
+            import cmaes  # noqa: F401
+        except ImportError:
+            raise SettingsError(
+                'cmaes: the package "cmaes" is not installed; run'
+                ' pip install "study-nas[cmaes]", or take another sampler'
+            ) from None
+        numbers = always_active_numbers(context.space)
+        if len(numbers) < FEWEST:
+            found = ", ".join(number.name for number in numbers) or "none"
+            raise SettingsError(
+                f"cmaes: needs at least {FEWEST} numeric parameters without 'when',"
+                f" {context.space.name} has: {found}; take another sampler, such as auto"
+            )
+
+    def warnings(self, context: StrategyContext) -> tuple[str, ...]:
+        """Return which parameters are drawn at random."""
+        numbers = {number.name for number in always_active_numbers(context.space)}
+        others = [p.name for p in context.space.parameters if p.name not in numbers]
+        if not others:
+            return ()
+        return (f"cmaes: learns numbers only; drawn at random: {', '.join(others)}",)
+
+    def build(self, context: StrategyContext) -> Strategy:
+        """Return CMA-ES."""
+        return CmaEsStrategy(self, context)
+
+
+class CmaEsStrategy:
+    """Draws numbers from a normal distribution that follows the better half of a generation."""
+
+    def __init__(self, options: CmaEs, context: StrategyContext) -> None:
+        self._seed, self._population = context.seed, options.population
         self._numbers = always_active_numbers(context.space)
-        self._state: IncrementalState[_Evolution] = IncrementalState(
-            start=self._begin, step=self._learn, copy=_Evolution.copy
+        self._state: IncrementalState[_Distribution] = IncrementalState(
+            start=self._begin, step=self._learn, copy=_Distribution.copy
         )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
@@ -86,11 +132,11 @@ class CmaEs:
             },
         )
 
-    def _begin(self) -> _Evolution:
+    def _begin(self) -> _Distribution:
         from cmaes import CMAwM
 
         count = len(self._numbers)
-        return _Evolution(
+        return _Distribution(
             optimizer=CMAwM(
                 mean=np.full(count, 0.5),
                 sigma=SIGMA,
@@ -103,7 +149,7 @@ class CmaEs:
         )
 
     @staticmethod
-    def _learn(state: _Evolution, observation: Observation) -> None:
+    def _learn(state: _Distribution, observation: Observation) -> None:
         optimizer = state.optimizer
         if observation.notes.get("generation") != optimizer.generation:
             return  # drawn by others, or too late for its generation
@@ -123,39 +169,6 @@ def always_active_numbers(space: SearchSpace) -> tuple[Number, ...]:
         for p in space.parameters
         if isinstance(p, IntParameter | FloatParameter) and not p.when and p.low < p.high
     )
-
-
-def refuse_cmaes(context: StrategyContext) -> str | None:
-    """Return why this study cannot have CMA-ES, or None."""
-    try:
-        import cmaes  # noqa: F401
-    except ImportError:
-        return (
-            'cmaes: the package "cmaes" is not installed; run pip install "study-nas[cmaes]",'
-            " or take another sampler"
-        )
-    numbers = always_active_numbers(context.space)
-    if len(numbers) >= FEWEST:
-        return None
-    found = ", ".join(number.name for number in numbers) or "none"
-    return (
-        f"cmaes: needs at least {FEWEST} numeric parameters without 'when', {context.space.name}"
-        f" has: {found}; take another sampler, as auto"
-    )
-
-
-def warn_cmaes(context: StrategyContext) -> str | None:
-    """Return which parameters are left to chance, or None."""
-    numbers = {number.name for number in always_active_numbers(context.space)}
-    others = [p.name for p in context.space.parameters if p.name not in numbers]
-    if not others:
-        return None
-    return f"cmaes: learns numbers only; drawn at random: {', '.join(others)}"
-
-
-def cma_es(context: StrategyContext, chosen: Chosen) -> CmaEs:
-    """Return CMA-ES."""
-    return CmaEs(context, population=int(chosen["population"]))
 
 
 def _step(number: Number) -> float:

@@ -1,44 +1,49 @@
-"""Regularised evolution (Real et al., 1802.01548): the oldest dies, not the worst.
+"""Regularised evolution (Real et al., 1802.01548): the oldest member dies, not the worst.
 
-The population is the last trials to finish, so a lucky result cannot stay for ever: what is good
-must be found good again. The paper has 100 members and samples of 25 for 20,000 networks; the
-defaults, 20 and 5, are the same shape for a hundred.
+The population is the last trials to finish, so a lucky result does not stay: a good candidate must
+prove good again. The paper has 100 members and samples of 25 for 20,000 networks. The defaults
+here, 20 and 5, are in the same proportion for a hundred trials.
 """
 
 from __future__ import annotations
 
+from typing import Annotated, ClassVar
+
 import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
-from study.search_strategy.sampler_spec import Chosen, StrategyContext
+from study.search_strategy.sampler import Sampler, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace
-from study.search_strategy.strategy import History, Proposal, merit
+from study.search_strategy.strategy import History, Proposal, Strategy, merit
 
 
-class Evolution:
-    """Mutates the best of a few members of the youngest generation.
+@dataclass(frozen=True, kw_only=True)
+class Evolution(Sampler):
+    """Regularised evolution: mutates the best of a few members; the oldest dies."""
 
-    Args:
-        context: The study it is for.
-        population: Members alive, and random points at the start.
-        sample: Members drawn, with replacement, of which the best becomes a parent.
-    """
+    name: ClassVar[str] = "evolution"
+    population: Annotated[int, Field(ge=1, le=100_000, description="members alive")] = 20
+    sample: Annotated[int, Field(ge=1, le=100_000, description="members compared")] = 5
 
-    def __init__(self, context: StrategyContext, *, population: int, sample: int) -> None:
-        self._space = DiscreteSpace(context.space)
-        self._population, self._sample = population, sample
+    def build(self, context: StrategyContext) -> Strategy:
+        """Return regularised evolution."""
+        return EvolutionStrategy(self, context)
+
+
+class EvolutionStrategy:
+    """Draws members with replacement; the best of them becomes a parent."""
+
+    def __init__(self, options: Evolution, context: StrategyContext) -> None:
+        self._options, self._space = options, DiscreteSpace(context.space)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return a random point while the population fills, then a mutated parent."""
-        if len(history.observations) < self._population:
+        if len(history.observations) < self._options.population:
             return Proposal(values=self._space.sample(rng))
-        alive = history.observations[-self._population :]
-        drawn = [alive[int(i)] for i in rng.integers(len(alive), size=self._sample)]
+        alive = history.observations[-self._options.population :]
+        drawn = [alive[int(i)] for i in rng.integers(len(alive), size=self._options.sample)]
         parent = max(drawn, key=lambda o: (merit(o), o.number))
         return Proposal(
             values=self._space.mutate(parent.values, rng), notes={"parent": parent.number}
         )
-
-
-def evolution(context: StrategyContext, chosen: Chosen) -> Evolution:
-    """Return regularised evolution."""
-    return Evolution(context, population=int(chosen["population"]), sample=int(chosen["sample"]))

@@ -10,19 +10,23 @@ will seldom help the next one, which differs in one choice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import dataclasses
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from study.search_space.candidate import Value, Values, ValuesKey, values_key
 from study.search_space.space import same_value
-from study.search_strategy.sampler_spec import Chosen, StrategyContext
+from study.search_strategy.sampler import Sampler, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace
 from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import (
     History,
     Observation,
     Proposal,
+    Strategy,
     generator,
     merit,
 )
@@ -32,7 +36,7 @@ Change = tuple[str, bool, Value]
 """A parameter and the value it got; ``True`` is not ``1``."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclasses.dataclass(slots=True, kw_only=True)
 class _Climb:
     """How far the search has come.
 
@@ -45,24 +49,33 @@ class _Climb:
 
     seen: int = 0
     centre: Observation | None = None
-    tried: set[ValuesKey] = field(default_factory=set)
-    failed: dict[Change, int] = field(default_factory=dict)
+    tried: set[ValuesKey] = dataclasses.field(default_factory=set)
+    failed: dict[Change, int] = dataclasses.field(default_factory=dict)
 
     def copy(self) -> _Climb:
-        return replace(self, tried=self.tried.copy(), failed=self.failed.copy())
+        return dataclasses.replace(self, tried=self.tried.copy(), failed=self.failed.copy())
 
 
-class LocalSearch:
-    """Climbs from point to point by single changes.
+@dataclass(frozen=True, kw_only=True)
+class LocalSearch(Sampler):
+    """Local search: climbs by single changes, from random points."""
 
-    Args:
-        context: The study it is for.
-        start: Random points before the first climb.
-    """
+    name: ClassVar[str] = "local_search"
+    start: Annotated[
+        int, Field(ge=1, le=100_000, description="random points before the first climb")
+    ] = 10
 
-    def __init__(self, context: StrategyContext, *, start: int) -> None:
+    def build(self, context: StrategyContext) -> Strategy:
+        """Return local search."""
+        return LocalSearchStrategy(self, context)
+
+
+class LocalSearchStrategy:
+    """Climbs from point to point by single changes."""
+
+    def __init__(self, options: LocalSearch, context: StrategyContext) -> None:
         self._space = DiscreteSpace(context.space)
-        self._seed, self._start, self._allows = context.seed, start, context.allows
+        self._seed, self._start, self._allows = context.seed, options.start, context.allows
         self._climb: IncrementalState[_Climb] = IncrementalState(
             start=_Climb, step=self._learn, copy=_Climb.copy
         )
@@ -115,8 +128,3 @@ def _restarts(observation: Observation, centre: Observation) -> bool:
     Of several workers that ran out of neighbours together, only the first to finish starts anew.
     """
     return observation.notes.get(RESTART) == centre.number
-
-
-def local_search(context: StrategyContext, chosen: Chosen) -> LocalSearch:
-    """Return local search."""
-    return LocalSearch(context, start=int(chosen["start"]))

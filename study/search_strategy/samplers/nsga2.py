@@ -10,16 +10,19 @@ one generation or two of a small study, so ours is a tenth of the budget.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from study.search_space.candidate import Value, Values, ValuesKey, values_key
 from study.search_space.space import SearchSpace
-from study.search_strategy.sampler_spec import Chosen, StrategyContext
+from study.search_strategy.sampler import Sampler, StrategyContext
 from study.search_strategy.samplers.incremental_state import IncrementalState
-from study.search_strategy.strategy import History, Observation, Proposal, rank_quantiles
+from study.search_strategy.strategy import History, Observation, Proposal, Strategy, rank_quantiles
 
 Array = np.ndarray
 
@@ -32,7 +35,7 @@ TRIES = 20
 """Mutations before a child that was seen before is let through."""
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclasses.dataclass(slots=True, kw_only=True)
 class _Generation:
     """Those that live, and those that wait for the next selection.
 
@@ -46,8 +49,8 @@ class _Generation:
     parents: tuple[Observation, ...] = ()
     order: tuple[tuple[int, float], ...] = ()
     children: tuple[Observation, ...] = ()
-    candidates: set[str] = field(default_factory=set)
-    points: set[ValuesKey] = field(default_factory=set)
+    candidates: set[str] = dataclasses.field(default_factory=set)
+    points: set[ValuesKey] = dataclasses.field(default_factory=set)
 
     def copy(self) -> _Generation:
         return _Generation(
@@ -59,16 +62,27 @@ class _Generation:
         )
 
 
-class Nsga2:
-    """Crosses and mutates parents from the fronts that are not dominated.
+@dataclass(frozen=True, kw_only=True)
+class Nsga2(Sampler):
+    """NSGA-II: a population along the Pareto front of several objectives."""
 
-    Args:
-        context: The study it is for.
-        population: Members of a generation; 0 for a tenth of the budget, 10 to 50.
-    """
+    name: ClassVar[str] = "nsga2"
+    multi_objective: ClassVar[bool] = True
+    population: Annotated[
+        int,
+        Field(ge=0, le=100_000, description="size of a generation; 0: a tenth of the budget"),
+    ] = 0
 
-    def __init__(self, context: StrategyContext, *, population: int) -> None:
-        self._population = population or population_for(context.budget)
+    def build(self, context: StrategyContext) -> Strategy:
+        """Return NSGA-II."""
+        return Nsga2Strategy(self, context)
+
+
+class Nsga2Strategy:
+    """Crosses and mutates parents from the best fronts."""
+
+    def __init__(self, options: Nsga2, context: StrategyContext) -> None:
+        self._population = options.population or population_for(context.budget)
         self._state: IncrementalState[_Generation] = IncrementalState(
             start=_Generation, step=self._learn, copy=_Generation.copy
         )
@@ -182,8 +196,3 @@ def _tournament(order: Sequence[tuple[int, float]], rng: np.random.Generator) ->
     """Return the better of two members drawn at random."""
     a, b = (int(i) for i in rng.integers(len(order), size=2))
     return a if (order[a], a) <= (order[b], b) else b
-
-
-def nsga2(context: StrategyContext, chosen: Chosen) -> Nsga2:
-    """Return NSGA-II."""
-    return Nsga2(context, population=int(chosen["population"]))

@@ -8,7 +8,6 @@ storage would find none: ``nsga2`` and ``cmaes`` are the project's own.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 import optuna
@@ -17,35 +16,28 @@ from optuna.trial import FrozenTrial
 
 from study.search_space.candidate import Value
 from study.search_space.space import AnyParameter, FloatParameter
-from study.search_strategy.sampler_spec import Chosen, StrategyContext
+from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers.in_memory_study import STUDY_NAME, InMemoryStudy
+from study.search_strategy.samplers.model_based import Gp, Tpe
 from study.search_strategy.strategy import History, Proposal
-
-BuildSampler = Callable[[int], BaseSampler]
 
 
 class OptunaStrategy:
-    """Asks a sampler of Optuna's.
+    """Asks one of Optuna's samplers."""
 
-    Args:
-        build: Returns the sampler for a seed.
-        context: What the study is.
-        failed_as_worst: How failed trainings are shown, see ``InMemoryStudy``.
-    """
-
-    def __init__(
-        self, build: BuildSampler, context: StrategyContext, *, failed_as_worst: bool
-    ) -> None:
-        self._build = build
-        self._mirror = InMemoryStudy(
-            context.space, objectives=context.objectives, failed_as_worst=failed_as_worst
+    def __init__(self, options: Tpe | Gp, context: StrategyContext) -> None:
+        self._options = options
+        self._study = InMemoryStudy(
+            context.space,
+            objectives=context.objectives,
+            failed_as_worst=isinstance(options, Gp) or context.objectives > 1,
         )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return what the sampler suggests, parameter by parameter as in a trial."""
-        sampler = self._build(int(rng.integers(2**31)))
-        with self._mirror.asking(history) as trial:
-            study = optuna.load_study(study_name=STUDY_NAME, storage=self._mirror, sampler=sampler)
+        sampler = _optuna_sampler(self._options, int(rng.integers(2**31)))
+        with self._study.asking(history) as trial:
+            study = optuna.load_study(study_name=STUDY_NAME, storage=self._study, sampler=sampler)
             return Proposal(values=self._walk(study, trial, history))
 
     def _walk(self, study: optuna.Study, trial: FrozenTrial, history: History) -> dict[str, Value]:
@@ -57,7 +49,7 @@ class OptunaStrategy:
         for parameter in space.parameters:
             if not space.is_active(parameter, values):
                 continue
-            name, distribution = parameter.name, self._mirror.distributions[parameter.name]
+            name, distribution = parameter.name, self._study.distributions[parameter.name]
             if distribution.single():
                 values[name] = _only_value(parameter)
             elif name in relative:
@@ -85,39 +77,25 @@ def _on_step(parameter: AnyParameter, value: Value) -> Value:
     return number if values is None else min(values, key=lambda known: abs(known - number))
 
 
-def tpe(context: StrategyContext, chosen: Chosen) -> OptunaStrategy:
-    """Return the tree-structured Parzen estimator (Bergstra et al. 2011; Watanabe, 2304.11127)."""
-    multivariate = chosen["multivariate"] == "true"
+def _optuna_sampler(options: Tpe | Gp, seed: int) -> BaseSampler:
+    """Return Optuna's sampler for one proposal.
 
-    def build(seed: int) -> BaseSampler:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return TPESampler(
-                seed=seed,
-                multivariate=multivariate,
-                group=multivariate and chosen["group"] == "true",
-                constant_liar=chosen["constant_liar"] == "true",
-                n_startup_trials=int(chosen["n_startup_trials"]),
-                n_ei_candidates=int(chosen["n_ei_candidates"]),
-            )
-
-    return OptunaStrategy(build, context, failed_as_worst=context.objectives > 1)
-
-
-def gp(context: StrategyContext, chosen: Chosen) -> OptunaStrategy:
-    """Return Optuna's Gaussian process with expected improvement.
-
-    Its kernel is fitted from the start at every ask; what Optuna keeps from ask to ask would make
-    the answer depend on the process.
+    The kernel of ``gp`` is fitted from the start at every ask. A kernel kept from ask to ask would
+    make the answer depend on the process.
     """
-
-    def build(seed: int) -> BaseSampler:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if isinstance(options, Gp):
             return GPSampler(
                 seed=seed,
-                n_startup_trials=int(chosen["n_startup_trials"]),
+                n_startup_trials=options.n_startup_trials,
                 warn_independent_sampling=False,
             )
-
-    return OptunaStrategy(build, context, failed_as_worst=True)
+        return TPESampler(
+            seed=seed,
+            multivariate=options.multivariate,
+            group=options.multivariate and options.group,
+            constant_liar=options.constant_liar,
+            n_startup_trials=options.n_startup_trials,
+            n_ei_candidates=options.n_ei_candidates,
+        )

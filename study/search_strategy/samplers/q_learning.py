@@ -13,26 +13,34 @@ The reward is the trial's rank among the distinct candidates so far, which suits
 from __future__ import annotations
 
 import bisect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import dataclasses
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
-from study.search_strategy.sampler_spec import Chosen, StrategyContext
+from study.search_strategy.sampler import Sampler, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace, Step
 from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import (
     History,
+    Merit,
     Observation,
     Proposal,
+    Strategy,
     generator,
     merit,
+    rank_quantile,
 )
 
 State = tuple[int, int, int]
 """Parameter to choose for, parameter chosen before it and its choice; (-1, 0) for none."""
 Path = tuple[tuple[State, int], ...]
 """The states of a trial, each with the choice made in it."""
+ActionValues = dict[State, list[float]]
+"""For every state met so far, one value per choice."""
 
 FIRST_VALUE = 0.5
 """Value of what was never tried (section 4.3): a reward in the middle of the range."""
@@ -40,24 +48,11 @@ FIRST_VALUE = 0.5
 DEFAULT_BUDGET = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """Chance of a random choice, by the share of the budget that is spent.
+Schedule = tuple[tuple[float, float], ...]
+"""Pairs of used share of the budget and chance of a random choice, linear in between."""
 
-    Args:
-        points: Pairs of share and chance, in rising order; straight lines between them.
-    """
-
-    points: tuple[tuple[float, float], ...]
-
-    def epsilon(self, spent: float) -> float:
-        """Return the chance of a random choice."""
-        shares, chances = zip(*self.points, strict=True)
-        return float(np.interp(spent, shares, chances))
-
-
-SHORT = Schedule(points=((0.1, 1.0), (0.5, 0.1)))
-"""Random for a tenth of the budget, then less and less until the half."""
+SHORT: Schedule = ((0.1, 1.0), (0.5, 0.1))
+"""Random for a tenth of the budget, then less and less until half of it."""
 
 
 def _paper_schedule() -> Schedule:
@@ -68,13 +63,19 @@ def _paper_schedule() -> Schedule:
         chance = 1.0 - step / 10
         points += [(spent / 2700, chance), ((spent + count) / 2700 - 1e-9, chance)]
         spent += count
-    return Schedule(points=tuple(points))
+    return tuple(points)
 
 
 PAPER = _paper_schedule()
 
 
-@dataclass(slots=True, kw_only=True)
+def chance_of_random(schedule: Schedule, spent: float) -> float:
+    """Return the chance of a random choice."""
+    shares, chances = zip(*schedule, strict=True)
+    return float(np.interp(spent, shares, chances))
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
 class Memory:
     """What was tried, and what each choice is worth.
 
@@ -87,20 +88,12 @@ class Memory:
         values: For every state met so far, one number a choice.
     """
 
-    paths: list[Path] = field(default_factory=list)
-    merits: list[tuple[float, ...]] = field(default_factory=list)
-    order: list[tuple[float, ...]] = field(default_factory=list)
-    index: dict[str, int] = field(default_factory=dict)
+    paths: list[Path] = dataclasses.field(default_factory=list)
+    merits: list[Merit] = dataclasses.field(default_factory=list)
+    order: list[Merit] = dataclasses.field(default_factory=list)
+    index: dict[str, int] = dataclasses.field(default_factory=dict)
     trials: int = 0
-    values: dict[State, list[float]] = field(default_factory=dict)
-
-    def reward(self, index: int) -> float:
-        """Return the rank quantile of a candidate among all: 1 for the best, 0 for the worst."""
-        if len(self.order) == 1:
-            return FIRST_VALUE
-        low = bisect.bisect_left(self.order, self.merits[index])
-        high = bisect.bisect_right(self.order, self.merits[index])
-        return (low + high - 1) / (2 * (len(self.order) - 1))
+    values: ActionValues = dataclasses.field(default_factory=dict)
 
     def copy(self) -> Memory:
         """Return a copy that later steps do not change."""
@@ -114,59 +107,59 @@ class Memory:
         )
 
 
-Backup = Callable[[dict[State, list[float]], Path, float, float], None]
-"""Values, path, reward and step size: moves the values along one trial's path."""
+Order = Annotated[int, Field(ge=0, le=1, description="earlier choices in a state")]
+Alpha = Annotated[float, Field(ge=0.0, le=1.0, description="step size")]
 
 
-def monte_carlo(values: dict[State, list[float]], path: Path, reward: float, alpha: float) -> None:
-    """Move the value of every choice towards the trial's reward."""
-    for state, choice in path:
-        row = values[state]
-        row[choice] += alpha * (reward - row[choice])
+@dataclass(frozen=True, kw_only=True)
+class QLearning(Sampler):
+    """Q-learning over the sequence of choices, with Monte-Carlo returns."""
+
+    name: ClassVar[str] = "q_learning"
+    learns_policy: ClassVar[bool] = True
+    schedule: ClassVar[Schedule] = SHORT
+    alpha: Alpha = 0.1
+    order: Order = 0
+    replays: Annotated[int, Field(ge=0, le=100_000, description="trials replayed per trial")] = 100
+
+    def build(self, context: StrategyContext) -> Strategy:
+        """Return Q-learning."""
+        return QLearningStrategy(self, context)
+
+    def backup(self, values: ActionValues, path: Path, reward: float) -> None:
+        """Move the value of every choice of a trial towards the trial's reward."""
+        for state, choice in path:
+            row = values[state]
+            row[choice] += self.alpha * (reward - row[choice])
 
 
-def bellman(values: dict[State, list[float]], path: Path, reward: float, alpha: float) -> None:
-    """Move each value, last choice first, towards the best value of the state that followed.
+@dataclass(frozen=True, kw_only=True)
+class MetaQnn(QLearning):
+    """MetaQNN as published: Bellman backups; meant for thousands of trials."""
 
-    Equation 3 of the paper with a discount of 1; only the last choice sees the reward.
-    """
-    target = reward
-    for state, choice in reversed(path):
-        row = values[state]
-        row[choice] += alpha * (target - row[choice])
-        target = max(row)
+    name: ClassVar[str] = "q_learning:metaqnn"
+    schedule: ClassVar[Schedule] = PAPER
+    alpha: Alpha = 0.01
+    order: Order = 1
 
+    def backup(self, values: ActionValues, path: Path, reward: float) -> None:
+        """Move each value, last choice first, towards the best value of the state that followed.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """How Q-learning learns.
-
-    Args:
-        backup: How a reward is passed back.
-        schedule: Chance of a random choice.
-        order: How many choices before it a state remembers: 0 or 1.
-        alpha: Step size.
-        replays: Trials replayed after each new one, drawn from the distinct candidates.
-    """
-
-    backup: Backup
-    schedule: Schedule
-    order: int
-    alpha: float
-    replays: int
+        Equation 3 of the paper with a discount of 1. Only the last choice gets the reward itself.
+        """
+        target = reward
+        for state, choice in reversed(path):
+            row = values[state]
+            row[choice] += self.alpha * (target - row[choice])
+            target = max(row)
 
 
-class QLearning:
-    """Chooses greedily but for a falling share of random choices.
+class QLearningStrategy:
+    """Chooses greedily, except for a falling share of random choices."""
 
-    Args:
-        context: The study it is for.
-        rule: How it learns.
-    """
-
-    def __init__(self, context: StrategyContext, rule: Rule) -> None:
+    def __init__(self, options: QLearning, context: StrategyContext) -> None:
         self._space = DiscreteSpace(context.space)
-        self._seed, self._rule = context.seed, rule
+        self._seed, self._options = context.seed, options
         self._memory: IncrementalState[Memory] = IncrementalState(
             start=Memory, step=self._learn, copy=Memory.copy
         )
@@ -174,11 +167,11 @@ class QLearning:
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return a path that is greedy but for random choices."""
         values = self.action_values(history.observations)
-        epsilon = self._rule.schedule.epsilon(_spent(history))
+        epsilon = chance_of_random(self._options.schedule, _spent(history))
         taken: list[Step] = []
 
         def choose(node: int, count: int) -> int:
-            row = values.get(_state(node, taken, self._rule.order))
+            row = values.get(_state(node, taken, self._options.order))
             if row is None or rng.random() < epsilon:
                 choice = int(rng.integers(count))
             else:
@@ -189,16 +182,17 @@ class QLearning:
 
         return Proposal(values=self._space.walk(choose, rng), notes={"epsilon": round(epsilon, 6)})
 
-    def action_values(self, observations: tuple[Observation, ...]) -> dict[State, list[float]]:
+    def action_values(self, observations: tuple[Observation, ...]) -> ActionValues:
         """Return what each choice is worth after these observations."""
         return self._memory.over(observations).values
 
     def _learn(self, memory: Memory, observation: Observation) -> None:
-        rule, newest = self._rule, self._remember(memory, observation)
+        options, newest = self._options, self._remember(memory, observation)
         rng = generator(self._seed, "replay", memory.trials)
-        replayed = rng.integers(len(memory.paths), size=rule.replays)
+        replayed = rng.integers(len(memory.paths), size=options.replays)
         for index in (newest, *replayed.tolist()):
-            rule.backup(memory.values, memory.paths[index], memory.reward(index), rule.alpha)
+            reward = rank_quantile(memory.merits[index], memory.order)
+            options.backup(memory.values, memory.paths[index], reward)
 
     def _remember(self, memory: Memory, observation: Observation) -> int:
         """Return the index of the observation's candidate, kept if it is new."""
@@ -206,7 +200,7 @@ class QLearning:
         identity = observation.candidate_id or f"trial {observation.number}"
         if identity in memory.index:
             return memory.index[identity]
-        path = as_path(self._space.steps(observation.values), order=self._rule.order)
+        path = as_path(self._space.steps(observation.values), order=self._options.order)
         for state, _ in path:
             if state not in memory.values:
                 count = len(self._space.choices[state[0]])
@@ -235,23 +229,3 @@ def _spent(history: History) -> float:
     """Return the share of the budget that is spent; twins cost nothing."""
     trained = {o.candidate_id for o in history.observations if o.number >= 0}
     return (len(trained) + len(history.running)) / (history.budget or DEFAULT_BUDGET)
-
-
-def q_learning(context: StrategyContext, chosen: Chosen) -> QLearning:
-    """Return the form that learns within a hundred trials."""
-    return QLearning(context, _rule(chosen, monte_carlo, SHORT))
-
-
-def metaqnn(context: StrategyContext, chosen: Chosen) -> QLearning:
-    """Return the paper's form."""
-    return QLearning(context, _rule(chosen, bellman, PAPER))
-
-
-def _rule(chosen: Chosen, backup: Backup, schedule: Schedule) -> Rule:
-    return Rule(
-        backup=backup,
-        schedule=schedule,
-        order=int(chosen["order"]),
-        alpha=float(chosen["alpha"]),
-        replays=int(chosen["replays"]),
-    )

@@ -8,47 +8,86 @@ depend on the metric's scale. The step of 0.3 was chosen with it by the project'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import bisect
+import dataclasses
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
-from study.search_strategy.sampler_spec import Chosen, StrategyContext
+from study.search_strategy.sampler import Sampler, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace
 from study.search_strategy.samplers.incremental_state import IncrementalState
-from study.search_strategy.strategy import History, Observation, Proposal, Ranking
+from study.search_strategy.strategy import (
+    History,
+    Merit,
+    Observation,
+    Proposal,
+    Strategy,
+    merit,
+    rank_quantile,
+)
 
 Array = np.ndarray
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclasses.dataclass(slots=True, kw_only=True)
 class Policy:
-    """Logits of every parameter's softmax, and the ranking that rewards come from.
+    """Logits of every parameter's softmax, and the merits that rewards come from.
 
     Args:
-        logits: One vector for each parameter, one number for each of its values.
-        ranking: The trials so far.
+        logits: One vector per parameter, one number per value.
+        merits: Merits of the trials so far, in rising order.
     """
 
     logits: list[Array]
-    ranking: Ranking
+    merits: list[Merit]
 
     def copy(self) -> Policy:
         """Return a copy that later steps do not change."""
-        return Policy(logits=[array.copy() for array in self.logits], ranking=self.ranking.copy())
+        return Policy(logits=[array.copy() for array in self.logits], merits=self.merits.copy())
 
 
-class Reinforce:
-    """Draws from the policy and moves its logits along the policy gradient.
+EntropyWeight = Annotated[float, Field(ge=0.0, le=10.0, description="weight of an entropy bonus")]
 
-    Args:
-        context: The study it is for.
-        step: Learning rate of the logits.
-        entropy: Weight of the entropy's gradient, against early commitment.
-    """
 
-    def __init__(self, context: StrategyContext, *, step: float, entropy: float) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Reinforce(Sampler):
+    """Policy gradient with one softmax per parameter; learns within 50 trials."""
+
+    name: ClassVar[str] = "reinforce"
+    learns_policy: ClassVar[bool] = True
+    step: Annotated[float, Field(ge=1e-6, le=100.0, description="learning rate")] = 0.3
+    entropy: EntropyWeight = 0.0
+
+    def build(self, context: StrategyContext) -> Strategy:
+        """Return the factorised policy."""
+        return ReinforceStrategy(self, context)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReinforceZoph(Sampler):
+    """Policy gradient as published, with an LSTM; meant for thousands of trials."""
+
+    name: ClassVar[str] = "reinforce:zoph"
+    implementation: ClassVar[str] = (
+        "study.search_strategy.samplers.reinforce_zoph:ReinforceZophStrategy"
+    )
+    learns_policy: ClassVar[bool] = True
+    step: Annotated[float, Field(ge=1e-9, le=1.0, description="Adam's learning rate")] = 6e-4
+    decay: Annotated[float, Field(ge=0.0, le=1.0, description="decay of the average reward")] = (
+        0.99
+    )
+    entropy: EntropyWeight = 0.0
+
+
+class ReinforceStrategy:
+    """Draws from the policy and moves its logits along the policy gradient."""
+
+    def __init__(self, options: Reinforce, context: StrategyContext) -> None:
         self._space = DiscreteSpace(context.space)
-        self._step, self._entropy = step, entropy
+        self._step, self._entropy = options.step, options.entropy
         self._policy: IncrementalState[Policy] = IncrementalState(
             start=self._uniform, step=self._learn, copy=Policy.copy
         )
@@ -73,10 +112,12 @@ class Reinforce:
 
     def _uniform(self) -> Policy:
         logits = [np.zeros(len(choices)) for choices in self._space.choices]
-        return Policy(logits=logits, ranking=Ranking())
+        return Policy(logits=logits, merits=[])
 
     def _learn(self, policy: Policy, observation: Observation) -> None:
-        advantage = 2.0 * policy.ranking.add(observation) - 1.0
+        key = merit(observation)
+        bisect.insort(policy.merits, key)
+        advantage = 2.0 * rank_quantile(key, policy.merits) - 1.0
         for step in self._space.steps(observation.values):
             logits = policy.logits[step.node]
             probabilities = softmax(logits)
@@ -102,12 +143,5 @@ def entropy_gradient(probabilities: Array) -> Array:
 
 def draw(probabilities: Array, rng: np.random.Generator) -> int:
     """Return an index drawn with these probabilities, of shape (k,)."""
-    sequence_index = np.searchsorted(
-        np.cumsum(probabilities), rng.random() * probabilities.sum(), "right"
-    )
-    return min(int(sequence_index), len(probabilities) - 1)
-
-
-def reinforce(context: StrategyContext, chosen: Chosen) -> Reinforce:
-    """Return the factorised policy."""
-    return Reinforce(context, step=float(chosen["step"]), entropy=float(chosen["entropy"]))
+    index = np.searchsorted(np.cumsum(probabilities), rng.random() * probabilities.sum(), "right")
+    return min(int(index), len(probabilities) - 1)

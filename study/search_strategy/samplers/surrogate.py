@@ -21,12 +21,19 @@ import numpy as np
 from scipy.special import ndtri
 
 from study.search_space.candidate import Value, Values, ValuesKey, values_key
-from study.search_strategy.sampler_spec import Chosen, StrategyContext
+from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace
-from study.search_strategy.samplers.embedding import Embedding
-from study.search_strategy.samplers.fixed_sequence import quasi_random
-from study.search_strategy.samplers.gaussian_process import Kernel, Posterior, expected, fit
+from study.search_strategy.samplers.gaussian_process import (
+    Embedding,
+    Kernel,
+    Posterior,
+    expected,
+    fit,
+)
 from study.search_strategy.samplers.incremental_state import shared_prefix
+from study.search_strategy.samplers.model_based import Surrogate
+from study.search_strategy.samplers.non_adaptive import FixedSequence
+from study.search_strategy.samplers.sobol import sobol_points
 from study.search_strategy.strategy import (
     History,
     Observation,
@@ -59,20 +66,14 @@ class Scored:
     point: Point
 
 
-class Surrogate:
-    """Proposes the new candidate of which most can be hoped.
+class SurrogateStrategy:
+    """Proposes the new candidate with the highest upper confidence bound."""
 
-    Args:
-        context: The study it is for.
-        start: Quasi-random points first.
-        bound: Standard deviations above the mean that count as hope.
-    """
-
-    def __init__(self, context: StrategyContext, *, start: int, bound: float) -> None:
-        self._context, self._start, self._bound = context, start, bound
+    def __init__(self, options: Surrogate, context: StrategyContext) -> None:
+        self._context, self._options = context, options
         self._space, self._embedding = DiscreteSpace(context.space), Embedding(context.space)
-        self._opening = quasi_random(context, {})
-        self._naming = context.naming()
+        self._identity = context.candidate_identity()
+        self._opening = FixedSequence(sobol_points(context), self._identity)
         self._kernel = expected(self._embedding.ordered)
         self._fitted: Sequence[Observation] = ()
 
@@ -81,16 +82,16 @@ class Surrogate:
         firsts = _first_trials(history.observations)
         if not firsts:
             return self._opening.propose(history, rng)
-        if len(firsts) + len(history.running) < self._start:
+        if len(firsts) + len(history.running) < self._options.start:
             with contextlib.suppress(SequenceEnded):  # its points may be fewer than the candidates
                 return self._opening.propose(history, rng)
-        upper_bound = self._hope(firsts, history.running)
+        upper_bound = self._upper_bound(firsts, history.running)
         leaders = sorted(firsts, key=lambda o: (merit(o), -o.number), reverse=True)[:LEADERS]
         scored = self._search(upper_bound, [dict(o.values) for o in leaders], rng)
         tried = {values_key(o.values) for o in history.observations if o.holds_here}
         names = {o.candidate_id for o in history.observations if o.holds_here}
-        if self._naming is not None:
-            names |= {self._naming(values) for values in history.running}
+        if self._identity is not None:
+            names |= {self._identity(values) for values in history.running}
         tried |= {values_key(values) for values in history.running}
         for candidate in sorted(scored, key=lambda s: -s.bound):
             if self._is_new(candidate.point, tried, names):
@@ -100,9 +101,9 @@ class Surrogate:
     def _is_new(self, point: Values, tried: set[ValuesKey], names: set[str]) -> bool:
         if values_key(point) in tried or not self._context.allows(point):
             return False
-        return self._naming is None or self._naming(point) not in names
+        return self._identity is None or self._identity(point) not in names
 
-    def _hope(
+    def _upper_bound(
         self, firsts: Sequence[Observation], running: Sequence[Values]
     ) -> UpperConfidenceBound:
         """Return the upper confidence bound, given the first trial of every candidate."""
@@ -121,7 +122,7 @@ class Surrogate:
                 kernel=kernel,
             )
         return UpperConfidenceBound(
-            posterior=posterior, embedding=self._embedding, bound=self._bound
+            posterior=posterior, embedding=self._embedding, bound=self._options.bound
         )
 
     def _fit(self, firsts: Sequence[Observation]) -> Kernel:
@@ -228,8 +229,3 @@ def _informative(firsts: Sequence[Observation]) -> tuple[list[Observation], Arra
     spaced = np.linspace(half, len(firsts) - 1, LARGEST_FIT - half).astype(int)
     kept = np.sort(np.concatenate([order[:half], order[spaced]]))
     return [firsts[int(i)] for i in kept], scores[kept]
-
-
-def surrogate(context: StrategyContext, chosen: Chosen) -> Surrogate:
-    """Return the surrogate-guided local search."""
-    return Surrogate(context, start=int(chosen["start"]), bound=float(chosen["bound"]))

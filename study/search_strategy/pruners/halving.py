@@ -1,0 +1,175 @@
+"""Pruners that let the best share go on at given epochs: ASHA, Hyperband and the one-epoch rule.
+
+The decisions of ASHA and Hyperband are those of Optuna's pruners. They are made here because
+Optuna stores the rungs of a trial, and a repeat of a lost trial would skip them. Here the rungs
+follow from the curve.
+"""
+
+from __future__ import annotations
+
+import binascii
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from study.search_strategy.pruner import Curve, Decision, Pruner, against_cut, keep
+
+MinResource = Annotated[int, Field(ge=1, le=10_000, description="epoch of the first rung")]
+ReductionFactor = Annotated[
+    int, Field(ge=2, le=100, description="ratio between rungs; one over the share that goes on")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asha(Pruner):
+    """Successive halving: the best third goes on at epochs 1, 3, 9, ….
+
+    Asynchronous (Li et al., arXiv 1810.05934). A candidate goes on if it is in the best
+    ``1 / reduction_factor`` of the candidates that have reached the rung.
+    """
+
+    name: ClassVar[str] = "asha"
+    promotes: ClassVar[bool] = True
+    min_resource: MinResource = 1
+    reduction_factor: ReductionFactor = 3
+
+    @property
+    def starts_at(self) -> int:
+        """Earliest epoch at which it stops a training."""
+        return self.min_resource
+
+    def decide(
+        self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
+    ) -> Decision:
+        """Return the decision at a rung; between rungs every training goes on."""
+        return _halve(
+            own,
+            others,
+            first=self.min_resource,
+            reduction_factor=self.reduction_factor,
+            epochs=epochs,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hyperband(Pruner):
+    """Successive halving in brackets, with early and late first rungs.
+
+    Li et al., arXiv 1603.06560. A candidate's bracket depends on the study's name and the
+    candidate's sequence index alone. Bracket k leaves out the first k rungs.
+    """
+
+    name: ClassVar[str] = "hyperband"
+    promotes: ClassVar[bool] = True
+    min_resource: MinResource = 1
+    reduction_factor: ReductionFactor = 3
+
+    @property
+    def starts_at(self) -> int:
+        """Earliest epoch at which it stops a training."""
+        return self.min_resource
+
+    def decide(
+        self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
+    ) -> Decision:
+        """Return the decision of successive halving among the candidates of the bracket."""
+        bracket = self.bracket(own.sequence_index, study_name=study_name, epochs=epochs)
+        rivals = [
+            curve
+            for curve in others
+            if self.bracket(curve.sequence_index, study_name=study_name, epochs=epochs) == bracket
+        ]
+        decision = _halve(
+            own,
+            rivals,
+            first=self.min_resource * self.reduction_factor**bracket,
+            reduction_factor=self.reduction_factor,
+            epochs=epochs,
+        )
+        return replace(
+            decision,
+            reason=f"{decision.reason} (bracket {bracket})",
+            facts={**decision.facts, "bracket": bracket},
+        )
+
+    def bracket(self, sequence_index: int, *, study_name: str, epochs: int) -> int:
+        """Return a candidate's bracket, chosen as in ``optuna.pruners.HyperbandPruner``."""
+        if epochs < self.min_resource:
+            return 0
+        count = 1 + math.floor(math.log(epochs / self.min_resource, self.reduction_factor))
+        sizes = [
+            math.ceil(count * self.reduction_factor ** (count - 1 - bracket) / (count - bracket))
+            for bracket in range(count)
+        ]
+        ticket = binascii.crc32(f"{study_name}_{sequence_index}".encode()) % sum(sizes)
+        ends = itertools.accumulate(sizes)
+        return next(bracket for bracket, end in enumerate(ends) if ticket < end)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneEpoch(Pruner):
+    """The best quarter after the first epoch goes on to the end.
+
+    The baseline for every pruner. Egele et al. (arXiv 2307.15422) found it as good as more complex
+    multi-fidelity methods. They wait for all candidates and keep a number of them. Here the share
+    is taken of the candidates so far, so that no worker waits. Equal scores go on together.
+    """
+
+    name: ClassVar[str] = "one_epoch"
+    epoch: Annotated[int, Field(ge=1, le=10_000, description="epoch of the only comparison")] = 1
+    share: Annotated[
+        float, Field(ge=1e-6, le=1.0, description="share that goes on, rounded up")
+    ] = 0.25
+
+    @property
+    def starts_at(self) -> int:
+        """Earliest epoch at which it stops a training."""
+        return self.epoch
+
+    def decide(
+        self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
+    ) -> Decision:
+        """Return the decision at the one epoch of comparison."""
+        if own.step != self.epoch or own.is_over(epochs):
+            return keep(f"kept at epoch {own.step}: compared at epoch {self.epoch} only")
+        competing = _competing(own, others, self.epoch)
+        cut = competing[math.ceil(self.share * len(competing)) - 1]
+        return against_cut(own, stop=own.last < cut, score=own.last, cut=cut, of=len(competing))
+
+
+def _competing(own: Curve, others: Sequence[Curve], rung: int) -> list[float]:
+    """Return the scores at a rung of all that have reached it, the best first."""
+    reached = [score for curve in others if (score := curve.at(rung)) is not None]
+    return sorted([*reached, own.last], reverse=True)
+
+
+def _halve(
+    own: Curve, others: Sequence[Curve], *, first: int, reduction_factor: int, epochs: int
+) -> Decision:
+    """Return the decision of successive halving.
+
+    Args:
+        own: The training in question.
+        others: The candidates it competes with.
+        first: Epoch of the first rung.
+        reduction_factor: Ratio between rungs, and one over the share that goes on.
+        epochs: Epochs of the longest training.
+    """
+    if own.is_over(epochs):
+        return keep(f"kept at epoch {own.step}: the last one")
+    steps = (first * reduction_factor**rung for rung in itertools.count())
+    rungs = tuple(itertools.takewhile(lambda step: step <= epochs, steps))
+    decision = keep(f"kept at epoch {own.step}: no rung of {', '.join(map(str, rungs))}")
+    for rung in (rung for rung in rungs if own.first_step_from(rung) == own.step):
+        competing = _competing(own, others, rung)
+        cut = competing[max(len(competing) // reduction_factor, 1) - 1]
+        stop, of = own.last < cut, len(competing)
+        decision = against_cut(own, stop=stop, score=own.last, cut=cut, of=of, rung=rung)
+        if stop:
+            break
+    return decision

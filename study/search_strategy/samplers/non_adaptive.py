@@ -1,0 +1,171 @@
+"""Samplers that do not learn: random search, grid search and quasi-random search.
+
+Grid and quasi-random search walk through a sequence of points. The next point is the first one
+that was not tried and is not in training. It follows from the history, without a counter, so a
+restart goes on where the study stopped, and the answer does not depend on which worker asks.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+import numpy as np
+from pydantic.dataclasses import dataclass
+
+from study.common.errors import SettingsError
+from study.search_space.candidate import Value, Values, ValuesKey, values_key
+from study.search_space.space import grid_values
+from study.search_strategy.sampler import Identity, Sampler, StrategyContext
+from study.search_strategy.samplers.incremental_state import IncrementalState
+from study.search_strategy.strategy import (
+    Exhausted,
+    History,
+    Observation,
+    Proposal,
+    SequenceEnded,
+    Strategy,
+    generator,
+)
+
+GRID_LIMIT = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomSearch(Sampler):
+    """Draws every parameter at random; the baseline (Bergstra & Bengio, JMLR 13, 2012)."""
+
+    name: ClassVar[str] = "random"
+    multi_objective: ClassVar[bool] = True
+
+    def build(self, context: StrategyContext) -> Strategy:
+        """Return random search, which has no state."""
+        return self
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal:
+        """Return a random point of the space."""
+        return Proposal(values=history.space.sample(rng))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid(Sampler):
+    """Tries every point of the grid once, in shuffled order."""
+
+    name: ClassVar[str] = "grid"
+    multi_objective: ClassVar[bool] = True
+    fixed_sequence: ClassVar[bool] = True
+    exhaustive: ClassVar[bool] = True
+
+    def validate(self, context: StrategyContext) -> None:
+        """Check that the space has a grid of no more than ``GRID_LIMIT`` points."""
+        super().validate(context)
+        space = context.space
+        for parameter in space.parameters:
+            if grid_values(parameter) is None:
+                raise SettingsError(
+                    f"grid: {parameter.name} has no countable values; give it 'step' or"
+                    " 'grid_points' in the search space, or take another sampler"
+                )
+        size = space.size() or 0
+        if size > GRID_LIMIT:
+            raise SettingsError(
+                f"grid: {space.name} has {size:,} points, more than {GRID_LIMIT:,}; coarsen it"
+                " with 'step' or 'grid_points', or take another sampler"
+            )
+
+    def build(self, context: StrategyContext) -> Strategy:
+        """Return the sequence of all allowed points."""
+        identity = context.candidate_identity()
+        return FixedSequence(_shuffled(context), identity, whole="the grid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuasiRandom(Sampler):
+    """Follows a scrambled Sobol' sequence, which is spread more evenly than random points.
+
+    Optuna's ``QMCSampler`` draws from the same sequence, but counts the drawn points in the
+    storage and leaves conditional parameters out of it.
+    """
+
+    name: ClassVar[str] = "qmc"
+    multi_objective: ClassVar[bool] = True
+    fixed_sequence: ClassVar[bool] = True
+
+    def build(self, context: StrategyContext) -> Strategy:
+        """Return the Sobol' sequence (Owen 1998)."""
+        points = pkgutil.resolve_name("study.search_strategy.samplers.sobol:sobol_points")
+        return FixedSequence(points(context), context.candidate_identity())
+
+
+def _shuffled(context: StrategyContext) -> Iterator[dict[str, Value]]:
+    points = list(context.space.points())
+    for index in generator(context.seed, "grid").permutation(len(points)):
+        if context.allows(points[index]):
+            yield points[index]
+
+
+class FixedSequence:
+    """Proposes the points of a sequence, each once.
+
+    A duplicate of a candidate in training is postponed while another point is left.
+
+    Args:
+        points: The points in order, read as far as needed.
+        identity: Returns the id of a point's candidate; None where there are no duplicates.
+        whole: Name of the complete set of points, such as ``the grid``, if the study ends with it.
+    """
+
+    def __init__(
+        self, points: Iterable[dict[str, Value]], identity: Identity | None, *, whole: str = ""
+    ) -> None:
+        self._source, self._whole = iter(points), whole
+        self._points: list[tuple[ValuesKey, dict[str, Value]]] = []
+        self._identity = identity
+        self._tried: IncrementalState[set[ValuesKey]] = IncrementalState(
+            start=set, step=_add_key, copy=set
+        )
+
+    def propose(self, history: History, rng: np.random.Generator) -> Proposal:
+        """Return the first point that is new.
+
+        Raises:
+            Exhausted: Every point was tried or is in training, and the study ends.
+            SequenceEnded: The same, but the study goes on with other points.
+        """
+        tried = self._tried.over(history.observations)
+        running = {values_key(values) for values in history.running}
+        fresh = (v for key, v in self._walk() if key not in tried and key not in running)
+        first = next(fresh, None)
+        if first is None:
+            raise self._end()
+        if self._identity is None or not history.running:
+            return Proposal(values=dict(first))
+        return Proposal(values=dict(self._without_duplicates(first, fresh, history.running)))
+
+    def _end(self) -> Exhausted:
+        if not self._whole:
+            return SequenceEnded()
+        return Exhausted(f"all {len(self._points):,} points of {self._whole} are done")
+
+    def _without_duplicates(
+        self, first: Values, others: Iterator[dict[str, Value]], running: Iterable[Values]
+    ) -> Values:
+        identity = self._identity
+        if identity is None:
+            return first
+        busy = {identity(values) for values in running}
+        if identity(first) not in busy:
+            return first
+        return next((values for values in others if identity(values) not in busy), first)
+
+    def _walk(self) -> Iterator[tuple[ValuesKey, dict[str, Value]]]:
+        yield from self._points
+        for values in self._source:
+            self._points.append((values_key(values), values))
+            yield self._points[-1]
+
+
+def _add_key(tried: set[ValuesKey], observation: Observation) -> None:
+    if observation.holds_here:  # a point known from another study only is still to be tried
+        tried.add(values_key(observation.values))
