@@ -25,8 +25,8 @@ from study.search_space.candidate import ImageFormat, Values
 from study.search_space.reading.loading import load_space
 from study.search_space.resolve import candidate_id
 from study.search_space.space import SearchSpace
-from study.search_strategy.registry import SAMPLERS, make_strategy
-from study.search_strategy.sampler_spec import StrategyContext
+from study.search_strategy.registry import SAMPLERS, parse_sampler
+from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import Exhausted, History, Observation, generator
 
 IMAGE = ImageFormat()
@@ -65,7 +65,7 @@ def ask_cost(
         SettingsError: The sampler does not fit the space.
     """
     context = StrategyContext(space=space, budget=len(history), image=IMAGE)
-    strategy = make_strategy(sampler, context)
+    strategy = parse_sampler(sampler).make(context)
     milliseconds = []
     for known in range(len(history) - asks, len(history) + 1):
         fresh = tuple(replace(o, values=dict(o.values)) for o in history[:known])

@@ -36,7 +36,7 @@ from study.performance_estimation.training.speed import probe_precision
 from study.performance_estimation.training.train_estimator import TrainEstimator
 from study.running.study_runner import run_study
 from study.search_space.reading.loading import load_space, read_space_text
-from study.search_strategy.pruners.registry import PRUNERS
+from study.search_strategy.registry import PRUNERS
 from study.search_strategy.strategy import generator
 from study.settings.run_context import RunContext
 from study.settings.study_settings import make_settings
@@ -170,9 +170,7 @@ def run_search(ground: Ground, search: str, *, seed: int, epochs: float) -> Sear
 def default_searches(epochs: int) -> list[str]:
     """Return TPE with each pruner that can stop something, and the cascades."""
     pruners = [
-        name
-        for name, spec in PRUNERS.items()
-        if 0 < spec.first({key: option.default for key, option in spec.options.items()}) < epochs
+        name for name, pruner in PRUNERS.items() if pruner.stops and pruner().starts_at < epochs
     ]
     cascades = [f"tpe/{pruner}/{SCREEN}" for pruner in ("none", "asha", "one_epoch")]
     return [*(f"tpe/{pruner}" for pruner in pruners), "random/one_epoch", *cascades]

@@ -24,7 +24,7 @@ from study.performance_estimation.estimator import (
     Step,
 )
 from study.search_space.candidate import Values
-from study.search_strategy.pruners.pruner import Curve
+from study.search_strategy.pruner import Curve
 from study.settings.problem import Problem
 from study.storage import records
 from study.storage.records import DrawnCandidate, Failure, TrialRecord, training_seed

@@ -21,8 +21,8 @@ from study.common.errors import SettingsError, StudyError
 from study.common.stop import Stop
 from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_file import load_table
-from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import StrategyContext
+from study.search_strategy.registry import parse_sampler
+from study.search_strategy.sampler import StrategyContext
 
 BASELINE = "random"
 LOOK_SECONDS = 0.2
@@ -81,8 +81,8 @@ def make_match(path: str, samplers: str, *, trials: int, repeats: int, seed: int
     named = split_samplers(samplers)
     players = named if BASELINE in named else (BASELINE, *named)
     for sampler in players:
-        make_strategy(
-            sampler, StrategyContext(space=table.space, budget=trials, identity=table.identity)
+        parse_sampler(sampler).validate(
+            StrategyContext(space=table.space, budget=trials, identity=table.identity)
         )
     return Match(
         path=path,

@@ -14,8 +14,8 @@ import numpy as np
 
 from study.performance_estimation.tabular.table import BenchmarkTable
 from study.search_space.candidate import Values
-from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import StrategyContext
+from study.search_strategy.registry import parse_sampler
+from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import (
     Exhausted,
     History,
@@ -63,7 +63,7 @@ def play(table: BenchmarkTable, sampler: str, *, trials: int, seed: int) -> Play
         seed: The study's seed.
     """
     context = StrategyContext(space=table.space, budget=trials, identity=table.identity, seed=seed)
-    return _Game(table, make_strategy(sampler, context), trials=trials, seed=seed).play()
+    return _Game(table, parse_sampler(sampler).make(context), trials=trials, seed=seed).play()
 
 
 class _Game:

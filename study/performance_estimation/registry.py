@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from study.common.choices import Options, OptionValue, parse_choice
+from study.common.old_choices import Options, OptionValue, parse_choice
 from study.performance_estimation import synthetic
 from study.performance_estimation.estimator import Estimator, EstimatorContext
 from study.performance_estimation.supernet import paths as supernet_paths

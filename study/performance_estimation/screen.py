@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from study.common.choices import OptionValue, parse_choice
 from study.common.errors import SettingsError
+from study.common.old_choices import OptionValue, parse_choice
 from study.performance_estimation.estimator import EstimateFailed, EstimatorContext
 from study.performance_estimation.zero_cost.zero_cost import (
     COUNTS,

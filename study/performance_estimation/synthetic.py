@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from types import MappingProxyType
 
-from study.common.choices import Option, Options
+from study.common.old_choices import Option, Options
 from study.performance_estimation.estimator import Estimate, EstimateFailed, Report, Step
 from study.search_space.candidate import OCTMNIST, Candidate, ImageFormat, Recipe
 from study.search_space.resolve import Stack, candidate_id, complexity, resolve

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from study.common.choices import Option, Options, parse_choice
 from study.common.errors import SettingsError
+from study.common.old_choices import Option, Options, parse_choice
 from study.performance_estimation.registry import estimator_spec
 from study.rank_estimators.stratified_sample import check_sample_size
 from study.search_space.candidate import Values

@@ -24,7 +24,7 @@ from study.running.candidate_source.promotion import with_promotion
 from study.running.candidate_source.screening import with_screen
 from study.running.study_data import load_data
 from study.running.worker import Trials, Worker, curves_of_others
-from study.search_strategy.pruners.pruner import Curve
+from study.search_strategy.pruner import Curve
 from study.settings.problem import Problem
 from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
@@ -82,7 +82,7 @@ def make_worker(stored: StoredStudy, run_context: RunContext, *, stop: Stop) -> 
 
 
 def _curves(problem: Problem, trials: Trials) -> Callable[[int], Sequence[Curve]]:
-    if not problem.prunes:
+    if not problem.pruner.stops:
         return lambda _: ()
     sign = 1.0 if problem.settings.measures[0].maximise else -1.0
     return curves_of_others(trials, sign=sign, retries=problem.settings.retries)
@@ -119,7 +119,7 @@ def estimator_context(
         seed=settings.seed,
         folder=checkpoints(stored, run_context),
         origin=f"{settings.sampler} {stored.study.user_attrs.get(TOKEN, '')}",
-        policy=problem.learns_policy,
+        policy=problem.sampler.learns_policy,
         seeds_apart=settings.plan is not None,
         interrupted=stop,
     )
@@ -143,7 +143,7 @@ def _tidying(problem: Problem, folder: ArtifactPath) -> Callable[[StudyState], N
             state,
             keep=problem.settings.keep,
             measures=problem.settings.measures,
-            may_go_on=problem.prunes,
+            may_go_on=problem.pruner.stops,
         )
         tidy(folder, ids)
 
@@ -163,7 +163,7 @@ def _source(stored: StoredStudy) -> Source:
     return CandidateSource(
         points=problem,
         space=problem.sampled_space,
-        strategy=problem.make_strategy(),
+        strategy=problem.sampler.make(problem.strategy_context),
         seed=settings.seed,
         budget=settings.trials,
         measures=settings.measures,

@@ -21,7 +21,7 @@ from study.objective import TrialContext, TrialCrashed, run_trial
 from study.performance_estimation.estimator import EstimateFailed, Interrupted
 from study.running.candidate_source.draw import Source
 from study.running.candidate_source.promotion import competing, curve_of
-from study.search_strategy.pruners.pruner import Curve
+from study.search_strategy.pruner import Curve
 from study.search_strategy.strategy import Exhausted
 from study.settings.budget import Budget, Spent, has_room, too_little_left, used_up
 from study.storage import records

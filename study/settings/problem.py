@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
-from study.common.choices import OptionValue
 from study.common.errors import ResumeError, SettingsError
+from study.common.old_choices import OptionValue
 from study.performance_estimation.registry import ESTIMATORS, TABLE, EstimatorSpec
 from study.performance_estimation.screen import ScreenSpec
 from study.performance_estimation.tabular.table import BenchmarkTable
@@ -21,15 +21,9 @@ from study.search_space.distinct import distinct_candidates, ungridded
 from study.search_space.reading.loading import space_from_text
 from study.search_space.resolve import candidate_id, complexity, resolve
 from study.search_space.space import SearchSpace
-from study.search_strategy.pruners.pruner import Pruner
-from study.search_strategy.pruners.registry import make_pruner, promotes
-from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import StrategyContext
-from study.search_strategy.strategy import Strategy
+from study.search_strategy.pruner import Pruner
+from study.search_strategy.sampler import Sampler, StrategyContext
 from study.settings.study_settings import LIMITS, StudySettings
-
-POLICIES = frozenset({"reinforce", "q_learning"})
-"""Samplers that learn a distribution over candidates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +74,7 @@ class Problem:
     @cached_property
     def sampled_space(self) -> SearchSpace:
         """The space that the sampler draws from. Only ``grid`` is limited to ``grid_points``."""
-        return self.space if self.sampler_name == "grid" else ungridded(self.space)
+        return self.space if self.sampler.exhaustive else ungridded(self.space)
 
     @property
     def table(self) -> BenchmarkTable | None:
@@ -176,7 +170,7 @@ class Problem:
     @cached_property
     def epochs_at_first(self) -> int:
         """Epochs that the estimator trains before the first trial."""
-        return self.estimator.epochs_at_first(self.estimator_options, self.learns_policy)
+        return self.estimator.epochs_at_first(self.estimator_options, self.sampler.learns_policy)
 
     @property
     def estimator_name(self) -> str:
@@ -194,54 +188,27 @@ class Problem:
         return self.settings.chosen_estimator[1]
 
     @property
-    def sampler_name(self) -> str:
-        """Name of the sampler, without its variant and its options."""
-        return self.settings.chosen_sampler[0].partition(":")[0]
-
-    @property
-    def learns_policy(self) -> bool:
-        """Whether the sampler learns a distribution that paths of a supernet can be drawn from."""
-        return self.sampler_name in POLICIES
+    def sampler(self) -> Sampler:
+        """The sampler with its options."""
+        return self.settings.chosen_sampler
 
     @cached_property
     def strategy_context(self) -> StrategyContext:
-        """What the strategy is built for."""
+        """The study that the strategy is made for."""
         return StrategyContext(
             space=self.sampled_space,
             budget=self.settings.trials,
-            pruner=self.settings.pruner,
+            prunes=self.pruner.stops,
             objectives=len(self.settings.objectives),
             image=self.image if self.networks else None,
             identity=None if self.networks else self.identify,
             seed=self.settings.seed,
         )
 
-    def make_strategy(self) -> Strategy:
-        """Return a new strategy.
-
-        Raises:
-            SettingsError: The sampler does not fit the space, the pruner or the objectives.
-        """
-        return make_strategy(self.settings.sampler, self.strategy_context)
-
-    @cached_property
-    def pruner(self) -> Pruner:
-        """The pruner.
-
-        Raises:
-            SettingsError: It could never stop a training of the space.
-        """
-        return make_pruner(self.settings.pruner, epochs=self.epochs)
-
     @property
-    def prunes(self) -> bool:
-        """Whether trials may be stopped early."""
-        return self.strategy_context.prunes()
-
-    @cached_property
-    def promotes(self) -> bool:
-        """Whether pruned candidates may be continued later."""
-        return promotes(self.settings.pruner)
+    def pruner(self) -> Pruner:
+        """The pruner with its options."""
+        return self.settings.chosen_pruner
 
     @property
     def screen(self) -> ScreenSpec | None:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from study.common.choices import OptionValue
 from study.common.errors import SettingsError
+from study.common.old_choices import OptionValue
 from study.performance_estimation.registry import ESTIMATORS, TABLE, parse_estimator
 from study.performance_estimation.screen import ScreenSpec, parse_screen
 from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_estimator import table_of
 from study.search_space.candidate import Values
-from study.search_strategy.registry import parse_sampler
+from study.search_strategy.pruner import Pruner
+from study.search_strategy.registry import parse_pruner, parse_sampler
+from study.search_strategy.sampler import Sampler
 from study.search_strategy.strategy import generator
 from study.settings.budget import Budget
 from study.settings.metrics import Measure, find_measures
@@ -141,9 +142,14 @@ class StudySettings(BaseModel):
         return parse_estimator(self.estimator)
 
     @cached_property
-    def chosen_sampler(self) -> tuple[str, Mapping[str, OptionValue]]:
-        """Name of the sampler, and a value for each of its options."""
+    def chosen_sampler(self) -> Sampler:
+        """The sampler with its options."""
         return parse_sampler(self.sampler)
+
+    @cached_property
+    def chosen_pruner(self) -> Pruner:
+        """The pruner with its options."""
+        return parse_pruner(self.pruner)
 
     @cached_property
     def chosen_screen(self) -> ScreenSpec | None:
@@ -206,5 +212,6 @@ def make_settings(**values: Any) -> StudySettings:
         ]
         raise SettingsError("\n".join(problems)) from None
     _ = (settings.measures, settings.chosen_sampler, settings.chosen_estimator)
+    _ = settings.chosen_pruner
     _ = settings.chosen_screen  # parsed here, so that a mistake is found before anything is done
     return settings

@@ -8,12 +8,8 @@ from study.performance_estimation.screen import check_screen
 from study.performance_estimation.supernet.paths import turns
 from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_estimator import refuse_other_space
-from study.search_strategy.registry import sampler_warnings
 from study.settings.metrics import COSTS
 from study.settings.problem import Problem
-
-FIXED = frozenset({"grid", "qmc"})
-"""Samplers that follow a fixed sequence, whatever the results are."""
 
 
 def validate(problem: Problem) -> tuple[str, ...]:
@@ -27,11 +23,11 @@ def validate(problem: Problem) -> tuple[str, ...]:
     if problem.table is not None:
         _check_table(problem, problem.table)
     _check_pruner(problem)
-    problem.make_strategy()
+    problem.sampler.validate(problem.strategy_context)
     _check_screen(problem)
     _check_supernet(problem)
     _check_objectives(problem)
-    return sampler_warnings(problem.settings.sampler, problem.strategy_context)
+    return problem.sampler.warnings(problem.strategy_context)
 
 
 def _check_table(problem: Problem, table: BenchmarkTable) -> None:
@@ -63,24 +59,24 @@ def _check_table(problem: Problem, table: BenchmarkTable) -> None:
 
 def _check_pruner(problem: Problem) -> None:
     settings = problem.settings
-    if problem.prunes and len(settings.objectives) > 1:
+    if problem.pruner.stops and len(settings.objectives) > 1:
         raise SettingsError(
             f"--pruner {settings.pruner} with {len(settings.objectives)} objectives: Optuna prunes"
             " one objective only; leave the pruner out, or bound the second objective with"
             " 'constraints:' in the space (or Optuna's trial.set_constraint in code of your own)"
             " and search for the first"
         )
-    _ = problem.pruner  # built here, so that one that never stops a training is found out
+    problem.pruner.validate(epochs=problem.epochs)
 
 
 def _check_screen(problem: Problem) -> None:
     if problem.screen is None:
         return
     check_screen(problem.screen, problem.space)
-    if problem.sampler_name == "grid":
+    if problem.sampler.exhaustive:
         raise SettingsError(
-            f"--screen {problem.settings.screen}: --sampler grid visits every point of the grid"
-            " anyway; leave the screen out or take another sampler"
+            f"--screen {problem.settings.screen}: --sampler {problem.sampler.name} visits every"
+            " point of the grid anyway; leave the screen out or take another sampler"
         )
 
 
@@ -92,11 +88,11 @@ def _check_supernet(problem: Problem) -> None:
             f"--epochs-budget {settings.epochs_budget:g}: --estimator {settings.estimator} trains"
             f" {needed} epochs before the first trial; give it fewer, or a larger budget"
         )
-    if problem.estimator_name != "supernet" or problem.sampler_name not in FIXED:
+    if problem.estimator_name != "supernet" or not problem.sampler.fixed_sequence:
         return
     if turns(problem.estimator_options, policy=False):
         raise SettingsError(
-            f"--estimator {settings.estimator}: --sampler {problem.sampler_name} learns nothing"
+            f"--estimator {settings.estimator}: --sampler {problem.sampler.name} learns nothing"
             " that paths could be drawn from; take reinforce, or leave trials_per_epoch out"
         )
 

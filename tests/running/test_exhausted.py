@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from study.running.study_runner import run_study
-from study.search_strategy.samplers import fixed_sequence
+from study.search_strategy.samplers import sobol
 from study.settings.run_context import RunContext
 from tests.studies import settings
 
@@ -31,12 +31,12 @@ ALL = "all 9 distinct candidates of the space have been tried"
         ("surrogate,start=50", ALL),
     ],
 )
-@pytest.mark.parametrize("patience", [fixed_sequence.PATIENCE, 0])
+@pytest.mark.parametrize("patience", [sobol.PATIENCE, 0])
 def test_a_study_without_limit_tries_every_candidate_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str, text: str, patience: int
 ) -> None:
     """Without patience a quasi-random sequence leaves candidates out, as in lopsided spaces."""
-    monkeypatch.setattr(fixed_sequence, "PATIENCE", patience)
+    monkeypatch.setattr(sobol, "PATIENCE", patience)
     asked = settings(space_text=NINE, sampler=sampler, trials=None, timeout=100)
     result = run_study(asked, RunContext(url=f"sqlite:///{tmp_path}/study.db"))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from study.search_space.candidate import Values
+from study.search_space.candidate import Value, Values
 from study.search_space.space import (
     CategoricalParameter,
     Condition,
@@ -14,6 +15,8 @@ from study.search_space.space import (
     IntParameter,
     SearchSpace,
 )
+from study.search_strategy.registry import parse_sampler
+from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import (
     History,
     Observation,
@@ -74,6 +77,27 @@ def mixed(values: Values, noise: np.random.Generator) -> float | None:
         + 0.2 * np.log(hidden) / 6
         + noise.normal(0.0, 0.05)
     )
+
+
+def assert_is_point(values: dict[str, Value], space: SearchSpace) -> None:
+    active: dict[str, Value] = {}
+    for parameter in space.parameters:
+        if space.is_active(parameter, active):
+            active[parameter.name] = values[parameter.name]
+    assert active == values
+    for name, value in values.items():
+        parameter = space.by_name[name]
+        choices = parameter.values()
+        if choices is None:
+            assert parameter.low <= value <= parameter.high  # type: ignore[union-attr, operator]
+        else:
+            assert any(type(value) is type(c) and value == c for c in choices), (name, value)
+    json.dumps(values)
+
+
+def make_strategy(text: str, context: StrategyContext) -> Strategy:
+    """Return the strategy of a sampler's text for a study."""
+    return parse_sampler(text).make(context)
 
 
 def play(

@@ -10,10 +10,10 @@ import pytest
 from study.common.errors import SettingsError
 from study.search_space.candidate import Values
 from study.search_space.space import FloatParameter, IntParameter, SearchSpace
-from study.search_strategy.registry import make_strategy, sampler_warnings
-from study.search_strategy.sampler_spec import StrategyContext
+from study.search_strategy.sampler import StrategyContext
+from study.search_strategy.samplers.cma_es import CmaEs
 from study.search_strategy.strategy import Observation
-from tests.search_strategy.landscapes import CONDITIONAL, FLAT, play
+from tests.search_strategy.landscapes import CONDITIONAL, FLAT, make_strategy, play
 
 pytest.importorskip("cmaes", reason="the extra 'cmaes' is not installed")
 
@@ -74,6 +74,6 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_left_to_chance_is_said() -> None:
-    (warning,) = sampler_warnings("cmaes", StrategyContext(space=CONDITIONAL))
+    (warning,) = CmaEs().warnings(StrategyContext(space=CONDITIONAL))
     assert warning == "cmaes: learns numbers only; drawn at random: head, hidden_units, flip"
-    assert sampler_warnings("cmaes", StrategyContext(space=NUMBERS)) == ()
+    assert CmaEs().warnings(StrategyContext(space=NUMBERS)) == ()

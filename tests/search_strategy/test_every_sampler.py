@@ -12,12 +12,20 @@ import optuna
 import pytest
 
 from study.common.errors import SettingsError
-from study.search_space.candidate import Value
-from study.search_space.space import SearchSpace, grid_values
-from study.search_strategy.registry import SAMPLERS, make_strategy
-from study.search_strategy.sampler_spec import StrategyContext
+from study.search_space.space import grid_values
+from study.search_strategy.registry import SAMPLERS
+from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import History, Observation, Strategy, generator
-from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, mixed, play, separable
+from tests.search_strategy.landscapes import (
+    CONDITIONAL,
+    FLAT,
+    assert_is_point,
+    constant,
+    make_strategy,
+    mixed,
+    play,
+    separable,
+)
 
 NAMES = [pytest.param(name, marks=pytest.mark.slow) if name == "gp" else name for name in SAMPLERS]
 """Every sampler; the one with the costly asks is played in the slow suite."""
@@ -42,22 +50,6 @@ def _quiet() -> Iterator[None]:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     yield
     optuna.logging.set_verbosity(verbosity)
-
-
-def assert_is_point(values: dict[str, Value], space: SearchSpace) -> None:
-    active: dict[str, Value] = {}
-    for parameter in space.parameters:
-        if space.is_active(parameter, active):
-            active[parameter.name] = values[parameter.name]
-    assert active == values
-    for name, value in values.items():
-        parameter = space.by_name[name]
-        choices = parameter.values()
-        if choices is None:
-            assert parameter.low <= value <= parameter.high  # type: ignore[union-attr, operator]
-        else:
-            assert any(type(value) is type(c) and value == c for c in choices), (name, value)
-    json.dumps(values)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -107,9 +99,8 @@ def test_what_arrives_late_is_folded_in_its_place(name: str) -> None:
 
 REPLAY = """
 import json, sys
-from tests.search_strategy.landscapes import CONDITIONAL, mixed, play
-from study.search_strategy.sampler_spec import StrategyContext
-from study.search_strategy.registry import SAMPLERS, make_strategy
+from tests.search_strategy.landscapes import CONDITIONAL, make_strategy, mixed, play
+from study.search_strategy.sampler import StrategyContext
 import optuna
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 for name in sys.argv[1:]:

@@ -5,10 +5,9 @@ import pytest
 
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.space import Bound, CategoricalParameter, IntParameter, SearchSpace
-from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import StrategyContext
+from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import History, Observation, generator
-from tests.search_strategy.landscapes import CONDITIONAL, FLAT
+from tests.search_strategy.landscapes import CONDITIONAL, FLAT, make_strategy
 
 LETTERS = "abcd"
 

@@ -13,8 +13,7 @@ from study.search_space.space import (
     IntParameter,
     SearchSpace,
 )
-from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import StrategyContext
+from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import (
     Exhausted,
     History,
@@ -22,7 +21,7 @@ from study.search_strategy.strategy import (
     Strategy,
     generator,
 )
-from tests.search_strategy.landscapes import CONDITIONAL, FLAT
+from tests.search_strategy.landscapes import CONDITIONAL, FLAT, make_strategy
 
 RNG = generator(0, "unused")
 SEED_LIKE = SearchSpace(

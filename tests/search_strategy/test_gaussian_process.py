@@ -13,8 +13,8 @@ from study.search_space.space import (
     IntParameter,
     SearchSpace,
 )
-from study.search_strategy.samplers.embedding import Embedding
 from study.search_strategy.samplers.gaussian_process import (
+    Embedding,
     Kernel,
     Posterior,
     _negative_likelihood,

@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from study.search_strategy.strategy import (
     Observation,
-    Ranking,
     best,
     merit,
+    rank_quantile,
     rank_quantiles,
-    rank_rewards,
 )
 
 Outcome = Literal["complete", "pruned", "failed"]
@@ -47,7 +46,6 @@ def transformed(observations: Sequence[Observation]) -> list[Observation]:
 def test_rewards_are_the_same_under_every_increasing_transformation(
     observations: list[Observation],
 ) -> None:
-    assert rank_rewards(observations) == rank_rewards(transformed(observations))
     assert rank_quantiles(observations) == rank_quantiles(transformed(observations))
 
 
@@ -68,17 +66,13 @@ def test_pruned_trials_are_ranked_among_those_of_the_same_step(
 
 
 @given(histories)
-def test_the_newest_reward_is_its_quantile_among_all_before_it(
+def test_a_quantile_is_the_share_of_the_others_that_are_worse(
     observations: list[Observation],
 ) -> None:
-    *before, newest = observations
-    reward = rank_rewards(observations)[-1]
-    if not before:
-        assert reward == 0.5
-        return
-    worse = sum(merit(o) < merit(newest) for o in before)
-    equal = sum(merit(o) == merit(newest) for o in before)
-    assert reward == pytest.approx((worse + equal / 2) / len(before))
+    *before, newest = map(merit, observations)
+    quantile = rank_quantile(newest, sorted([*before, newest]))
+    shares = [(key < newest) + (key == newest) / 2 for key in before]
+    assert quantile == pytest.approx(sum(shares) / len(before) if before else 0.5)
 
 
 @given(histories)
@@ -88,18 +82,6 @@ def test_quantiles_rise_with_merit_from_0_to_1(observations: list[Observation]) 
     assert all(0.0 <= q <= 1.0 for q in quantiles)
     assert [q for _, q in pairs] == sorted(quantiles)
     assert sum(quantiles) == pytest.approx(len(observations) / 2)
-
-
-@given(histories, histories)
-def test_a_copied_ranking_goes_its_own_way(
-    first: list[Observation], second: list[Observation]
-) -> None:
-    ranking = Ranking()
-    for o in first:
-        ranking.add(o)
-    copied = ranking.copy()
-    expected = [copied.add(o) for o in second]
-    assert [ranking.add(o) for o in second] == expected
 
 
 @given(histories)

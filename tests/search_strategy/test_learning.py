@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 
 from study.search_space.candidate import Values
-from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import StrategyContext
+from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import History, Observation, generator
-from tests.search_strategy.landscapes import CONDITIONAL, FLAT, mixed, play, separable
+from tests.search_strategy.landscapes import (
+    CONDITIONAL,
+    FLAT,
+    make_strategy,
+    mixed,
+    play,
+    separable,
+)
 
 TRIALS = 100
 LEARNERS = ("reinforce", "q_learning", "evolution", "nsga2", "local_search", "tpe", "auto")

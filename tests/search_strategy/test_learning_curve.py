@@ -7,13 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from study.search_strategy.pruner import Curve
 from study.search_strategy.pruners.learning_curve import (
-    Forecaster,
+    ForecastPruner,
     LastValue,
     LearningCurve,
-    PowerLaw,
 )
-from study.search_strategy.pruners.pruner import Curve
 
 EPOCHS = 20
 unhurried = settings(deadline=None, max_examples=100)
@@ -41,7 +40,7 @@ BEST = max(c.last for c in COMPLETE)
 @given(a=st.floats(0.5, 0.95), b=st.floats(0.05, 0.5), c=st.floats(0.25, 1.9))
 def test_a_power_law_without_noise_is_continued(a: float, b: float, c: float) -> None:
     own = curve(law(a, b, c, steps=8))
-    forecast = PowerLaw().forecast(own, COMPLETE, epochs=EPOCHS, target=0.9)
+    forecast = LearningCurve().forecast(own, COMPLETE, epochs=EPOCHS, target=0.9)
     assert forecast is not None
     assert forecast.score == pytest.approx(min(law(a, b, c)[-1], 1.0), abs=0.005)
 
@@ -50,7 +49,7 @@ def test_a_power_law_without_noise_is_continued(a: float, b: float, c: float) ->
 @given(st.lists(st.floats(0, 1), min_size=4, max_size=EPOCHS - 1), st.floats(0, 1))
 def test_a_forecast_is_sane_whatever_the_curve(values: list[float], target: float) -> None:
     own = curve(values)
-    forecast = PowerLaw().forecast(own, COMPLETE, epochs=EPOCHS, target=target)
+    forecast = LearningCurve().forecast(own, COMPLETE, epochs=EPOCHS, target=target)
     assert forecast is not None
     assert own.last <= forecast.score <= 1.0
     assert 0.0 <= forecast.probability <= 1.0
@@ -58,7 +57,7 @@ def test_a_forecast_is_sane_whatever_the_curve(values: list[float], target: floa
 
 def test_a_negated_loss_is_not_forecast_above_zero() -> None:
     own = curve([-4.0, -2.0, -1.0, -0.1])
-    forecast = PowerLaw().forecast(own, [], epochs=1000, target=-0.05)
+    forecast = LearningCurve().forecast(own, [], epochs=1000, target=-0.05)
     assert forecast is not None
     assert -0.1 <= forecast.score <= 0.0
 
@@ -67,7 +66,7 @@ def test_a_higher_target_is_less_likely() -> None:
     own = curve(law(0.8, 0.4, 0.8, steps=6, noise=0.01))
     chances = []
     for target in (0.6, 0.75, 0.8, 0.9):
-        forecast = PowerLaw().forecast(own, [], epochs=EPOCHS, target=target)
+        forecast = LearningCurve().forecast(own, [], epochs=EPOCHS, target=target)
         assert forecast is not None
         chances.append(forecast.probability)
     assert chances == sorted(chances, reverse=True)
@@ -77,14 +76,14 @@ def test_a_higher_target_is_less_likely() -> None:
 
 @pytest.mark.parametrize("points", [1, 2, 3])
 def test_fewer_than_four_points_are_too_few(points: int) -> None:
-    pruner = LearningCurve(forecaster=PowerLaw())
+    pruner = LearningCurve()
     own = curve([0.1] * points, sequence_index=9)
     decision = pruner.decide(own, COMPLETE, study_name="s", epochs=EPOCHS)
     assert decision.reason == f"kept at epoch {points}: too early for a forecast"
 
 
 def test_a_hopeless_training_is_stopped_with_its_probability() -> None:
-    pruner = LearningCurve(forecaster=PowerLaw())
+    pruner = LearningCurve()
     own = curve(law(0.6, 0.3, 1.0, steps=5, noise=0.002), sequence_index=9)
     decision = pruner.decide(own, COMPLETE, study_name="s", epochs=EPOCHS)
     assert decision.stop
@@ -98,13 +97,13 @@ def test_a_hopeless_training_is_stopped_with_its_probability() -> None:
 
 
 def test_a_late_bloomer_is_kept() -> None:
-    pruner = LearningCurve(forecaster=PowerLaw())
+    pruner = LearningCurve()
     own = curve([0.3, 0.45, 0.55, 0.63, 0.69], sequence_index=9)
     assert not pruner.decide(own, COMPLETE, study_name="s", epochs=EPOCHS).stop
 
 
 def test_nothing_is_stopped_before_a_candidate_is_complete() -> None:
-    pruner = LearningCurve(forecaster=PowerLaw())
+    pruner = LearningCurve()
     running = [curve(law(0.95, 0.1, 1.0, steps=9), sequence_index=i) for i in range(5)]
     own = curve([0.1] * 6, sequence_index=9)
     assert not pruner.decide(own, running, study_name="s", epochs=EPOCHS).stop
@@ -120,10 +119,9 @@ def test_the_baseline_adds_the_usual_gain_to_the_last_value() -> None:
     assert LastValue().forecast(own, COMPLETE[:4], epochs=EPOCHS, target=BEST) is None
 
 
-@pytest.mark.parametrize("forecaster", [PowerLaw(), LastValue()])
-def test_few_of_the_stopped_would_have_reached_the_best(forecaster: Forecaster) -> None:
+@pytest.mark.parametrize("pruner", [LearningCurve(), LastValue()])
+def test_few_of_the_stopped_would_have_reached_the_best(pruner: ForecastPruner) -> None:
     rng = np.random.default_rng(0)
-    pruner = LearningCurve(forecaster=forecaster)
     stopped = missed = 0
     for trial in range(300):
         a, b, c = rng.uniform(0.7, 0.95), rng.uniform(0.1, 0.5), rng.uniform(0.4, 1.5)

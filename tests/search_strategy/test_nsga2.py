@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from study.search_space.candidate import Values
-from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import StrategyContext
+from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers.nsga2 import (
     cross,
     crowding,
@@ -19,8 +18,7 @@ from study.search_strategy.samplers.nsga2 import (
     vectors,
 )
 from study.search_strategy.strategy import History, Observation, Strategy, generator
-from tests.search_strategy.landscapes import CONDITIONAL, FLAT
-from tests.search_strategy.test_every_sampler import assert_is_point
+from tests.search_strategy.landscapes import CONDITIONAL, FLAT, assert_is_point, make_strategy
 
 score_rows = hnp.arrays(
     float, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=st.integers(0, 4)

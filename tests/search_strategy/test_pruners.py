@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from study.common.errors import SettingsError
-from study.search_strategy.pruners.pruner import Curve, Decision, Pruner, short
-from study.search_strategy.pruners.registry import PRUNERS, make_pruner, promotable
+from study.search_strategy.pruner import Curve, Decision, Pruner, promotable, short
+from study.search_strategy.registry import PRUNERS, parse_pruner
 
 EPOCHS = 9
 Outcome = Literal["complete", "pruned", "running"]
@@ -77,7 +77,7 @@ unhurried = settings(deadline=None, max_examples=60)
 def test_a_decision_is_a_function_of_the_curves_and_not_of_their_order(
     name: str, curves: tuple[Curve, ...]
 ) -> None:
-    pruner = make_pruner(name, epochs=EPOCHS)
+    pruner = parse_pruner(name)
     own, *others = curves
     first = decide(pruner, own, others)
     again = decide(pruner, own, others[::-1])
@@ -89,7 +89,7 @@ def test_a_decision_is_a_function_of_the_curves_and_not_of_their_order(
 @unhurried
 @given(curves=populations())
 def test_the_best_at_its_epoch_is_never_stopped(name: str, curves: tuple[Curve, ...]) -> None:
-    pruner = make_pruner(name, epochs=EPOCHS)
+    pruner = parse_pruner(name)
     own, *others = curves
     top = max(score for curve in curves for score in curve.scores.values())
     best = replace(own, scores={**own.scores, own.step: top})
@@ -100,7 +100,7 @@ def test_the_best_at_its_epoch_is_never_stopped(name: str, curves: tuple[Curve, 
 @unhurried
 @given(curves=populations())
 def test_nothing_is_stopped_at_the_last_epoch(name: str, curves: tuple[Curve, ...]) -> None:
-    pruner = make_pruner(name, epochs=EPOCHS)
+    pruner = parse_pruner(name)
     own, *others = curves
     whole = replace(own, scores={**own.scores, EPOCHS: 0.0})
     assert not decide(pruner, whole, others).stop
@@ -110,7 +110,7 @@ def test_nothing_is_stopped_at_the_last_epoch(name: str, curves: tuple[Curve, ..
 @unhurried
 @given(curves=populations())
 def test_every_decision_says_its_epoch_and_why(name: str, curves: tuple[Curve, ...]) -> None:
-    pruner = make_pruner(name, epochs=EPOCHS)
+    pruner = parse_pruner(name)
     own, *others = curves
     decision = decide(pruner, own, others)
     verdict = "pruned" if decision.stop else "kept"
@@ -125,7 +125,7 @@ def test_every_decision_says_its_epoch_and_why(name: str, curves: tuple[Curve, .
 def test_a_stopped_candidate_lies_below_the_cut_and_a_kept_one_does_not(
     name: str, curves: tuple[Curve, ...]
 ) -> None:
-    pruner = make_pruner(name, epochs=EPOCHS)
+    pruner = parse_pruner(name)
     own, *others = curves
     decision = decide(pruner, own, others)
     if decision.stop and "cut" in decision.facts:
@@ -138,7 +138,7 @@ def test_a_stopped_candidate_lies_below_the_cut_and_a_kept_one_does_not(
 def test_ranks_alone_decide_where_nothing_is_averaged(
     name: str, curves: tuple[Curve, ...]
 ) -> None:
-    pruner = make_pruner(name, epochs=EPOCHS)
+    pruner = parse_pruner(name)
     own, *others = curves
     cubed = [scaled(curve, lambda s: 7 * s**3 - 4) for curve in curves]
     assert decide(pruner, own, others).stop == decide(pruner, cubed[0], cubed[1:]).stop
@@ -150,7 +150,7 @@ def test_ranks_alone_decide_where_nothing_is_averaged(
 def test_a_change_of_unit_leaves_the_median_rule_alone(
     name: str, curves: tuple[Curve, ...]
 ) -> None:
-    pruner = make_pruner(name, epochs=EPOCHS)
+    pruner = parse_pruner(name)
     own, *others = curves
     moved = [scaled(curve, lambda s: 4 * s - 2) for curve in curves]
     assert decide(pruner, own, others).stop == decide(pruner, moved[0], moved[1:]).stop
@@ -169,7 +169,7 @@ def test_decisions_are_those_of_optuna_in_a_real_study(
         study_name="octmnist", direction="maximize", pruner=reference, storage=storage
     )
     disagreements, stops = _run_side_by_side(
-        study, make_pruner(text, epochs=EPOCHS), trials=60 if in_memory else 20
+        study, parse_pruner(text), trials=60 if in_memory else 20
     )
     assert disagreements == []
     assert stops > 0 or text == "none" or not in_memory
@@ -219,7 +219,7 @@ def _decide_now(pruner: Pruner, study: optuna.Study, number: int) -> Decision:
 
 
 def test_a_repeated_trial_skips_no_comparison_and_competes_once() -> None:
-    asha = make_pruner("asha", epochs=EPOCHS)
+    asha = parse_pruner("asha")
     others = [
         Curve(sequence_index=p, scores={1: 0.5 + p / 100}, outcome="pruned") for p in range(8)
     ]
@@ -230,7 +230,7 @@ def test_a_repeated_trial_skips_no_comparison_and_competes_once() -> None:
 
 
 def test_one_epoch_keeps_the_best_share() -> None:
-    pruner = make_pruner("one_epoch,share=0.5", epochs=EPOCHS)
+    pruner = parse_pruner("one_epoch,share=0.5")
     others = [Curve(sequence_index=p, scores={1: p / 10}) for p in range(1, 4)]
     assert decide(pruner, Curve(sequence_index=9, scores={1: 0.19}), others).reason == (
         "pruned at epoch 1: .190, cut .200 of 4"
@@ -244,7 +244,7 @@ def test_one_epoch_keeps_the_best_share() -> None:
     ["median", "patient,patience=0", "asha", "hyperband", "one_epoch,epoch=3", "learning_curve"],
 )
 def test_nothing_is_stopped_at_its_own_last_epoch(text: str) -> None:
-    pruner = make_pruner(text, epochs=EPOCHS)
+    pruner = parse_pruner(text)
     step = 5 if text == "learning_curve" else 3
     steps = range(1, EPOCHS + 1)
     others = [
@@ -265,7 +265,7 @@ def test_nothing_is_stopped_at_its_own_last_epoch(text: str) -> None:
 
 
 def test_a_forecast_looks_ahead_to_the_candidate_s_own_last_epoch() -> None:
-    pruner = make_pruner("learning_curve", epochs=EPOCHS)
+    pruner = parse_pruner("learning_curve")
     best = Curve(
         sequence_index=0, scores={s: 0.9 for s in range(1, EPOCHS + 1)}, outcome="complete"
     )
@@ -278,7 +278,7 @@ def test_a_forecast_looks_ahead_to_the_candidate_s_own_last_epoch() -> None:
 
 
 def test_the_place_and_the_name_alone_choose_the_bracket() -> None:
-    pruner = make_pruner("hyperband", epochs=EPOCHS)
+    pruner = parse_pruner("hyperband")
     brackets = [
         decide(pruner, Curve(sequence_index=p, scores={1: 0.5}), []).facts["bracket"]
         for p in range(300)
@@ -294,7 +294,7 @@ def places_let_go_on(pruner: Pruner, curves: Sequence[Curve], among: Sequence[in
 
 
 def test_a_pruned_candidate_is_promotable_once_the_cut_has_moved() -> None:
-    asha = make_pruner("asha", epochs=EPOCHS)
+    asha = parse_pruner("asha")
     curves = [
         Curve(sequence_index=0, scores=dict.fromkeys(range(1, 10), 0.9), outcome="complete"),
         Curve(sequence_index=1, scores={1: 0.8}, outcome="pruned"),
@@ -312,7 +312,7 @@ def test_a_pruned_candidate_is_promotable_once_the_cut_has_moved() -> None:
 def test_every_candidate_that_the_pruner_would_keep_now_is_promotable_and_no_other(
     name: str, curves: tuple[Curve, ...]
 ) -> None:
-    pruner = make_pruner(name, epochs=EPOCHS)
+    pruner = parse_pruner(name)
     keeps = {
         own.sequence_index
         for own in curves
@@ -334,31 +334,33 @@ def test_every_candidate_that_the_pruner_would_keep_now_is_promotable_and_no_oth
         ("patient", 4, "pruner patient: first compares at epoch 4"),
         ("median", 0, "pruner median: the estimator trains no candidate"),
         ("one_epoch", 1, "pruner one_epoch: first compares at epoch 1"),
-        ("asha,reduction_factor=1", 9, "reduction_factor: 1 is outside 2 to 100"),
+        (
+            "asha,reduction_factor=1",
+            9,
+            "reduction_factor: Input should be greater than or equal to 2",
+        ),
         ("media", 9, "unknown pruner 'media'; did you mean 'median'?"),
     ],
 )
 def test_a_pruner_that_cannot_work_is_refused(text: str, epochs: int, message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        make_pruner(text, epochs=epochs)
+        parse_pruner(text).validate(epochs=epochs)
 
 
 def test_no_pruner_is_needed_for_a_single_epoch() -> None:
-    assert not decide(
-        make_pruner("none", epochs=1), Curve(sequence_index=0, scores={1: 0.1}), []
-    ).stop
+    assert not decide(parse_pruner("none"), Curve(sequence_index=0, scores={1: 0.1}), []).stop
 
 
 @pytest.mark.parametrize("name", sorted(PRUNERS))
 def test_a_decision_writes_nothing(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     others = [Curve(sequence_index=p, scores={1: p / 10}) for p in range(9)]
-    decide(make_pruner(name, epochs=EPOCHS), Curve(sequence_index=9, scores={1: 0.1}), others)
+    decide(parse_pruner(name), Curve(sequence_index=9, scores={1: 0.1}), others)
     assert capfd.readouterr() == ("", "")
 
 
 def test_the_registry_is_read_without_optuna_or_torch() -> None:
     code = (
-        "import sys; from study.search_strategy.pruners.registry import PRUNERS; "
+        "import sys; from study.search_strategy.registry import PRUNERS; "
         "assert PRUNERS; print(sorted({'optuna', 'torch', 'scipy'} & set(sys.modules)))"
     )
     found = subprocess.run(
@@ -381,7 +383,7 @@ def test_numbers_are_written_short(number: float, text: str) -> None:
 def test_a_minimised_metric_is_judged_alike_and_shown_as_it_is(
     name: str, curves: tuple[Curve, ...]
 ) -> None:
-    pruner = make_pruner(name, epochs=EPOCHS)
+    pruner = parse_pruner(name)
     own, *others = curves
     plain = decide(pruner, own, others)
     shown = decide(pruner, replace(own, minimised=True), others)
@@ -394,5 +396,5 @@ def test_a_minimised_metric_is_judged_alike_and_shown_as_it_is(
 def test_the_reason_of_a_pruned_loss_has_no_minus_sign() -> None:
     others = [Curve(sequence_index=p, scores={1: -0.5 - p / 10}, minimised=True) for p in range(8)]
     own = Curve(sequence_index=8, scores={1: -1.25}, minimised=True)
-    decision = decide(make_pruner("asha", epochs=EPOCHS), own, others)
+    decision = decide(parse_pruner("asha"), own, others)
     assert decision.reason == "pruned at epoch 1: 1.250, cut .700 of 9"

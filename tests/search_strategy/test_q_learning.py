@@ -3,12 +3,18 @@ from __future__ import annotations
 import pytest
 
 from study.search_space.space import CategoricalParameter, SearchSpace
-from study.search_strategy.registry import make_strategy
-from study.search_strategy.sampler_spec import StrategyContext
+from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers.discrete import Step
-from study.search_strategy.samplers.q_learning import PAPER, SHORT, as_path, bellman, monte_carlo
+from study.search_strategy.samplers.q_learning import (
+    PAPER,
+    SHORT,
+    MetaQnn,
+    QLearning,
+    as_path,
+    chance_of_random,
+)
 from study.search_strategy.strategy import History, generator
-from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, play
+from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, make_strategy, play
 from tests.search_strategy.test_reinforce import AVERAGE, FLATTEN, complete
 
 CHAIN = SearchSpace(
@@ -30,7 +36,7 @@ def test_a_path_remembers_the_choice_before() -> None:
 
 def test_a_bellman_backup_is_the_one_computed_by_hand() -> None:
     values = {START: [0.5, 0.5], AFTER: [0.5, 0.7]}
-    bellman(values, PATH, 1.0, 0.1)
+    MetaQnn(alpha=0.1).backup(values, PATH, 1.0)
     # last choice first: 0.5 + 0.1 (1 - 0.5) = 0.55; the better one there is still 0.7, so the
     # first choice moves to 0.5 + 0.1 (0.7 - 0.5) = 0.52
     assert values[AFTER] == pytest.approx([0.55, 0.7])
@@ -40,13 +46,13 @@ def test_a_bellman_backup_is_the_one_computed_by_hand() -> None:
 def test_repeated_bellman_backups_pass_the_reward_to_the_start() -> None:
     values = {START: [0.5, 0.5], AFTER: [0.5, 0.5]}
     for _ in range(2000):
-        bellman(values, PATH, 0.9, 0.05)
+        MetaQnn(alpha=0.05).backup(values, PATH, 0.9)
     assert values[START] == pytest.approx([0.5, 0.9], abs=1e-6)
 
 
 def test_a_monte_carlo_backup_gives_every_choice_the_reward() -> None:
     values = {START: [0.5, 0.5], AFTER: [0.5, 0.7]}
-    monte_carlo(values, PATH, 1.0, 0.1)
+    QLearning(alpha=0.1).backup(values, PATH, 1.0)
     assert values == {START: [0.5, 0.55], AFTER: [0.55, 0.7]}
 
 
@@ -65,9 +71,11 @@ def test_an_early_choice_gets_credit_from_monte_carlo_at_once_and_from_bellman_l
 
 def test_the_schedules_are_the_documented_ones() -> None:
     shares = (0.0, 0.1, 0.3, 0.5, 1.0)
-    assert [SHORT.epsilon(s) for s in shares] == pytest.approx([1.0, 1.0, 0.55, 0.1, 0.1])
+    assert [chance_of_random(SHORT, s) for s in shares] == pytest.approx(
+        [1.0, 1.0, 0.55, 0.1, 0.1]
+    )
     trials = (0, 1499, 1501, 1650, 1801, 1999, 2549, 2699)
-    chances = [PAPER.epsilon(t / 2700) for t in trials]
+    chances = [chance_of_random(PAPER, t / 2700) for t in trials]
     assert chances == pytest.approx([1.0, 1.0, 0.9, 0.8, 0.6, 0.5, 0.2, 0.1])
 
 

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from study.search_space.candidate import Values
-from study.search_strategy.sampler_spec import StrategyContext
-from study.search_strategy.samplers.reinforce import Reinforce, draw, entropy_gradient, softmax
+from study.search_strategy.sampler import StrategyContext
+from study.search_strategy.samplers.reinforce import (
+    Reinforce,
+    ReinforceStrategy,
+    draw,
+    entropy_gradient,
+    softmax,
+)
 from study.search_strategy.strategy import History, Observation, generator
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, play, separable
 
@@ -29,7 +35,7 @@ def complete(number: int, values: Values, score: float) -> Observation:
 
 
 def test_the_first_two_trials_move_the_logits_as_computed_by_hand() -> None:
-    strategy = Reinforce(StrategyContext(space=FLAT), step=0.3, entropy=0.0)
+    strategy = ReinforceStrategy(Reinforce(), StrategyContext(space=FLAT))
     first = {p.name: "a" for p in FLAT.parameters}
     second = {p.name: "b" for p in FLAT.parameters}
     observations = (complete(0, first, 1.0), complete(1, second, 2.0))
@@ -40,7 +46,7 @@ def test_the_first_two_trials_move_the_logits_as_computed_by_hand() -> None:
 
 
 def test_constant_rewards_leave_the_policy_uniform() -> None:
-    strategy = Reinforce(StrategyContext(space=FLAT), step=0.3, entropy=0.0)
+    strategy = ReinforceStrategy(Reinforce(), StrategyContext(space=FLAT))
     observations = tuple(play(strategy, FLAT, constant, trials=60, seed=0))
     for probabilities in strategy.policy(observations):
         assert np.array_equal(probabilities, np.full(4, 0.25))
@@ -49,7 +55,7 @@ def test_constant_rewards_leave_the_policy_uniform() -> None:
 def test_noise_alone_prefers_no_value() -> None:
     preferred = np.zeros(4)
     for seed in range(40):
-        strategy = Reinforce(StrategyContext(space=FLAT), step=0.3, entropy=0.0)
+        strategy = ReinforceStrategy(Reinforce(), StrategyContext(space=FLAT))
         played = play(strategy, FLAT, lambda _, noise: noise.normal(), trials=60, seed=seed)
         for probabilities in strategy.policy(tuple(played)):
             preferred[int(np.argmax(probabilities))] += 1
@@ -60,7 +66,7 @@ def test_noise_alone_prefers_no_value() -> None:
 def test_a_separable_landscape_is_learnt() -> None:
     chances, entropies = [], []
     for seed in range(20):
-        strategy = Reinforce(StrategyContext(space=FLAT), step=0.3, entropy=0.0)
+        strategy = ReinforceStrategy(Reinforce(), StrategyContext(space=FLAT))
         played = play(strategy, FLAT, separable, trials=100, seed=seed)
         for probabilities in strategy.policy(tuple(played)):
             chances.append(probabilities[3])
@@ -70,7 +76,7 @@ def test_a_separable_landscape_is_learnt() -> None:
 
 
 def test_an_inactive_parameter_is_not_moved() -> None:
-    strategy = Reinforce(StrategyContext(space=CONDITIONAL), step=0.3, entropy=0.1)
+    strategy = ReinforceStrategy(Reinforce(entropy=0.1), StrategyContext(space=CONDITIONAL))
     known = (complete(0, FLATTEN, 0.1), complete(1, FLATTEN, 0.9))
     node = [p.name for p in CONDITIONAL.parameters].index("hidden_units")
     before = strategy.policy(known)
@@ -81,7 +87,7 @@ def test_an_inactive_parameter_is_not_moved() -> None:
 
 def test_an_entropy_bonus_keeps_the_policy_wider() -> None:
     def entropy(weight: float) -> float:
-        strategy = Reinforce(StrategyContext(space=FLAT), step=0.3, entropy=weight)
+        strategy = ReinforceStrategy(Reinforce(entropy=weight), StrategyContext(space=FLAT))
         played = play(strategy, FLAT, separable, trials=80, seed=1)
         rows = strategy.policy(tuple(played))
         return sum(-float(row @ np.log(row)) for row in rows)
@@ -109,6 +115,6 @@ def test_draws_have_the_given_probabilities() -> None:
 
 
 def test_the_log_probability_of_a_proposal_is_noted() -> None:
-    strategy = Reinforce(StrategyContext(space=FLAT), step=0.3, entropy=0.0)
+    strategy = ReinforceStrategy(Reinforce(), StrategyContext(space=FLAT))
     proposal = strategy.propose(History(space=FLAT, observations=()), generator(0, "x"))
     assert proposal.notes["log_probability"] == pytest.approx(6 * math.log(0.25), abs=1e-6)

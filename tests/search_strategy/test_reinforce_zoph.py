@@ -5,21 +5,21 @@ import pytest
 import torch
 
 from study.search_space.candidate import Values
-from study.search_strategy.registry import parse_sampler
-from study.search_strategy.sampler_spec import StrategyContext
+from study.search_space.space import SearchSpace
+from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers.discrete import Step
-from study.search_strategy.samplers.lstm_controller import Controller, Walk
-from study.search_strategy.samplers.reinforce_zoph import ReinforceZoph, reinforce_zoph
+from study.search_strategy.samplers.reinforce_zoph import Controller, ReinforceZophStrategy, Walk
 from study.search_strategy.strategy import History, Observation, generator
-from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, play
+from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, make_strategy, play
 from tests.search_strategy.test_reinforce import AVERAGE, FLATTEN, complete
 
 STEPS = [Step(node=node, choice=node % 4) for node in range(6)]
 
 
-def zoph(options: str = "", *, space: object = FLAT) -> ReinforceZoph:
-    _, chosen = parse_sampler(f"reinforce:zoph{options}")
-    return reinforce_zoph(StrategyContext(space=space, seed=3), chosen)  # type: ignore[arg-type]
+def zoph(options: str = "", *, space: SearchSpace = FLAT) -> ReinforceZophStrategy:
+    strategy = make_strategy(f"reinforce:zoph{options}", StrategyContext(space=space, seed=3))
+    assert isinstance(strategy, ReinforceZophStrategy)
+    return strategy
 
 
 def all_of(letter: str) -> Values:
@@ -69,7 +69,7 @@ def test_the_weights_of_an_inactive_parameter_do_not_move() -> None:
 
 
 def _own_weights(
-    strategy: ReinforceZoph, observations: tuple[Observation, ...], node: int
+    strategy: ReinforceZophStrategy, observations: tuple[Observation, ...], node: int
 ) -> list[torch.Tensor]:
     controller = strategy._learner.over(observations).controller
     tables = (controller.embeddings, controller.heads, controller.biases)

@@ -1,56 +1,57 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from study.common.choices import help_of, options_of
 from study.common.errors import SettingsError
-from study.search_strategy.registry import (
-    SAMPLERS,
-    make_strategy,
-    parse_sampler,
-    sampler_warnings,
-)
-from study.search_strategy.sampler_spec import StrategyContext
+from study.search_strategy.registry import PRUNERS, SAMPLERS, parse_sampler
+from study.search_strategy.sampler import StrategyContext
 from tests.search_strategy.landscapes import FLAT
 
-
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_a_name_alone_has_every_default(name: str) -> None:
-    _, chosen = parse_sampler(name)
-    assert chosen == {key: option.default for key, option in SAMPLERS[name].options.items()}
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("tpee", "unknown sampler 'tpee'; did you mean 'tpe'?"),
-        ("tpe,n_startup=3", "did you mean 'n_startup_trials'?"),
-        ("tpe,group=no", "choose from: true, false"),
-    ],
-)
-def test_what_cannot_be_read_is_explained(text: str, message: str) -> None:
-    with pytest.raises(SettingsError) as error:
-        parse_sampler(text)
-    assert message in str(error.value)
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 @given(st.text(max_size=30))
-def test_no_text_ends_in_anything_but_a_clear_error(text: str) -> None:
+def test_any_text_is_either_parsed_or_a_settings_error(text: str) -> None:
     with contextlib.suppress(SettingsError):
-        assert parse_sampler(text)[0] in SAMPLERS
+        assert parse_sampler(text).name in SAMPLERS
 
 
-def test_two_objectives_need_a_sampler_that_has_them() -> None:
-    for name, spec in SAMPLERS.items():
-        if spec.multi_objective:
-            continue
-        with pytest.raises(SettingsError, match="has one objective, not 2; choose from: random"):
-            make_strategy(name, StrategyContext(space=FLAT, objectives=2))
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_two_objectives_need_a_sampler_that_supports_them(name: str) -> None:
+    sampler, context = parse_sampler(name), StrategyContext(space=FLAT, objectives=2)
+    if sampler.multi_objective:
+        sampler.validate(context)
+        return
+    with pytest.raises(SettingsError, match=f"sampler {name}: .*one objective"):
+        sampler.validate(context)
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "cmaes"])
 def test_an_ordinary_study_gets_no_warning(name: str) -> None:
-    assert sampler_warnings(name, StrategyContext(space=FLAT)) == ()
+    assert parse_sampler(name).warnings(StrategyContext(space=FLAT)) == ()
+
+
+def test_gp_warns_of_what_it_cannot_learn() -> None:
+    (warning,) = parse_sampler("gp").warnings(StrategyContext(space=FLAT, prunes=True))
+    assert "pruned" in warning
+
+
+@pytest.mark.parametrize(
+    ("page", "registry"), [("strategies.md", SAMPLERS), ("pruners.md", PRUNERS)]
+)
+def test_the_page_has_the_table_of_options_that_the_classes_declare(
+    page: str, registry: dict[str, type]
+) -> None:
+    text = (DOCS / page).read_text("utf-8")
+    for name, cls in registry.items():
+        assert f"`{name}`" in text
+        assert help_of(cls)
+        for option, declared in options_of(cls).items():
+            row = f"| `{name}` | `{option}` | {declared.default} | {declared.help} |"
+            assert row in text, row

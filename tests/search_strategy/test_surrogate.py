@@ -7,12 +7,20 @@ import pytest
 
 from study.search_space.candidate import ImageFormat, Values, values_key
 from study.search_space.space import Bound, IntParameter, SearchSpace
-from study.search_strategy.registry import auto_choice, make_strategy
-from study.search_strategy.sampler_spec import StrategyContext
+from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers import surrogate as module
-from study.search_strategy.samplers.surrogate import LARGEST_FIT, Surrogate, _informative
+from study.search_strategy.samplers.model_based import Auto
+from study.search_strategy.samplers.surrogate import LARGEST_FIT, SurrogateStrategy, _informative
 from study.search_strategy.strategy import History, Observation, generator
-from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, mixed, play, separable
+from tests.search_strategy.landscapes import (
+    CONDITIONAL,
+    FLAT,
+    constant,
+    make_strategy,
+    mixed,
+    play,
+    separable,
+)
 
 
 def test_no_candidate_is_proposed_twice() -> None:
@@ -127,7 +135,7 @@ def test_the_kernel_fitted_in_one_process_is_the_one_fitted_in_the_next() -> Non
 @pytest.mark.parametrize(("objectives", "name"), [(1, "surrogate"), (2, "tpe")])
 def test_auto_is_what_the_page_says(objectives: int, name: str) -> None:
     context = StrategyContext(space=FLAT, objectives=objectives)
-    assert auto_choice(context) == name
+    assert Auto().choice(context).name == name
     assert type(make_strategy("auto", context)) is type(make_strategy(name, context))
 
 
@@ -150,7 +158,7 @@ def test_a_climb_goes_on_until_nothing_around_promises_more(
         if bin(n).count("1") <= 3
     )
     strategy = make_strategy("surrogate", replace(StrategyContext(space=FLAT), seed=0))
-    assert isinstance(strategy, Surrogate)
+    assert isinstance(strategy, SurrogateStrategy)
     history = History(space=FLAT, observations=observations, sequence_index=len(observations))
     proposal = strategy.propose(history, generator(0, "draw"))
     assert sum(value == "b" for value in proposal.values.values()) >= 5

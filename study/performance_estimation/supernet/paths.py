@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from study.common.choices import Option, Options, OptionValue
 from study.common.errors import SettingsError
+from study.common.old_choices import Option, Options, OptionValue
 from study.search_space.candidate import RECIPE_FIELDS, ImageFormat, Value, Values
 from study.search_space.space import AnyParameter, SearchSpace
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
-from study.common.choices import Option, Options, OptionValue
 from study.common.errors import DataError, SettingsError
+from study.common.old_choices import Option, Options, OptionValue
 from study.performance_estimation.estimator import Estimate, Report, Step
 from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_file import load_table

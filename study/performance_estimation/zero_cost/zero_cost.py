@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from study.common.choices import Option, Options
+from study.common.old_choices import Option, Options
 from study.performance_estimation.estimator import (
     Estimate,
     EstimateFailed,

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from study.running.candidate_source.draw import CandidateSource, Source
-from study.search_strategy.pruners.pruner import Curve, Pruner
-from study.search_strategy.pruners.registry import promotable
+from study.search_strategy.pruner import Curve, Pruner, promotable
 from study.settings.problem import Problem
 from study.storage.checkpoints import SUFFIX
 from study.storage.lifecycle import StudyState
@@ -108,7 +107,7 @@ def with_promotion(source: Source, problem: Problem, context: EstimatorContext) 
         context: Says where checkpoints lie: what an estimator keeps none of is never continued.
     """
     folder = context.folder
-    if folder is None or not isinstance(source, CandidateSource) or not problem.promotes:
+    if folder is None or not isinstance(source, CandidateSource) or not problem.pruner.promotes:
         return source
     promotion = Promotion(
         pruner=problem.pruner,

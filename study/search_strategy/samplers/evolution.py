@@ -27,23 +27,18 @@ class Evolution(Sampler):
     sample: Annotated[int, Field(ge=1, le=100_000, description="members compared")] = 5
 
     def build(self, context: StrategyContext) -> Strategy:
-        """Return regularised evolution."""
-        return EvolutionStrategy(self, context)
-
-
-class EvolutionStrategy:
-    """Draws members with replacement; the best of them becomes a parent."""
-
-    def __init__(self, options: Evolution, context: StrategyContext) -> None:
-        self._options, self._space = options, DiscreteSpace(context.space)
+        """Return the sampler itself, which has no state."""
+        return self
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Return a random point while the population fills, then a mutated parent."""
-        if len(history.observations) < self._options.population:
-            return Proposal(values=self._space.sample(rng))
-        alive = history.observations[-self._options.population :]
-        drawn = [alive[int(i)] for i in rng.integers(len(alive), size=self._options.sample)]
+        """Return a random point while the population fills, then a mutated parent.
+
+        The parent is the best of a sample that is drawn with replacement.
+        """
+        space = DiscreteSpace(history.space)
+        if len(history.observations) < self.population:
+            return Proposal(values=space.sample(rng))
+        alive = history.observations[-self.population :]
+        drawn = [alive[int(i)] for i in rng.integers(len(alive), size=self.sample)]
         parent = max(drawn, key=lambda o: (merit(o), o.number))
-        return Proposal(
-            values=self._space.mutate(parent.values, rng), notes={"parent": parent.number}
-        )
+        return Proposal(values=space.mutate(parent.values, rng), notes={"parent": parent.number})
