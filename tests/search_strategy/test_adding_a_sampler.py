@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from study.common.choices import registry_of
 from study.search_strategy import registry
 from study.search_strategy.sampler import StrategyContext
 from tests.search_strategy.landscapes import (
@@ -39,7 +40,7 @@ def registered(blocks: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, NAME, module)  # where pydantic looks up the annotations
     exec(compile(blocks[0], str(PAGE), "exec"), vars(module))
     added: tuple[Any, ...] = eval(f"({blocks[1]})", vars(module))
-    samplers = registry.registry_of(*registry.SAMPLERS.values(), *added)
+    samplers = registry_of(*registry.SAMPLERS.values(), *added)
     monkeypatch.setattr(registry, "SAMPLERS", samplers)
 
 
