@@ -23,8 +23,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from study.common.stop import Stop
-from study.running.assembly import make_worker
 from study.running.study_runner import prepare
+from study.running.worker import make_worker
 from study.search_space.resolve import candidate_id
 from study.search_strategy.samplers.in_memory_study import distributions
 from study.settings.run_context import RunContext

@@ -1,9 +1,9 @@
 """One trial, start to end. Read this first.
 
-    suggest → candidate → twin? → estimate, reporting every epoch → store
+    suggest → candidate → duplicate? → estimate, reporting every epoch → store
 
-A trial that was drawn but not finished, for whatever reason, leaves behind what is needed to run
-it again at its place in the sequence of candidates.
+A trial that was drawn but did not finish has stored everything that is needed to repeat it at its
+sequence index.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from study.storage.records import DrawnCandidate, Failure, TrialRecord, training
 from study.storage.storage_errors import disk_error
 
 
-class TrialCrashed(Exception):  # noqa: N818 - an outcome: the trial is run again
-    """Something unforeseen broke a trial; its text is stored with it."""
+class TrialCrashed(Exception):  # noqa: N818 - an outcome: the trial is repeated
+    """An unexpected exception ended a trial. Its text is stored with the trial."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialContext:
-    """What every trial of a worker shares.
+    """What all trials of a worker share.
 
     Args:
         problem: What the study searches: the space, the candidates, the pruner, the objectives.
@@ -68,15 +68,15 @@ def run_trial(
     Args:
         trial: Optuna's trial, just created.
         drawn: The candidate.
-        context: What every trial shares.
-        release: Gives the study's lock back; called once the trial can be told from all others.
+        context: What all trials share.
+        release: Releases the study's lock; called once the candidate and its draw are stored.
 
     Raises:
         TrialPruned: The pruner stopped it.
         EstimateFailed: It cannot be scored; the reason is stored.
-        Interrupted: The study was asked to stop; the trial goes on from its last epoch.
-        TrialCrashed: Anything else went wrong; the trial is run again.
-        StorageError: The disk of the study's files is full or may not be written.
+        Interrupted: A stop was requested; a later trial continues it after its last epoch.
+        TrialCrashed: An unexpected exception was raised; the trial is repeated.
+        StorageError: The disk of the study's files is full or cannot be written.
     """
     problem = context.problem
     values = problem.space.suggest(trial)
@@ -91,11 +91,11 @@ def run_trial(
     try:
         estimate = context.estimator.estimate(
             problem.candidate(values),
-            seed=_seed(context, drawn),
+            seed=_seed(drawn, problem),
             report=reporter,
         )
     except optuna.TrialPruned:
-        reporter.store_as_twin_if_nothing_was_trained()
+        reporter.store_as_duplicate_if_nothing_was_trained()
         raise
     except EstimateFailed as failure:
         _store_failure(trial, failure.kind, str(failure))
@@ -107,9 +107,9 @@ def run_trial(
         _store_failure(trial, "data error", str(error))
         raise EstimateFailed("data error", str(error)) from error
     except (StorageInternalError, StorageError):
-        raise  # no fault of the candidate: the worker waits for the server, or ends
+        raise  # not caused by the candidate: the worker waits for the server, or ends
     except Exception as error:
-        _refuse_full_disk(trial, error)
+        _raise_if_disk_failed(trial, error)
         _store_failure(trial, "crash", f"{type(error).__name__}: {error}")
         raise TrialCrashed(str(error)) from error
     finally:
@@ -117,11 +117,16 @@ def run_trial(
     return _store_estimate(trial, estimate, context)
 
 
-def _refuse_full_disk(trial: optuna.Trial, error: Exception) -> None:
-    """Park a trial whose checkpoint cannot be written: no other candidate would fare better.
+def _seed(drawn: DrawnCandidate, problem: Problem) -> int:
+    own = training_seed(problem.settings.seed, drawn.candidate_id)
+    return own if drawn.seed is None else drawn.seed
+
+
+def _raise_if_disk_failed(trial: optuna.Trial, error: Exception) -> None:
+    """Interrupt the trial and the study where no checkpoint can be written.
 
     Raises:
-        StorageError: That is so.
+        StorageError: The disk is full or read-only. Other candidates would fail as well.
     """
     problem = disk_error(error)
     if problem is not None:
@@ -129,16 +134,10 @@ def _refuse_full_disk(trial: optuna.Trial, error: Exception) -> None:
         raise StorageError(problem) from error
 
 
-def _seed(context: TrialContext, drawn: DrawnCandidate) -> int:
-    if drawn.seed is not None:
-        return drawn.seed
-    return training_seed(context.problem.settings.seed, drawn.candidate_id)
-
-
 def _store_candidate(
     trial: optuna.Trial, values: Values, drawn: DrawnCandidate, context: TrialContext
 ) -> None:
-    """Store what the trial is. The draw comes last: a trial that has it can be repeated."""
+    """Store what the trial is. The draw is stored last: with it, the trial can be repeated."""
     for key, value in context.problem.describe(values).items():
         trial.set_user_attr(key, value)
     trial.set_user_attr(records.WORKER, dict(context.worker))
@@ -147,10 +146,10 @@ def _store_candidate(
 
 
 def _reuse(trial: optuna.Trial, drawn: DrawnCandidate) -> tuple[float, ...]:
-    """Take the result of the twin over.
+    """Return the result of the trial that this one duplicates, and store it here.
 
     Raises:
-        EstimateFailed: The twin failed; so does this trial.
+        EstimateFailed: That trial failed, so this one fails as well.
     """
     duplicate = drawn.duplicate
     assert duplicate is not None
@@ -195,7 +194,7 @@ def _store_failure(trial: optuna.Trial, kind: str, text: str, *, copied: bool = 
 
 
 class _Reporter:
-    """Receives every step of an estimate: stores it, and asks the pruner."""
+    """Receives every step of an estimate, stores it and asks the pruner."""
 
     def __init__(self, trial: optuna.Trial, drawn: DrawnCandidate, context: TrialContext) -> None:
         self._trial, self._drawn, self._context = trial, drawn, context
@@ -227,10 +226,10 @@ class _Reporter:
         measure, problem = self._measures[0], self._context.problem
         value = step.metrics[measure.key]
         self._trial.report(value, step.number)
-        self._scores[step.number] = value if measure.maximise else -value
+        self._scores[step.number] = measure.sign * value
         sequence_index = self._drawn.draw.sequence_index
         if step.number <= self._drawn.draw.passed:
-            return  # judged when it was trained; the cut of an early epoch may have moved since
+            return  # it passed when it was trained; the threshold may have moved since
         decision = problem.pruner.decide(
             Curve(
                 sequence_index=sequence_index,
@@ -253,8 +252,8 @@ class _Reporter:
         self._trial.set_user_attr(records.CURVE, self._curve)
         self._trial.set_user_attr(records.SECONDS, round(self._seconds, 4))
 
-    def store_as_twin_if_nothing_was_trained(self) -> None:
-        """Mark a repeat that was pruned again before it trained anything."""
+    def store_as_duplicate_if_nothing_was_trained(self) -> None:
+        """Mark a pruned candidate that was pruned again before it trained an epoch."""
         duplicate = self._drawn.duplicate
         if duplicate is not None and self._trained == 0:
             self._trial.set_user_attr(

@@ -19,6 +19,7 @@ import numpy as np
 
 from study.common.errors import EvaluationError
 from study.common.stop import Stop, end_on_signals
+from study.running.progress import Progress
 from study.running.study_runner import run_study
 from study.search_space.candidate import ValuesKey, values_key
 from study.search_space.reading.loading import read_space_text, space_from_text
@@ -84,7 +85,9 @@ def _train_all(
         keep="none",
     )
     run_context = RunContext(url=order.storage)
-    return run_study(settings, run_context, workers=order.workers, stop=stop, quiet=False).trials
+    return run_study(
+        settings, run_context, workers=order.workers, stop=stop, observers=(Progress(),)
+    ).trials
 
 
 def table_arrays(

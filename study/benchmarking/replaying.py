@@ -14,8 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from study.common.errors import EvaluationError
-from study.running.assembly import stored_source
-from study.running.candidate_source.draw import Source
+from study.running.candidate_source.source import CandidateSource, make_source
 from study.search_strategy.strategy import Exhausted
 from study.storage.lifecycle import StudyState
 from study.storage.records import (
@@ -152,14 +151,14 @@ class Replay:
         )
 
     @cached_property
-    def _sources(self) -> dict[int | None, Source]:
+    def _sources(self) -> dict[int | None, CandidateSource]:
         return {}
 
-    def _source(self, budget: int | None) -> Source:
+    def _source(self, budget: int | None) -> CandidateSource:
         """Return what draws in this study where it shall have so many trials."""
         if budget not in self._sources:
             settings = self.stored.settings.with_changes(trials=budget)
-            self._sources[budget] = stored_source(replace(self.stored, settings=settings))
+            self._sources[budget] = make_source(replace(self.stored, settings=settings))
         return self._sources[budget]
 
 

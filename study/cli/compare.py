@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from study.cli.context import default_workers
 from study.cli.options import Quiet, Storage, Workers
 from study.common.errors import SettingsError
 from study.common.stop import INTERRUPTED, Stop
@@ -76,7 +77,6 @@ def _compare_on_table(
     from study.benchmarking.contest import hold_match
     from study.benchmarking.match import folder_of, make_match
     from study.report.compare_text import comparison_text, times_text
-    from study.running.local_workers import default_workers
 
     trials, repeats, seed = asked
     match = make_match(table, samplers, trials=trials, repeats=repeats, seed=seed)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.cli.context import print_notes, run_context_of, storage_flag, workers_of
+from study.cli.context import observers_of, print_notes, run_context_of, storage_flag, workers_of
 from study.cli.options import Artifacts, DataRoot, Device, Epochs, Quiet, Storage, Study, Workers
 from study.common.stop import INTERRUPTED, Stop
 from study.storage.opening import DEFAULT_URL
@@ -37,7 +37,7 @@ def confirm(
         run_context=run_context_of(storage, data_root, artifacts, device),
         workers=workers_of(workers, device),
         stop=stop,
-        quiet=quiet,
+        observers=observers_of(artifacts, quiet=quiet),
     )
     confirmed = confirm(study, force, top=top, seeds=seeds, epochs=epochs)
     print_notes(confirmed.trainings.notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,12 @@ from study.storage.opening import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.common.artifact_path import ArtifactPath
+    from study.running.observer import StudyObserver
     from study.running.ray_workers import RayCluster
     from study.settings.run_context import RunContext
+
+
+MAX_WORKERS = 4
 
 
 def run_context_of(
@@ -29,16 +34,42 @@ def run_context_of(
 
 def workers_of(asked: int | None, device: str | None) -> int:
     """Return the number of processes: as asked for, else one for each GPU or core."""
-    from study.running.local_workers import default_gpu_workers, default_workers
-
     if asked is not None:
         return asked
-    if device != "cpu" and (gpus := default_gpu_workers()):
-        return gpus
+    if device != "cpu":
+        from study.common.machine import gpu_count
+
+        if gpus := gpu_count():
+            return gpus
     return default_workers()
 
 
-def ray_backend(address: str | None, gpus: float | None) -> RayCluster | None:
+def default_workers() -> int:
+    """Return one worker per processor core, four at most."""
+    return max(1, min(MAX_WORKERS, len(os.sched_getaffinity(0))))
+
+
+def observers_of(artifacts: ArtifactPath | None, *, quiet: bool) -> tuple[StudyObserver, ...]:
+    """Return what shows a study that this process starts: terminal and dashboard."""
+    from study.dashboard.pictures import TrialPictures
+    from study.dashboard.refresh import PageRefresh
+
+    shown = (PageRefresh(artifacts=artifacts), TrialPictures(artifacts=artifacts))
+    return (*progress_of(quiet=quiet), *shown)
+
+
+def progress_of(*, quiet: bool) -> tuple[StudyObserver, ...]:
+    """Return what shows the progress on the terminal; nothing where it is to be quiet."""
+    if quiet:
+        return ()
+    from study.running.progress import Progress
+
+    return (Progress(),)
+
+
+def ray_backend(
+    address: str | None, gpus: float | None, artifacts: ArtifactPath | None
+) -> RayCluster | None:
     """Return the backend that starts workers with Ray; None where ``--ray`` is not given.
 
     Raises:
@@ -48,9 +79,11 @@ def ray_backend(address: str | None, gpus: float | None) -> RayCluster | None:
         if gpus is not None:
             raise SettingsError("--gpus-per-worker needs --ray; add --ray ADDRESS")
         return None
+    from study.dashboard.pictures import TrialPictures
     from study.running.ray_workers import RayCluster
 
-    return RayCluster(address=address, gpus=gpus or 0.0)
+    pictures = TrialPictures(artifacts=artifacts)
+    return RayCluster(address=address, gpus=gpus or 0.0, observers=(pictures,))
 
 
 def storage_flag(url: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from study.cli.context import run_context_of, workers_of
+from study.cli.context import observers_of, run_context_of, workers_of
 from study.cli.options import (
     Artifacts,
     DataRoot,
@@ -99,7 +99,7 @@ def rank_estimators(
         run_context_of(storage, data_root, artifacts, device),
         workers=workers_of(workers, device),
         stop=stop,
-        quiet=quiet,
+        observers=observers_of(artifacts, quiet=quiet),
         tell=lambda line: typer.echo(line, err=True),
     )
     return _tell(judged, format)

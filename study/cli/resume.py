@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from study.cli.context import ray_backend, run_context_of, workers_of
+from study.cli.context import progress_of, ray_backend, run_context_of, workers_of
 from study.cli.options import (
     Artifacts,
     DataRoot,
@@ -47,7 +47,7 @@ def resume(
         workers=workers_of(workers, device),
         quiet=quiet,
         stop=stop,
-        backend=ray_backend(ray, gpus_per_worker),
+        backend=ray_backend(ray, gpus_per_worker, artifacts),
     )
 
 
@@ -61,10 +61,13 @@ def worker(
     quiet: Quiet = False,
 ) -> int:
     """Join a running study as one more worker, on any machine; end when the study is done."""
-    from study.running.study_runner import join_study
+    from study.dashboard.pictures import TrialPictures
+    from study.running.study_runner import continue_study
     from study.storage.stored_study import open_study
 
     run_context = run_context_of(storage, data_root, artifacts, device)
+    observers = (*progress_of(quiet=quiet), TrialPictures(artifacts=artifacts))
+    stored = open_study(study, storage)
     return print_result(
-        join_study(open_study(study, storage), run_context, stop=stop, quiet=quiet)
+        continue_study(stored, run_context, workers=1, stop=stop, observers=observers)
     )

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.cli.context import print_notes, ray_backend, run_context_of, storage_flag, workers_of
+from study.cli.context import (
+    observers_of,
+    print_notes,
+    ray_backend,
+    run_context_of,
+    storage_flag,
+    workers_of,
+)
 from study.cli.options import (
     Artifacts,
     DataRoot,
@@ -138,7 +145,7 @@ def run(
         quiet=quiet,
         stop=stop,
         fork_of=name if fork else None,
-        backend=ray_backend(ray, gpus_per_worker),
+        backend=ray_backend(ray, gpus_per_worker, artifacts),
     )
 
 
@@ -178,7 +185,7 @@ def start_study(
         settings: The study's, its limits included.
         run_context: Where it runs.
         workers: Number of processes.
-        quiet: Whether to show no progress.
+        quiet: Whether to show no progress on the terminal.
         stop: Stop flag.
         fork_of: Name of the study that this new one starts from.
         backend: Starts the workers; None for local processes.
@@ -191,7 +198,12 @@ def start_study(
     print_notes((*notes, *(backend.notes(run_context) if backend else ())))
     return print_result(
         continue_study(
-            stored, run_context, workers=workers, stop=stop, quiet=quiet, backend=backend
+            stored,
+            run_context,
+            workers=workers,
+            stop=stop,
+            observers=observers_of(run_context.artifacts, quiet=quiet),
+            backend=backend,
         )
     )
 

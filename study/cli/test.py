@@ -9,6 +9,7 @@ import typer
 
 from study.cli.confirm import print_interrupted
 from study.cli.context import (
+    observers_of,
     print_notes,
     print_written,
     run_context_of,
@@ -44,7 +45,7 @@ def final_test(
         run_context=run_context_of(storage, data_root, artifacts, device),
         workers=workers_of(workers, device),
         stop=stop,
-        quiet=quiet,
+        observers=observers_of(artifacts, quiet=quiet),
     )
     tested = final_check(
         study, force, seeds=seeds, fit_on=fit_on, now=lambda: dt.datetime.now(dt.UTC)

@@ -7,8 +7,9 @@ nothing of its own, and a trial that is run again gets them when it ends.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -19,6 +20,7 @@ from study.performance_estimation.estimator import EstimateFailed
 from study.report.confusion_drawing import confusion_svg
 from study.report.curve_drawing import curve_svg
 from study.report.drawing import architecture_svg
+from study.running.observer import StudyObserver
 from study.storage import records
 from study.storage.stored_study import StoredStudy
 
@@ -27,31 +29,31 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-Pictures = Callable[[optuna.Trial], AbstractContextManager[None]]
-"""Called with a trial that is about to run; attaches its pictures when the block ends."""
 
-
-def trial_pictures(stored: StoredStudy, artifacts: ArtifactPath | None) -> Pictures:
-    """Return what attaches the pictures of each trial of a study.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialPictures(StudyObserver):
+    """Attaches the pictures of each trial when it ends.
 
     Args:
-        stored: The study.
         artifacts: Folder of all studies' files; None for the one beside the storage.
     """
-    store = artifact_store(artifacts, stored.url)
-    metric = stored.settings.measures[0].key
-    classes = tuple(stored.data.get("classes", ()))
+
+    artifacts: ArtifactPath | None = None
 
     @contextmanager
-    def watching(trial: optuna.Trial) -> Iterator[None]:
+    def around_trial(self, stored: StoredStudy, trial: optuna.Trial) -> Iterator[None]:
+        """Attach the pictures of a trial that completed, was pruned or failed."""
         try:
             yield
         except (optuna.TrialPruned, EstimateFailed):
-            _attach(trial, store, metric, classes)
+            self._attach(stored, trial)
             raise
-        _attach(trial, store, metric, classes)
+        self._attach(stored, trial)
 
-    return watching
+    def _attach(self, stored: StoredStudy, trial: optuna.Trial) -> None:
+        store = artifact_store(self.artifacts, stored.url)
+        classes = tuple(stored.data.get("classes", ()))
+        _attach(trial, store, stored.settings.measures[0].key, classes)
 
 
 def _attach(

@@ -11,9 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from study.common.artifact_path import ArtifactPath
-from study.dashboard.study_page import StudyPage, new_pages
+from study.common.stop import Stop
+from study.dashboard.study_page import StudyPage, new_pages, study_page
+from study.running.observer import StudyObserver
+from study.storage.stored_study import StoredStudy
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,23 +30,28 @@ PATIENCE = 0.3
 """Seconds that an interrupted run waits for a pass to end; it has two in all."""
 
 
-@contextmanager
-def kept_fresh(page: StudyPage, *, interrupted: Callable[[], bool]) -> Iterator[None]:
-    """Keep a study's page fresh until the block ends, and bring it up to date then.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRefresh(StudyObserver):
+    """Keeps a study's page fresh while the study runs.
 
     Args:
-        page: The page.
-        interrupted: Whether the run was asked to stop and has no time left for a last pass.
+        artifacts: Folder of all studies' files; None for the one beside the storage.
     """
-    ended = threading.Event()
-    refresher = _Refresher(page, ended, interrupted)
-    thread = threading.Thread(target=refresher.run, name="dashboard", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(PATIENCE if interrupted() else None)
+
+    artifacts: ArtifactPath | None = None
+
+    @contextmanager
+    def around_study(self, stored: StoredStudy, *, stop: Stop) -> Iterator[None]:
+        """Keep the page fresh until the block ends, and update it then unless interrupted."""
+        ended = threading.Event()
+        refresher = _Refresher(study_page(stored, self.artifacts), ended, stop)
+        thread = threading.Thread(target=refresher.run, name="dashboard", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(PATIENCE if stop() else None)
 
 
 def keep_all_fresh(url: str, artifacts: ArtifactPath | None) -> None:

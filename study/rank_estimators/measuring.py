@@ -20,6 +20,7 @@ from study.rank_estimators.stored_report import trust_json
 from study.rank_estimators.stratified_sample import SMALLEST_SAMPLE, stratified_sample
 from study.rank_estimators.studies import TrustPlan, by_point
 from study.report.rank_estimators_text import trust_text
+from study.running.observer import StudyObserver
 from study.running.study_data import load_data
 from study.running.study_runner import StudyResult, run_study
 from study.search_space.candidate import ImageFormat, Values
@@ -76,7 +77,7 @@ def measure_trust(
     *,
     workers: int = 1,
     stop: Stop | None = None,
-    quiet: bool = True,
+    observers: Sequence[StudyObserver] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> Judged | None:
     """Return how far the plan's estimators can be trusted; None where a stop was asked for.
@@ -86,7 +87,7 @@ def measure_trust(
         run_context: Where the studies run.
         workers: Processes that work on each of them.
         stop: The wish to stop, if anybody may have it.
-        quiet: Whether to show no progress.
+        observers: Watch the studies.
         tell: Called with a line before each study, and with its notes.
 
     Raises:
@@ -103,7 +104,7 @@ def measure_trust(
     for number, settings in enumerate((*full, *cheap), start=1):
         tell(f"study {number} of {len(full) + len(cheap)}: {settings.study}")
         same = _at_one_precision(settings, results)
-        result = run_study(same, run_context, workers=workers, stop=stop, quiet=quiet)
+        result = run_study(same, run_context, workers=workers, stop=stop, observers=observers)
         for note in result.notes:
             tell(f"note: {note}")
         if result.work.ending == "interrupted":

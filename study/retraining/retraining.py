@@ -15,7 +15,8 @@ from study.common.errors import EvaluationError, ResumeError
 from study.common.stop import Stop
 from study.performance_estimation.training.train_estimator import TrainEstimator
 from study.performance_estimation.training.training import Training
-from study.running.assembly import stored_estimator
+from study.running.estimation import stored_estimator
+from study.running.observer import StudyObserver
 from study.running.study_runner import StudyResult, run_study
 from study.search_space.candidate import Candidate, Recipe
 from study.settings.run_context import RunContext
@@ -36,13 +37,13 @@ class Force:
         run_context: Storage, data and device.
         workers: Processes that train.
         stop: The wish to stop.
-        quiet: Whether to show no progress.
+        observers: Watch the trainings.
     """
 
     run_context: RunContext
     workers: int = 1
     stop: Stop = field(default_factory=Stop)
-    quiet: bool = True
+    observers: tuple[StudyObserver, ...] = ()
 
 
 def full_epochs(origin: StoredStudy) -> int | None:
@@ -114,7 +115,11 @@ def retrain(settings: StudySettings, plan: Plan, force: Force) -> StudyResult:
     settings = _taking_up(settings, plan, force.run_context)
     try:
         return run_study(
-            settings, force.run_context, workers=force.workers, stop=force.stop, quiet=force.quiet
+            settings,
+            force.run_context,
+            workers=force.workers,
+            stop=force.stop,
+            observers=force.observers,
         )
     except ResumeError as error:
         raise ResumeError(

@@ -1,4 +1,4 @@
-"""Many worker processes on one study, and the parent that starts, restarts and ends them."""
+"""Worker processes on this machine, and the parent that starts, restarts and stops them."""
 
 from __future__ import annotations
 
@@ -15,33 +15,26 @@ from typing import IO, Any
 
 from study.common.artifact_path import artifact_path
 from study.common.errors import StudyError
+from study.common.machine import gpu_count
 from study.common.stop import PARENT, Stop
 from study.running.worker import WorkResult
 from study.settings.run_context import RunContext
+from study.storage.reap import park
+from study.storage.stored_study import StoredStudy
 
-MAX_WORKERS = 4
-PATIENCE_SECONDS = 1.4
-"""A worker asked to stop has so long to park its trial; then it is killed, which loses less than
-an epoch. The whole command has to end within two seconds."""
+GRACE_SECONDS = 1.4
+"""Grace period between SIGTERM and SIGKILL. The whole command has to end within two seconds; a
+killed worker loses less than an epoch."""
 QUICK_DEATHS = 5
 QUICK_SECONDS = 10.0
-"""A worker that dies five times within so many seconds each, without any trial of the study ending
-between, is not started again."""
+"""A worker that dies this many times, each within this time and before any trial of the study has
+ended, is not started again."""
 
-ORDERS = "STUDY_WORKER"
+ENTRY_POINT = "study.cli.worker_process"
+"""Module that a worker process runs. It is started and not imported: it lies above this layer."""
+TASK = "STUDY_WORKER"
+"""Environment variable with the study and the context of a worker process, as JSON."""
 _PATHS: Mapping[str, Callable[[str], Any]] = {"data_root": Path, "artifacts": artifact_path}
-
-
-def default_workers() -> int:
-    """Return one worker for each processor core, four at most."""
-    return max(1, min(MAX_WORKERS, len(os.sched_getaffinity(0))))
-
-
-def default_gpu_workers() -> int:
-    """Return one worker for each GPU; 0 where there is none."""
-    import torch
-
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 @dataclass(slots=True)
@@ -57,29 +50,25 @@ class _Process:
 
 
 def run_workers(
-    name: str, run_context: RunContext, *, workers: int, stop: Stop, finished: Callable[[], int]
+    stored: StoredStudy, run_context: RunContext, *, workers: int, stop: Stop
 ) -> WorkResult:
-    """Run that many worker processes on a stored study until it is done.
+    """Run this many worker processes on a stored study until it is done.
 
-    A worker that dies is started again; the trial it had is run again by whoever comes first.
-
-    Args:
-        name: The study.
-        run_context: Where it runs.
-        workers: How many processes.
-        stop: The wish to stop.
-        finished: Returns how many of its trials have ended, to tell bad luck from a fault.
+    A worker that dies is started again. The next worker that is free repeats its trial.
 
     Raises:
-        StudyError: A worker met something that no restart mends; its message.
+        StudyError: A worker met an error that no restart solves.
     """
+    name = stored.settings.study
     running = [_start(name, run_context, index, workers) for index in range(workers)]
     ended: list[_Process] = []
     results: list[WorkResult] = []
     try:
         while running:
             if stop.wait(0.1):
-                return _end(running)
+                killed = _terminate(running)
+                park(stored.study, pids=killed)
+                return WorkResult(ending="interrupted", text="stopped as asked")
             for worker in list(running):
                 if worker.process.poll() is None:
                     continue
@@ -87,7 +76,8 @@ def run_workers(
                 ended.append(worker)
                 result = _result(worker)
                 if result is None:
-                    running.append(_restart(name, run_context, worker, workers, finished()))
+                    finished = _finished(stored)
+                    running.append(_restart(name, run_context, worker, workers, finished))
                 else:
                     results.append(result)
         return results[-1]
@@ -95,24 +85,29 @@ def run_workers(
         _kill([*running, *ended])
 
 
+def _finished(stored: StoredStudy) -> int:
+    """Return the number of trials that have ended: progress between two deaths of a worker."""
+    return sum(t.state.is_finished() for t in stored.study.get_trials(deepcopy=False))
+
+
 def _start(name: str, run_context: RunContext, index: int, workers: int) -> _Process:
     run_context = replace(
         run_context, label=f"worker {index + 1}", device=_device(run_context, index)
     )
-    told = {key: getattr(run_context, key) for key in ("url", *_PATHS, "device", "label")}
-    orders = {
+    values = {key: getattr(run_context, key) for key in ("url", *_PATHS, "device", "label")}
+    task = {
         "study": name,
-        "run_context": {key: None if value is None else str(value) for key, value in told.items()},
+        "run_context": {key: None if v is None else str(v) for key, v in values.items()},
     }
     package = str(Path(__file__).resolve().parents[2])
     paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-    variables = {ORDERS: json.dumps(orders), PARENT: str(os.getpid()), "PYTHONPATH": paths}
+    variables = {TASK: json.dumps(task), PARENT: str(os.getpid()), "PYTHONPATH": paths}
     environment = {**os.environ, **variables}
     if workers > 1:
         environment.setdefault("OMP_NUM_THREADS", "1")
     log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
     process = subprocess.Popen(
-        [sys.executable, "-m", "study.running.worker_process"],
+        [sys.executable, "-m", ENTRY_POINT],
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -124,27 +119,27 @@ def _start(name: str, run_context: RunContext, index: int, workers: int) -> _Pro
 
 
 def _device(run_context: RunContext, index: int) -> str | None:
-    """Spread workers over the GPUs where none is named."""
+    """Return the worker's device: the given one, else one GPU after the other."""
     if run_context.device is not None:
         return run_context.device
-    gpus = default_gpu_workers() if "torch" in sys.modules else 0
+    gpus = gpu_count()
     return f"cuda:{index % gpus}" if gpus else None
 
 
 def _restart(
     name: str, run_context: RunContext, dead: _Process, workers: int, finished: int
 ) -> _Process:
-    """Start a worker anew.
+    """Start a dead worker again.
 
     Raises:
-        StudyError: It dies again and again, and no trial ends meanwhile.
+        StudyError: It died repeatedly, and no trial of the study ended meanwhile.
     """
     hopeless = time.monotonic() - dead.started < QUICK_SECONDS and finished <= dead.finished
     deaths = dead.deaths + 1 if hopeless else 1
     if deaths >= QUICK_DEATHS:
         raise StudyError(
             f"worker {dead.index + 1} died {deaths} times within seconds (exit code"
-            f" {dead.process.returncode}); its last words:\n{_last_words(dead)}"
+            f" {dead.process.returncode}); its last output:\n{_last_lines(dead)}"
         )
     worker = _start(name, run_context, dead.index, workers)
     worker.deaths, worker.finished = deaths, finished
@@ -152,36 +147,40 @@ def _restart(
 
 
 def _result(worker: _Process) -> WorkResult | None:
-    """Return why a worker left, or None where it died.
+    """Return why a worker ended, or None where it died.
 
     Raises:
-        StudyError: It ended with a clear error.
+        StudyError: It ended with an error for the user.
     """
     assert worker.process.stdout is not None
     lines = worker.process.stdout.read().splitlines()
-    told: dict[str, Any] = {}
+    message: dict[str, Any] = {}
     if lines:
         try:
-            told = json.loads(lines[-1])
+            message = json.loads(lines[-1])
         except json.JSONDecodeError:
-            told = {}
-    if "error" in told:
-        raise StudyError(told["error"])
-    if worker.process.returncode != 0 or "ending" not in told:
+            message = {}
+    if "error" in message:
+        raise StudyError(message["error"])
+    if worker.process.returncode != 0 or "ending" not in message:
         return None
-    return WorkResult(ending=told["ending"], text=told["text"])
+    return WorkResult(ending=message["ending"], text=message["text"])
 
 
-def _last_words(worker: _Process) -> str:
+def _last_lines(worker: _Process) -> str:
     worker.log.seek(0)
     return "\n".join(worker.log.read().splitlines()[-8:])
 
 
-def _end(running: list[_Process]) -> WorkResult:
-    """Ask every worker to park its trial, wait for that a moment, and kill who takes longer."""
+def _terminate(running: list[_Process]) -> list[int]:
+    """Let every worker interrupt its trial, and kill those that take too long.
+
+    Returns:
+        The process ids of the workers that were killed.
+    """
     for worker in running:
         worker.process.terminate()
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + GRACE_SECONDS
     killed = []
     for worker in running:
         try:
@@ -190,7 +189,7 @@ def _end(running: list[_Process]) -> WorkResult:
             worker.process.kill()
             worker.process.wait()
             killed.append(worker.process.pid)
-    return WorkResult(ending="interrupted", text="stopped as asked", killed=tuple(killed))
+    return killed
 
 
 def _kill(running: list[_Process]) -> None:
@@ -203,10 +202,10 @@ def _kill(running: list[_Process]) -> None:
             worker.process.stdout.close()
 
 
-def read_orders() -> tuple[str, RunContext]:
-    """Return the study and the place that the parent wrote down for this process."""
-    orders = json.loads(os.environ.pop(ORDERS))
-    run_context = orders["run_context"]
+def read_task() -> tuple[str, RunContext]:
+    """Return the study and the context that the parent passed to this worker process."""
+    task = json.loads(os.environ.pop(TASK))
+    run_context = task["run_context"]
     for key, path_of in _PATHS.items():
         run_context[key] = None if run_context[key] is None else path_of(run_context[key])
-    return orders["study"], RunContext(**run_context)
+    return task["study"], RunContext(**run_context)

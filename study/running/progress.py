@@ -1,4 +1,4 @@
-"""What a person sees while a study runs; read from the storage, whoever trains."""
+"""The progress of a study on the terminal."""
 
 from __future__ import annotations
 
@@ -8,27 +8,32 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import Protocol, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live as RichLive
+from rich.progress_bar import ProgressBar
+from rich.text import Text
 
 from study.common.formats import amount, counted, duration
+from study.common.stop import Stop
 from study.results.describe import headline_choices, state_words
 from study.results.ranking import Objective, pareto_front
-from study.settings.study_settings import StudySettings
+from study.running.observer import StudyObserver
+from study.settings.problem import Problem
 from study.storage.ledger import FixedCost, read_costs
 from study.storage.lifecycle import StudyState, study_state
-from study.storage.records import TrialRecord, ranked
-
-if TYPE_CHECKING:
-    import optuna
+from study.storage.records import TrialReader, TrialRecord, ranked
+from study.storage.stored_study import StoredStudy
 
 POLL_SECONDS = 0.5
 
 
-class Progress(Protocol):
-    """Shows how a study stands."""
+class Display(Protocol):
+    """Shows the state of a study."""
 
     def prepare(self, costs: Sequence[FixedCost]) -> None:
-        """Show what was spent so far on what comes before the first trial."""
+        """Show what was spent so far before the first trial."""
 
     def show(self, records: Sequence[TrialRecord], state: StudyState) -> None:
         """Show the trials as they are now."""
@@ -38,18 +43,10 @@ class Progress(Protocol):
 
 
 class Lines:
-    """One plain line for each trial that ended.
+    """One plain line for each trial that ended."""
 
-    Args:
-        settings: The study's.
-        parameters: Names of the space's parameters, in order.
-        out: Where to write.
-    """
-
-    def __init__(
-        self, settings: StudySettings, parameters: Sequence[str], out: TextIO = sys.stderr
-    ) -> None:
-        self._settings, self._parameters, self._out = settings, parameters, out
+    def __init__(self, problem: Problem, out: TextIO = sys.stderr) -> None:
+        self._settings, self._parameters, self._out = problem.settings, problem.parameters, out
         self._shown: set[int] | None = None
         self._prepared: list[str] = []
 
@@ -63,7 +60,7 @@ class Lines:
     def show(self, records: Sequence[TrialRecord], state: StudyState) -> None:
         """See ``Progress``."""
         ended = [r for r in records if r.state not in ("running", "waiting")]
-        if self._shown is None:  # what was there before is not news
+        if self._shown is None:  # trials of an earlier run are not shown
             self._shown = {record.number for record in ended}
             return
         news = [record for record in ended if record.number not in self._shown]
@@ -85,20 +82,12 @@ class Lines:
 
 
 class Live:
-    """A display that is drawn over: trials done, the running ones' epochs, the best, time left.
+    """A live display: trials done, epochs of the running trials, the best trial, time left."""
 
-    Args:
-        settings: The study's.
-        parameters: Names of the space's parameters, in order.
-        epochs: Epochs of a full training.
-    """
-
-    def __init__(self, settings: StudySettings, parameters: Sequence[str], epochs: int) -> None:
-        from rich.console import Console
-        from rich.live import Live as RichLive
-
-        self._settings, self._parameters, self._epochs = settings, parameters, epochs
-        self._clock = RemainingTime(settings.trials, epochs)
+    def __init__(self, problem: Problem) -> None:
+        self._settings, self._parameters = problem.settings, problem.parameters
+        self._epochs = max(problem.epochs, 1)
+        self._clock = RemainingTime(problem.settings.trials, self._epochs)
         self._live = RichLive(console=Console(stderr=True), refresh_per_second=4, transient=True)
         self._live.start()
         self._prepared: list[str] = []
@@ -109,10 +98,6 @@ class Live:
 
     def show(self, records: Sequence[TrialRecord], state: StudyState) -> None:
         """See ``Progress``."""
-        from rich.console import Group
-        from rich.progress_bar import ProgressBar
-        from rich.text import Text
-
         done, total = len(state.finished), self._settings.trials
         bar = ProgressBar(total=total or max(done, 1), completed=done, width=40)
         self._live.update(Group(bar, Text("\n".join(self._lines(records, state, done)))))
@@ -123,7 +108,7 @@ class Live:
         lines = [
             *(self._prepared if not records else ()),
             f"{done} of {total} trials" if total else f"{done} trials",
-            self._clock.words(done, running, now=time.monotonic()),
+            self._clock.describe(done, running, now=time.monotonic()),
         ]
         for record in running:
             lines.append(f"trial {record.number}: epoch {epochs_done(record)}/{self._epochs}")
@@ -150,23 +135,23 @@ class Live:
 
 
 def cost_line(cost: FixedCost) -> str:
-    """Return what was spent on something so far: ``supernet: 8 epochs, 12 s so far``."""
+    """Return a cost so far as text: ``supernet: 8 epochs, 12 s so far``."""
     epochs = f"{amount(cost.epochs)} epochs, " if cost.epochs else ""
     return f"{cost.what}: {epochs}{duration(cost.seconds)} so far"
 
 
 def epochs_done(record: TrialRecord) -> int:
-    """Return the epochs that a running trial has behind it."""
+    """Return the number of epochs that a running trial has completed."""
     return max(len(record.intermediate), int(record.epochs))
 
 
 class RemainingTime:
-    """Tells how long a study will still run, from how fast its trials and epochs went by.
+    """Estimates the remaining time of a study from the trials and epochs of this run.
 
-    The clock starts when the first trial runs: what a process needs to start up says nothing.
+    The clock starts with the first trial, so that the start-up of processes does not count.
 
     Args:
-        total: Trials that the study shall have; None where other limits end it.
+        total: Number of trials of the study; None where other limits end it.
         epochs: Epochs of a full training.
     """
 
@@ -174,13 +159,13 @@ class RemainingTime:
         self._total, self._epochs = total, epochs
         self._start: tuple[float, float] | None = None
 
-    def words(self, done: int, running: Sequence[TrialRecord], *, now: float) -> str:
-        """Return the time left, or what there is to say instead.
+    def describe(self, done: int, running: Sequence[TrialRecord], *, now: float) -> str:
+        """Return the time left, or the elapsed time where it cannot be estimated.
 
         Args:
-            done: Finished trials.
-            running: Those that are being trained.
-            now: Of a clock that never goes back, in seconds.
+            done: Number of finished trials.
+            running: Trials in training.
+            now: Reading of a monotonic clock, in seconds.
         """
         share = sum(min(1.0, epochs_done(record) / self._epochs) for record in running)
         units = done + share
@@ -195,52 +180,39 @@ class RemainingTime:
         return f"about {duration(left)} left"
 
 
-def choose_progress(
-    settings: StudySettings, parameters: Sequence[str], *, epochs: int, quiet: bool
-) -> Progress | None:
-    """Return the display that fits: none, a live one on a terminal, else lines."""
-    if quiet:
-        return None
-    if sys.stderr.isatty():
-        return Live(settings, parameters, epochs)
-    return Lines(settings, parameters)
+class Progress(StudyObserver):
+    """Shows the progress of a study on stderr: a live display on a terminal, else lines.
 
+    It reads the storage from a thread, so it shows the trials of all workers.
+    """
 
-@contextmanager
-def watching(
-    study: optuna.Study, settings: StudySettings, progress: Progress | None
-) -> Iterator[None]:
-    """Show a study's progress until the block ends, from a thread that reads the storage."""
-    if progress is None:
-        yield
-        return
-    from study.running.worker import Trials
+    @contextmanager
+    def around_study(self, stored: StoredStudy, *, stop: Stop) -> Iterator[None]:
+        """Show the progress until the block ends."""
+        display: Display = Live(stored.problem) if sys.stderr.isatty() else Lines(stored.problem)
+        reader, ended = TrialReader(stored.study), threading.Event()
 
-    trials, ended = Trials(study), threading.Event()
+        def update() -> None:
+            records = reader.read()
+            if not records:
+                display.prepare(read_costs(stored.study.user_attrs))
+            display.show(records, study_state(records, retries=stored.settings.retries))
 
-    def look() -> None:
-        records = trials.read()
-        if not records:
-            progress.prepare(read_costs(study.user_attrs))
-        progress.show(records, study_state(records, retries=settings.retries))
+        def keep_updating() -> None:
+            while not ended.wait(POLL_SECONDS):
+                with contextlib.suppress(Exception):  # the worker reports the same error
+                    update()
 
-    def keep_looking() -> None:
-        while not ended.wait(POLL_SECONDS):
-            try:
-                look()
-            except Exception:  # noqa: BLE001 - the worker meets the same trouble and says so
-                continue
-
-    with contextlib.suppress(Exception):  # the run itself says what is wrong
-        look()
-    thread = threading.Thread(target=keep_looking, name="progress", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(1.0)  # it may be waiting for a lost server
-        if not thread.is_alive():
-            with contextlib.suppress(Exception):
-                look()
-        progress.close()
+        with contextlib.suppress(Exception):
+            update()
+        thread = threading.Thread(target=keep_updating, name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(1.0)  # it may be waiting for a lost server
+            if not thread.is_alive():
+                with contextlib.suppress(Exception):
+                    update()
+            display.close()

@@ -1,10 +1,10 @@
 """Workers placed by Ray, on this machine or on a cluster.
 
-Ray says where a worker runs and starts it again when its node is lost; the study says what it
-does. A worker is one long-lived task that loops on the shared study like any other worker, so that
-counts, twins and resume are what they are everywhere. The package reaches the nodes as a
-``py_module`` of the runtime environment, and the images through Ray's object store: loaded once by
-the parent, once in the memory of a node, read by all its workers.
+Ray places a worker and restarts it when its node is lost. A worker is one long-lived task that
+runs the same loop on the shared study as any other worker, so budgets, duplicates and resume work
+as everywhere. The nodes receive the package as a ``py_module`` of the runtime environment. The
+images are loaded once by the parent and passed through Ray's object store: they are in the memory
+of each node once, and all its workers read them there.
 """
 
 from __future__ import annotations
@@ -15,51 +15,55 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import torch
 
 from study.common.artifact_path import RemotePath
 from study.common.errors import SettingsError, StorageError, StudyError
 from study.common.redaction import redacted_url
 from study.common.stop import Stop, stop_on_signals
+from study.data.dataset import SearchData
+from study.running.observer import StudyObserver
 from study.running.study_data import load_data
-from study.running.worker import WorkResult
+from study.running.worker import WorkResult, make_worker
 from study.settings.run_context import RunContext
 from study.storage.opening import sqlite_path
-from study.storage.stored_study import StoredStudy
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from study.data.dataset import SearchData
+from study.storage.storage_errors import storage_errors
+from study.storage.stored_study import StoredStudy, open_study
 
 LOCAL = "local"
-PATIENCE_SECONDS = 1.2
-"""A worker asked to stop has so long to park its trial; then its task is killed."""
+GRACE_SECONDS = 1.2
+"""Grace period for a worker to interrupt its trial; then its task is killed."""
 
-Packed = tuple[Mapping[str, "np.ndarray"], Mapping[str, Any], Mapping[str, Any]]
-"""Images and labels; what else is known of them; what is stored of them."""
+Packed = tuple[Mapping[str, np.ndarray], Mapping[str, Any], Mapping[str, Any]]
+"""Images and labels; their other facts; what is stored of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayCluster:
-    """Where Ray runs, and what each worker takes of it.
+    """A ``WorkerBackend`` on a Ray cluster.
 
     Args:
-        address: ``local`` for one on this machine, ``auto``, ``host:port`` or ``ray://host:port``.
-        gpus: GPUs a worker has; a quarter lets four workers share one.
-        cpus: Cores a worker has.
+        address: ``local`` for a cluster on this machine, ``auto``, ``host:port`` or
+            ``ray://host:port``.
+        gpus: GPUs per worker; with 0.25, four workers share one.
+        cpus: Cores per worker.
+        observers: Watch the trials, in the workers; they are pickled.
     """
 
     address: str
     gpus: float = 0.0
     cpus: float = 1.0
+    observers: tuple[StudyObserver, ...] = ()
 
     def check(self, run_context: RunContext) -> None:
-        """Refuse what cannot work on a cluster, before anything is started.
+        """Check that a cluster can be used, before anything is started.
 
         Raises:
             SettingsError: Ray is not installed.
-            StorageError: The storage is a file of this machine, and the workers are on others.
+            StorageError: The storage is a file of this machine, and workers run on others.
         """
         try:
             import ray  # noqa: F401
@@ -74,7 +78,7 @@ class RayCluster:
             )
 
     def notes(self, run_context: RunContext) -> tuple[str, ...]:
-        """Return what the user should know."""
+        """Return warnings for the user."""
         if self.address == LOCAL or isinstance(run_context.artifacts, RemotePath):
             return ()
         where = "beside it" if run_context.artifacts is None else str(run_context.artifacts)
@@ -86,10 +90,10 @@ class RayCluster:
     def __call__(
         self, stored: StoredStudy, run_context: RunContext, *, workers: int, stop: Stop
     ) -> WorkResult:
-        """Let so many tasks work on the study; see ``runner.Crew``.
+        """Run this many tasks until the study is done, and return why they ended.
 
         Raises:
-            StudyError: Ray cannot be reached, or a worker met something that no restart mends.
+            StudyError: Ray cannot be reached, or a worker met an error that no restart solves.
         """
         import ray
 
@@ -102,7 +106,10 @@ class RayCluster:
             there = _absolute(run_context)
             waiting = [
                 task.remote(
-                    stored.settings.study, replace(there, label=f"worker {i + 1}"), preloaded
+                    stored.settings.study,
+                    replace(there, label=f"worker {i + 1}"),
+                    preloaded,
+                    self.observers,
                 )
                 for i in range(workers)
             ]
@@ -138,7 +145,7 @@ class RayCluster:
 
 
 def _absolute(run_context: RunContext) -> RunContext:
-    """Return the place with paths that mean the same in another working directory."""
+    """Return the context with absolute paths."""
     path, artifacts = sqlite_path(run_context.url), run_context.artifacts
     return replace(
         run_context,
@@ -149,25 +156,19 @@ def _absolute(run_context: RunContext) -> RunContext:
 
 
 def packed(data: SearchData | None, described: Mapping[str, Any]) -> Packed:
-    """Return images as arrays, which Ray lends to all processes of a node without a copy."""
+    """Return images as arrays, which all processes of a node read without a copy."""
     if data is None:
         return {}, {}, described
-    import torch
-
     every = {field.name: getattr(data, field.name) for field in fields(data)}
     arrays = {k: v.numpy() for k, v in every.items() if isinstance(v, torch.Tensor)}
     return arrays, {k: v for k, v in every.items() if k not in arrays}, described
 
 
 def unpacked(preloaded: Packed) -> tuple[SearchData | None, dict[str, Any]]:
-    """Return what ``packed`` was given; the images are read, never written."""
+    """Return the images and facts that were packed. The images must not be written to."""
     arrays, rest, described = preloaded
     if not arrays:
         return None, dict(described)
-    import torch
-
-    from study.data.dataset import SearchData
-
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
@@ -175,41 +176,41 @@ def unpacked(preloaded: Packed) -> tuple[SearchData | None, dict[str, Any]]:
     return SearchData(**every), dict(described)
 
 
-def work(name: str, run_context: RunContext, preloaded: Packed) -> dict[str, str]:
-    """Work on a study until it is done: the task that Ray runs, and runs again when it is lost."""
-    from study.running.study_runner import work_on
-    from study.storage.stored_study import open_study
-
+def work(
+    name: str, run_context: RunContext, preloaded: Packed, observers: tuple[StudyObserver, ...]
+) -> dict[str, str]:
+    """Work on a study until it is done. Ray runs this task, and repeats it when it is lost."""
     stop = Stop()
-    with stop_on_signals(stop):  # a cancelled task is interrupted, and parks its trial
+    with stop_on_signals(stop):  # Ray cancels a task by a signal, which interrupts its trial
         try:
             stored = open_study(name, run_context.url)
-            result = work_on(
-                stored, replace(run_context, preloaded=unpacked(preloaded)), stop=stop
-            )
+            run_context = replace(run_context, preloaded=unpacked(preloaded))
+            with storage_errors(run_context.url):
+                worker = make_worker(stored, run_context, stop=stop, observers=observers)
+                result = worker.run()
         except StudyError as error:
             return {"error": str(error)}
     return {"ending": result.ending, "text": result.text}
 
 
 def _wait(waiting: list[Any], *, stop: Stop) -> WorkResult:
-    """Wait for every worker to leave.
+    """Wait for every worker to end.
 
     Raises:
-        StudyError: One ended with a clear error, or broke.
+        StudyError: One ended with an error, or broke.
     """
     import ray
 
-    told: dict[str, str] = {}
+    outcome: dict[str, str] = {}
     while waiting:
         if stop.wait(0.1):
             return _end(waiting)
         done, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=0)
         for task in done:
-            told = _outcome(task)
-            if "error" in told:
-                raise StudyError(told["error"])
-    return WorkResult(ending=told["ending"], text=told["text"])  # type: ignore[arg-type]
+            outcome = _outcome(task)
+            if "error" in outcome:
+                raise StudyError(outcome["error"])
+    return WorkResult(ending=outcome["ending"], text=outcome["text"])  # type: ignore[arg-type]
 
 
 def _outcome(task: Any) -> dict[str, str]:
@@ -224,11 +225,11 @@ def _outcome(task: Any) -> dict[str, str]:
 
 
 def _end(waiting: list[Any]) -> WorkResult:
-    """Ask every worker to park its trial, and wait for that a moment."""
+    """Let every worker interrupt its trial, and wait for the grace period."""
     import ray
 
     for task in waiting:
         ray.cancel(task, force=False)
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + GRACE_SECONDS
     ray.wait(waiting, num_returns=len(waiting), timeout=max(deadline - time.monotonic(), 0.0))
     return WorkResult(ending="interrupted", text="stopped as asked")

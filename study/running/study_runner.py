@@ -1,23 +1,21 @@
-"""A study from its settings to its end: create or resume, guard, work.
+"""A study from its settings to its end: validate, create or resume, run the workers.
 
-``run_study`` is what the command line calls, and what a notebook may call.
+``run_study`` does all of it; the command line and notebooks call it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from study.common.artifact_path import check_writable
 from study.common.stop import Stop
-from study.dashboard.refresh import kept_fresh
-from study.dashboard.study_page import study_page
-from study.running.assembly import make_worker
 from study.running.local_workers import run_workers
-from study.running.progress import choose_progress, watching
+from study.running.observer import StudyObserver
 from study.running.study_data import describe_audit, load_data, machine_facts
-from study.running.worker import WorkResult
+from study.running.worker import WorkResult, make_worker
 from study.search_space.candidate import ImageFormat
 from study.settings.problem import Problem
 from study.settings.run_context import RunContext
@@ -26,35 +24,34 @@ from study.settings.validation import validate
 from study.storage.lifecycle import StudyState, study_state
 from study.storage.locks import Holding, schema_lock, study_lock
 from study.storage.opening import open_storage, quiet_optuna
-from study.storage.reap import park
 from study.storage.records import TrialRecord, read_trials
 from study.storage.storage_errors import storage_errors
 from study.storage.stored_study import StoredStudy, create_or_load
-from study.transfer.beginnings import beginnings, finish_transfer
+from study.transfer.transfer import begin_transfer, finish_transfer
 
 
 class WorkerBackend(Protocol):
-    """Lets so many processes work on a stored study until it is done."""
+    """Starts the workers of a study."""
 
     def __call__(
         self, stored: StoredStudy, run_context: RunContext, *, workers: int, stop: Stop
     ) -> WorkResult:
-        """Return why they left.
+        """Run this many workers until the study is done, and return why they ended.
 
         Raises:
-            StudyError: A worker met something that no restart mends.
+            StudyError: A worker met an error that no restart solves.
         """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyResult:
-    """What a run came to.
+    """The outcome of a run.
 
     Args:
         stored: The study.
         work: Why the run ended.
-        trials: All its trials.
-        notes: What the user should know: warnings, differences that do not matter.
+        trials: All trials of the study.
+        notes: Warnings, and differences that do not affect the results.
     """
 
     stored: StoredStudy
@@ -74,7 +71,7 @@ def run_study(
     *,
     workers: int = 1,
     stop: Stop | None = None,
-    quiet: bool = True,
+    observers: Sequence[StudyObserver] = (),
     fork_of: str | None = None,
 ) -> StudyResult:
     """Run a study until it is done; resume it where it is stored already.
@@ -82,17 +79,17 @@ def run_study(
     Args:
         settings: What the study is.
         run_context: Where it runs.
-        workers: Processes that work on it; one works in this process.
-        stop: The wish to stop, if anybody may have it.
-        quiet: Whether to show no progress.
-        fork_of: The study that a new one takes the results over from that hold in it.
+        workers: Number of worker processes; one runs in this process.
+        stop: Cooperative stop flag.
+        observers: Watch the study. Worker processes have observers of their own.
+        fork_of: A study whose valid results a new study takes over.
 
     Raises:
         StudyError: The space, the settings, the data or the storage cannot be used.
     """
     stop = stop or Stop()
     stored, notes = prepare(settings, run_context, stop=stop, fork_of=fork_of)
-    result = continue_study(stored, run_context, workers=workers, stop=stop, quiet=quiet)
+    result = continue_study(stored, run_context, workers=workers, stop=stop, observers=observers)
     return replace(result, notes=notes)
 
 
@@ -102,7 +99,7 @@ def continue_study(
     *,
     workers: int,
     stop: Stop,
-    quiet: bool,
+    observers: Sequence[StudyObserver] = (),
     backend: WorkerBackend | None = None,
 ) -> StudyResult:
     """Work on a stored study until it is done.
@@ -110,83 +107,38 @@ def continue_study(
     Args:
         stored: The study.
         run_context: Where it runs.
-        workers: Processes that work on it.
-        stop: The wish to stop.
-        quiet: Whether to show no progress.
-        backend: Lets the processes work; None for processes of this machine.
+        workers: Number of workers; one runs in this process.
+        stop: Cooperative stop flag.
+        observers: Watch the study.
+        backend: Starts the workers; None for processes of this machine.
 
     Raises:
         StudyError: Data, space or storage cannot be used.
     """
-
-    def work() -> WorkResult:
-        with kept_fresh(study_page(stored, run_context.artifacts), interrupted=stop):
-            return (backend or local_backend)(stored, run_context, workers=workers, stop=stop)
-
-    return _watched(stored, work, quiet=quiet)
-
-
-def join_study(
-    stored: StoredStudy, run_context: RunContext, *, stop: Stop, quiet: bool
-) -> StudyResult:
-    """Work on a study of another process, which keeps its page in the dashboard, until it is done.
-
-    Args:
-        stored: The study.
-        run_context: Where this process runs.
-        stop: The wish to stop.
-        quiet: Whether to show no progress.
-
-    Raises:
-        StudyError: Data, space or storage cannot be used.
-    """
-    return _watched(stored, lambda: work_on(stored, run_context, stop=stop), quiet=quiet)
-
-
-def _watched(stored: StoredStudy, work: Callable[[], WorkResult], *, quiet: bool) -> StudyResult:
-    progress = choose_progress(
-        stored.settings,
-        tuple(stored.problem.space.by_name),
-        epochs=max(stored.problem.epochs, 1),
-        quiet=quiet,
-    )
+    with storage_errors(stored.url), ExitStack() as stack:
+        for observer in observers:
+            stack.enter_context(observer.around_study(stored, stop=stop))
+        if backend is not None:
+            work = backend(stored, run_context, workers=workers, stop=stop)
+        elif workers == 1:
+            work = work_on(stored, run_context, stop=stop, observers=observers)
+        else:
+            work = run_workers(stored, run_context, workers=workers, stop=stop)
     with storage_errors(stored.url):
-        with watching(stored.study, stored.settings, progress):
-            result = work()
         trials = tuple(read_trials(stored.study.get_trials(deepcopy=False)))
-    return StudyResult(stored=stored, work=result, trials=trials)
-
-
-def local_backend(
-    stored: StoredStudy, run_context: RunContext, *, workers: int, stop: Stop
-) -> WorkResult:
-    """Work in this process alone, or in several of this machine; see ``WorkerBackend``."""
-    if workers == 1:
-        return work_on(stored, run_context, stop=stop)
-    work = run_workers(
-        stored.settings.study,
-        run_context,
-        workers=workers,
-        stop=stop,
-        finished=lambda: sum(
-            t.state.is_finished() for t in stored.study.get_trials(deepcopy=False)
-        ),
-    )
-    if work.killed:
-        park(stored.study, pids=work.killed)
-    return work
+    return StudyResult(stored=stored, work=work, trials=trials)
 
 
 def prepare(
     settings: StudySettings, run_context: RunContext, *, stop: Stop, fork_of: str | None = None
 ) -> tuple[StoredStudy, tuple[str, ...]]:
-    """Check everything that can be checked, then create the study or load it.
+    """Validate the settings, then create the study or load it.
 
     Returns:
         The study, and notes for the user.
 
     Raises:
-        StudyError: Something does not fit; nothing has been written then.
+        StudyError: Something does not fit. Nothing has been written then.
     """
     quiet_optuna()
     data, described = load_data(settings, run_context, interrupted=stop)
@@ -204,7 +156,7 @@ def prepare(
             run_context.url,
             data=described,
             environment=machine_facts(settings, run_context, data),
-            beginnings=beginnings(settings, described, run_context.url, fork_of=fork_of),
+            beginnings=begin_transfer(settings, described, run_context.url, fork_of=fork_of),
         )
         notes += finish_transfer(stored, fork_of=fork_of)
     return stored, (*notes, *remarks)
@@ -219,11 +171,17 @@ def open_or_create_storage(url: str) -> Any:
         return open_storage(url, create=True)
 
 
-def work_on(stored: StoredStudy, run_context: RunContext, *, stop: Stop) -> WorkResult:
+def work_on(
+    stored: StoredStudy,
+    run_context: RunContext,
+    *,
+    stop: Stop,
+    observers: Sequence[StudyObserver] = (),
+) -> WorkResult:
     """Work on a stored study in this process until it is done.
 
     Raises:
         StudyError: Data, space or storage cannot be used.
     """
     with storage_errors(run_context.url):
-        return make_worker(stored, run_context, stop=stop).run()
+        return make_worker(stored, run_context, stop=stop, observers=observers).run()

@@ -1,39 +1,47 @@
-"""One worker: takes the lock, settles, draws, trains; until the study is done.
+"""The loop of one worker: lock, reap dead trials, draw a candidate, unlock, run the trial.
 
-Any number of workers, on any number of machines, run this same loop on one study. "Count, then
-create" happens under the study's lock, so the number of trials is exact; the lock is given back
-as soon as the trial exists and can be told from all others.
+Any number of workers on any number of machines run this loop on one study. Trials are counted and
+created under the study's lock, so their number is exact. The lock is released as soon as the new
+trial is stored with its draw.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import optuna
 
+from study.common.artifact_path import ArtifactPath
 from study.common.errors import StorageError
 from study.common.stop import Stop
 from study.objective import TrialContext, TrialCrashed, run_trial
 from study.performance_estimation.estimator import EstimateFailed, Interrupted
-from study.running.candidate_source.draw import Source
-from study.running.candidate_source.promotion import competing, curve_of
-from study.search_strategy.pruner import Curve
+from study.performance_estimation.registry import make_estimator
+from study.running.candidate_source.source import CandidateSource, make_source
+from study.running.curves import CompetingCurves
+from study.running.estimation import checkpoints, estimator_context, with_latency
+from study.running.observer import StudyObserver
+from study.running.shared_weights import SharedWeights, shared_weights
 from study.search_strategy.strategy import Exhausted
 from study.settings.budget import Budget, Spent, has_room, too_little_left, used_up
+from study.settings.run_context import RunContext
 from study.storage import records
+from study.storage.checkpoints import needed, tidy
 from study.storage.heartbeat import beating
 from study.storage.ledger import LedgerEntry, read_costs, read_entries, spent
 from study.storage.lifecycle import StudyState, same_failures, study_state
-from study.storage.locks import Holding, LockLost, StudyLock
+from study.storage.locks import Holding, LockLost, StudyLock, study_lock
 from study.storage.opening import end_waiting
+from study.storage.processes import identity
 from study.storage.rdb import RECONNECT_SECONDS, connection_lost
 from study.storage.reap import disown, reap_dead_trials
-from study.storage.records import DrawnCandidate, TrialRecord, read_trial
+from study.storage.records import DrawnCandidate, TrialReader, TrialRecord
 from study.storage.storage_errors import storage_errors
+from study.storage.stored_study import StoredStudy, versions
 
 WAIT_SECONDS = 0.25
 
@@ -43,45 +51,23 @@ _HIDING = (
     AssertionError,
     UnboundLocalError,
 )
-"""What comes out of ``optimize`` where a trial was taken away, or the storage failed inside."""
+"""Raised by ``optimize`` where another process took the trial over, or the storage failed."""
 
 Ending = Literal["done", "exhausted", "interrupted", "failing"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkResult:
-    """Why a worker left.
+    """Why a worker ended.
 
     Args:
         ending: ``done`` (a limit is reached), ``exhausted`` (nothing left to try),
             ``interrupted``, or ``failing`` (candidate after candidate failed).
-        text: The reason in words.
-        killed: Numbers of the worker processes that did not stop in time.
+        text: The reason, for the user.
     """
 
     ending: Ending
     text: str
-    killed: tuple[int, ...] = ()
-
-
-class Trials:
-    """The stored trials of a study; finished ones are read once."""
-
-    def __init__(self, study: optuna.Study) -> None:
-        self._study = study
-        self._finished: dict[int, TrialRecord] = {}
-
-    def read(self) -> list[TrialRecord]:
-        """Return all trials as they are now, in number order."""
-        found = []
-        for trial in self._study.get_trials(deepcopy=False):
-            record = self._finished.get(trial.number)
-            if record is None:
-                record = read_trial(trial)
-                if trial.state.is_finished():
-                    self._finished[trial.number] = record
-            found.append(record)
-        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,40 +75,39 @@ class Worker:
     """The loop of one process.
 
     Args:
-        study: The study, opened by this process.
-        url: Its storage.
+        stored: The study, opened by this process.
         lock: The study's lock.
-        source: Draws candidates.
-        context: What every trial shares.
+        source: Decides what is tried next.
+        context: What all trials share.
         trials: Reads the stored trials.
-        budget: The study's limits.
-        retries: How often a lost candidate is run again.
-        ledger: This process's entry.
-        stop: The wish to stop.
-        tidy: Called under the lock with the trials, to remove what is no longer needed.
-        prepare: Called under the lock before a draw; False where that has to wait.
-        pictures: Surrounds a trial, to attach its pictures when it ends.
+        ledger: This process's entry in the study's ledger.
+        stop: Cooperative stop flag.
+        checkpoints: Folder of the checkpoints, pruned under the lock.
+        weights: Shared weights of a supernet, trained under the lock; None without them.
+        observers: Watch the trials.
     """
 
-    study: optuna.Study
-    url: str
+    stored: StoredStudy
     lock: StudyLock
-    source: Source
+    source: CandidateSource
     context: TrialContext
-    trials: Trials
-    budget: Budget
-    retries: int
+    trials: TrialReader
     ledger: LedgerEntry
     stop: Stop
-    tidy: Callable[[StudyState], None] = lambda _: None
-    prepare: Callable[[StudyState], bool] = lambda _: True
-    pictures: Callable[[optuna.Trial], AbstractContextManager[None]] = lambda _: nullcontext()
+    checkpoints: ArtifactPath
+    weights: SharedWeights | None = None
+    observers: Sequence[StudyObserver] = ()
+
+    @property
+    def study(self) -> optuna.Study:
+        """Optuna's study."""
+        return self.stored.study
 
     def run(self) -> WorkResult:
-        """Work until the study is done or a stop is asked for.
+        """Work until the study is done or a stop is requested.
 
         Raises:
-            StorageError: The storage is gone, and did not come back in a minute.
+            StorageError: The storage is lost, and not back within a minute.
         """
         end_waiting(self.study, when=self.stop)
         lost_since: float | None = None
@@ -139,7 +124,7 @@ class Worker:
                 return result
 
     def _may_come_back(self, error: StorageError, since: float) -> bool:
-        """Wait for a server that went away; a file that cannot be written will not heal."""
+        """Wait for a lost server; False for an error that waiting does not solve."""
         lost = error.__cause__ is not None and connection_lost(error.__cause__)
         if not lost or time.monotonic() - since > RECONNECT_SECONDS:
             return False
@@ -147,22 +132,25 @@ class Worker:
         return not self.stop.wait(1.0)
 
     def _turn(self) -> WorkResult | None:
-        """Run one trial, or find out that there is nothing to do now or any more."""
+        """Run one trial. Return a result where the worker is to end, else None."""
         if self.stop():
             return _interrupted()
         try:
-            with storage_errors(self.url), Holding(self.lock, interrupted=self.stop) as held:
+            with (
+                storage_errors(self.stored.url),
+                Holding(self.lock, interrupted=self.stop) as held,
+            ):
                 self.ledger.tick()
                 trials = self.trials.read()
                 if reap_dead_trials(self.study, trials, me=self.context.worker):
                     trials = self.trials.read()
-                state = study_state(trials, retries=self.retries)
-                self.tidy(state)
+                state = study_state(trials, retries=self.stored.settings.retries)
+                self._prune_checkpoints(state)
                 used = self._spent(trials, state)
                 if (ending := self._ending(used, state)) is not None:
                     self.ledger.write()
                     return ending
-                ready = self._room(used, state) and self.prepare(state)
+                ready = self._room(used, state) and self._weights_ready(state)
                 drawn = self.source.next(state) if ready else None
                 if drawn is not None:
                     self._try(drawn, held)
@@ -176,8 +164,22 @@ class Worker:
         return None
 
     def _limits(self, state: StudyState) -> Budget:
-        """Return the limits of what comes next: a candidate once drawn is trained to its end."""
-        return replace(self.budget, epochs=None) if state.to_repeat else self.budget
+        """Return the limits. They do not stop a candidate that was drawn from being trained."""
+        budget = self.stored.settings.budget
+        return replace(budget, epochs=None) if state.to_repeat else budget
+
+    def _prune_checkpoints(self, state: StudyState) -> None:
+        problem = self.context.problem
+        kept = needed(
+            state,
+            keep=problem.settings.keep,
+            measures=problem.settings.measures,
+            may_go_on=problem.pruner.stops,
+        )
+        tidy(self.checkpoints, kept)
+
+    def _weights_ready(self, state: StudyState) -> bool:
+        return self.weights is None or self.weights.prepare(state)
 
     def _ending(self, used: Spent, state: StudyState) -> WorkResult | None:
         if (cause := same_failures(state)) is not None:
@@ -204,10 +206,10 @@ class Worker:
         )
 
     def _try(self, drawn: DrawnCandidate, held: Holding) -> None:
-        """Run one trial; the lock is given back when it has begun.
+        """Run one trial, and release the lock when it has begun.
 
         Raises:
-            Interrupted: A stop was asked for.
+            Interrupted: A stop was requested.
         """
         begun: list[optuna.Trial] = []
 
@@ -218,11 +220,11 @@ class Worker:
 
         def objective(trial: optuna.Trial) -> float | Sequence[float]:
             begun.append(trial)
-            with beating(self.study, trial._trial_id, url=self.url), self.pictures(trial):
+            with beating(self.study, trial._trial_id, url=self.stored.url), self._observed(trial):
                 values = run_trial(trial, drawn, self.context, release=release)
             return values if len(values) > 1 else values[0]
 
-        self.study.sampler = HandOver(drawn.values)
+        self.study.sampler = GivenValues(drawn.values)
         try:
             self.study.optimize(
                 objective, n_trials=1, catch=(EstimateFailed, TrialCrashed, LockLost)
@@ -235,8 +237,15 @@ class Worker:
                 raise
         self.ledger.tick()
 
+    @contextmanager
+    def _observed(self, trial: optuna.Trial) -> Iterator[None]:
+        with ExitStack() as stack:
+            for observer in self.observers:
+                stack.enter_context(observer.around_trial(self.stored, trial))
+            yield
+
     def _was_taken_away(self, trial: optuna.Trial) -> bool:
-        """Tell whether another process took this trial for lost; it is run again at its place."""
+        """Tell whether another process took this trial for dead, and repeats it."""
         failure = self.study._storage.get_trial(trial._trial_id).user_attrs.get(records.FAILURE)
         return failure is not None and failure["kind"] in ("killed", "interrupted")
 
@@ -245,8 +254,8 @@ def _interrupted() -> WorkResult:
     return WorkResult(ending="interrupted", text="stopped as asked")
 
 
-class HandOver(optuna.samplers.BaseSampler):
-    """Gives Optuna the values that were drawn; a study without strategy of its own."""
+class GivenValues(optuna.samplers.BaseSampler):
+    """Makes Optuna suggest the values that were drawn."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = dict(values)
@@ -274,23 +283,48 @@ class HandOver(optuna.samplers.BaseSampler):
         return self._values[param_name]
 
 
-def curves_of_others(
-    trials: Trials, *, sign: float, retries: int
-) -> Callable[[int], Sequence[Curve]]:
-    """Return a function of a place: the curves of all candidates but the one at that place."""
-    finished: dict[int, Curve] = {}
+def make_worker(
+    stored: StoredStudy,
+    run_context: RunContext,
+    *,
+    stop: Stop,
+    observers: Sequence[StudyObserver] = (),
+) -> Worker:
+    """Return the worker of this process for a stored study, with its images loaded.
 
-    def curve(record: TrialRecord) -> Curve:
-        if record.number in finished:
-            return finished[record.number]
-        made = curve_of(record, sign=sign)
-        if record.state != "running":
-            finished[record.number] = made
-        return made
+    Raises:
+        StudyError: Data, space or versions are not those of the study.
+    """
+    settings, problem = stored.settings, stored.problem
+    process = identity(run_context.label)
+    ledger = LedgerEntry(stored.study, process)
+    ledger.write()
+    trials = TrialReader(stored.study)
+    context = estimator_context(stored, run_context, stop=stop)
+    estimator = make_estimator(settings.estimator, context)
 
-    def others(sequence_index: int) -> list[Curve]:
-        state = study_state(trials.read(), retries=retries)
-        own = state.latest[sequence_index].candidate_id
-        return [curve(record) for record in competing(state) if record.candidate_id != own]
+    def alive() -> None:
+        ledger.tick()
+        if stop():
+            raise Interrupted
 
-    return others
+    source = make_source(stored, context, alive=alive)
+    return Worker(
+        stored=stored,
+        lock=study_lock(stored.study._storage, run_context.url, settings.study),
+        source=source,
+        context=TrialContext(
+            problem=problem,
+            estimator=with_latency(estimator, stored, context),
+            curves=CompetingCurves(problem, trials).others,
+            worker=process,
+            facts=versions(),
+            alive=alive,
+        ),
+        trials=trials,
+        ledger=ledger,
+        stop=stop,
+        checkpoints=checkpoints(stored, run_context),
+        weights=shared_weights(estimator, source, stored.study, alive=alive),
+        observers=observers,
+    )

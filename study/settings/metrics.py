@@ -24,6 +24,11 @@ class Measure:
     maximise: bool
     meaning: str
 
+    @property
+    def sign(self) -> float:
+        """The factor that makes larger values better: 1 or -1."""
+        return 1.0 if self.maximise else -1.0
+
 
 def _validation(key: str, meaning: str, *, maximise: bool = True) -> Measure:
     return Measure(key=key, maximise=maximise, meaning=meaning)

@@ -71,6 +71,11 @@ class Problem:
             )
         return space.with_fixed(epochs=epochs)
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters of the space, in order."""
+        return tuple(self.space.by_name)
+
     @cached_property
     def sampled_space(self) -> SearchSpace:
         """The space that the sampler draws from. Only ``grid`` is limited to ``grid_points``."""

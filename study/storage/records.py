@@ -19,6 +19,7 @@ from study.search_space.candidate import Value, Values
 from study.search_strategy.strategy import generator
 
 if TYPE_CHECKING:
+    from optuna import Study
     from optuna.trial import FrozenTrial
 
 State = Literal["complete", "pruned", "failed", "running", "waiting"]
@@ -282,3 +283,23 @@ def unranges(text: str) -> list[int]:
         low, _, high = part.partition("-")
         numbers.extend(range(int(low), int(high or low) + 1))
     return numbers
+
+
+class TrialReader:
+    """Reads the stored trials of a study; a finished trial is read once."""
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._finished: dict[int, TrialRecord] = {}
+
+    def read(self) -> list[TrialRecord]:
+        """Return all trials as they are now, in number order."""
+        found = []
+        for trial in self._study.get_trials(deepcopy=False):
+            record = self._finished.get(trial.number)
+            if record is None:
+                record = read_trial(trial)
+                if trial.state.is_finished():
+                    self._finished[trial.number] = record
+            found.append(record)
+        return found

@@ -21,8 +21,9 @@ from study.common.artifact_path import (
 from study.common.errors import SettingsError, StorageError
 from study.common.stop import Stop
 from study.performance_estimation.training.checkpoint import Checkpoint
-from study.running.assembly import checkpoints, make_worker
+from study.running.estimation import checkpoints
 from study.running.study_runner import prepare, run_study
+from study.running.worker import make_worker
 from study.settings.run_context import RunContext
 from study.storage.checkpoints import tidy
 from study.storage.records import read_trials

@@ -12,8 +12,8 @@ import pytest
 
 from study.common.stop import Stop
 from study.performance_estimation.estimator import Interrupted
-from study.running.assembly import make_worker
 from study.running.study_runner import StudyResult, prepare, run_study
+from study.running.worker import make_worker
 from study.settings.run_context import RunContext
 from study.storage.ledger import read_entries, wall_seconds
 from study.storage.stored_study import open_study

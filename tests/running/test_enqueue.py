@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from study.running.assembly import stored_source
+from study.running.candidate_source.source import make_source
 from study.running.study_runner import run_study
 from study.search_space.reading.loading import load_space, read_space_text
 from study.search_strategy.registry import SAMPLERS
@@ -29,7 +29,7 @@ def test_the_shipped_rows_are_tried_first_by_every_sampler(tmp_path: Path, sampl
     )
     url = f"sqlite:///{tmp_path}/study.db"
     stored, _ = create_or_load(asked, url, data=DATA, environment={})
-    source = stored_source(stored)
+    source = make_source(stored)
     for index, row in enumerate(ROWS):
         drawn = source.next(_at(index))
         assert drawn is not None

@@ -22,10 +22,11 @@ from study.report.json_report import to_json
 from study.report.notes import trial_note
 from study.report.study_summary import summarise_study
 from study.results.describe import state_words
-from study.running.assembly import make_worker
+from study.running.candidate_source.sampled_source import SampledSource
 from study.running.study_runner import prepare, run_study
-from study.running.worker import WorkResult
-from study.search_space.candidate import Candidate
+from study.running.worker import WorkResult, make_worker
+from study.search_space.candidate import OCTMNIST, Candidate, Values
+from study.settings.problem import Problem
 from study.settings.run_context import RunContext
 from study.storage.lifecycle import SAME_FAILURES, study_state
 from study.storage.records import TrialRecord, read_trials
@@ -101,6 +102,15 @@ def test_a_crash_is_run_again_three_times_and_then_final(tmp_path: Path) -> None
     assert len(repeats) == 3 * len(by_place)
 
 
+class Careless(Problem):
+    """A problem whose constraints are not checked when candidates are drawn."""
+
+    distinct = None
+
+    def allows(self, _: Values) -> bool:
+        return True
+
+
 def test_a_candidate_outside_the_constraints_is_not_trained(tmp_path: Path) -> None:
     run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
     text = "\n".join(
@@ -113,7 +123,8 @@ def test_a_candidate_outside_the_constraints_is_not_trained(tmp_path: Path) -> N
     )
     stored, _ = prepare(settings(space_text=text, trials=1), run_context, stop=Stop())
     worker = make_worker(stored, run_context, stop=Stop())
-    careless = replace(worker.source, allows=lambda _: True, distinct=lambda: None)  # type: ignore[type-var]
+    assert isinstance(worker.source, SampledSource)
+    careless = replace(worker.source, points=Careless(settings=stored.settings, image=OCTMNIST))
     replace(worker, source=careless).run()
     kinds = {
         t.params["hidden_units"]: t.failure

@@ -15,6 +15,8 @@ from study.report.listing import best_text
 from study.report.study_summary import summarise_study
 from study.running.progress import Lines
 from study.running.study_runner import StudyResult, run_study
+from study.search_space.candidate import OCTMNIST
+from study.settings.problem import Problem
 from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
 from study.storage.ledger import FixedCost, read_costs
@@ -183,7 +185,7 @@ def test_weights_and_policy_killed_at_any_moment_end_the_same(tmp_path: Path) ->
 
 def test_what_is_done_before_the_first_trial_is_shown_as_it_grows() -> None:
     out = io.StringIO()
-    lines = Lines(supernet(), ("channels",), out)
+    lines = Lines(Problem(settings=supernet(), image=OCTMNIST), out)
     for epochs in (1, 1, 2):
         lines.prepare([FixedCost(what="supernet", epochs=epochs, seconds=2.0 * epochs)])
     assert out.getvalue().splitlines() == [

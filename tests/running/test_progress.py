@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from study.running.progress import Lines, RemainingTime
+from study.search_space.candidate import OCTMNIST
+from study.settings.problem import Problem
 from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 from tests.report.builders import failed, seed_trial
 from tests.studies import ROOT, settings
-
-NAMES = ("conv_layers", "hidden_units", "dropout")
 
 
 def running(number: int, epochs: int) -> TrialRecord:
@@ -30,27 +30,29 @@ def running(number: int, epochs: int) -> TrialRecord:
 
 def test_the_clock_starts_with_the_first_trial_and_never_waits_for_one_to_end() -> None:
     clock = RemainingTime(10, epochs=4)
-    assert clock.words(0, [], now=0.0) == "starting"
-    assert clock.words(0, [running(0, 0)], now=20.0) == "running for 0.0 s"
-    assert clock.words(0, [running(0, 2)], now=25.0) == "about 1.6 min left"  # 9.5 trials at 10 s
-    assert clock.words(1, [running(1, 0)], now=30.0) == "about 1.5 min left"
+    assert clock.describe(0, [], now=0.0) == "starting"
+    assert clock.describe(0, [running(0, 0)], now=20.0) == "running for 0.0 s"
+    assert (
+        clock.describe(0, [running(0, 2)], now=25.0) == "about 1.6 min left"
+    )  # 9.5 trials at 10 s
+    assert clock.describe(1, [running(1, 0)], now=30.0) == "about 1.5 min left"
 
 
 def test_a_resumed_study_is_timed_by_what_this_run_did() -> None:
     clock = RemainingTime(20, epochs=2)
-    clock.words(15, [running(15, 0)], now=0.0)
-    assert clock.words(17, [running(17, 0)], now=8.0) == "about 12.0 s left"
+    clock.describe(15, [running(15, 0)], now=0.0)
+    assert clock.describe(17, [running(17, 0)], now=8.0) == "about 12.0 s left"
 
 
 def test_without_a_number_of_trials_the_time_that_passed_is_told() -> None:
     clock = RemainingTime(None, epochs=2)
-    clock.words(0, [running(0, 0)], now=0.0)
-    assert clock.words(3, [running(3, 1)], now=9.0) == "running for 9.0 s"
+    clock.describe(0, [running(0, 0)], now=0.0)
+    assert clock.describe(3, [running(3, 1)], now=9.0) == "running for 9.0 s"
 
 
 def test_every_trial_that_ends_gets_one_line_with_its_own_count() -> None:
     out = io.StringIO()
-    lines = Lines(settings(trials=4), NAMES, out)
+    lines = Lines(Problem(settings=settings(trials=4), image=OCTMNIST), out)
     records = [seed_trial(0)]
     lines.show(records, study_state(records, retries=3))
     late = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from study.running.candidate_source.promotion import competing, stopped
+from study.running.curves import CompetingCurves, competing, stopped
 from study.running.study_runner import StudyResult, run_study
-from study.running.worker import Trials, curves_of_others
+from study.search_space.candidate import OCTMNIST
+from study.settings.problem import Problem
 from study.settings.run_context import RunContext
 from study.storage.lifecycle import study_state
-from study.storage.records import Draw, TrialRecord
+from study.storage.records import Draw, TrialReader, TrialRecord
 from study.storage.stored_study import load_trials
 from tests.studies import answer, command, outcome, settings
 
@@ -110,9 +111,9 @@ def test_a_candidate_in_training_or_with_an_outcome_is_not_continued(
 ) -> None:
     waiting = stopped(searched.state)
     done = {
-        searched.state.latest[run_context].candidate_id
-        for run_context in searched.state.finished
-        if searched.state.latest[run_context].state == "complete"
+        searched.state.latest[index].candidate_id
+        for index in searched.state.finished
+        if searched.state.latest[index].state == "complete"
     }
     assert waiting
     assert not done & {record.candidate_id for record in waiting}
@@ -146,13 +147,14 @@ def test_a_candidate_competes_once_with_its_longest_curve() -> None:
 
 
 def test_a_candidate_drawn_again_does_not_compete_with_itself() -> None:
-    class Given(Trials):
+    class Given(TrialReader):
         def __init__(self) -> None: ...
 
         def read(self) -> list[TrialRecord]:
             return list(DRAWN_AGAIN)
 
-    others = curves_of_others(Given(), sign=1.0, retries=3)
+    problem = Problem(settings=settings(pruner="median"), image=OCTMNIST)
+    others = CompetingCurves(problem, Given()).others
     assert sorted(curve.sequence_index for curve in others(5)) == [1, 4]
     assert sorted(curve.sequence_index for curve in others(4)) == [1, 2]
 

@@ -34,9 +34,9 @@ def trials_of(folder: Path) -> tuple[TrialRecord, ...]:
 def test_images_come_through_the_object_store_as_they_were() -> None:
     data, described = load_data(settings(estimator="train"), RunContext(url="sqlite:///none.db"))
     assert data is not None
-    there, told = unpacked(pickle.loads(pickle.dumps(packed(data, described))))
+    there, facts = unpacked(pickle.loads(pickle.dumps(packed(data, described))))
     assert there is not None
-    assert told == described
+    assert facts == described
     assert (there.sha256, there.image, there.notes) == (data.sha256, data.image, data.notes)
     for name in ("train_images", "train_labels", "val_images", "val_labels"):
         assert torch.equal(getattr(there, name), getattr(data, name))
@@ -44,10 +44,12 @@ def test_images_come_through_the_object_store_as_they_were() -> None:
 
 
 def test_gpus_without_ray_are_refused() -> None:
-    assert ray_backend(None, None) is None
+    assert ray_backend(None, None, None) is None
     with pytest.raises(SettingsError, match="add --ray ADDRESS"):
-        ray_backend(None, 0.25)
-    assert ray_backend("auto", 0.25) == RayCluster(address="auto", gpus=0.25)
+        ray_backend(None, 0.25, None)
+    backend = ray_backend("auto", 0.25, None)
+    assert backend is not None
+    assert (backend.address, backend.gpus) == ("auto", 0.25)
 
 
 def test_a_missing_ray_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ import pytest
 from study import objective
 from study.common.stop import Stop
 from study.performance_estimation.estimator import Estimate, Estimator, Report, Step
-from study.running.assembly import make_worker
 from study.running.study_runner import prepare, run_study
+from study.running.worker import make_worker
 from study.search_space.candidate import Candidate, ImageFormat
 from study.search_space.resolve import candidate_id
 from study.settings.run_context import RunContext
@@ -143,4 +143,4 @@ def test_a_candidate_that_breaks_when_it_is_continued_is_given_up_and_stays_prun
     assert tried
     assert set(tried.values()) == {1 + asked.retries}
     assert state.given_up == set(tried)
-    assert {state.latest[run_context].state for run_context in state.given_up} == {"pruned"}
+    assert {state.latest[index].state for index in state.given_up} == {"pruned"}

@@ -12,16 +12,16 @@ import pytest
 
 from study.common.errors import ResumeError, SettingsError, StorageError
 from study.final_test.looks import Look, StudyLedger
-from study.running.assembly import stored_source
-from study.running.candidate_source.draw import CandidateSource
+from study.running.candidate_source.sampled_source import SampledSource
+from study.running.candidate_source.source import make_source
 from study.running.study_runner import StudyResult, run_study
 from study.settings.run_context import RunContext
 from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 from study.storage.stored_study import ENVIRONMENT, StoredStudy, open_study
-from study.transfer.beginnings import finish_transfer
 from study.transfer.fork import forked
-from study.transfer.reuse import disagreements, reusable_results
+from study.transfer.results import disagreements
+from study.transfer.transfer import finish_transfer, reusable_results
 from tests.studies import answer, outcome, settings
 
 SMALL = """
@@ -129,7 +129,7 @@ def test_a_fork_takes_over_what_holds_and_goes_on_from_it(run: Run) -> None:
     assert [t.reused_from for t in taken] == [f"old/{t.number}" for t in trained(old)]
     assert [t.objectives for t in taken] == [t.objectives for t in trained(old)]
     assert [t.architecture for t in taken] == [t.architecture for t in trained(old)]
-    assert "fork of 'old': 5 of 5 results taken over" in new.notes
+    assert "fork of 'old': 5 of 5 results" in new.notes
     assert len(new.state.finished) == 2
     assert not {t.candidate_id for t in trained(new)} & {t.candidate_id for t in old.trials}
 
@@ -198,9 +198,7 @@ def test_a_fork_with_another_seed_is_made_and_says_why_it_took_nothing(run: Run)
     run("old", trials=3)
     new = run("new", trials=2, seed=4, fork_of="old")
     assert forked(new.stored) == []
-    assert (
-        "fork of 'old': 0 of 3 results taken over; not taken: seed: 0 there, 4 here" in new.notes
-    )
+    assert "fork of 'old': 0 of 3 results (not taken: seed: 0 there, 4 here)" in new.notes
 
 
 def test_looks_at_the_test_part_are_counted_on_in_a_fork(run: Run) -> None:
@@ -280,7 +278,7 @@ def test_a_warm_start_counts_what_does_not_fit(run: Run) -> None:
     run("old", trials=9, sampler="grid")
     narrow = SMALL.replace("low: 1", "low: 3")
     new = run("new", trials=1, space_text=narrow, warm_start="old")
-    assert "warm start from 'old': 3 of 9 results (6 outside this space)" in new.notes
+    assert "warm start from 'old': 3 of 9 results (not taken: 6 outside this space)" in new.notes
     other = "name: o\nparameters:\n  kernel: {type: categorical, choices: [1, 7]}\n"
     with pytest.raises(SettingsError, match="9 outside this space"):
         run("none", trials=1, space_text=other, warm_start="old")
@@ -289,7 +287,9 @@ def test_a_warm_start_counts_what_does_not_fit(run: Run) -> None:
 def test_a_warm_start_from_the_pooled_split_says_what_a_test_is_worth_then(run: Run) -> None:
     run("pooled", trials=2, split="pooled")
     warm = run("official", trials=1, warm_start="pooled")
-    assert any("a test of this study is on images that were chosen by" in n for n in warm.notes)
+    assert any(
+        "test of this study is on images that its candidates were chosen" in n for n in warm.notes
+    )
     same = run("same", trials=1, split="pooled", warm_start="pooled")
     assert not any("chosen by" in note for note in same.notes)
 
@@ -302,9 +302,9 @@ def test_a_warm_start_whose_study_is_gone_is_refused(run: Run) -> None:
         run("new", trials=2, warm_start="old")
 
 
-def drawing(stored: StoredStudy) -> CandidateSource:
-    source = stored_source(stored)
-    assert isinstance(source, CandidateSource)
+def drawing(stored: StoredStudy) -> SampledSource:
+    source = make_source(stored)
+    assert isinstance(source, SampledSource)
     return source
 
 
@@ -335,7 +335,7 @@ def test_the_command_forks_reuses_and_warm_starts(tmp_path: Path) -> None:
     code, _, told = answer(
         *common, "--fork", "b", "--trials", "2", "--pruner", "median", cwd=tmp_path
     )
-    assert (code, "fork of 'seed': 3 of 3 results taken over" in told) == (0, True)
+    assert (code, "fork of 'seed': 3 of 3 results" in told) == (0, True)
     code, _, told = answer(
         *common, "--study", "c", "--reuse", "b", "--reuse", "seed",
         "--warm-start", "seed", "--trials", "2", cwd=tmp_path,

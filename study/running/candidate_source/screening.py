@@ -1,70 +1,65 @@
-"""The screen of a study: draws scored once, stored with the study, the best tried first.
+"""The screen of a study: sampled candidates are scored untrained, and the best are tried first.
 
-Which candidates are drawn, and their scores, follow from the study's seed alone. Scores are
-stored in parts as they come, so that a resume or another worker pays for none of them twice.
+The candidates and their scores follow from the study's seed alone. Scores are stored with the
+study in parts as they are computed, so that a resume or another worker computes none twice.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
 
 from study.common.errors import StudyError
+from study.performance_estimation.estimator import EstimatorContext
 from study.performance_estimation.screen import Scorer, ScreenSpec, make_scorer
-from study.running.candidate_source.draw import CandidateSource, Source
-from study.search_space.candidate import Candidate, Values
+from study.search_space.candidate import Values
 from study.search_strategy.strategy import Proposal, generator
+from study.settings.problem import Problem
 from study.storage.ledger import COST
-from study.storage.stored_study import StoredStudy
-
-if TYPE_CHECKING:
-    import optuna
-
-    from study.performance_estimation.estimator import EstimatorContext
 
 PART = 50
-"""Draws scored between two writes."""
+"""Candidates scored between two writes."""
 
 MOST_MISSES = 2_000
-"""So many draws in a row that are twins or not allowed end the drawing: the space is small."""
+"""After this many draws in a row without a new allowed candidate, the space counts as small."""
 
 PREFIX = f"{COST}screen:"
 
 
 @dataclass(slots=True, kw_only=True)
 class Screening:
-    """Scores the draws when they are first asked for; under the study's lock.
+    """Scores the candidates when the first of them is asked for, under the study's lock.
 
     Args:
-        spec: What was asked for.
+        spec: Which score, and how many candidates.
+        problem: What the study searches.
         study: Where the scores are stored.
-        source: Draws the study's candidates: its space, seed and identities.
-        candidate: Values → candidate.
-        scorer: Makes what scores a candidate; called only where scores are missing.
+        context: What the candidates are scored with.
         alive: Called after every score; may raise to stop.
     """
 
     spec: ScreenSpec
+    problem: Problem
     study: optuna.Study
-    source: CandidateSource
-    candidate: Callable[[Values], Candidate]
-    scorer: Callable[[], Scorer]
+    context: EstimatorContext
     alive: Callable[[], None] = lambda: None
     _best: tuple[Proposal, ...] | None = None
 
     def at(self, rank: int) -> Proposal | None:
-        """Return the draw of a rank, from 0 for the best; None beyond the last one kept."""
+        """Return the candidate of a rank, from 0 for the best; None beyond the last one kept."""
         if rank >= self.spec.kept or rank >= len(self.best()):
             return None
         return self.best()[rank]
 
     def best(self) -> tuple[Proposal, ...]:
-        """Return the best draws, best first; equal scores in the order drawn.
+        """Return the best candidates, best first; equal scores in the order drawn.
 
         Raises:
-            StudyError: Not one of the draws has a score.
+            StudyError: None of the candidates has a finite score.
         """
         if self._best is None:
             draws = self.draws()
@@ -73,13 +68,13 @@ class Screening:
 
     def draws(self) -> dict[str, Values]:
         """Return distinct allowed candidates by id, in the order drawn; fewer in a small space."""
-        source, rng = self.source, generator(self.source.seed, "screen")
+        problem, rng = self.problem, generator(self.problem.settings.seed, "screen")
         found: dict[str, Values] = {}
         misses = 0
         while len(found) < self.spec.draws and misses < MOST_MISSES:
-            values = source.space.sample(rng)
-            name = source.points.identify(values)
-            if name in found or not source.points.allows(values):
+            values = problem.sampled_space.sample(rng)
+            name = problem.identify(values)
+            if name in found or not problem.allows(values):
                 misses += 1
                 continue
             found[name], misses = values, 0
@@ -89,7 +84,7 @@ class Screening:
         scores = stored_scores(self.study.user_attrs)
         if len(scores) >= len(draws):
             return scores
-        scorer, left = self.scorer(), list(draws.values())[len(scores) :]
+        scorer, left = make_scorer(self.spec, self.context), list(draws.values())[len(scores) :]
         for start in range(0, len(left), PART):
             begun = time.perf_counter()
             part = [self._score(scorer, values) for values in left[start : start + PART]]
@@ -108,7 +103,7 @@ class Screening:
 
     def _score(self, scorer: Scorer, values: Values) -> float | None:
         self.alive()
-        return scorer(self.candidate(values))
+        return scorer(self.problem.candidate(values))
 
     def _ranked(
         self, draws: Mapping[str, Values], scores: list[float | None]
@@ -137,21 +132,3 @@ def stored_scores(attributes: Mapping[str, Any]) -> list[float | None]:
     """Return the scores that a study's attributes hold, in the order drawn."""
     parts = sorted(key for key in attributes if key.startswith(PREFIX))
     return [score for key in parts for score in attributes[key]["scores"]]
-
-
-def with_screen(
-    source: Source, stored: StoredStudy, context: EstimatorContext, *, alive: Callable[[], None]
-) -> Source:
-    """Return the source with its study's screen before it, if there is one."""
-    spec = stored.problem.screen
-    if spec is None or not isinstance(source, CandidateSource):
-        return source
-    screening = Screening(
-        spec=spec,
-        study=stored.study,
-        source=source,
-        candidate=context.space.candidate,
-        scorer=lambda: make_scorer(spec, context),
-        alive=alive,
-    )
-    return replace(source, screened=screening.at)

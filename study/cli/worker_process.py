@@ -1,6 +1,6 @@
-"""``python -m study.running.worker_process``: one worker of a parent on the same machine.
+"""``python -m study.cli.worker_process``: one worker of a parent on the same machine.
 
-What came of it is told to the parent as one line of JSON on stdout.
+The worker sends its result to the parent as one line of JSON on stdout.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from study.common.stop import PARENT, Stop, leave, stop_on_signals
 
 
 def main() -> int:
-    """Work until the study is done, a stop is asked for, or the parent is gone."""
+    """Work until the study is done, a stop is requested, or the parent is gone."""
     stop = Stop(parent=int(os.environ.pop(PARENT)))
-    with stop_on_signals(stop):
-        from study.running.local_workers import read_orders
+    with stop_on_signals(stop):  # a stop is heard while the imports below take their time
+        from study.dashboard.pictures import TrialPictures
+        from study.running.local_workers import read_task
         from study.running.study_runner import work_on
         from study.storage.opening import when_reachable
         from study.storage.stored_study import open_study
 
-        name, run_context = read_orders()
+        name, run_context = read_task()
+        pictures = TrialPictures(artifacts=run_context.artifacts)
         try:
             stored = when_reachable(lambda: open_study(name, run_context.url), give_up=stop)
-            result = work_on(stored, run_context, stop=stop)
+            result = work_on(stored, run_context, stop=stop, observers=(pictures,))
         except StudyError as error:
             print(json.dumps({"error": str(error)}))  # noqa: T201
             return error.exit_code

@@ -1,0 +1,129 @@
+"""What a worker tries next: sampled candidates, or the trainings of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from study.performance_estimation.estimator import EstimatorContext
+from study.running.candidate_source.sampled_source import SampledSource
+from study.running.candidate_source.screening import Screening
+from study.running.curves import Promotion
+from study.search_strategy.strategy import Exhausted
+from study.settings.study_settings import Plan, PlannedTraining
+from study.storage.lifecycle import StudyState
+from study.storage.records import REPEAT, Draw, DrawnCandidate, TrialRecord
+from study.storage.stored_study import StoredStudy
+from study.transfer.transfer import known_results, prior_observations
+
+SEED = "seed"
+"""Key of a draw's notes: the training seed."""
+
+
+class CandidateSource(Protocol):
+    """Decides what a worker tries next."""
+
+    def next(self, state: StudyState) -> DrawnCandidate | None:
+        """Return the next candidate; None where it depends on a trial that is still running.
+
+        Raises:
+            Exhausted: Nothing is left to try.
+        """
+
+
+def make_source(
+    stored: StoredStudy,
+    context: EstimatorContext | None = None,
+    *,
+    alive: Callable[[], None] = lambda: None,
+) -> CandidateSource:
+    """Return the candidate source of a stored study.
+
+    Args:
+        stored: The study.
+        context: What a screen scores candidates with, and where checkpoints are. Without it no
+            new screen score can be computed, and no pruned candidate continues.
+        alive: Called after every score of a screen; may raise to stop.
+    """
+    settings, problem = stored.settings, stored.problem
+    if settings.plan is not None:
+        return PlannedSource(plan=settings.plan, seed=settings.seed)
+    context = context or EstimatorContext(space=problem.space, image=problem.image)
+    screening = promotion = None
+    if problem.screen is not None:
+        screening = Screening(
+            spec=problem.screen, problem=problem, study=stored.study, context=context, alive=alive
+        )
+    if problem.pruner.promotes and context.folder is not None:
+        promotion = Promotion(problem=problem, folder=context.folder)
+    return SampledSource(
+        points=problem,
+        space=problem.sampled_space,
+        strategy=problem.sampler.make(problem.strategy_context),
+        seed=settings.seed,
+        budget=settings.trials,
+        measures=settings.measures,
+        closed=settings.candidates is not None,
+        known=known_results(stored),
+        prior=prior_observations(stored),
+        screening=screening,
+        promotion=promotion,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedSource:
+    """Returns each training of a plan once.
+
+    A training is identified by its candidate and its seed, not by its sequence index, so that a
+    plan may grow between two runs of its command.
+
+    Args:
+        plan: What is trained.
+        seed: The study's seed.
+    """
+
+    plan: Plan
+    seed: int
+
+    def next(self, state: StudyState) -> DrawnCandidate | None:
+        """Return the next training; None while only the last ones are still running.
+
+        Raises:
+            Exhausted: Every training is done.
+        """
+        if state.to_repeat:
+            return self._repeat(state.latest[state.to_repeat[0]])
+        done = {record.training for record in state.latest.values()}
+        for training in self.plan.trainings():
+            if training.key not in done:
+                return self._drawn(training, state.next_index)
+        if state.running:
+            return None
+        raise Exhausted(f"all {len(self.plan.trainings())} trainings of the plan are done")
+
+    def _drawn(self, training: PlannedTraining, sequence_index: int) -> DrawnCandidate:
+        seed = self.plan.seed(self.seed, training.repeat)
+        notes = {REPEAT: training.repeat, SEED: seed}
+        return DrawnCandidate(
+            values=dict(training.candidate.params),
+            draw=Draw(sequence_index=sequence_index, source="planned", notes=notes),
+            candidate_id=training.candidate.candidate_id,
+            seed=seed,
+        )
+
+    def _repeat(self, lost: TrialRecord) -> DrawnCandidate:
+        assert lost.draw is not None
+        draw = Draw(
+            sequence_index=lost.draw.sequence_index,
+            source=lost.draw.source,
+            notes=lost.draw.notes,
+            retry_of=lost.number,
+        )
+        return DrawnCandidate(
+            values=dict(lost.params),
+            draw=draw,
+            candidate_id=lost.candidate_id,
+            seed=int(lost.draw.notes[SEED]),
+        )
