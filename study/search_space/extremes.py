@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.search_space.candidate import ImageFormat, Value, Values
+from study.search_space.parameter import AnyParameter, CategoricalParameter, bins
 from study.search_space.resolve import complexity, resolve
-from study.search_space.space import AnyParameter, CategoricalParameter, SearchSpace, bins
+from study.search_space.space import SearchSpace
 
 DRAWS = 300
 STARTS = 4

@@ -25,33 +25,13 @@ from study.search_space.candidate import (
 )
 from study.search_space.parameter import (
     AnyParameter,
-    CategoricalParameter,
     Condition,
-    FloatParameter,
-    IntParameter,
-    Parameter,
     SuggestingTrial,
-    bins,
     grid_values,
     rounded,
     same_value,
 )
 from study.search_space.resolve import complexity, resolve
-
-__all__ = [
-    "STAGE_COUNT",
-    "AnyParameter",
-    "Bound",
-    "CategoricalParameter",
-    "Condition",
-    "FloatParameter",
-    "IntParameter",
-    "Parameter",
-    "SearchSpace",
-    "bins",
-    "grid_values",
-    "same_value",
-]
 
 STAGE_COUNT = "stages.count"
 

@@ -25,7 +25,8 @@ from study.performance_estimation.training.checkpoint import Checkpoint
 from study.performance_estimation.training.data import TrainingData
 from study.performance_estimation.training.train_estimator import TrainEstimator
 from study.performance_estimation.zero_cost.zero_cost import MEANINGS, ZeroCostEstimator
-from study.search_space.space import CategoricalParameter, IntParameter, SearchSpace
+from study.search_space.parameter import CategoricalParameter, IntParameter
+from study.search_space.space import SearchSpace
 from study.settings.metrics import MEASURES
 from tests.performance_estimation.estimator_contract import (
     CANDIDATE,

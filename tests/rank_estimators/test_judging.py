@@ -20,14 +20,9 @@ from study.rank_estimators.rows import Scored, Trained, TrustRow
 from study.rank_estimators.stratified_sample import stratified_sample
 from study.report.rank_estimators_text import reading, trust_text
 from study.search_space.candidate import OCTMNIST
+from study.search_space.parameter import CategoricalParameter, FloatParameter, IntParameter
 from study.search_space.resolve import candidate_id, complexity, resolve
-from study.search_space.space import (
-    Bound,
-    CategoricalParameter,
-    FloatParameter,
-    IntParameter,
-    SearchSpace,
-)
+from study.search_space.space import Bound, SearchSpace
 from study.statistics.rank_correlation import Array, kendall, resamples, spearman
 from study.statistics.regret import random_regret, regret
 from study.storage.records import TrialRecord

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from study.search_space.parameter import Condition
 from study.search_space.reading.loading import space_from_text
-from study.search_space.space import Condition
 from tests.search_space.refusals import assert_refused
 
 OPTIMIZER = "optimizer: {type: categorical, choices: [adam, sgd]}"

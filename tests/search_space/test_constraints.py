@@ -92,7 +92,7 @@ for band in ((280_000, 300_000), (290_000, 292_000), (29_000, 30_000)):
     print(least(space, lambda values: space.excess(values, OCTMNIST), until=0.0))
 """
     found = set()
-    for seed in ("0", "1", "2", "3"):
+    for seed in ("1", "2"):
         done = subprocess.run(
             [sys.executable, "-c", script],
             env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed},

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from study.common.errors import SearchSpaceError
+from study.search_space.parameter import CategoricalParameter, FloatParameter, IntParameter
 from study.search_space.reading.loading import (
     LARGEST_FILE,
     load_space,
@@ -14,7 +15,6 @@ from study.search_space.reading.loading import (
     shipped_spaces,
     space_from_text,
 )
-from study.search_space.space import CategoricalParameter, FloatParameter, IntParameter
 
 SPACE = "parameters: {conv_layers: {type: int, low: 1, high: 5}}\n"
 

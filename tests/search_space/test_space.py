@@ -16,6 +16,7 @@ from study.search_space.parameter import (
     MAX_BINS,
     AnyParameter,
     CategoricalParameter,
+    Condition,
     FloatParameter,
     IntParameter,
     bins,
@@ -24,7 +25,7 @@ from study.search_space.parameter import (
 )
 from study.search_space.reading.loading import load_space, shipped_spaces, space_from_text
 from study.search_space.resolve import candidate_id
-from study.search_space.space import Bound, Condition, SearchSpace
+from study.search_space.space import Bound, SearchSpace
 from tests.search_space.strategies import as_yaml, valid_documents
 
 

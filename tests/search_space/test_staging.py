@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from study.search_space.candidate import Stage
+from study.search_space.parameter import Condition
 from study.search_space.reading.loading import load_space, space_from_text
-from study.search_space.space import Condition
 from tests.search_space.refusals import assert_refused
 
 STAGED = """\

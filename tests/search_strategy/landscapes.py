@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from study.search_space.candidate import Value, Values
-from study.search_space.space import (
+from study.search_space.parameter import (
     CategoricalParameter,
     Condition,
     FloatParameter,
     IntParameter,
-    SearchSpace,
 )
+from study.search_space.space import SearchSpace
 from study.search_strategy.registry import parse_sampler
 from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import (

@@ -9,7 +9,8 @@ import pytest
 
 from study.common.errors import SettingsError
 from study.search_space.candidate import Values
-from study.search_space.space import FloatParameter, IntParameter, SearchSpace
+from study.search_space.parameter import FloatParameter, IntParameter
+from study.search_space.space import SearchSpace
 from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers.cma_es import CmaEs
 from study.search_strategy.strategy import Observation

@@ -8,13 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.search_space.candidate import Value
-from study.search_space.space import (
-    CategoricalParameter,
-    FloatParameter,
-    IntParameter,
-    SearchSpace,
-    bins,
-)
+from study.search_space.parameter import CategoricalParameter, FloatParameter, IntParameter, bins
+from study.search_space.space import SearchSpace
 from study.search_strategy.samplers.discrete import DiscreteSpace, within
 
 PARAMETERS = (

@@ -12,7 +12,7 @@ import optuna
 import pytest
 
 from study.common.errors import SettingsError
-from study.search_space.space import grid_values
+from study.search_space.parameter import grid_values
 from study.search_strategy.registry import SAMPLERS
 from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import History, Observation, Strategy, generator

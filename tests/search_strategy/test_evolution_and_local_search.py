@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from study.search_space.candidate import ImageFormat, Values
-from study.search_space.space import Bound, CategoricalParameter, IntParameter, SearchSpace
+from study.search_space.parameter import CategoricalParameter, IntParameter
+from study.search_space.space import Bound, SearchSpace
 from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import History, Observation, generator
 from tests.search_strategy.landscapes import CONDITIONAL, FLAT, make_strategy

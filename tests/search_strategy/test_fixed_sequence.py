@@ -6,13 +6,8 @@ import pytest
 
 from study.common.errors import SettingsError
 from study.search_space.candidate import ImageFormat, Values, values_key
-from study.search_space.space import (
-    Bound,
-    CategoricalParameter,
-    FloatParameter,
-    IntParameter,
-    SearchSpace,
-)
+from study.search_space.parameter import CategoricalParameter, FloatParameter, IntParameter
+from study.search_space.space import Bound, SearchSpace
 from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import (
     Exhausted,

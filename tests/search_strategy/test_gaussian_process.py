@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from study.search_space.candidate import Values
-from study.search_space.space import (
+from study.search_space.parameter import (
     CategoricalParameter,
     Condition,
     FloatParameter,
     IntParameter,
-    SearchSpace,
 )
+from study.search_space.space import SearchSpace
 from study.search_strategy.samplers.gaussian_process import (
     Embedding,
     Kernel,

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from study.search_space.space import CategoricalParameter, SearchSpace
+from study.search_space.parameter import CategoricalParameter
+from study.search_space.space import SearchSpace
 from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers.discrete import Step
 from study.search_strategy.samplers.q_learning import (

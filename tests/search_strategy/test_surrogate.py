@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from study.search_space.candidate import ImageFormat, Values, values_key
-from study.search_space.space import Bound, IntParameter, SearchSpace
+from study.search_space.parameter import IntParameter
+from study.search_space.space import Bound, SearchSpace
 from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers import surrogate as module
 from study.search_strategy.samplers.model_based import Auto

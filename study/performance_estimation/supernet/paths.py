@@ -10,7 +10,8 @@ import numpy as np
 from study.common.errors import SettingsError
 from study.common.old_choices import Option, Options, OptionValue
 from study.search_space.candidate import RECIPE_FIELDS, ImageFormat, Value, Values
-from study.search_space.space import AnyParameter, SearchSpace
+from study.search_space.parameter import AnyParameter
+from study.search_space.space import SearchSpace
 
 PathSource = Callable[[int, int], Sequence[Values]]
 """Epoch and step, both from 1 → the values of each path that the step trains, at least one."""

@@ -31,8 +31,9 @@ from study.search_space.candidate import (
     ImageFormat,
     Value,
 )
+from study.search_space.parameter import CategoricalParameter
 from study.search_space.resolve import Block, Head, Stack
-from study.search_space.space import STAGE_COUNT, CategoricalParameter, SearchSpace
+from study.search_space.space import STAGE_COUNT, SearchSpace
 
 _IN, _OUT, _KERNEL, _FEATURES, _HIDDEN = 1009, 2003, 7, 4001, 3001
 """Stand in for dimensions when a layer is asked for its shapes; nothing so large is built."""

@@ -33,8 +33,9 @@ import numpy as np
 from study.common.errors import DataError, SearchSpaceError
 from study.performance_estimation.tabular.table import Array, BenchmarkTable, Unit, find_twins
 from study.performance_estimation.tabular.table_space import OwnSpace, table_space_from_text
+from study.search_space.parameter import CategoricalParameter
 from study.search_space.reading.loading import read_space_text
-from study.search_space.space import CategoricalParameter, SearchSpace
+from study.search_space.space import SearchSpace
 
 SIZES = ("parameters", "macs")
 ARRAYS = ("values", "cost", "curves", "twins", *SIZES)

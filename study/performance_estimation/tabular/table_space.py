@@ -19,12 +19,13 @@ from study.search_space.candidate import (
     ValuesKey,
     values_key,
 )
+from study.search_space.parameter import grid_values
 from study.search_space.reading.build import STAGES, VALUE_FIELDS, read_parameters
 from study.search_space.reading.document import Document, read_document
 from study.search_space.reading.loading import space_from_text
 from study.search_space.reading.models import SPACE_FILE
 from study.search_space.reading.parsing import parse
-from study.search_space.space import SearchSpace, grid_values
+from study.search_space.space import SearchSpace
 
 KEYS = ("name", "description", "parameters")
 

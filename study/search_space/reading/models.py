@@ -118,6 +118,10 @@ FieldValue = Annotated[Any, PlainValidator(_field_value)]
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def given(self) -> dict[str, Any]:
+        """Return the keys that the file has, as arguments of the resulting dataclass."""
+        return self.model_dump(exclude={"type", "when"}, exclude_unset=True)
+
 
 class Choices(_Model):
     """``{type: categorical, choices: [...]}``."""
@@ -254,14 +258,7 @@ class IntRange(_Range):
 
     def parameter(self, name: str) -> AnyParameter:
         """Return the parameter, without its conditions."""
-        return IntParameter(
-            name=name,
-            low=self.low,
-            high=self.high,
-            step=self.step,
-            log=self.log,
-            grid_points=self.grid_points or None,
-        )
+        return IntParameter(name=name, **self.given())
 
 
 class FloatRange(_Range):
@@ -272,14 +269,7 @@ class FloatRange(_Range):
 
     def parameter(self, name: str) -> AnyParameter:
         """Return the parameter, without its conditions."""
-        return FloatParameter(
-            name=name,
-            low=self.low,
-            high=self.high,
-            step=self.step or None,
-            log=self.log,
-            grid_points=self.grid_points or None,
-        )
+        return FloatParameter(name=name, **self.given())
 
 
 KINDS: dict[str, type[_Model]] = {"int": IntRange, "float": FloatRange, "categorical": Choices}
@@ -332,8 +322,7 @@ class BoundModel(_Model):
 
     def bound(self) -> Bound:
         """Return the bound."""
-        ends = {key: getattr(self, key) for key in self.model_fields_set}
-        return Bound(**ends)
+        return Bound(**self.given())
 
 
 ROW = TypeAdapter(dict[str, Any])

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.search_space.candidate import Value, Values
-from study.search_space.parameter import snap
-from study.search_space.space import (
+from study.search_space.parameter import (
     AnyParameter,
     CategoricalParameter,
     FloatParameter,
     IntParameter,
-    SearchSpace,
     bins,
     same_value,
+    snap,
 )
+from study.search_space.space import SearchSpace
 
 WIDE = 10.0
 """A range of ten to one or more is measured in the logarithm, as ``bins`` cuts it."""

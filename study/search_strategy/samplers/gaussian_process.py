@@ -26,7 +26,8 @@ from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize
 
 from study.search_space.candidate import Value, Values
-from study.search_space.space import AnyParameter, CategoricalParameter, SearchSpace
+from study.search_space.parameter import AnyParameter, CategoricalParameter
+from study.search_space.space import SearchSpace
 from study.search_strategy.samplers.discrete import in_logarithm
 
 Array = np.ndarray

@@ -23,12 +23,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from study.search_space.candidate import Values
-from study.search_space.space import (
-    AnyParameter,
-    CategoricalParameter,
-    IntParameter,
-    SearchSpace,
-)
+from study.search_space.parameter import AnyParameter, CategoricalParameter, IntParameter
+from study.search_space.space import SearchSpace
 from study.search_strategy.samplers.incremental_state import shared_prefix
 from study.search_strategy.strategy import History, Observation
 

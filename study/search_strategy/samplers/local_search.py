@@ -18,7 +18,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from study.search_space.candidate import Value, Values, ValuesKey, values_key
-from study.search_space.space import same_value
+from study.search_space.parameter import same_value
 from study.search_strategy.sampler import Sampler, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace
 from study.search_strategy.samplers.incremental_state import IncrementalState

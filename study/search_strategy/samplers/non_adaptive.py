@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass
 
 from study.common.errors import SettingsError
 from study.search_space.candidate import Value, Values, ValuesKey, values_key
-from study.search_space.space import grid_values
+from study.search_space.parameter import grid_values
 from study.search_strategy.sampler import Identity, Sampler, StrategyContext
 from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import (

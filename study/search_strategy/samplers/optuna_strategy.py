@@ -15,7 +15,7 @@ from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.trial import FrozenTrial
 
 from study.search_space.candidate import Value
-from study.search_space.space import AnyParameter, FloatParameter
+from study.search_space.parameter import AnyParameter, FloatParameter
 from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers.in_memory_study import STUDY_NAME, InMemoryStudy
 from study.search_strategy.samplers.model_based import Gp, Tpe

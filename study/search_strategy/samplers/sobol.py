@@ -9,12 +9,8 @@ import numpy as np
 from scipy.stats import qmc
 
 from study.search_space.candidate import Value, ValuesKey, values_key
-from study.search_space.space import (
-    AnyParameter,
-    CategoricalParameter,
-    IntParameter,
-    SearchSpace,
-)
+from study.search_space.parameter import AnyParameter, CategoricalParameter, IntParameter
+from study.search_space.space import SearchSpace
 from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import generator
 

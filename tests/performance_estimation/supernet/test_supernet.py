@@ -44,16 +44,15 @@ from study.performance_estimation.supernet.supernet_estimator import (
 from study.performance_estimation.training.checkpoint import Checkpoint
 from study.search_space.candidate import OCTMNIST, ImageFormat, Values
 from study.search_space.distinct import architecture_space
-from study.search_space.reading.loading import load_space
-from study.search_space.resolve import Stack, resolve
-from study.search_space.space import (
-    Bound,
+from study.search_space.parameter import (
     CategoricalParameter,
     Condition,
     FloatParameter,
     IntParameter,
-    SearchSpace,
 )
+from study.search_space.reading.loading import load_space
+from study.search_space.resolve import Stack, resolve
+from study.search_space.space import Bound, SearchSpace
 from tests.performance_estimation.estimator_contract import ignore, small_data
 
 IMAGE = ImageFormat(size=12, channels=3, classes=4)

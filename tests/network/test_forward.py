@@ -1,4 +1,4 @@
-"""Tests of study/network/pixels.py."""
+"""Tests of study/network/forward.py: how images enter a network."""
 
 from __future__ import annotations
 
