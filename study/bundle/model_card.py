@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from study.bundle.bundle import Bundle, Figure
 from study.common.escaping import in_markdown
-from study.common.formats import metric_words
+from study.common.formats import describe_metric
 from study.search_space.describe import describe_layers
 from study.search_space.resolve import complexity
 from study.statistics.intervals import Interval
@@ -100,7 +100,7 @@ def _figures(bundle: Bundle) -> Iterator[str]:
 
 def _figure_row(name: str, figure: Figure) -> str:
     mean = "–" if figure.mean is None else f"{figure.mean:.4f}"
-    cells = (metric_words(name), f"{figure.value:.4f}", _range(figure.over_images), mean)
+    cells = (describe_metric(name), f"{figure.value:.4f}", _range(figure.over_images), mean)
     return f"| {' | '.join(cells)} | {_range(figure.over_seeds)} |"
 
 

@@ -18,7 +18,7 @@ from study.bundle.bundle import Bundle
 from study.bundle.classifier import Classifier
 from study.bundle.export import weights_of
 from study.common.errors import EvaluationError
-from study.common.formats import metric_words
+from study.common.formats import describe_metric
 from study.performance_estimation.training.data import TrainingData
 from study.performance_estimation.training.training import TrainingSettings, train
 from study.statistics.intervals import Interval
@@ -147,7 +147,7 @@ def _lines(result: Reproduction) -> Iterator[str]:
     if not result.identical and result.largest_difference is not None:
         yield f"largest difference between two weights: {result.largest_difference:.2g}"
     for m in result.measures:
-        yield f"{metric_words(m.name)}: {m.now:.4f} now, {m.then:.4f} then{_place(m)}"
+        yield f"{describe_metric(m.name)}: {m.now:.4f} now, {m.then:.4f} then{_place(m)}"
     yield from (f"differs: {line}" for line in result.differences)
 
 

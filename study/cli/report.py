@@ -17,20 +17,25 @@ if TYPE_CHECKING:
     from study.report.study_summary import StudySummary
     from study.storage.records import TrialRecord
 
+Format = Literal["table", "json", "csv", "markdown"]
+Wide = Annotated[
+    bool, typer.Option("--wide", help="Show every column, whatever the terminal's width.")
+]
 
-def list_studies(storage: Storage = DEFAULT_URL) -> int:
+
+def list_studies(storage: Storage = DEFAULT_URL, wide: Wide = False) -> int:
     """List the studies of a storage."""
-    from study.report.listing import study_lines, study_list_text
+    from study.report.terminal import print_report
+    from study.report.trial_document import study_list
 
-    typer.echo(study_list_text(study_lines(storage), storage=storage), nl=False)
+    print_report(study_list(storage), wide=wide)
     return 0
 
 
 def report(
     study: Study,
-    format: Annotated[
-        Literal["table", "json", "csv", "markdown"], typer.Option(help="Form of the output.")
-    ] = "table",
+    format: Annotated[Format, typer.Option(help="Form of the output.")] = "table",
+    wide: Wide = False,
     html: Annotated[Path | None, typer.Option(help="Write one self-contained page here.")] = None,
     figures: Annotated[Path | None, typer.Option(help="Write every figure into a folder.")] = None,
     figure_format: Annotated[
@@ -44,48 +49,52 @@ def report(
 
     stored, records = load_trials(study, storage)
     summary = summarise_study(stored, records)
-    if html is not None:
-        from study.common.atomic_write import write_text
-        from study.report.html import to_html
+    if html is None and figures is None:
+        _print(format, records, summary, wide=wide)
+        return 0
+    from study.common.atomic_write import write_text
+    from study.report.figures import study_figures
+    from study.report.figures.writing import write_figures
+    from study.report.html import render_html
+    from study.report.network_drawing import network_figure
+    from study.report.study_document import study_document
 
-        write_text(html, to_html(records, with_importance(stored, summary)))
+    summary = with_importance(stored, summary)
+    drawing = network_figure(records, summary)
+    drawn = [*([drawing] if drawing else []), *study_figures(records, summary)]
+    if html is not None:
+        write_text(html, render_html(study_document(records, summary, figures=drawn)))
         print_written([html])
     if figures is not None:
-        from study.report.drawing import network_figure
-        from study.report.figures import study_figures
-        from study.report.figures.writing import write_figures
-
-        network = network_figure(records, summary)
-        found = study_figures(records, with_importance(stored, summary))
-        drawn = [*filter(None, [network]), *found]
         print_written(write_figures(drawn, figures, form=figure_format))
-    if html is None and figures is None:
-        typer.echo(_formatted(format, records, summary), nl=False)
     return 0
 
 
-def _formatted(format: str, records: Sequence[TrialRecord], summary: StudySummary) -> str:
-    from study.report.after_search_account import after_search_words
-    from study.report.csv_report import to_csv
-    from study.report.json_report import to_json
-    from study.report.markdown import to_markdown
-    from study.report.table import as_text, leaderboard
+def _print(
+    format: Format, records: Sequence[TrialRecord], summary: StudySummary, *, wide: bool
+) -> None:
+    from study.report.data_formats import render_csv, render_json
+    from study.report.markdown import render_markdown
+    from study.report.study_document import study_document, terminal_report
+    from study.report.terminal import print_report
 
-    if format == "json":
-        return to_json(records, summary)
-    if format == "csv":
-        return to_csv(records, summary)
-    if format == "markdown":
-        return to_markdown(records, summary)
-    return as_text(leaderboard(records, summary), below=after_search_words(summary))
+    if format == "table":
+        print_report(*terminal_report(records, summary), wide=wide)
+    elif format == "json":
+        typer.echo(render_json(records, summary), nl=False)
+    elif format == "csv":
+        typer.echo(render_csv(records, summary), nl=False)
+    else:
+        typer.echo(render_markdown(study_document(records, summary)), nl=False)
 
 
 def best(study: Study, storage: Storage = DEFAULT_URL) -> int:
     """Print the best candidate of a study."""
-    from study.report.listing import best_text
     from study.report.study_summary import summarise_study
+    from study.report.terminal import print_report
+    from study.report.trial_document import best_candidates
     from study.storage.stored_study import load_trials
 
     stored, records = load_trials(study, storage)
-    typer.echo(best_text(records, summarise_study(stored, records)), nl=False)
+    print_report(*best_candidates(records, summarise_study(stored, records)))
     return 0

@@ -210,9 +210,10 @@ def start_study(
 
 def print_result(result: StudyResult) -> int:
     """Print the result of a run and return the exit code."""
-    from study.report.listing import best_text
+    from study.report.leaderboard import leaderboard
     from study.report.study_summary import summarise_study
-    from study.report.table import as_text, leaderboard
+    from study.report.terminal import print_report
+    from study.report.trial_document import best_candidates
 
     name = result.stored.settings.study
     if result.work.ending == "interrupted":
@@ -223,8 +224,9 @@ def print_result(result: StudyResult) -> int:
         )
         return INTERRUPTED
     summary = summarise_study(result.stored, result.trials)
-    typer.echo(as_text(leaderboard(result.trials, summary)))
-    typer.echo(best_text(result.trials, summary))
+    print_report(
+        leaderboard(result.trials, summary), *best_candidates(result.trials, summary)
+    )
     typer.echo(f"{name}: {result.work.text}", err=True)
     if result.work.ending == "failing":
         raise StudyError(f"study '{name}' was ended: {result.work.text}")

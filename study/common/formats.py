@@ -41,7 +41,7 @@ def metric_headline(metric: str) -> str:
     return headline(measure) if split in _SPLITS and measure else headline(metric)
 
 
-def metric_words(metric: str) -> str:
+def describe_metric(metric: str) -> str:
     """Return a metric in running text, with its split: ``validation accuracy``."""
     split, _, measure = metric.partition("_")
     if metric not in _ACRONYMS and split in _SPLITS and measure:
@@ -69,8 +69,8 @@ def measure(name: str, number: float | None) -> str:
 def describe_measure(name: str, number: float | None) -> str:
     """Return a measure in running text: ``validation accuracy 0.8193``, ``23,371 parameters``."""
     if name in _COUNTS:
-        return f"{measure(name, number)} {metric_words(name)}"
-    return f"{metric_words(name)} {measure(name, number)}"
+        return f"{measure(name, number)} {describe_metric(name)}"
+    return f"{describe_metric(name)} {measure(name, number)}"
 
 
 def whole(number: float | None) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.common.errors import EvaluationError
-from study.common.formats import metric_words
+from study.common.formats import describe_metric
 from study.common.stored_form import to_stored
 from study.confirmation.confirm import (
     Confirmation,
@@ -200,7 +200,7 @@ def _image_values(
                 return None
             values.setdefault(candidate, {})[seed_of(record)] = own
     return ImageValues(
-        metric=metric_words(measure.key),
+        metric=describe_metric(measure.key),
         labels=labels,
         values=values,
         average="classes" if measure.key in OVER_CLASSES else "images",

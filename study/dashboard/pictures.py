@@ -7,7 +7,7 @@ nothing of its own, and a trial that is run again gets them when it ends.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,7 @@ import optuna
 from study.common.artifact_path import ArtifactPath
 from study.dashboard.store import artifact_store, attach_to_trial
 from study.performance_estimation.estimator import EstimateFailed
-from study.report.confusion_drawing import confusion_svg
-from study.report.curve_drawing import curve_svg
-from study.report.drawing import architecture_svg
+from study.report.network_drawing import architecture_svg
 from study.running.observer import StudyObserver
 from study.storage import records
 from study.storage.stored_study import StoredStudy
@@ -51,17 +49,13 @@ class TrialPictures(StudyObserver):
         self._attach(stored, trial)
 
     def _attach(self, stored: StoredStudy, trial: optuna.Trial) -> None:
-        store = artifact_store(self.artifacts, stored.url)
-        classes = tuple(stored.data.get("classes", ()))
-        _attach(trial, store, stored.settings.measures[0].key, classes)
+        _attach(trial, artifact_store(self.artifacts, stored.url))
 
 
-def _attach(
-    trial: optuna.Trial, store: ArtifactStore, metric: str, classes: Sequence[str]
-) -> None:
+def _attach(trial: optuna.Trial, store: ArtifactStore) -> None:
     """Attach what there is. A trial must not fail because of its pictures."""
     try:
-        drawn = _drawn(trial.number, trial.user_attrs, metric, classes)
+        drawn = _drawn(trial.user_attrs)
         attach_to_trial(trial, store, {name: svg.encode() for name, svg in drawn.items() if svg})
     except OSError as error:
         _LOG.warning("trial %d: no pictures for the dashboard: %s", trial.number, error)
@@ -69,17 +63,7 @@ def _attach(
         _LOG.debug("trial %d: no pictures for the dashboard", trial.number, exc_info=True)
 
 
-def _drawn(
-    number: int, attributes: Mapping[str, Any], metric: str, classes: Sequence[str]
-) -> dict[str, str]:
+def _drawn(attributes: Mapping[str, Any]) -> dict[str, str]:
     if records.REUSED_FROM in attributes:
         return {}
-    curve = enumerate(attributes.get(records.CURVE, ()), 1)
-    values = {epoch: step[metric] for epoch, step in curve if metric in step}
-    counts = attributes.get(records.FACTS, {}).get("confusion") or ()
-    title = f"Trial {number}: validation images by true class"
-    return {
-        "network.svg": architecture_svg(attributes.get(records.ARCHITECTURE, {})),
-        "learning-curve.svg": curve_svg(values, metric, trial=number),
-        "confusion.svg": confusion_svg(counts, classes, title=title),
-    }
+    return {"network.svg": architecture_svg(attributes.get(records.ARCHITECTURE, {}))}

@@ -14,8 +14,8 @@ from study.dashboard.notes import has_note, write_study_note, write_trial_note
 from study.dashboard.plots import write_plot
 from study.dashboard.store import artifact_store
 from study.dashboard.weights import attach_best_weights
-from study.report.notes import study_note, trial_note
 from study.report.study_summary import StudySummary, chosen, summarise_study, with_importance
+from study.report.trial_document import study_note, trial_note
 from study.storage.checkpoints import study_folder
 from study.storage.opening import open_storage
 from study.storage.records import TrialRecord, read_trial, read_trials

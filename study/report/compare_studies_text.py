@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from study.benchmarking.studies import StudyComparison, StudyCurve
-from study.common.formats import amount, counted, measure, metric_words
+from study.common.formats import amount, counted, describe_metric, measure
 from study.report.compare_text import better, p_text
 from study.report.table import Table, as_text
 
@@ -33,7 +33,7 @@ def _table(comparison: StudyComparison) -> Table:
     rows = [_row(curve, milestones, key) for curve in comparison.curves]
     return Table(
         caption=(
-            f"Best {metric_words(key)} after so many trials; all have"
+            f"Best {describe_metric(key)} after so many trials; all have"
             f" {counted(comparison.trials, 'trial')} or more"
         ),
         headers=("Study", "Strategy", "Seed", *map(str, milestones), "All", "Trials", "Epochs"),
@@ -64,7 +64,7 @@ def _tests(comparison: StudyComparison) -> Table:
     return Table(
         caption=(
             f"Wilcoxon's signed-rank test over the seeds {seeds}, Holm's correction; difference"
-            f" of what is missing to a {sense} {metric_words(comparison.measure.key)} after"
+            f" of what is missing to a {sense} {describe_metric(comparison.measure.key)} after"
             f" {comparison.trials} trials, first less second"
         ),
         headers=("First", "Second", "Difference", "p", "Better"),

@@ -1,76 +1,107 @@
-"""A study's report as one HTML page: everything inside, nothing fetched, safe to open.
+"""A report as one HTML page that contains everything it shows and fetches nothing.
 
-The page's content security policy allows exactly the two scripts that are written here, by their
-hashes, and no connection to anywhere; text from a study could not run even if escaping failed.
+Jinja2 escapes every text of the study. The content security policy of the page allows exactly
+the two scripts that are written here, by their hashes, and no connection: even a text that
+escaped escaping could not run.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
+from itertools import groupby
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
 
 from study.common.redaction import redacted
-from study.report.page import sections
-from study.report.page.elements import Markup, data, joined, tag
+from study.report.document import Block, Document, Figure, Group, Table
 from study.report.palette import css_variables, dark_partners
-from study.report.study_summary import StudySummary
-from study.storage.records import TrialRecord
+
+_HALF_PAGE = 58
+"""Most characters in a line of a table that fits beside another."""
+_LONG = 24
+"""A column with a longer text gets a minimum width."""
+_FOLD_ABOVE, _ROWS_OPEN = 20, 15
+"""A table with more rows than the first number shows the second number and folds the rest."""
 
 
-def to_html(records: Sequence[TrialRecord], summary: StudySummary) -> str:
-    """Return the report as an HTML page of about 5 MB, nearly all of it plotly.js."""
-    from plotly.offline import get_plotlyjs
-
-    body = _body(records, summary)
+def render_html(document: Document) -> str:
+    """Return the report as an HTML page; plotly.js makes up nearly all of its 5 MB."""
+    templates = _environment()
+    body = redacted(
+        templates.get_template("body.html.j2").render(
+            document=document,
+            fold_above=_FOLD_ABOVE,
+            rows_open=_ROWS_OPEN,
+            partners=_script_json(json.dumps(dark_partners())),
+        )
+    )
     scripts = (get_plotlyjs(), _asset("page.js")) if 'class="plot"' in body else ()
-    page = tag(
-        "html",
-        _head(summary, scripts),
-        tag("body", body, *(tag("script", Markup(script)) for script in scripts)),
-        lang="en",
+    return templates.get_template("page.html.j2").render(
+        policy=_policy(scripts),
+        title=redacted(f"{document.title} – architecture search"),
+        style=Markup(css_variables() + _asset("page.css")),
+        body=Markup(body),
+        scripts=[Markup(script) for script in scripts],
     )
-    return f"<!doctype html>\n{page}\n"
 
 
-def _body(records: Sequence[TrialRecord], summary: StudySummary) -> Markup:
-    content = joined(
-        [
-            sections.result(records, summary),
-            sections.confirmation(summary),
-            sections.final_test(summary),
-            sections.board(records, summary),
-            sections.pictures(records, summary),
-            sections.method(records, summary),
-            sections.data_notes(summary),
-            sections.details(summary),
-        ]
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("study.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
     )
-    body = joined(
-        [
-            tag("a", "Skip to the content", href="#content", class_="skip"),
-            sections.header(records, summary),
-            sections.contents(content),
-            tag("main", content, id="content"),
-            tag("footer", "This page holds everything it shows; it opens without a network."),
-            data(dark_partners(), id="partners"),
-        ]
-    )
-    return Markup(redacted(body))
+    environment.filters |= {
+        "kind": lambda block: type(block).__name__,
+        "arranged": lambda blocks: list(_arranged(blocks)),
+        "plot_json": lambda plot: _script_json(plot.to_json()),
+        "cell_classes": _cell_classes,
+        "half_page": _is_half_page,
+        "zip": lambda first, second: zip(first, second, strict=True),
+    }
+    return environment
 
 
-def _head(summary: StudySummary, scripts: Sequence[str]) -> Markup:
-    return tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_policy(scripts)),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", redacted(f"{summary.name} – architecture search")),
-        tag("style", Markup(css_variables() + _asset("page.css"))),
-    )
+def _arranged(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield the blocks, with consecutive figures of one group as panels under its heading."""
+
+    def shared(block: Block) -> str:
+        return block.group if isinstance(block, Figure) else ""
+
+    for title, members in groupby(blocks, key=shared):
+        if title:
+            yield Group(layout="panels", title=title, blocks=tuple(members))
+        else:
+            yield from members
+
+
+def _cell_classes(table: Table) -> list[str]:
+    """Return the CSS class of the cells in each column: numbers, long texts, or none."""
+    longest = [max(map(len, column)) for column in zip(*table.rows, strict=True)]
+    return [
+        "n" if column.numeric else "long" if length > _LONG else ""
+        for column, length in zip(table.columns, longest, strict=True)
+    ]
+
+
+def _is_half_page(table: Table) -> bool:
+    lines = ([column.heading for column in table.columns], *table.rows)
+    widths = (max(map(len, column)) for column in zip(*lines, strict=True))
+    return sum(widths) <= _HALF_PAGE
+
+
+def _script_json(text: str) -> Markup:
+    """Return JSON that cannot end its ``script`` element."""
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
 
 
 def _policy(scripts: Sequence[str]) -> str:
@@ -87,4 +118,4 @@ def _digest(script: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return (files("study.report.page") / name).read_text(encoding="utf-8")
+    return (files("study.report") / "templates" / name).read_text(encoding="utf-8")

@@ -19,8 +19,6 @@ from study.report.document import (
     Table,
     flattened,
 )
-from study.report.old_markdown import as_markdown as as_markdown
-from study.report.old_markdown import to_markdown as to_markdown
 
 
 def render_markdown(*contents: Document | Section | Block) -> str:

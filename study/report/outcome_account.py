@@ -5,9 +5,9 @@ from __future__ import annotations
 from study.common.formats import (
     ABSENT,
     counted,
+    describe_metric,
     measure,
     metric_headline,
-    metric_words,
     percent,
     whole,
 )
@@ -33,7 +33,7 @@ def confirmation_words(result: ShownConfirmation) -> list[str]:
     seeds = counted(len(first.fresh_values), "fresh seed")
     interval = f", with a {percent(result.level, 0)} interval" if first.fresh.bounded else ""
     told = [
-        f"Trial {first.number} is confirmed: {metric_words(metric)} "
+        f"Trial {first.number} is confirmed: {describe_metric(metric)} "
         f"{spread_words(metric, first.fresh)} over {seeds}{interval}. The choice used all runs; "
         "the figure uses the fresh ones alone.",
     ]

@@ -88,6 +88,7 @@ class StudySummary:
         caution: What to know before a value is believed; empty where it is of a training.
         data_notes: The data checks' block of text.
         versions: Version by package, and ``code``.
+        classes: Names of the classes, in label order.
         hardware: What it ran on, by kind (``cpu``, ``threads``, ``memory``).
         processes: The cost ledger.
         looks: The test ledger, in order.
@@ -110,6 +111,7 @@ class StudySummary:
     notices: tuple[str, ...] = ()
     caution: str = ""
     data_notes: str = ""
+    classes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)
     processes: tuple[Process, ...] = ()
@@ -154,6 +156,7 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
         notices=tuple(filter(None, (_linked(plan), *stored.data.get("warnings", ()), caution))),
         caution=caution,
         data_notes="\n".join(filter(None, _data_notes(stored))),
+        classes=tuple(stored.data.get("classes", ())),
         versions={**libraries, "code": environment.get("code", "")},
         hardware={
             key: str(environment[key])
@@ -256,6 +259,28 @@ def parameter_importance(study: optuna.Study) -> dict[str, float]:
         return {}
     shares = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(), params=varied)
     return {name: float(share) for name, share in shares.items()}
+
+
+def total_cost(records: Sequence[TrialRecord], summary: StudySummary) -> Process:
+    """Return the sum of the processes' costs, or of the trials' if no process wrote its cost.
+
+    ``seconds`` is the sum of the wall clocks; ``trials`` counts the trials that trained.
+    """
+    processes = summary.processes
+    if not processes:
+        return Process(
+            label="All",
+            trials=sum(record.epochs > 0 for record in records),
+            epochs=sum(record.epochs - record.restored for record in records),
+            training_seconds=sum(record.seconds for record in records),
+        )
+    return Process(
+        label="All",
+        seconds=sum(process.seconds for process in processes),
+        trials=sum(process.trials for process in processes),
+        epochs=sum(process.epochs for process in processes),
+        training_seconds=sum(process.training_seconds for process in processes),
+    )
 
 
 def chosen(records: Sequence[TrialRecord], summary: StudySummary) -> TrialRecord | None:

@@ -11,7 +11,6 @@ from study.common.formats import (
     listed,
     measure,
     metric_headline,
-    metric_words,
     value,
     whole,
 )
@@ -24,7 +23,7 @@ _POOLS = {"max": "max", "average": "avg"}
 _LARGE_ABOVE = 6
 
 
-def architecture_words(architecture: Mapping[str, Any]) -> str:
+def describe_architecture(architecture: Mapping[str, Any]) -> str:
     """Return a stored architecture in a line: ``conv3-32 → max → sep5-64 → gap → 4``.
 
     ``conv3-32`` is a 3×3 convolution to 32 channels, ``sep`` a depthwise-separable one, ``res`` a
@@ -75,7 +74,7 @@ def _block_kinds(blocks: Sequence[Block]) -> str:
     return f"{listed(told)} block{'s' if len(blocks) > 1 else ''}"
 
 
-def recipe_words(params: Values) -> str:
+def describe_recipe(params: Values) -> str:
     """Return what was chosen for the training: ``adamw, learning rate 0.003, flip``."""
     return ", ".join(
         _choice_words(name, choice)
@@ -104,40 +103,49 @@ def space_parameters(records: Sequence[TrialRecord], parameters: Sequence[str]) 
     return list(dict.fromkeys([*parameters, *found]))
 
 
-def seed_line(record: TrialRecord, parameters: Sequence[str], metric: str) -> str:
-    """Return a trial in the seed's form.
+def describe_trial(record: TrialRecord, parameters: Sequence[str], metric: str) -> str:
+    """Return a trial's choices and result in one line.
+
+    For a large space these are the result and the recipe, because the architecture is easier to
+    read from its own text or drawing.
+
+    Args:
+        record: The trial.
+        parameters: The space's parameters, in order.
+        metric: The (first) objective.
+    """
+    if not is_large_space(space_parameters([record], parameters)):
+        return describe_trial_in_full(record, parameters, metric)
+    result = f"{metric_headline(metric)}: {measure(metric, record.value)}"
+    return "; ".join(filter(None, [result, describe_choices(record, parameters)]))
+
+
+def describe_trial_in_full(record: TrialRecord, parameters: Sequence[str], metric: str) -> str:
+    """Return all choices of a trial and its result, in the form of the original program.
 
     ``Conv layers: 2, Hidden units: 219, Dropout: 0.2, Accuracy: 0.8193``
     """
-    chosen = [
+    result = f"{metric_headline(metric)}: {measure(metric, record.value)}"
+    return ", ".join([*_choices(record, parameters), result])
+
+
+def describe_choices(record: TrialRecord, parameters: Sequence[str]) -> str:
+    """Return a trial's choices, ``Conv layers: 2, Dropout: 0.2``; its recipe if they are many."""
+    names = space_parameters([record], parameters)
+    if is_large_space(names):
+        return describe_recipe({n: record.params[n] for n in names if n in record.params})
+    return ", ".join(_choices(record, parameters))
+
+
+def _choices(record: TrialRecord, parameters: Sequence[str]) -> list[str]:
+    return [
         f"{headline(name)}: {value(record.params[name])}"
-        for name in parameters
+        for name in space_parameters([record], parameters)
         if name in record.params
     ]
-    return ", ".join([*chosen, f"{metric_headline(metric)}: {measure(metric, record.value)}"])
 
 
-def choice_words(record: TrialRecord, parameters: Sequence[str]) -> str:
-    """Return what was chosen, ``Conv layers: 2, Dropout: 0.2``; of much, the training alone."""
-    chosen = {name: record.params[name] for name in parameters if name in record.params}
-    if is_large_space(parameters):
-        return recipe_words(chosen)
-    return ", ".join(f"{headline(name)}: {value(choice)}" for name, choice in chosen.items())
-
-
-def headline_choices(record: TrialRecord, parameters: Sequence[str], metric: str) -> str:
-    """Return the seed's line or, in a large space, what was chosen for the training alone.
-
-    The architecture of a large space is read off its words or its drawing.
-    """
-    if not is_large_space(parameters):
-        return seed_line(record, parameters, metric)
-    recipe = {name: record.params[name] for name in parameters if name in record.params}
-    result = f"{metric_headline(metric)}: {measure(metric, record.value)}"
-    return "; ".join(filter(None, [result, recipe_words(recipe)]))
-
-
-def state_words(record: TrialRecord) -> str:
+def describe_state(record: TrialRecord) -> str:
     """Return how a trial ended, with the reason, in one line."""
     if record.state == "failed":
         return _failure_words(record)
@@ -177,12 +185,7 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def metric_lines(metrics: Mapping[str, float]) -> list[str]:
-    """Return measures in words: ``validation balanced accuracy .6123``."""
-    return [f"{metric_words(name)} {measure(name, number)}" for name, number in metrics.items()]
-
-
-def size_words(record: TrialRecord) -> str:
+def describe_size(record: TrialRecord) -> str:
     """Return a network's size in words; empty where it is not known."""
     parts = []
     if record.parameters is not None:

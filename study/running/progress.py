@@ -17,7 +17,7 @@ from rich.text import Text
 
 from study.common.formats import amount, counted, duration
 from study.common.stop import Stop
-from study.results.describe import headline_choices, state_words
+from study.results.describe import describe_state, describe_trial
 from study.results.ranking import Objective, pareto_front
 from study.running.observer import StudyObserver
 from study.settings.problem import Problem
@@ -73,8 +73,8 @@ class Lines:
         total = self._settings.trials
         done = f"{finished}" + (f"/{total}" if total else "")
         metric = self._settings.measures[0].key
-        outcome = "" if record.state == "complete" else f" ({state_words(record)})"
-        words = headline_choices(record, self._parameters, metric)
+        outcome = "" if record.state == "complete" else f" ({describe_state(record)})"
+        words = describe_trial(record, self._parameters, metric)
         return f"[{done}] trial {record.number}: {words}{outcome}, {record.seconds:.1f} s"
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class Live:
         best = ranked(records, maximise=measures[0].maximise)[:1]
         if not best:
             return []
-        words = headline_choices(best[0], self._parameters, measures[0].key)
+        words = describe_trial(best[0], self._parameters, measures[0].key)
         return [f"best, trial {best[0].number}: {words}"]
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ def test_a_name_becomes_a_heading_in_words(name: str, heading: str) -> None:
     ],
 )
 def test_a_metric_keeps_its_split_in_running_text(metric: str, heading: str, words: str) -> None:
-    assert formats.metric_words(metric) == words
+    assert formats.describe_metric(metric) == words
     if metric != "train_loss":
         assert formats.metric_headline(metric) == heading
 

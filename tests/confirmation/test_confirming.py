@@ -12,12 +12,11 @@ from study.common.stop import Stop
 from study.common.stored_form import from_stored
 from study.confirmation.confirm import Confirmation
 from study.confirmation.confirming import confirm
-from study.report.html import to_html
-from study.report.markdown import to_markdown
 from study.report.study_summary import summarise_study
 from study.retraining.retraining import seed_of
 from study.storage.records import TrialRecord, ranked, training_seed
 from study.storage.stored_study import load_trials, open_study
+from tests.report import rendered
 from tests.searched import copied, force, run_context, search
 
 
@@ -100,9 +99,9 @@ def test_the_same_call_again_trains_nothing_and_more_seeds_add_what_is_missing(
 def test_the_study_of_trainings_says_whose_they_are_and_counts_every_seed(searched: Path) -> None:
     confirm("s", force(searched), top=2, seeds=2)
     stored, records = load_trials("s-confirm", run_context(searched).url)
-    text = to_markdown(records, summarise_study(stored, records))
+    text = rendered.markdown(records, summarise_study(stored, records))
     assert "The trainings of 'confirm s': listed candidates, 2 fresh seeds each" in text
-    for report in (text, to_html(records, summarise_study(stored, records))):
+    for report in (text, rendered.html(records, summarise_study(stored, records))):
         assert "onfirmed yet" not in report
         assert "never been opened" not in report
     assert "the best of 4 trained candidates" in text

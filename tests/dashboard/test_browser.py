@@ -17,7 +17,7 @@ from tests.studies import answer, command
 
 pytestmark = [pytest.mark.slow, needs_browser]
 
-PICTURES = ("network.svg", "learning-curve.svg", "confusion.svg")
+PICTURES = ("network.svg",)
 
 
 @pytest.fixture(scope="module", name="folder")

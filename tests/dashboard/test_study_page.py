@@ -62,7 +62,7 @@ parameters:
             assert f"twin of {trial.user_attrs[records.REUSED_FROM]}" in told["body"]
             assert files(stored, trial) == []
         else:
-            assert files(stored, trial) == ["network.svg", "learning-curve.svg"]
+            assert files(stored, trial) == ["network.svg"]
 
 
 def test_the_study_s_note_says_what_was_set_and_how_to_go_on(run_context: RunContext) -> None:
@@ -180,7 +180,7 @@ def test_removing_a_study_s_files_leaves_those_of_others(run_context: RunContext
     remove_files(store, one)
     left = {path.name for path in store_folder(None, run_context.url).iterdir()}
     assert left == set(two)
-    assert len(two) == 4
+    assert len(two) == 2
 
 
 @pytest.mark.slow
@@ -195,7 +195,7 @@ def test_a_trained_study_shows_confusion_and_best_weights_and_delete_removes_the
     stored = open_study("seed", url)
     trials = stored.study.get_trials()
     for trial in trials:
-        assert files(stored, trial) == ["network.svg", "learning-curve.svg", "confusion.svg"]
+        assert files(stored, trial) == ["network.svg"]
         confusion = trial.user_attrs[records.FACTS]["confusion"]
         right = sum(confusion[i][i] for i in range(10)) / sum(map(sum, confusion))
         assert right == pytest.approx(trial.value)

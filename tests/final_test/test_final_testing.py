@@ -15,11 +15,11 @@ from study.confirmation.confirming import confirm
 from study.final_test.final_test import FinalTest
 from study.final_test.final_testing import FinalOutcome, final_check
 from study.final_test.looks import StudyLedger
-from study.report.markdown import to_markdown
 from study.report.study_summary import summarise_study
 from study.retraining.retraining import seed_of
 from study.settings.study_settings import FitOn
 from study.storage.stored_study import load_trials, open_study
+from tests.report import rendered
 from tests.searched import copied, force, learnable, run_context, search
 
 NOW = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)
@@ -114,7 +114,7 @@ def test_the_look_is_in_the_ledger_and_in_every_report(confirmed: Path) -> None:
     assert entry.seeds == first.result.seeds
     assert entry.code_version
     records = load_trials("s", run_context(confirmed).url)[1]
-    text = to_markdown(records, summarise_study(stored, records))
+    text = rendered.markdown(records, summarise_study(stored, records))
     assert "The test part was opened 2 times" in text or "opened twice" in text
 
 

@@ -9,8 +9,6 @@ import torch
 from study.common.errors import SettingsError
 from study.performance_estimation.latency import METRIC, WithLatency, measure_latency
 from study.performance_estimation.synthetic import SyntheticEstimator
-from study.report.listing import best_text
-from study.report.markdown import to_markdown
 from study.report.study_summary import summarise_study
 from study.results.ranking import pareto_front
 from study.running.study_runner import run_study
@@ -24,6 +22,7 @@ from tests.performance_estimation.estimator_contract import (
     ignore,
     stop_here,
 )
+from tests.report import rendered
 from tests.studies import settings
 
 CPU = torch.device("cpu")
@@ -68,8 +67,8 @@ def test_a_study_of_two_objectives_ends_with_a_pareto_front(tmp_path: Path, cost
     assert front
     assert all(len(trial.objectives) == 2 for trial in result.trials)
     for trial in front:
-        assert f"trial {trial.number}:" in best_text(result.trials, summary)
-    assert "Pareto front" in to_markdown(result.trials, summary)
+        assert f"trial {trial.number}:" in rendered.best(result.trials, summary)
+    assert "Pareto front" in rendered.markdown(result.trials, summary)
 
 
 @pytest.mark.parametrize("pruner", ["asha", "median,startup=3"])

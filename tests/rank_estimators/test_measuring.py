@@ -15,7 +15,7 @@ from study.common.stop import Stop
 from study.rank_estimators.measuring import STORED, Judged, measure_trust
 from study.rank_estimators.rows import TrustRow
 from study.rank_estimators.studies import TrustPlan, split_estimators
-from study.report.listing import study_lines
+from study.report.trial_document import study_list
 from study.search_space.candidate import OCTMNIST
 from study.search_space.reading.loading import load_space
 from study.settings.problem import Problem
@@ -46,7 +46,7 @@ def run_context(folder: Path) -> RunContext:
 
 def trials(folder: Path) -> dict[str, tuple[TrialRecord, ...]]:
     url = run_context(folder).url
-    return {line.name: load_trials(line.name, url)[1] for line in study_lines(url)}
+    return {row[0]: load_trials(row[0], url)[1] for row in study_list(url).rows}
 
 
 @pytest.fixture(scope="module")

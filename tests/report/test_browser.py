@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from study.report.figures import study_figures
-from study.report.html import to_html
 from study.report.palette import PALETTE
 from study.report.study_summary import StudySummary
 from study.storage.records import TrialRecord
+from tests.report import rendered
 from tests.report.builders import full_summary, seed_study, stages_study, summary
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -65,7 +65,7 @@ def test_the_console_is_heard(tmp_path: Path) -> None:
 def test_every_plot_is_drawn_and_the_console_is_silent(
     records: list[TrialRecord], study: StudySummary, tmp_path: Path
 ) -> None:
-    page, console = opened(to_html(records, study), tmp_path)
+    page, console = opened(rendered.html(records, study), tmp_path)
     count = len(study_figures(records, study))
     assert console == ""
     assert f'data-plots="{count}"' in page
@@ -73,14 +73,14 @@ def test_every_plot_is_drawn_and_the_console_is_silent(
 
 
 def test_an_empty_page_opens_in_silence(tmp_path: Path) -> None:
-    page, console = opened(to_html([], summary()), tmp_path)
+    page, console = opened(rendered.html([], summary()), tmp_path)
     assert console == ""
     assert "No trial has begun yet." in page
 
 
 @pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
 def test_plots_take_the_reader_s_colours(scheme: int, tmp_path: Path) -> None:
-    page, _ = opened(to_html(seed_study(), full_summary()), tmp_path, scheme=scheme)
+    page, _ = opened(rendered.html(seed_study(), full_summary()), tmp_path, scheme=scheme)
     accent = PALETTE["accent"].dark if scheme == DARK else PALETTE["accent"].light
     red, green, blue = (int(accent[i : i + 2], 16) for i in (1, 3, 5))
     drawn = page.split('class="plot-container', 1)[1]
@@ -90,7 +90,7 @@ def test_plots_take_the_reader_s_colours(scheme: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [500, 900, 1280])
 def test_the_page_never_scrolls_sideways(width: int, tmp_path: Path) -> None:
     page = re.sub(
-        r'<meta http-equiv="Content-Sec[^>]*>', "", to_html(stages_study(), full_summary())
+        r'<meta http-equiv="Content-Sec[^>]*>', "", rendered.html(stages_study(), full_summary())
     )
     measure = (
         "<script>setTimeout(() => { const e = document.documentElement;"

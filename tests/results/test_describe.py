@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from study.results.describe import (
     architecture_sentence,
-    architecture_words,
-    headline_choices,
-    recipe_words,
-    seed_line,
+    describe_architecture,
+    describe_recipe,
+    describe_state,
+    describe_trial,
+    describe_trial_in_full,
     space_parameters,
-    state_words,
 )
 from study.search_space.candidate import Architecture, Stage, Values
 from study.storage.records import Draw, Failure, TrialRecord
@@ -23,13 +23,15 @@ from tests.report.builders import (
 
 
 def test_the_seed_s_line_can_be_read_off() -> None:
-    line = seed_line(seed_trial(0, value=0.8193), SEED_PARAMETERS, "val_accuracy")
+    line = describe_trial_in_full(seed_trial(0, value=0.8193), SEED_PARAMETERS, "val_accuracy")
     assert line == "Conv layers: 2, Hidden units: 219, Dropout: 0.2, Accuracy: 0.8193"
 
 
 def test_an_inactive_parameter_is_left_out_of_the_line() -> None:
     record = seed_trial(0, value=0.5, params={"dropout": 0.5})
-    assert seed_line(record, SEED_PARAMETERS, "val_loss") == "Dropout: 0.5, Loss: 0.5000"
+    assert (
+        describe_trial_in_full(record, SEED_PARAMETERS, "val_loss") == "Dropout: 0.5, Loss: 0.5000"
+    )
 
 
 def test_a_stack_is_told_in_a_line() -> None:
@@ -40,18 +42,18 @@ def test_a_stack_is_told_in_a_line() -> None:
         Stage(operation="separable", kernel=5, channels=64),
     )
     architecture = Architecture(stages=stages, padding="same", head="global_average")
-    words = architecture_words(stored(architecture))
+    words = describe_architecture(stored(architecture))
     assert words == "conv3-32 → max → avg → res3-16 → sep5-64 → gap → 4"
 
 
 def test_a_plain_stack_names_its_hidden_layer() -> None:
-    words = architecture_words(stored(Architecture(conv_layers=1, hidden_units=219)))
+    words = describe_architecture(stored(Architecture(conv_layers=1, hidden_units=219)))
     assert words == "conv3-32 → max → flatten → 219 → 4"
 
 
 def test_depths_that_resolve_to_one_stack_have_the_same_words() -> None:
     three, five = (stored(Architecture(conv_layers=depth)) for depth in (3, 5))
-    assert architecture_words(three) == architecture_words(five)
+    assert describe_architecture(three) == describe_architecture(five)
 
 
 def test_a_sentence_tells_blocks_map_and_head() -> None:
@@ -63,7 +65,7 @@ def test_a_sentence_tells_blocks_map_and_head() -> None:
 
 
 def test_nothing_stored_gives_no_words() -> None:
-    assert architecture_words({}) == ""
+    assert describe_architecture({}) == ""
     assert architecture_sentence({"blocks": 3}) == ""
 
 
@@ -75,44 +77,44 @@ def test_a_recipe_tells_what_the_training_chose() -> None:
         "shift": 2,
         "kernel": 3,
     }
-    assert recipe_words(params) == "sgd, learning rate 0.01, flip, shift 2"
-    assert recipe_words({"flip": False}) == ""
+    assert describe_recipe(params) == "sgd, learning rate 0.01, flip, shift 2"
+    assert describe_recipe({"flip": False}) == ""
 
 
 def test_a_large_space_is_headed_by_its_recipe_alone() -> None:
     record = stages_study(1)[0]
     names = space_parameters([record], ())
-    line = headline_choices(record, names, "val_accuracy")
+    line = describe_trial(record, names, "val_accuracy")
     assert line.startswith("Accuracy: ")
     assert "Stage" not in line
 
 
 def test_every_way_a_trial_can_end_has_words() -> None:
-    assert state_words(seed_trial(0)) == "complete"
-    assert state_words(duplicate(4, 3)) == "twin of 3"
-    assert state_words(duplicate(4, "other/3")) == "twin of other/3"
-    assert state_words(pruned(0, 0.742)) == "pruned at epoch 1: 0.7420, cut 0.7810 of 9"
-    assert state_words(pruned(0, reason="too slow")) == "pruned: too slow"
-    assert state_words(pruned(0, reason=None)) == "pruned"
-    assert state_words(failed(0)) == "failed: out of memory"
-    assert state_words(failed(0, "killed")) == "lost: killed"
-    assert state_words(TrialRecord(number=0, state="failed")) == (
+    assert describe_state(seed_trial(0)) == "complete"
+    assert describe_state(duplicate(4, 3)) == "twin of 3"
+    assert describe_state(duplicate(4, "other/3")) == "twin of other/3"
+    assert describe_state(pruned(0, 0.742)) == "pruned at epoch 1: 0.7420, cut 0.7810 of 9"
+    assert describe_state(pruned(0, reason="too slow")) == "pruned: too slow"
+    assert describe_state(pruned(0, reason=None)) == "pruned"
+    assert describe_state(failed(0)) == "failed: out of memory"
+    assert describe_state(failed(0, "killed")) == "lost: killed"
+    assert describe_state(TrialRecord(number=0, state="failed")) == (
         "lost: interrupted before it began"
     )
-    assert state_words(TrialRecord(number=0, state="running", intermediate={1: 0.5})) == (
+    assert describe_state(TrialRecord(number=0, state="running", intermediate={1: 0.5})) == (
         "running, epoch 1 done"
     )
-    assert state_words(TrialRecord(number=0, state="waiting")) == "waiting"
+    assert describe_state(TrialRecord(number=0, state="waiting")) == "waiting"
 
 
 def test_a_repeat_says_what_it_repeats() -> None:
     record = failed(9, draw=Draw(sequence_index=3, retry_of=5))
-    assert state_words(record) == "failed: out of memory (repeat of 5)"
+    assert describe_state(record) == "failed: out of memory (repeat of 5)"
 
 
 def test_a_failure_s_words_stay_on_one_line() -> None:
     record = failed(0, failure=Failure(kind="data\nerror", text=""))
-    assert state_words(record) == "failed: data error"
+    assert describe_state(record) == "failed: data error"
 
 
 def test_parameters_follow_the_space_and_then_the_trials() -> None:

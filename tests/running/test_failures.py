@@ -17,11 +17,10 @@ import pytest
 from study.common.errors import DataError, StorageError
 from study.common.stop import Stop
 from study.performance_estimation.estimator import Estimate, EstimateFailed, Report, Step
-from study.report.csv_report import to_csv
-from study.report.json_report import to_json
-from study.report.notes import trial_note
+from study.report.data_formats import render_csv, render_json
 from study.report.study_summary import summarise_study
-from study.results.describe import state_words
+from study.report.trial_document import trial_note
+from study.results.describe import describe_state
 from study.running.candidate_source.sampled_source import SampledSource
 from study.running.study_runner import prepare, run_study
 from study.running.worker import WorkResult, make_worker
@@ -83,10 +82,10 @@ def test_a_failure_is_recorded_shown_and_does_not_end_the_study(tmp_path: Path, 
     stored, records = load_trials("test", f"sqlite:///{tmp_path}/study.db")
     summary = summarise_study(stored, records)
     for record in failed:
-        assert kind in state_words(record)
+        assert kind in describe_state(record)
         assert text in trial_note(record, summary)
-    assert text in to_csv(records, summary)
-    assert text in to_json(records, summary)
+    assert text in render_csv(records, summary)
+    assert text in render_json(records, summary)
 
 
 def test_a_crash_is_run_again_three_times_and_then_final(tmp_path: Path) -> None:

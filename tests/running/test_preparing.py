@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from study.common.errors import SettingsError
-from study.report.listing import best_text
 from study.report.study_summary import summarise_study
 from study.running.progress import Lines
 from study.running.study_runner import StudyResult, run_study
@@ -22,6 +21,7 @@ from study.settings.study_settings import StudySettings
 from study.storage.ledger import FixedCost, read_costs
 from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials
+from tests.report import rendered
 from tests.studies import answer, command, outcome, settings
 
 SPACE = """
@@ -99,7 +99,7 @@ def test_weights_of_a_removed_study_of_the_same_name_are_not_taken_up(
 def test_the_report_says_that_values_are_estimates(tmp_path: Path) -> None:
     result = run_study(supernet(trials=2), run_context(tmp_path))
     summary = summarise_study(result.stored, result.trials)
-    assert "train the best from scratch" in best_text(result.trials, summary)
+    assert "train the best from scratch" in rendered.best(result.trials, summary)
     assert any("estimates by shared weights" in notice for notice in summary.notices)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from study.common.errors import SettingsError
 from study.performance_estimation.screen import parse_screen
-from study.report.account import cost_words
+from study.report.study_document import describe_cost
 from study.report.study_summary import summarise_study
 from study.running.candidate_source.screening import PREFIX, stored_scores
 from study.running.study_runner import StudyResult, run_study
@@ -83,7 +83,7 @@ def test_the_cost_of_the_screen_is_in_the_ledger(tmp_path: Path) -> None:
     assert cost.seconds > 0
     summary = summarise_study(result.stored, result.trials)
     assert "screen by synflow" in [process.label for process in summary.processes]
-    assert "by 1 process in" in cost_words(result.trials, summary)
+    assert "by 1 process in" in describe_cost(result.trials, summary)
 
 
 def test_a_space_smaller_than_the_screen_is_screened_whole(tmp_path: Path) -> None:

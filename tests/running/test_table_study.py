@@ -9,7 +9,6 @@ import pytest
 
 from study.common.errors import StudyError
 from study.performance_estimation.tabular.table_file import load_table
-from study.report.html import to_html
 from study.report.study_summary import summarise_study
 from study.running.study_runner import run_study
 from study.settings.run_context import RunContext
@@ -17,6 +16,7 @@ from study.settings.study_settings import StudySettings
 from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials
 from tests.benchmarking.tables import SPACE, arrays, write_table
+from tests.report import rendered
 from tests.studies import settings
 
 NETWORKS = """\
@@ -163,7 +163,7 @@ def test_a_study_on_a_table_is_reported_without_the_table(tmp_path: Path) -> Non
     stored, records = load_trials("test", f"sqlite:///{tmp_path}/study.db")
     summary = summarise_study(stored, records)
 
-    assert "layer1" in to_html(records, summary)
+    assert "layer1" in rendered.html(records, summary)
 
 
 def test_grid_points_of_a_study_thin_the_grid_alone(tmp_path: Path) -> None:

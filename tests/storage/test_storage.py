@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from study.common.errors import StorageError
 from study.common.redaction import redacted_url
 from study.dashboard.study_page import new_pages
-from study.report.listing import study_lines
+from study.report.trial_document import study_list
 from study.running.study_runner import run_study
 from study.settings.run_context import RunContext
 from study.storage.opening import check_url, open_storage
@@ -98,7 +98,7 @@ def test_a_study_with_settings_of_another_program_is_told_and_left_out_of_the_li
     with pytest.raises(StorageError, match=said) as raised:
         open_study("strange", url)
     assert "\n" not in str(raised.value)
-    assert [line.name for line in study_lines(url)] == ["test"]
+    assert [row[0] for row in study_list(url).rows] == ["test"]
     assert list(new_pages(url, None, known=())) == ["test"]
 
 

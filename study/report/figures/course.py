@@ -12,7 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from study.common.escaping import in_plot
-from study.common.formats import counted, duration, listed, measure, metric_words, percent
+from study.common.formats import counted, describe_metric, duration, listed, measure, percent
 from study.report.document import Figure
 from study.report.figures.kit import (
     ACCENT,
@@ -112,7 +112,7 @@ def _history_text(
     running = best_so_far(trained, summary)
     found = trained[running.index(running[-1])].number
     return (
-        f"{start} The best {metric_words(metric)} went from {measure(metric, running[0])} to "
+        f"{start} The best {describe_metric(metric)} went from {measure(metric, running[0])} to "
         f"{measure(metric, running[-1])}, first reached in trial {found}."
     )
 
@@ -136,7 +136,7 @@ def curves(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | No
         name = f"Best (trial {winner.number})"
         _add_curves(plot, name, [winner], summary, color=BEST, width=3.5)
     cut = f", {len(pruned)} of them pruned" if pruned else ""
-    text = f"{counted(len(drawn), 'curve')} of {metric_words(summary.objective.metric)}{cut}."
+    text = f"{counted(len(drawn), 'curve')} of {describe_metric(summary.objective.metric)}{cut}."
     if winner is not None:
         text = f"{text} The best: {_course(winner, summary.objective.metric)}"
     return Figure(name="curves", title="How the networks learned", text=text, plot=plot)

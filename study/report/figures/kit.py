@@ -14,7 +14,7 @@ from study.common.formats import headline, measure, metric_headline, short, valu
 from study.report.document import Figure
 from study.report.palette import PALETTE
 from study.report.study_summary import StudySummary
-from study.results.describe import architecture_words, is_large_space, state_words
+from study.results.describe import describe_architecture, describe_state, is_large_space
 from study.search_space.candidate import Value
 from study.storage.records import TrialRecord
 
@@ -187,12 +187,12 @@ def add_lines(
 
 def trial_hover(record: TrialRecord, summary: StudySummary) -> str:
     """Return the hover label of a trial in plotly's HTML tags, with user text escaped."""
-    lines = [f"<b>Trial {record.number}</b>, {in_plot(state_words(record))}"]
+    lines = [f"<b>Trial {record.number}</b>, {in_plot(describe_state(record))}"]
     for objective, number in zip(summary.objectives, record.objectives, strict=False):
         heading = in_plot(metric_headline(objective.metric))
         lines.append(f"{heading}: <b>{measure(objective.metric, number)}</b>")
     if is_large_space(list(record.params)):
-        lines.append(in_plot(architecture_words(record.architecture)))
+        lines.append(in_plot(describe_architecture(record.architecture)))
     else:
         lines += [f"{in_plot(headline(n))}: {in_plot(value(v))}" for n, v in record.params.items()]
     if record.parameters is not None:

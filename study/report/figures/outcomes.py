@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from study.common.escaping import in_plot
-from study.common.formats import listed, measure, metric_headline, metric_words, percent
+from study.common.formats import describe_metric, listed, measure, metric_headline, percent
 from study.report.document import Figure
 from study.report.figures.kit import (
     ACCENT,
@@ -68,7 +68,7 @@ def confirmation_figure(result: Confirmation | None) -> Figure | None:
     return Figure(
         name="confirmation",
         title="What fresh seeds say",
-        text=f"Mean {metric_words(result.metric)} over fresh seeds, with "
+        text=f"Mean {describe_metric(result.metric)} over fresh seeds, with "
         f"{percent(result.level, 0)} intervals: {listed(means)}.",
         plot=plot,
     )

@@ -11,11 +11,11 @@ from study.common.escaping import in_plot
 from study.common.formats import (
     counted,
     describe_measure,
+    describe_metric,
     headline,
     listed,
     measure,
     metric_headline,
-    metric_words,
     percent,
     value,
 )
@@ -272,7 +272,7 @@ def importance(summary: StudySummary) -> Figure | None:
     return Figure(
         name="importance",
         title="Which parameters matter",
-        text=f"Of the variation in {metric_words(summary.objective.metric)}: {listed(first)}. "
+        text=f"Of the variation in {describe_metric(summary.objective.metric)}: {listed(first)}. "
         "An estimate (PED-ANOVA) from this study's trials, not a cause.",
         plot=plot,
     )
@@ -355,7 +355,8 @@ def _front_text(
         for r in ends
     )
     beat, lead = ("is", "The front") if len(front) == 1 else ("are", "The ends of the front")
+    metrics = f"{describe_metric(first.metric)} and {describe_metric(second.metric)}"
     return (
         f"Of {counted(len(trained), 'candidate')}, {len(front)} {beat} beaten by no other in both "
-        f"{metric_words(first.metric)} and {metric_words(second.metric)}. {lead}: {described}."
+        f"{metrics}. {lead}: {described}."
     )

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from study.report.notes import study_note, trial_note
+from study.report.trial_document import study_note, trial_note
 from study.storage.records import Draw
+from tests.report import rendered
 from tests.report.builders import (
     PASSWORD,
     duplicate,
@@ -12,14 +13,15 @@ from tests.report.builders import (
     seed_trial,
     stages_study,
     summary,
+    two_objectives,
 )
 
 
 def test_a_trial_s_note_tells_network_measures_and_cost() -> None:
     note = trial_note(seed_trial(0, value=0.8193), summary())
     assert note.startswith("**Conv layers: 2, Hidden units: 219, Dropout: 0.2, Accuracy: 0.8193**")
-    assert "`conv3-32 → max → conv3-32 → max → flatten → 219 → 4`" in note
-    assert "- validation accuracy 0.8193" in note
+    assert "- Network: conv3-32 → max → conv3-32 → max → flatten → 219 → 4" in note
+    assert "- Metrics: validation accuracy 0.8193" in note
     assert "Cost: 3 epochs, 12.5 s" in note
 
 
@@ -40,8 +42,8 @@ def test_the_study_s_note_tells_settings_data_and_how_to_go_on() -> None:
     note = study_note([seed_trial(2, value=0.8193)], summary())
     assert "best so far, trial 2" in note
     assert "| Sampler | tpe |" in note
-    assert "    octmnist: 97,477 training" in note
-    assert "    study-nas resume seed" in note
+    assert "\noctmnist: 97,477 training" in note
+    assert "\nstudy-nas resume seed" in note
 
 
 def test_an_empty_study_s_note_reads_well() -> None:
@@ -59,11 +61,27 @@ def test_a_repeated_trial_says_which_one_it_repeats_and_what_that_had_trained() 
     record = seed_trial(9, draw=Draw(sequence_index=4, retry_of=4), restored=2.0)
     note = trial_note(record, summary())
     assert "State: complete (repeat of 4)" in note
-    assert "Cost: 3 epochs, 2 of them taken over, 12.5 s" in note
+    assert "Cost: 3 epochs, 2 of them in an earlier trial, 12.5 s" in note
 
 
 def test_the_study_s_note_tells_what_was_confirmed_and_tested() -> None:
     note = study_note(seed_study(8), full_summary())
-    assert "- Trial 7 is confirmed: validation accuracy 0.8103" in note
-    assert "- Test accuracy 0.7650" in note
-    assert "- The test part was opened 2 times." in note
+    assert "Trial 7 is confirmed: validation accuracy 0.8103" in note
+    assert "Test accuracy 0.7650" in note
+    assert "The test part was opened 2 times." in note
+
+
+def test_a_trial_s_note_has_its_confusion_matrix_where_the_classes_are_few() -> None:
+    study = summary(classes=("grey", "white"))
+    note = trial_note(seed_trial(0, facts={"confusion": [[30, 2], [5, 1200]]}), study)
+    assert "| 1 white | 5 | 1,200 |" in note
+    many = [[1] * 20] * 20
+    assert "true class" not in trial_note(seed_trial(0, facts={"confusion": many}), study)
+    assert "true class" not in trial_note(seed_trial(0), study)
+
+
+def test_the_best_of_two_objectives_is_the_front() -> None:
+    pairs = [(0.9, 10.0), (0.8, 5.0), (0.7, 20.0)]
+    records = [seed_trial(n, objectives=pair) for n, pair in enumerate(pairs)]
+    text = rendered.best(records, summary(objectives=two_objectives()))
+    assert [f"trial {number}:" in text for number in range(3)] == [True, True, False]

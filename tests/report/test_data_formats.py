@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import csv
 import datetime as dt
+import io
 import json
 import math
 
-from study.report.json_report import json_report, to_json
+from study.report.data_formats import json_report, render_csv, render_json
 from study.report.study_summary import Look
 from tests.report.builders import (
     PASSWORD,
@@ -15,6 +17,7 @@ from tests.report.builders import (
     pruned,
     seed_study,
     seed_trial,
+    stages_study,
     summary,
     two_objectives,
 )
@@ -26,7 +29,7 @@ TRIAL_KEYS = {
 
 
 def test_the_report_has_exactly_the_agreed_keys() -> None:
-    report = json.loads(to_json(seed_study(), summary()))
+    report = json.loads(render_json(seed_study(), summary()))
     first = ["study", "direction", "metric", "settings", "trials", "best"]
     assert list(report) == [*first, "confirmation", "test", "looks", "data_notes"]
     assert report["study"] == "seed"
@@ -44,12 +47,12 @@ def test_every_trial_has_every_key() -> None:
 
 def test_text_and_data_are_the_same() -> None:
     records = seed_study()
-    assert json.loads(to_json(records, summary())) == json_report(records, summary())
+    assert json.loads(render_json(records, summary())) == json_report(records, summary())
 
 
 def test_what_a_trial_stored_comes_back() -> None:
     record = seed_trial(7, value=0.8193)
-    trial = json.loads(to_json([record], summary()))["trials"][0]
+    trial = json.loads(render_json([record], summary()))["trials"][0]
     assert trial["value"] == 0.8193
     assert trial["params"] == dict(record.params)
     assert trial["architecture"] == json.loads(json.dumps(record.architecture))
@@ -75,7 +78,7 @@ def test_the_best_is_one_of_the_trials_or_null() -> None:
 def test_what_followed_the_search_is_in_the_report() -> None:
     look = Look(when=dt.datetime(2026, 3, 4, tzinfo=dt.UTC), candidate_id="a" * 16)
     told = summary(confirmation=confirmation(), test=final_test(), looks=(look, look))
-    report = json.loads(to_json(seed_study(), told))
+    report = json.loads(render_json(seed_study(), told))
     assert report["confirmation"]["candidates"][0]["number"] == 7
     assert report["test"]["over_seeds"]["test_accuracy"]["mean"] == 0.765
     assert [one["when"] for one in report["looks"]] == ["2026-03-04T00:00:00+00:00"] * 2
@@ -86,7 +89,7 @@ def test_what_followed_the_search_is_in_the_report() -> None:
 
 def test_what_is_no_number_becomes_null() -> None:
     record = seed_trial(0, value=math.nan, metrics={"val_loss": math.inf, "val_auc": 0.5})
-    trial = json.loads(to_json([record], summary()))["trials"][0]
+    trial = json.loads(render_json([record], summary()))["trials"][0]
     assert trial["value"] is None
     assert trial["metrics"] == {"val_loss": None, "val_auc": 0.5}
 
@@ -101,6 +104,44 @@ def test_two_objectives_are_lists_and_the_best_a_front() -> None:
 
 def test_no_password_is_written() -> None:
     url = f"postgresql://nas:{PASSWORD}@h/db"
-    text = to_json([failed(0, reason=f"lost {url}")], summary(settings={"storage": url}))
+    text = render_json([failed(0, reason=f"lost {url}")], summary(settings={"storage": url}))
     assert PASSWORD not in text
     assert json.loads(text)["settings"]["storage"] == "postgresql://nas:***@h/db"
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_every_parameter_and_measure_has_a_column() -> None:
+    row = rows(render_csv([seed_trial(4, value=0.8193)], summary()))[0]
+    assert row["number"] == "4"
+    assert row["value:val_accuracy"] == "0.8193"
+    assert row["param:hidden_units"] == "219"
+    assert row["metric:val_auc"] == repr(0.8193 / 2 + 0.5)
+    assert row["network"].startswith("conv3-32")
+
+
+def test_numbers_come_back_exactly() -> None:
+    records = [r for r in seed_study() if r.state == "complete"]
+    read = rows(render_csv(records, summary()))
+    assert [float(row["value:val_accuracy"]) for row in read] == [r.value for r in records]
+
+
+def test_what_is_inactive_or_absent_is_an_empty_cell() -> None:
+    read = rows(render_csv([*stages_study(5), failed(9)], summary(parameters=())))
+    assert any(row["param:stage6.kernel"] == "" for row in read)
+    assert read[-1]["value:val_accuracy"] == ""
+    assert read[-1]["failure"] == "out of memory"
+
+
+def test_no_cell_is_a_formula() -> None:
+    record = failed(0, params={"dropout": 0.2}, reason="=cmd|' /C calc'!A0", candidate_id="@x")
+    row = rows(render_csv([record], summary()))[0]
+    assert row["reason"] == "'=cmd|' /C calc'!A0"
+    assert row["candidate_id"] == "'@x"
+
+
+def test_negative_numbers_stay_numbers() -> None:
+    row = rows(render_csv([seed_trial(0, value=-0.5)], summary()))[0]
+    assert row["value:val_accuracy"] == "-0.5"

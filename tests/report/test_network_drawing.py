@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study.report.drawing import architecture_svg
+from study.report.network_drawing import architecture_svg
 from study.search_space.candidate import OCTMNIST, Architecture, Stage
 from study.search_space.describe import describe_layers
 from study.search_space.resolve import complexity, resolve, stack_from_stored

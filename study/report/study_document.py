@@ -1,0 +1,380 @@
+"""A study's report as a document: the result first, then its evidence, then the details."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from study.common.formats import (
+    ABSENT,
+    amount,
+    counted,
+    describe_metric,
+    duration,
+    headline,
+    listed,
+    measure,
+    metric_headline,
+    moment,
+    plain,
+)
+from study.report.document import (
+    Block,
+    Code,
+    Document,
+    Figure,
+    Group,
+    Heading,
+    KeyValue,
+    Paragraph,
+    Section,
+    Table,
+    blocks_of,
+    number_column,
+    paragraphs,
+    paragraphs_only,
+    text_column,
+)
+from study.report.leaderboard import failures_table, front_table, leaderboard
+from study.report.outcome_sections import confirmation_section, test_section
+from study.report.study_summary import Process, StudySummary, chosen, total_cost
+from study.results.describe import (
+    architecture_sentence,
+    describe_architecture,
+    describe_size,
+    describe_trial,
+    describe_trial_in_full,
+    space_parameters,
+)
+from study.results.ranking import best, continued, distinct, finished, pareto_front
+from study.storage.records import TrialRecord
+
+_OUTCOME_FIGURES = ("confirmation", "confusion", "reliability")
+
+
+def study_document(
+    records: Sequence[TrialRecord],
+    summary: StudySummary,
+    *,
+    figures: Sequence[Figure] = (),
+) -> Document:
+    """Return the whole report of a study.
+
+    Args:
+        records: The study's trials, in number order.
+        summary: The study.
+        figures: From ``network_figure`` and ``study_figures``; none for text formats.
+    """
+    by_name = {figure.name: figure for figure in figures}
+    others = [f for f in figures if f.name not in (*_OUTCOME_FIGURES, "network")]
+    sections = (
+        _result(records, summary, by_name.get("network")),
+        *outcome_sections(summary, by_name),
+        _trials(records, summary),
+        Section(
+            anchor="figures",
+            heading="The search in pictures",
+            short="Pictures",
+            blocks=tuple(others),
+        ),
+        _method(records, summary),
+        Section(
+            anchor="data",
+            heading="The data",
+            short="Data",
+            blocks=blocks_of(Code(text=summary.data_notes)),
+        ),
+        _details(summary),
+    )
+    return Document(
+        title=summary.name,
+        kind="Neural architecture search study",
+        lead=_goal(summary),
+        notices=summary.notices,
+        numbers=_key_numbers(records, summary),
+        sections=tuple(section for section in sections if section.blocks),
+    )
+
+
+def terminal_report(
+    records: Sequence[TrialRecord], summary: StudySummary
+) -> tuple[Table | Section, ...]:
+    """Return the short report for a terminal: the leaderboard and what followed the search."""
+    after = Section(
+        anchor="after", heading="After the search", blocks=tuple(after_search(summary))
+    )
+    return (leaderboard(records, summary), after)
+
+
+def after_search(summary: StudySummary) -> list[Block]:
+    """Return what confirmation and test found, in sentences; nothing before both."""
+    if summary.confirmation is None and summary.test is None and not summary.looks:
+        return []
+    return [
+        block
+        for section in outcome_sections(summary, {})
+        for block in paragraphs_only(section).blocks
+        if isinstance(block, Paragraph) and block.style == "plain"
+    ]
+
+
+def outcome_sections(summary: StudySummary, figures: Mapping[str, Figure]) -> tuple[Section, ...]:
+    """Return the sections on confirmation and test; none for the trainings of these steps."""
+    if summary.trained_for:
+        return ()
+    return (
+        confirmation_section(summary.confirmation, figures.get("confirmation")),
+        test_section(
+            summary.test,
+            summary.looks,
+            [figures[name] for name in ("confusion", "reliability") if name in figures],
+        ),
+    )
+
+
+def _goal(summary: StudySummary) -> str:
+    goals = " and ".join(f"{o.direction} {describe_metric(o.metric)}" for o in summary.objectives)
+    space = f" over the search space {summary.space_name}" if summary.space_name else ""
+    return f"{goals[:1].upper()}{goals[1:]}{space}."
+
+
+def _key_numbers(records: Sequence[TrialRecord], summary: StudySummary) -> tuple[KeyValue, ...]:
+    total = total_cost(records, summary)
+    wanted = "no fixed number" if summary.target is None else f"of {summary.target:,} planned"
+    return (
+        _best_number(best(records, summary.objectives), summary.objective.metric),
+        KeyValue("Finished trials", f"{finished(records):,}", wanted),
+        KeyValue(
+            "Epochs trained",
+            amount(total.epochs),
+            f"{duration(total.training_seconds)} of training",
+        ),
+        _confirmed_number(summary),
+    )
+
+
+def _best_number(winner: TrialRecord | None, metric: str) -> KeyValue:
+    heading = f"Best {metric_headline(metric).lower()}".replace(" macs", " MACs")
+    if winner is None:
+        return KeyValue(heading, ABSENT, "no result yet")
+    return KeyValue(
+        heading, measure(metric, winner.value), f"trial {winner.number}, in the search"
+    )
+
+
+def _confirmed_number(summary: StudySummary) -> KeyValue:
+    """Return the most reliable figure there is: test, else confirmation, else none."""
+    if summary.test is not None and "test_accuracy" in summary.test.over_seeds:
+        mean = summary.test.over_seeds["test_accuracy"].mean
+        return KeyValue("Test accuracy", measure("", mean), f"test number {summary.test.look}")
+    if summary.confirmation is not None and summary.confirmation.candidates:
+        mean = summary.confirmation.candidates[0].fresh.mean
+        text = measure(summary.objective.metric, mean)
+        return KeyValue("Confirmed", text, "mean over fresh seeds")
+    return KeyValue("Confirmed", "not yet", "the best value of a search is optimistic")
+
+
+def _result(
+    records: Sequence[TrialRecord], summary: StudySummary, network: Figure | None
+) -> Section:
+    text = paragraphs(
+        [
+            describe_result(records, summary),
+            describe_counts(records, summary),
+            describe_cost(records, summary) if records else "",
+        ]
+    )
+    winner = chosen(records, summary)
+    candidate = [] if winner is None else _candidate(records, winner, summary)
+    blocks = (*text, *candidate, network) if network else (*text, *candidate)
+    if network:
+        blocks = (Group(layout="beside", blocks=blocks_of(*blocks)),)
+    return Section(
+        anchor="result", heading="What was found", short="Found", blocks=blocks_of(*blocks)
+    )
+
+
+def _candidate(
+    records: Sequence[TrialRecord], winner: TrialRecord, summary: StudySummary
+) -> list[Block]:
+    metric = summary.objective.metric
+    heading = "The confirmed candidate"
+    if winner is best(records, summary.objectives):
+        several = len(summary.objectives) > 1
+        heading = f"Candidate with the best {describe_metric(metric)}" if several else ""
+        heading = heading or "The best candidate"
+    line = describe_trial(winner, summary.parameters, metric)
+    full = describe_trial_in_full(winner, summary.parameters, metric)
+    folded = Group(layout="folded", title="All its parameters", blocks=(Paragraph(full),))
+    return [
+        Heading(f"{heading}, trial {winner.number}"),
+        Paragraph(line, "strong"),
+        Paragraph(describe_architecture(winner.architecture), "code"),
+        Paragraph(architecture_sentence(winner.architecture)),
+        Paragraph(describe_size(winner)),
+        *([folded] if line != full else []),
+    ]
+
+
+def describe_result(records: Sequence[TrialRecord], summary: StudySummary) -> str:
+    """Return in a sentence what the search found so far."""
+    if not records:
+        return "No trial has begun yet."
+    if len(summary.objectives) > 1:
+        front = pareto_front(records, summary.objectives)
+        names = " and ".join(describe_metric(o.metric) for o in summary.objectives)
+        if front:
+            return f"{counted(len(front), 'candidate')} on the Pareto front of {names}."
+    winner = best(records, summary.objectives)
+    if winner is None:
+        return "No trial has ended with a result yet."
+    metric = summary.objective.metric
+    rivals = len(distinct(records))
+    among = "the only result so far" if rivals == 1 else f"the best of {rivals} trained candidates"
+    return (
+        f"Trial {winner.number} has a {describe_metric(metric)} of "
+        f"{measure(metric, winner.value)}, {among}."
+    )
+
+
+def describe_counts(records: Sequence[TrialRecord], summary: StudySummary) -> str:
+    """Return in a sentence how many trials of each kind there are."""
+    trained = len(distinct(records, len(summary.objectives)))
+    complete = sum(record.state == "complete" for record in records)
+    later = continued(records)
+    kinds = [
+        (trained, "trained to the end"),
+        (complete - trained, "reused as twins"),
+        (sum(r.state == "pruned" and r.number not in later for r in records), "pruned"),
+        (len(later), "pruned and continued later"),
+        (sum(r.state == "failed" and not r.lost for r in records), "failed"),
+        (sum(r.lost for r in records), "lost to a crash or an interruption"),
+        (sum(r.state == "running" for r in records), "running"),
+        (sum(r.state == "waiting" for r in records), "waiting"),
+    ]
+    parts = listed([f"{count} {kind}" for count, kind in kinds if count])
+    planned = "" if summary.target is None else f" of {summary.target:,} planned"
+    start = f"{counted(finished(records), 'finished trial')}{planned}"
+    return f"{start}: {parts}." if parts else f"{start}."
+
+
+def describe_cost(records: Sequence[TrialRecord], summary: StudySummary) -> str:
+    """Return in a sentence what the study cost."""
+    total = total_cost(records, summary)
+    training = f"{amount(total.epochs)} epochs of training, {duration(total.training_seconds)}"
+    if not summary.processes:
+        return f"It cost {training}."
+    workers = sum(not process.fixed for process in summary.processes)
+    processes = counted(workers, "process", "processes")
+    return f"It cost {training}, by {processes} in {duration(total.seconds)} of process time."
+
+
+def _trials(records: Sequence[TrialRecord], summary: StudySummary) -> Section:
+    blocks = blocks_of(
+        front_table(records, summary),
+        leaderboard(records, summary) if records else None,
+        failures_table(records),
+    )
+    return Section(anchor="leaderboard", heading="Leaderboard", short="Leaderboard", blocks=blocks)
+
+
+def _method(records: Sequence[TrialRecord], summary: StudySummary) -> Section:
+    space = Group(
+        layout="folded",
+        title="The search space in YAML",
+        blocks=blocks_of(Code(text=summary.space_text, language="yaml")),
+    )
+    return Section(
+        anchor="method",
+        heading="What was searched, how, at what cost",
+        short="Method and cost",
+        blocks=blocks_of(
+            Paragraph(describe_method(records, summary)), space, _cost_table(records, summary)
+        ),
+    )
+
+
+def describe_method(records: Sequence[TrialRecord], summary: StudySummary) -> str:
+    """Return in a few sentences how the study searched; empty if the settings do not say."""
+    settings = summary.settings
+    parameters = len(space_parameters(records, summary.parameters))
+    space = f"The search space {summary.space_name}" if summary.space_name else "It"
+    sentences = [f"{space} has {counted(parameters, 'parameter')}."] if parameters else []
+    if "sampler" in settings and "estimator" in settings:
+        pruner = str(settings.get("pruner") or "none")
+        stopped = "none was stopped early" if pruner == "none" else f"{pruner} stopped some early"
+        sentences.append(
+            f"The sampler {settings['sampler']} chose the candidates, the estimator "
+            f"{settings['estimator']} scored them, {stopped}."
+        )
+    if "dataset" in settings:
+        split = f", split {settings['split']}" if "split" in settings else ""
+        sentences.append(f"Data: {settings['dataset']}{split}.")
+    return " ".join(sentences)
+
+
+def _cost_table(records: Sequence[TrialRecord], summary: StudySummary) -> Table | None:
+    """Return what each process spent, and the sum; None if no process wrote it down."""
+    if not summary.processes:
+        return None
+    lines = [*summary.processes, total_cost(records, summary)]
+    return Table(
+        caption="What each process spent",
+        columns=(
+            text_column("Process"),
+            text_column("Joined", 1),
+            number_column("Wall clock"),
+            number_column("Training"),
+            number_column("Trials"),
+            number_column("Epochs"),
+        ),
+        rows=tuple(map(_cost_row, lines)),
+        strong=frozenset({len(lines) - 1}),
+    )
+
+
+def _cost_row(process: Process) -> tuple[str, ...]:
+    return (
+        process.label,
+        moment(process.started),
+        duration(process.seconds),
+        duration(process.training_seconds),
+        f"{process.trials:,}",
+        amount(process.epochs),
+    )
+
+
+def _details(summary: StudySummary) -> Section:
+    tables = Group(
+        layout="panels",
+        blocks=blocks_of(
+            _pairs("Settings", "Setting", "Value", summary.settings),
+            _pairs("Versions", "Package", "Version", summary.versions, heading=str),
+            _pairs("Hardware", "Part", "What it is", summary.hardware),
+        ),
+    )
+    resume = summary.resume
+    return Section(
+        anchor="details",
+        heading="Settings, versions, hardware",
+        short="Settings",
+        blocks=blocks_of(
+            tables,
+            Paragraph(f"Stored in {summary.storage}" if summary.storage else ""),
+            [Heading("Continue the study"), Code(text=resume, language="sh")] if resume else None,
+        ),
+    )
+
+
+def _pairs(
+    caption: str,
+    left: str,
+    right: str,
+    pairs: Mapping[str, Any],
+    heading: Callable[[str], str] = headline,
+) -> Table:
+    return Table(
+        caption=caption,
+        columns=(text_column(left), text_column(right)),
+        rows=tuple((heading(name), plain(stored)) for name, stored in pairs.items()),
+    )
