@@ -224,9 +224,7 @@ def print_result(result: StudyResult) -> int:
         )
         return INTERRUPTED
     summary = summarise_study(result.stored, result.trials)
-    print_report(
-        leaderboard(result.trials, summary), *best_candidates(result.trials, summary)
-    )
+    print_report(leaderboard(result.trials, summary), *best_candidates(result.trials, summary))
     typer.echo(f"{name}: {result.work.text}", err=True)
     if result.work.ending == "failing":
         raise StudyError(f"study '{name}' was ended: {result.work.text}")
