@@ -13,7 +13,7 @@ from study.bundle.chosen_network import Chosen, choose
 from study.bundle.export import PREPROCESSING, check_place, classifier_of, export, weights_of
 from study.bundle.figures import final_figures, validation_figures
 from study.bundle.onnx_model import OnnxModel, onnx_available, onnx_model
-from study.data.origin import origin_of
+from study.data.catalogue import origin_of
 from study.final_test.looks import StudyLedger
 from study.performance_estimation.training.training import Training
 from study.retraining.retraining import Networks

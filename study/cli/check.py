@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from study.cli.options import DataRoot, Size, Space
+from study.cli.options import Size, Space
 
 
 def check(
@@ -17,7 +17,6 @@ def check(
     time: Annotated[bool, typer.Option("--time", help="Measure the speed of this machine.")] = (
         False
     ),
-    data_root: DataRoot = None,
 ) -> int:
     """Print what a search space holds, or every error in it. Trains nothing."""
     from study.search_space.candidate import OCTMNIST
@@ -28,7 +27,7 @@ def check(
     if (dataset, size) != ("octmnist", 28):
         from study.data.sources import image_counts, image_format
 
-        image, images = image_format(dataset, size, data_root), image_counts(dataset, size)
+        image, images = image_format(dataset, size), image_counts(dataset, size)
     loaded = load_space(space, image=image)
     speed = None
     if time:

@@ -21,12 +21,12 @@ def data(
     data_root: DataRoot = None,
 ) -> int:
     """Check a data set: twins across its parts, conflicting labels, class shares."""
-    from study.data.audit import audit
-    from study.data.audit_text import audit_text
     from study.data.contact_sheet import contact_sheet
     from study.data.dataset import load_search_data
+    from study.data.leak_check import check_leaks, describe_leak_check
 
-    typer.echo(audit_text(audit(dataset, data_root=data_root, size=size, split=split)))
+    found = check_leaks(dataset, data_root=data_root, size=size, split=split)
+    typer.echo(describe_leak_check(found))
     if sheet is not None:
         seen = load_search_data(dataset, data_root=data_root, size=size, split=split)
         contact_sheet(seen, sheet)

@@ -1,8 +1,8 @@
-"""What is worked out once from a file and kept, in a folder named after the file and its MD5.
+"""Results computed once from a file and kept in a folder named after the file and its MD5.
 
-Arrays become ``.npy`` files that every process maps, so that workers share one copy in memory: a
-member of a ``.npz`` file is compressed and cannot be mapped itself. The folder is beside the file
-where that can be written, and in the user's cache otherwise.
+Arrays become ``.npy`` files that every process maps, so that workers share one copy in memory. A
+member of a ``.npz`` file is compressed and cannot be mapped. The folder is beside the file where
+that is writable, and in the user's cache otherwise.
 """
 
 from __future__ import annotations
@@ -27,20 +27,19 @@ _BESIDE = ".study_cache"
 def shared_array(
     source: Path, digest: str, name: str, build: Callable[[], NDArray[Any]]
 ) -> NDArray[Any]:
-    """Map the array ``name`` of a source, after building it if no process did so before.
+    """Map the array ``name`` of a source. The first process builds it.
 
     Args:
         source: File that the array comes from.
-        digest: Digest of its content; another content has another folder.
+        digest: Digest of its content. Another content has another folder.
         name: Name of the array within the source.
-        build: Makes the array.
 
     Returns:
-        A copy-on-write map: its pages are shared between processes, and what a process writes to
-        them stays with that process.
+        A copy-on-write map. Processes share its pages, and a page that a process writes to
+        becomes its own.
 
     Raises:
-        DataError: The unpacked copy can be written nowhere.
+        DataError: No folder takes the unpacked copy.
     """
     folders = _folders(source, digest)
     for folder in folders:
@@ -58,21 +57,16 @@ def shared_array(
         if array is not None:
             return array
     raise DataError(
-        f"{source}: its unpacked copy ({content.nbytes / 1e6:.0f} MB) can be written nowhere "
+        f"{source}: its unpacked copy ({content.nbytes / 1e6:.0f} MB) cannot be written "
         f"({'; '.join(problems)}); make room or set XDG_CACHE_HOME to a folder that can be written"
     )
 
 
 def kept_text(source: Path, digest: str, name: str, build: Callable[[], str]) -> str:
-    """Return the text ``name`` of a source, after building it if no process did so before.
+    """Return the text ``name`` of a source. The first process builds and writes it.
 
-    Where nothing can be written, it is built every time.
-
-    Args:
-        source: File that the text is about.
-        digest: Digest of its content.
-        name: Name of the file that keeps it.
-        build: Makes the text.
+    It is built every time where no folder is writable. The arguments are those of
+    ``shared_array``.
     """
     folders = _folders(source, digest)
     for folder in folders:
@@ -105,12 +99,12 @@ def _user_cache() -> Path:
 
 
 def _writable(folder: Path) -> bool:
-    """Tell whether a folder may be written; a read-only mode is respected by root, too."""
+    """Tell whether a folder is writable. A read-only mode counts for root, too."""
     return os.access(folder, os.W_OK) and bool(stat.S_IMODE(folder.stat().st_mode) & 0o222)
 
 
 def _mapped(path: Path) -> NDArray[Any] | None:
-    """Map a ``.npy`` file; None when it is not there or not whole."""
+    """Map a ``.npy`` file; None when it is missing or damaged."""
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="c", allow_pickle=False)
     except (OSError, ValueError, EOFError):

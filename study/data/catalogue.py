@@ -1,6 +1,6 @@
 """The data sets known by name: scikit-learn's digits and MedMNIST's single-label 2D sets.
 
-Everything about a MedMNIST set (address, MD5, classes, licence) is read from the medmnist package.
+Address, MD5, classes and licence of a MedMNIST set are read from the medmnist package.
 """
 
 from __future__ import annotations
@@ -28,11 +28,8 @@ class MedMnistSet:
     Args:
         flag: MedMNIST's name of the set.
         file_name: Name of the file in the data root, as the medmnist package names it.
-        url: Address of the file.
         md5: MD5 of the file, in lower-case hexadecimal.
-        image: Channels, size and number of classes.
         class_names: One name for each label, from 0.
-        licence: Licence of the images.
         counts: Number of images by the part's name.
     """
 
@@ -75,8 +72,8 @@ def default_data_root() -> Path:
     return Path(root)
 
 
-def _refusal(flag: str, info: Mapping[str, Any]) -> str | None:
-    """Return why a MedMNIST set cannot be used, or None when it can."""
+def _unusable(flag: str, info: Mapping[str, Any]) -> str | None:
+    """Return the reason why a MedMNIST set cannot be used, or None when it can be used."""
     if flag.endswith("3d"):
         return "its images are 3D volumes, and the networks built here are 2D"
     if info["task"].startswith("multi-label"):
@@ -86,13 +83,13 @@ def _refusal(flag: str, info: Mapping[str, Any]) -> str | None:
 
 @cache
 def dataset_names() -> tuple[str, ...]:
-    """Return every name that ``--dataset`` takes, ``digits`` first."""
+    """Return every name that ``--dataset`` accepts, ``digits`` first."""
     known = _medmnist_info().INFO
-    return (DIGITS, *(flag for flag, info in known.items() if _refusal(flag, info) is None))
+    return (DIGITS, *(flag for flag, info in known.items() if _unusable(flag, info) is None))
 
 
 def medmnist_set(flag: str, size: int = 28) -> MedMnistSet:
-    """Look a MedMNIST set up.
+    """Return a MedMNIST set by its name.
 
     Args:
         flag: MedMNIST's name of the set, such as ``octmnist``.
@@ -104,7 +101,7 @@ def medmnist_set(flag: str, size: int = 28) -> MedMnistSet:
     info = _medmnist_info().INFO.get(flag)
     if info is None:
         raise DataError(_unknown(flag))
-    if reason := _refusal(flag, info):
+    if reason := _unusable(flag, info):
         raise DataError(f"data set '{flag}' cannot be used: {reason}; try 'octmnist'")
     suffix = "" if size == 28 else f"_{size}"
     if f"url{suffix}" not in info:
@@ -125,4 +122,35 @@ def medmnist_set(flag: str, size: int = 28) -> MedMnistSet:
 def _unknown(name: str) -> str:
     close = difflib.get_close_matches(name, dataset_names(), n=1)
     hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(dataset_names())}"
-    return f"unknown data set '{name}'; {hint} (a file of your own is given as path/to/file.npz)"
+    return f"unknown data set '{name}'; {hint} (for a file of your own, give path/to/file.npz)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Licence and source of a data set, each empty where it is not known."""
+
+    licence: str = ""
+    source: str = ""
+
+
+_DIGITS_ORIGIN = Origin(
+    licence="CC BY 4.0",
+    source='Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits", UCI Machine '
+    "Learning Repository, doi:10.24432/C50P49; the 1,797 images of scikit-learn",
+)
+_MEDMNIST = "MedMNIST v2: Yang et al. 2023, Scientific Data 10:41, doi:10.1038/s41597-022-01721-8"
+_ORIGINALS = {
+    "octmnist": "Kermany et al. 2018, Cell 172:1122, doi:10.1016/j.cell.2018.02.010",
+}
+"""Sources of MedMNIST's sets, where MedMNIST asks to cite them too."""
+
+
+def origin_of(dataset: str) -> Origin:
+    """Return licence and source of a data set. Both are empty for a file of the user's own."""
+    if dataset == DIGITS:
+        return _DIGITS_ORIGIN
+    if dataset not in dataset_names():
+        return Origin()
+    original = _ORIGINALS.get(dataset)
+    source = _MEDMNIST if original is None else f"{_MEDMNIST}; images of {original}"
+    return Origin(licence=medmnist_set(dataset).licence, source=source)

@@ -1,20 +1,16 @@
-"""A picture of what a data set looks like: examples of every class, in rows."""
+"""A picture of a data set: examples of every class, in rows."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from study.common.atomic_write import atomic_write
 from study.common.errors import DataError
 from study.data.dataset import SearchData
-from study.data.parts import channels_last
-from study.data.stratified import shuffled_classes
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from study.data.parts import channels_last, shuffled_classes
 
 _COLUMNS = 12
 _TILE = 64  # pixels a side at least, unless the images are larger
@@ -25,11 +21,7 @@ _TEXT = 18  # height of a line above each row
 def contact_sheet(data: SearchData, path: Path) -> None:
     """Write a PNG with up to twelve training images of every class under the class's name.
 
-    The choice is the same on every call. The file is complete when it gets its name.
-
-    Args:
-        data: What a search sees; test images are not in it.
-        path: Where to write; its folder is made.
+    Every call chooses the same images. The folder of ``path`` is made where it is missing.
 
     Raises:
         DataError: The file cannot be written.
@@ -47,9 +39,7 @@ def contact_sheet(data: SearchData, path: Path) -> None:
         ) from None
 
 
-def _draw(data: SearchData) -> Image:
-    from PIL import Image, ImageDraw
-
+def _draw(data: SearchData) -> Image.Image:
     tile = max(1, _TILE // data.image.size) * data.image.size
     row_height = _TEXT + tile + _GAP
     width = _GAP + _COLUMNS * (tile + _GAP)
@@ -67,9 +57,7 @@ def _draw(data: SearchData) -> Image:
     return sheet
 
 
-def _tile(data: SearchData, index: int, size: int) -> Image:
-    from PIL import Image
-
+def _tile(data: SearchData, index: int, size: int) -> Image.Image:
     pixels = channels_last(data.train_images[index : index + 1].numpy())[0]
     rgb = np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
     return Image.fromarray(rgb).resize((size, size), Image.Resampling.NEAREST)

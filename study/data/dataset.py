@@ -1,26 +1,22 @@
-"""What a search may see of a data set: training and validation images, never the test part."""
+"""The images that a search may see: training and validation, never the test part."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from study.common.errors import DataError
+from study.data.download import Progress
 from study.data.locked_test import PooledParts, pool_all_parts
-from study.data.parts import TRAIN, VAL, Images, Labels
-from study.data.sources import Source, image_format, open_source
-from study.data.splits import OFFICIAL, POOLED, SPLITS
+from study.data.parts import OFFICIAL, POOLED, SPLITS, TRAIN, VAL, Images, Labels
+from study.data.sources import DataSource, open_source
 from study.search_space.candidate import ImageFormat
-
-if TYPE_CHECKING:
-    import torch
-
-__all__ = ["SearchData", "image_format", "load_search_data"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,17 +26,15 @@ class SearchData:
     Args:
         name: ``octmnist``, ``digits``, or the stem of a ``.npz`` file.
         split: ``official`` or ``pooled``.
-        image: Channels, size and number of classes.
         class_names: One name for each label, from 0.
-        train_images: ``(n, channels, size, size)``, uint8 on the CPU. Where it comes from a file
-            it is a copy-on-write map of one file for all processes; RGB is a view of
-            channels-last memory.
+        train_images: ``(n, channels, size, size)``, uint8 on the CPU. Images from a file are a
+            copy-on-write map that all processes share. RGB is a view of channels-last memory.
         train_labels: ``(n,)``, int64.
         val_images: As ``train_images``.
         val_labels: As ``train_labels``.
-        sha256: Digest of the split and of these images and labels.
+        sha256: Digest of the split, the images and the labels.
         notes: Sentences to print and to store with the study.
-        warnings: Sentences that every report has to begin with.
+        warnings: Sentences at the beginning of every report.
     """
 
     name: str
@@ -63,18 +57,18 @@ def load_search_data(
     size: int = 28,
     split: str = OFFICIAL,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> SearchData:
     """Load the training and validation part of a data set.
 
     Args:
         dataset: ``digits``, MedMNIST's name of a set, or a path that ends in ``.npz``.
         data_root: Folder of MedMNIST's files; the medmnist package's own when left out.
-        size: Pixels; chooses MedMNIST's file. A ``.npz`` file has its own size: 28 stands for
-            that as well.
+        size: Pixels; it chooses MedMNIST's file. A ``.npz`` file has its own size, and 28 stands
+            for any size.
         split: ``official`` keeps the parts; ``pooled`` lays all three end to end and cuts 70/30.
-        seed: Decides the pooled cut; the official split does not use it.
-        progress: Told the bytes that are here and those of the whole file (0 while unknown).
+        seed: Seed of the pooled cut; the official split does not use it.
+        progress: Called during a download.
 
     Raises:
         DataError: The data set is unknown, missing, damaged or of the wrong form.
@@ -94,13 +88,11 @@ def load_search_data(
 
 
 def _search_data(
-    source: Source,
+    source: DataSource,
     split: str,
     arrays: tuple[Images, Labels, Images, Labels],
     warnings: tuple[str, ...],
 ) -> SearchData:
-    import torch
-
     tensors = [torch.from_numpy(array) for array in arrays]
     return SearchData(
         name=source.name,
@@ -118,13 +110,12 @@ def _search_data(
 
 
 def content_sha256(split: str, arrays: tuple[Images, Labels, Images, Labels]) -> str:
-    """Return the digest of what a search sees, in hexadecimal.
+    """Return the digest of the images and labels that a search sees, in hexadecimal.
 
-    It does not depend on how a file stores its images: a grey image with and without a channel
-    axis, and a label as uint8 and as int64, count as the same.
+    It does not depend on how a file stores its images: a grey image has the same digest with and
+    without a channel axis, and a label as uint8 and as int64.
 
     Args:
-        split: Name of the split.
         arrays: Images and labels of training and validation, images ``(n, channels, s, s)``.
     """
     digest = hashlib.sha256(split.encode())
@@ -133,6 +124,37 @@ def content_sha256(split: str, arrays: tuple[Images, Labels, Images, Labels]) ->
         by_pixel = np.moveaxis(array, 1, -1) if array.ndim == 4 else array  # as it lies in memory
         digest.update(np.ascontiguousarray(by_pixel).data)
     return digest.hexdigest()
+
+
+def joined(data: SearchData, *, left_out: Sequence[int] = ()) -> SearchData:
+    """Return the data with the validation images added to the training images.
+
+    The validation part stays as it is. The metrics on it are then metrics on learned images.
+
+    Args:
+        left_out: Indices of validation images that are not added. The result then has its own
+            digest and a note.
+    """
+    keep = torch.ones(len(data.val_labels), dtype=torch.bool)
+    keep[list(left_out)] = False
+    together = dataclasses.replace(
+        data,
+        train_images=torch.cat([data.train_images, data.val_images[keep]]),
+        train_labels=torch.cat([data.train_labels, data.val_labels[keep]]),
+        warnings=(
+            *data.warnings,
+            "trained on the training and validation images: the validation figures of these "
+            "trainings are figures on images that were learned, and say nothing.",
+        ),
+    )
+    if not left_out:
+        return together
+    train = together.train_images.numpy(), together.train_labels.numpy()
+    val = data.val_images.numpy(), data.val_labels.numpy()
+    note = f"validation images not learned for a twin in test: {len(left_out):,}."
+    return dataclasses.replace(
+        together, sha256=content_sha256(data.split, (*train, *val)), notes=(*data.notes, note)
+    )
 
 
 def _pooled_warnings(name: str, pooled: PooledParts) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""Fetch one file over HTTP: resumable, checked by MD5, never half a file under its final name."""
+"""Download one file over HTTP: resumable, checked by MD5, and whole under its final name.
+
+Pooch would be less code, but it starts a broken download again from the first byte.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,19 @@ from filelock import FileLock
 from study.common.errors import DataError
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes that are here and the bytes of the whole file (0 while unknown)."""
+"""Called with the bytes on disk and the bytes of the whole file (0 while unknown)."""
 
 _CHUNK = 1 << 18
 _TIMEOUT_S = 30.0
-_ATTEMPTS = 3  # connections in a row that may bring no new byte
+_ATTEMPTS = 3  # connections in a row without a new byte
 
 
 class _FetchError(Exception):
-    """The file cannot be had; says why."""
+    """The file cannot be downloaded, with the reason."""
 
 
 class _StalePartError(Exception):
-    """The bytes that are here do not belong to the server's file."""
+    """The bytes on disk do not belong to the server's file."""
 
 
 def file_md5(path: Path) -> str:
@@ -39,21 +42,19 @@ def file_md5(path: Path) -> str:
 
 
 def download(*, url: str, destination: Path, md5: str, progress: Progress | None = None) -> None:
-    """Bring ``url`` to ``destination``, going on where an earlier call was cut off.
+    """Download ``url`` to ``destination``, continuing where an earlier call was cut off.
 
-    The bytes go to ``destination`` + ``.part``, which stays when the connection breaks or the
-    user interrupts, and is moved into place once its MD5 is right. Processes that want the same
-    file take turns: the first one fetches it.
+    The bytes go to ``destination`` + ``.part``. That file stays when the connection breaks or the
+    user interrupts, and is moved into place once its MD5 is right. A lock lets one process
+    download the file while others wait for it.
 
     Args:
-        url: Address of the file.
-        destination: Final name; its folder is made.
+        destination: Final name. Its folder is made where it is missing.
         md5: Expected MD5 in lower-case hexadecimal.
-        progress: Told how far the download is.
 
     Raises:
-        DataError: No connection, refused by the server, wrong MD5 or a folder that cannot be
-            written; the message gives the address, the folder and what to do instead.
+        DataError: There is no connection, the server refuses, the MD5 is wrong or the folder
+            cannot be written. The message has the address, the folder and what to do instead.
     """
     part = destination.with_name(destination.name + ".part")
     report = progress or (lambda _here, _total: None)
@@ -65,7 +66,7 @@ def download(*, url: str, destination: Path, md5: str, progress: Progress | None
             _fetch_checked(url, part, md5, report)
             part.replace(destination)
     except urllib.error.HTTPError as error:
-        with error:  # it holds the connection
+        with error:  # closes the connection
             reason = f"HTTP {error.code} {error.reason}"
         raise _failed(url, destination, part, reason) from None
     except urllib.error.URLError as error:
@@ -81,7 +82,7 @@ def download(*, url: str, destination: Path, md5: str, progress: Progress | None
 
 def _failed(url: str, destination: Path, part: Path, reason: str) -> DataError:
     here = part.stat().st_size if part.exists() else 0
-    kept = f" (the {here:,} bytes that came are kept, and the same command goes on)" * bool(here)
+    kept = f" (the {here:,} bytes are kept, and the same command continues)" * bool(here)
     return DataError(
         f"{destination.name}: download failed: {reason}{kept}; get {url} by other means, put it "
         f"into {destination.parent}, or try without a download: --dataset digits"
@@ -89,7 +90,7 @@ def _failed(url: str, destination: Path, part: Path, reason: str) -> DataError:
 
 
 def _fetch_checked(url: str, part: Path, md5: str, report: Progress) -> None:
-    """Fill ``part`` and check it; a wrong MD5 after resuming earns one fresh start."""
+    """Fill ``part`` and check it. A wrong MD5 after resuming causes one fresh start."""
     resumed = part.exists() and part.stat().st_size > 0
     _fetch(url, part, report)
     found = file_md5(part)
@@ -103,7 +104,7 @@ def _fetch_checked(url: str, part: Path, md5: str, report: Progress) -> None:
 
 
 def _fetch(url: str, part: Path, report: Progress) -> None:
-    """Append to ``part`` until it is whole, through broken connections that still bring bytes."""
+    """Append to ``part`` until it is whole. A broken connection is opened again."""
     failures = 0
     with part.open("ab") as file:
         while failures < _ATTEMPTS:
@@ -126,7 +127,7 @@ def _receive(url: str, file: BinaryIO, report: Progress) -> bool:
     request = urllib.request.Request(url, headers=headers)
     try:
         response = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
-    except (TimeoutError, ConnectionError):  # while waiting for the answer; see also _copy
+    except (TimeoutError, ConnectionError):  # while waiting for the answer
         return False
     except urllib.error.HTTPError as error:
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -154,7 +155,7 @@ def _whole_size(content_range: str | None) -> int | None:
 
 
 def _expected_total(response: http.client.HTTPResponse, here: int) -> int:
-    """Return the size of the whole file in bytes, 0 when the server does not tell."""
+    """Return the size of the whole file in bytes, 0 where the server does not send it."""
     if response.status != http.HTTPStatus.PARTIAL_CONTENT:
         return int(response.headers.get("Content-Length") or 0)
     content_range = response.headers.get("Content-Range") or ""
@@ -170,7 +171,7 @@ def _copy(
     while True:
         report(file.tell(), total)
         try:
-            chunk = response.read1(_CHUNK)  # what has come, however slowly
+            chunk = response.read1(_CHUNK)  # returns as soon as some bytes are there
         except (OSError, http.client.HTTPException):
             return False
         if not chunk:

@@ -1,16 +1,16 @@
-"""The only code that can read the test part. It has three doors, each for one caller.
+"""The only code that reads the test part. It has three doors, each for one caller.
 
-- ``open_test_part`` is for ``study/evaluation/``, which shows a receipt that its ledger wrote.
-- ``pool_all_parts`` is for ``study/data/dataset.py``: the pooled split is, by definition, cut from
-  all three parts, and a study on it is refused at the first door.
-- ``compare_with_test_part`` is for ``study/data/audit.py``. Counts come out, and which training
-  and validation images have a twin in the test part; test images and their labels do not. What a
-  search can do with that is to leave such training images out, which makes a later test stricter
-  and not easier.
+- ``open_test_part`` is for ``study/final_test/``, which shows a receipt from the access log.
+- ``pool_all_parts`` is for ``study/data/dataset.py``. The pooled split is by definition cut from
+  all three parts, so ``open_test_part`` rejects a study on it.
+- ``compare_with_test_part`` is for ``study/data/leak_check.py``. It returns counts, and the
+  indices of the training and validation images that have a twin in the test part. It returns no
+  test image and no label. A search can only leave such training images out, which makes a later
+  test stricter and not easier.
 
-``tests/data/test_locked_test.py`` parses every import of the project and proves that nobody else
-comes through, and that no other module makes a ``Part`` besides train and val. The lock guards
-against a mistake, not against someone who changes the code.
+``tests/data/test_locked_test.py`` parses every import of the project. It proves that no other
+module uses a door, and that no other module makes a ``Part`` besides train and val. The lock
+prevents mistakes. It does not stop a person who changes the code.
 """
 
 from __future__ import annotations
@@ -18,20 +18,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from study.common.errors import DataError
 from study.data.download import Progress
-from study.data.overlap import Overlap, PartSummary, compare, print_part, summarize
-from study.data.parts import TRAIN, VAL, Images, Labels, Part
-from study.data.sources import Source, open_source
-from study.data.splits import POOLED, PooledCut, pooled_cut
+from study.data.overlap import Overlap, PartSummary, compare, fingerprint_part, summarize
+from study.data.parts import POOLED, TRAIN, VAL, Images, Labels, Part, PooledCut, pooled_cut
+from study.data.sources import DataSource, open_source
 from study.data.twins import PartPrints
-
-if TYPE_CHECKING:
-    import torch
 
 _TEST = Part("test")
 
@@ -64,7 +60,6 @@ class PooledParts:
         train_labels: ``(n,)``, int64.
         val_images: As ``train_images``.
         val_labels: As ``train_labels``.
-        cut: Which image went where.
     """
 
     train_images: Images
@@ -82,14 +77,12 @@ def open_test_part(
     size: int = 28,
     progress: Progress | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Read the official test part, for a look that stands in the ledger.
+    """Read the official test part, for an access that is in the log.
+
+    The other arguments are those of ``load_search_data``.
 
     Args:
-        dataset: As for ``load_search_data``.
-        receipt: The ledger's entry for this look.
-        data_root: As for ``load_search_data``.
-        size: As for ``load_search_data``.
-        progress: Told how far a download is.
+        receipt: Proof of the entry in the access log.
 
     Returns:
         Images ``(n, channels, size, size)`` uint8 and labels ``(n,)`` int64.
@@ -98,15 +91,13 @@ def open_test_part(
         DataError: The study searched on the pooled split or on another data set, or the file is
             missing or damaged.
     """
-    import torch
-
     source = open_source(dataset, data_root=data_root, size=size, progress=progress)
     _check(receipt, source)
     images, labels = source.images(_TEST), source.labels(_TEST)
     return torch.from_numpy(images), torch.from_numpy(labels)
 
 
-def _check(receipt: LedgerReceipt, source: Source) -> None:
+def _check(receipt: LedgerReceipt, source: DataSource) -> None:
     if receipt.split == POOLED:
         raise DataError(
             f"study '{receipt.study}' searched on the pooled split, whose training part holds "
@@ -122,14 +113,9 @@ def _check(receipt: LedgerReceipt, source: Source) -> None:
 
 
 def compare_with_test_part(
-    source: Source, *, train: PartPrints, val: PartPrints
+    source: DataSource, *, train: PartPrints, val: PartPrints
 ) -> tuple[PartSummary, tuple[Overlap, Overlap]]:
-    """Count what the test part has in common with training and validation.
-
-    Args:
-        source: The data set.
-        train: Its training part.
-        val: Its validation part.
+    """Count the images that the test part has in common with training and validation.
 
     Returns:
         The test part in numbers, and its overlap with ``train`` and with ``val``.
@@ -137,18 +123,17 @@ def compare_with_test_part(
     Raises:
         DataError: The test part is damaged.
     """
-    test = print_part(source.images(_TEST), source.labels(_TEST))
+    test = fingerprint_part(source.images(_TEST), source.labels(_TEST))
     summary = summarize(_TEST.name, test, source.image.classes)
     with_train = compare((TRAIN.name, _TEST.name), train, test)
     return summary, (with_train, compare((VAL.name, _TEST.name), val, test))
 
 
-def pool_all_parts(source: Source, seed: int) -> PooledParts:
+def pool_all_parts(source: DataSource, seed: int) -> PooledParts:
     """Lay train, val and test end to end and cut them 70/30.
 
     Args:
-        source: The data set.
-        seed: Any whole number from 0; decides the cut.
+        seed: Any whole number from 0; it determines the cut.
 
     Raises:
         DataError: An array is damaged.
@@ -157,7 +142,7 @@ def pool_all_parts(source: Source, seed: int) -> PooledParts:
     counts = {part.name: source.count(part) for part in parts}
     cut = pooled_cut(**counts, seed=seed)
     labels = np.concatenate([source.labels(part) for part in parts])
-    # The name holds the cut itself and not its seed: another numpy may draw another one.
+    # The name depends on the cut and not on its seed: another numpy may draw another cut.
     name = f"pooled-{hashlib.sha256(cut.train.tobytes()).hexdigest()[:16]}"
 
     def all_images() -> Images:

@@ -1,9 +1,4 @@
-"""Read a ``.npz`` file in MedMNIST's layout: every member checked first, nothing ever unpickled.
-
-The layout: for each of train, val and test ``<part>_images``, uint8 of shape ``(n, size, size)``,
-``(n, size, size, 1)`` or ``(n, size, size, 3)``, and ``<part>_labels``, integers of shape
-``(n,)`` or ``(n, 1)``.
-"""
+"""The one reader of ``.npz`` files: headers are checked first, and nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -12,11 +7,11 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -25,9 +20,6 @@ from numpy.typing import NDArray
 from study.common.errors import DataError
 from study.data.download import file_md5
 
-_PARTS = ("train", "val", "test")
-_MEMBERS = tuple(f"{part}_{kind}" for part in _PARTS for kind in ("images", "labels"))
-_LAYOUT = "MedMNIST's layout is uint8 (n, size, size) or (n, size, size, 3) with labels (n, 1)"
 _DAMAGE = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
@@ -47,145 +39,148 @@ _DAMAGE = (
 )
 
 
+class NpzError(DataError):
+    """A ``.npz`` file that cannot be used.
+
+    Args:
+        path: The file.
+        reason: What is wrong, and what to do.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path, self.reason = path, reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path, self.reason)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What a member says about its array, read without its data."""
+    """Shape and type of an array, read without its data."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    fortran_order: bool
 
 
 @dataclass(frozen=True, slots=True)
 class NpzFile:
-    """A ``.npz`` file on disk; opened anew by every method, so that it can go to any process."""
+    """A ``.npz`` file on disk. Every method opens it anew, so that it can go to any process.
+
+    Raises:
+        NpzError: Every method raises it for a file that is missing, not readable or damaged.
+    """
 
     path: Path
 
-    def headers(self) -> Mapping[str, Header]:
-        """Read and check the headers of all six arrays, without their data.
-
-        Raises:
-            DataError: The file is missing, damaged or not in MedMNIST's layout.
-        """
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the arrays, in the order of the file."""
         with self._archive() as archive:
-            present = set(archive.namelist())
-            missing = [name for name in _MEMBERS if f"{name}.npy" not in present]
-            if missing:
-                raise self.error(f"no array '{missing[0]}'", f"needed are {', '.join(_MEMBERS)}")
-            headers = {name: self._header(archive, name) for name in _MEMBERS}
-        for part in _PARTS:
-            self._check_part(part, headers)
-        return headers
+            return _names(archive)
+
+    def header(self, name: str) -> Header:
+        """Read the header of an array, and check that its data has the right length."""
+        with self._archive() as archive:
+            return self._header(archive, name)
 
     def read(self, name: str) -> NDArray[Any]:
-        """Read one array into memory.
+        """Read one array into memory."""
+        with self._archive() as archive:
+            return _read(archive, name)
 
-        Raises:
-            DataError: The member is damaged.
-        """
+    def read_all(self) -> dict[str, NDArray[Any]]:
+        """Read all arrays into memory."""
+        with self._archive() as archive:
+            return {name: _read(archive, name) for name in _names(archive)}
+
+    def rows(self, name: str) -> Iterator[NDArray[Any]]:
+        """Yield an array along its first axis, so that no file is too large for the memory."""
+        header = self.header(name)
+        if not header.shape or (header.fortran_order and len(header.shape) > 1):
+            raise self.error(f"{name} cannot be read in rows", "save it in C order")
+        count, *rest = header.shape
+        size = math.prod(rest) * header.dtype.itemsize
         with self._archive() as archive, archive.open(f"{name}.npy") as stream:
-            array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
-            stream.read(1)  # reaching the end makes zipfile compare the checksum
-        return array
+            _read_header(stream)
+            for index in range(count):
+                content = stream.read(size)
+                if len(content) < size:
+                    raise EOFError(f"{name} ends after {index} of {count} rows")
+                yield np.frombuffer(content, dtype=header.dtype).reshape(rest)
+            stream.read(1)  # at the end zipfile compares the checksum
 
     def md5(self) -> str:
-        """Return the MD5 of the file in lower-case hexadecimal.
-
-        Raises:
-            DataError: The file is missing or cannot be read.
-        """
+        """Return the MD5 of the file in lower-case hexadecimal."""
         try:
             return file_md5(self.path)
         except OSError as cause:
             found = cause.strerror or type(cause).__name__
             raise self.error(found, "check the path and its permissions") from None
 
-    def error(self, found: str, remedy: str) -> DataError:
+    def error(self, found: str, remedy: str) -> NpzError:
         """Make the error for this file."""
-        return DataError(f"{self.path}: {found}; {remedy}")
-
-    def damaged(self, cause: BaseException) -> DataError:
-        """Make the error for a file whose bytes cannot be read."""
-        detail = " ".join(str(cause).split())[:200] or type(cause).__name__
-        return self.error(f"damaged or cut off ({detail})", "copy or download it again")
+        return NpzError(self.path, f"{found}; {remedy}")
 
     @contextmanager
     def _archive(self) -> Iterator[zipfile.ZipFile]:
-        """Open the file; everything that damage can raise while it is open becomes a DataError."""
+        """Open the file. Everything that damage can raise while it is open becomes an NpzError."""
         if not self.path.is_file():
             found = "is not a file" if self.path.exists() else "there is no such file"
-            raise self.error(found, "check the path given to --dataset")
+            raise self.error(found, "check the path")
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                if (start := self._first_bytes()) != b"PK":
-                    raise self.error(f"not a .npz file (starts with {start!r})", _LAYOUT)
-                with zipfile.ZipFile(self.path) as archive:
-                    yield archive
+            with self.path.open("rb") as file:
+                start = file.read(2)
+            if start != b"PK":
+                raise self.error(
+                    f"not a .npz file (starts with {start!r})", "write one with numpy.savez"
+                )
+            with zipfile.ZipFile(self.path) as archive:
+                yield archive
         except PermissionError:
             raise self.error("may not be read", "change its permissions or copy it") from None
         except _DAMAGE as cause:
-            raise self._damaged(cause) from None
-
-    def _first_bytes(self) -> bytes:
-        with self.path.open("rb") as file:
-            return file.read(2)
-
-    def _damaged(self, cause: BaseException) -> DataError:
-        detail = " ".join(str(cause).split())[:120] or type(cause).__name__
-        return self.error(f"damaged or cut off ({detail})", "copy or download it again")
+            detail = " ".join(str(cause).split())[:120] or type(cause).__name__
+            raise self.error(
+                f"damaged or cut off ({detail})", "copy or download it again"
+            ) from None
 
     def _header(self, archive: zipfile.ZipFile, name: str) -> Header:
+        if f"{name}.npy" not in archive.namelist():
+            found = ", ".join(_names(archive)) or "none"
+            raise self.error(f"no array '{name}'", f"it has {found}")
         member = archive.getinfo(f"{name}.npy")
         with archive.open(member) as stream:
-            shape, dtype = _read_header(stream)
+            header = _read_header(stream)
             data_start = stream.tell()
-        if dtype.hasobject:
+        if header.dtype.hasobject:
             raise self.error(
                 f"{name} holds pickled Python objects, which are never loaded",
-                "save it as an array of integers",
+                "save it as an array of numbers",
             )
-        if member.file_size != data_start + math.prod(shape) * dtype.itemsize:
+        if member.file_size != data_start + math.prod(header.shape) * header.dtype.itemsize:
             raise self.error(f"{name} is cut off", "copy or download it again")
-        return Header(shape=shape, dtype=dtype)
-
-    def _check_part(self, part: str, headers: Mapping[str, Header]) -> None:
-        images, labels = headers[f"{part}_images"], headers[f"{part}_labels"]
-        if images.dtype != np.uint8:
-            raise self.error(f"{part}_images: dtype {images.dtype}", _LAYOUT)
-        if not _is_image_shape(images.shape) or images.shape[1:] != _image_shape(headers):
-            raise self.error(f"{part}_images: shape {images.shape}", _LAYOUT)
-        if images.shape[0] == 0:
-            raise self.error(f"{part}_images: no image", "every part needs at least one")
-        if labels.dtype.kind not in "iu":
-            raise self.error(f"{part}_labels: dtype {labels.dtype}", "labels are integers from 0")
-        if len(labels.shape) == 2 and labels.shape[1] > 1:
-            raise self.error(
-                f"{part}_labels: {labels.shape[1]} labels an image",
-                "only one label an image is supported",
-            )
-        if labels.shape not in ((images.shape[0],), (images.shape[0], 1)):
-            raise self.error(
-                f"{part}_labels: shape {labels.shape} beside {images.shape[0]} images",
-                "give one label for each image, (n, 1)",
-            )
+        return header
 
 
-def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _names(archive: zipfile.ZipFile) -> tuple[str, ...]:
+    return tuple(n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy"))
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    with archive.open(f"{name}.npy") as stream, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        array: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
+        stream.read(1)  # at the end zipfile compares the checksum
+    return array
+
+
+def _read_header(stream: Any) -> Header:
     version = npy.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"array format {version}")
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _fortran_order, dtype = read(stream)
-    return shape, dtype
-
-
-def _is_image_shape(shape: tuple[int, ...]) -> bool:
-    """Tell whether it is ``(n, size, size)``, ``(n, size, size, 1)`` or ``(n, size, size, 3)``."""
-    if len(shape) not in (3, 4) or shape[1] != shape[2] or min(shape) < 0 or shape[1] == 0:
-        return False
-    return len(shape) == 3 or shape[3] in (1, 3)
-
-
-def _image_shape(headers: Mapping[str, Header]) -> tuple[int, ...]:
-    return headers["train_images"].shape[1:]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shape, fortran_order, dtype = read(stream)
+    return Header(shape=shape, dtype=dtype, fortran_order=fortran_order)

@@ -1,4 +1,4 @@
-"""One part in numbers, and what two parts have in common; free of images and labels."""
+"""One part in numbers, and the overlap of two parts, without images and labels."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ class PartSummary:
     """One part of a data set in numbers.
 
     Args:
-        name: ``train``, ``val`` or ``test``.
         class_counts: Number of images of each class.
         constant: Images whose pixels are all equal.
-        repeated: Images whose bytes came before in the same part.
-        conflicting: Images whose bytes are in the same part with another label, too.
+        repeated: Images whose bytes occur earlier in the same part.
+        conflicting: Images whose bytes also occur in the same part with another label.
     """
 
     name: str
@@ -35,11 +34,9 @@ class PartSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlap:
-    """What two parts have in common. Near twins are counted without the exact ones.
+    """The images that two parts have in common. Near twins do not include the exact ones.
 
     Args:
-        first: Name of the first part.
-        second: Name of the second part.
         exact_first: Images of the first part whose bytes are in the second.
         exact_second: Images of the second part whose bytes are in the first.
         near_first: Images of the first part with a near twin in the second.
@@ -58,19 +55,13 @@ class Overlap:
     twins_in_first: tuple[int, ...]
 
 
-def print_part(images: Images, labels: Labels) -> PartPrints:
+def fingerprint_part(images: Images, labels: Labels) -> PartPrints:
     """Compute the fingerprints of a part, ``(n, channels, size, size)`` and ``(n,)``."""
     return PartPrints(images=images, labels=labels, prints=fingerprints(images))
 
 
 def summarize(name: str, part: PartPrints, classes: int) -> PartSummary:
-    """Describe one part.
-
-    Args:
-        name: Name of the part.
-        part: The part.
-        classes: Number of classes of the data set.
-    """
+    """Return one part in numbers. ``classes`` is the number of classes of the data set."""
     content, labels = part.prints.content, part.labels
     counts = np.bincount(labels, minlength=classes)
     return PartSummary(
@@ -83,13 +74,7 @@ def summarize(name: str, part: PartPrints, classes: int) -> PartSummary:
 
 
 def compare(names: tuple[str, str], first: PartPrints, second: PartPrints) -> Overlap:
-    """Count and find what two parts have in common.
-
-    Args:
-        names: Names of the two parts.
-        first: The part whose twins are told by index.
-        second: The other part.
-    """
+    """Count the twins of two parts, and list those of the first part by index."""
     twins = find_twins(first, second)
     in_first = np.flatnonzero(twins.exact_first | twins.near_first)
     return Overlap(

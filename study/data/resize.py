@@ -1,21 +1,19 @@
 """Resample square images exactly: integer weights, so every machine gives the same bytes.
 
 Down: the mean over the area that a new pixel covers. Up: bilinear, pixel centres aligned at half
-positions and edges repeated (the ``align_corners=False`` of torch). With weights that are whole
-numbers, float64 sums are exact in any order, and only the last division rounds (half up).
+positions and edges repeated (the ``align_corners=False`` of torch). The weights are whole
+numbers, so float64 sums are exact in any order and only the last division rounds (half up).
+Pillow's resampling rounds to a byte after each of its two passes, so its bytes differ.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    import torch
+from study.data.parts import Images
 
-_CHUNK = 4096  # images; bounds the float64 copy to 100 MB at 64 x 64 RGB and half that at rest
+_CHUNK = 4096  # images; the float64 copy of grey ones has 134 MB at 64 x 64
 
 
 def resampling_weights(old: int, new: int) -> tuple[NDArray[np.float64], int]:
@@ -29,37 +27,37 @@ def resampling_weights(old: int, new: int) -> tuple[NDArray[np.float64], int]:
                 weights[row, column] = max(overlap, 0)
         return weights, old
     for row in range(new):
-        place = min(max((2 * row + 1) * old - new, 0), (old - 1) * 2 * new)  # in 1 / (2 * new)
-        left, share = divmod(place, 2 * new)
+        position = min(max((2 * row + 1) * old - new, 0), (old - 1) * 2 * new)  # in 1 / (2 * new)
+        left, share = divmod(position, 2 * new)
         weights[row, left] += 2 * new - share
         weights[row, min(left + 1, old - 1)] += share
     return weights, 2 * new
 
 
-def resize(images: torch.Tensor, size: int) -> torch.Tensor:
-    """Resample images to another size, the same bytes on every machine.
+def resize(images: Images, size: int, *, brightest: int = 255) -> Images:
+    """Resample images to another size.
 
     Args:
         images: ``(n, channels, old, old)``, uint8.
         size: New height and width in pixels.
+        brightest: The value that becomes 255. Every other value is scaled likewise.
 
     Returns:
-        ``(n, channels, size, size)``, uint8; ``images`` itself when the size is theirs.
+        ``(n, channels, size, size)``, uint8. ``images`` itself where nothing changes.
 
     Raises:
         ValueError: ``size`` is less than 1.
     """
-    import torch
-
     if size < 1:
         raise ValueError(f"size must be at least 1 pixel, but got {size=}")
     old = images.shape[-1]
-    if size == old:
+    if size == old and brightest == 255:
         return images
-    table, total = resampling_weights(old, size)
-    weights = torch.from_numpy(table)
-    resized = torch.empty((*images.shape[:2], size, size), dtype=torch.uint8)
+    weights, total = resampling_weights(old, size)
+    whole = brightest * total**2
+    resized = np.empty((*images.shape[:2], size, size), dtype=np.uint8)
     for start in range(0, len(images), _CHUNK):
-        block = weights @ images[start : start + _CHUNK].double() @ weights.T
-        resized[start : start + _CHUNK] = ((block * 2 + total**2) / (2 * total**2)).floor()
+        block = images[start : start + _CHUNK].astype(np.float64, order="C")
+        block = weights @ block @ weights.T * 255
+        resized[start : start + _CHUNK] = np.floor((block * 2 + whole) / (2 * whole))
     return resized

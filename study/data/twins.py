@@ -1,22 +1,22 @@
 """Find images that are in two parts: the same bytes, or nearly the same picture.
 
-Near means all of these, each cheaper than the next:
+Near twins fulfil all of these conditions. Each one is cheaper to check than the next:
 
-1. The mean brightnesses are at most ``NEAR_DIFFERENCE`` apart. Loses nothing, for a mean absolute
-   difference is never smaller than the difference of the means.
+1. The mean brightnesses are at most ``NEAR_DIFFERENCE`` apart. This loses nothing, because a mean
+   absolute difference is never smaller than the difference of the means.
 2. The perceptual hashes are at most ``NEAR_BITS`` bits apart. The hash holds the signs of the 64
    lowest frequencies of the discrete cosine transform except the constant one (after Zauner 2010,
-   "Implementation and Benchmarking of Perceptual Image Hash Functions", section 3.2), so
-   brightness and contrast do not enter.
+   "Implementation and Benchmarking of Perceptual Image Hash Functions", section 3.2), so it does
+   not depend on brightness and contrast.
 3. The mean absolute difference is at most ``NEAR_DIFFERENCE`` grey levels and the correlation of
-   the pixels at least ``NEAR_CORRELATION``; the latter keeps two flat images from counting.
+   the pixels is at least ``NEAR_CORRELATION``. The correlation excludes pairs of flat images.
 
-The thresholds come from 3,057 OCT images of 28 x 28 pixels. Of the 13 pairs within 4 grey levels
-none had two labels, and all 7 whose patients are known were scans of one patient; of the 27 pairs
-between 4 and 5 five had two labels. The 13 are at most 14 bits apart. Gaussian noise of 4 grey
-levels moves an image by at most 16 bits and JPEG at quality 75 by at most 5, and the three steps
-find all of both; of shifts by one pixel they find less than half. Of random pairs, 1.5 % are
-within 16 bits.
+The thresholds come from 3,057 OCT images of 28 x 28 pixels. None of the 13 pairs within 4 grey
+levels had two labels, and all 7 with known patients were scans of one patient. Five of the 27
+pairs between 4 and 5 grey levels had two labels. The 13 pairs are at most 14 bits apart. Gaussian
+noise of 4 grey levels moves an image by at most 16 bits and JPEG at quality 75 by at most 5, and
+the three conditions find all of both. They find less than half of the shifts by one pixel. Of
+random pairs, 1.5 % are within 16 bits.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprints:
-    """What is compared before pixels are.
+    """Numbers of each image that are compared before the pixels.
 
     Args:
-        content: ``(n,)``, uint64; equal for equal images (BLAKE2b, cut to 64 bits: two different
-            images of 100,000 meet by chance once in 10^9 data sets).
-        perceptual: ``(n,)``, uint64; the hash of step 2.
+        content: ``(n,)``, uint64; equal for equal images. BLAKE2b, cut to 64 bits: two different
+            images of 100,000 have the same one by chance once in 10^9 data sets.
+        perceptual: ``(n,)``, uint64; the hash of condition 2.
         brightness: ``(n,)``, mean grey level.
         constant: ``(n,)``, whether all pixels are equal.
     """
@@ -64,7 +64,6 @@ class PartPrints:
     Args:
         images: ``(n, channels, size, size)``, uint8.
         labels: ``(n,)``, int64.
-        prints: Fingerprints of the images.
     """
 
     images: Images
@@ -74,14 +73,14 @@ class PartPrints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Twins:
-    """Which images of two parts have a twin in the other part.
+    """Masks of the images of two parts that have a twin in the other part.
 
     Args:
         exact_first: ``(n,)``, images of the first part whose bytes are in the second.
         exact_second: ``(m,)``, the same for the second part.
         near_first: ``(n,)``, images of the first part with a near twin and no exact one.
         near_second: ``(m,)``, the same for the second part.
-        conflicting_first: ``(n,)``, images with an exact twin of another label.
+        conflicting_first: ``(n,)``, images of the first part with an exact twin of another label.
     """
 
     exact_first: Mask
@@ -110,7 +109,7 @@ def _digest(image: Images) -> int:
 
 
 def _perceptual_hash(images: Images) -> NDArray[np.uint64]:
-    """Return ``(n,)`` hashes; whole-number cosines keep the sums exact in any order."""
+    """Return ``(n,)`` hashes. Whole-number cosines keep the sums exact in any order."""
     size = images.shape[-1]
     frequencies = np.arange(11)
     angles = np.pi / (2 * size) * np.outer(frequencies, 2 * np.arange(size) + 1)
@@ -129,8 +128,8 @@ def find_twins(first: PartPrints, second: PartPrints) -> Twins:
     """Compare two parts.
 
     The time grows with the product of their sizes: 2 ns a pair on one Zen 4 core for images like
-    OCTMNIST's, so 2 s for its 97,477 x 10,832. Pairs that steps 1 and 2 let through cost about
-    2 us, so a set whose images are nearly all alike takes a thousand times as long.
+    OCTMNIST's, so 2 s for its 97,477 x 10,832. A pair that fulfils conditions 1 and 2 costs about
+    2 us, so a set of nearly equal images takes a thousand times as long.
     """
     content, other_content = first.prints.content, second.prints.content
     exact_first = np.isin(content, other_content)
@@ -151,12 +150,12 @@ def conflicting(
     other_content: NDArray[np.uint64],
     other_labels: Labels,
 ) -> Mask:
-    """Tell which images ``(n,)`` have the same bytes as another one with another label."""
-    known, place = np.unique(other_content, return_inverse=True)
+    """Return a mask of the images ``(n,)`` whose bytes also occur with another label."""
+    known, index = np.unique(other_content, return_inverse=True)
     lowest = np.full(len(known), np.iinfo(np.int64).max)
     highest = np.full(len(known), -1)
-    np.minimum.at(lowest, place, other_labels)
-    np.maximum.at(highest, place, other_labels)
+    np.minimum.at(lowest, index, other_labels)
+    np.maximum.at(highest, index, other_labels)
     found = np.minimum(np.searchsorted(known, content), len(known) - 1)
     differs: Mask = (lowest[found] != labels) | (highest[found] != labels)
     present: Mask = known[found] == content
@@ -170,7 +169,7 @@ def _near(first: PartPrints, second: PartPrints) -> tuple[Mask, Mask]:
     near_first = np.zeros(len(first.images), dtype=bool)
     near_second = np.zeros(len(second.images), dtype=bool)
     for one, other in _batches(_candidates(first.prints, second.prints)):
-        # Where many images are alike, most pairs can teach nothing new.
+        # Where many images are alike, most pairs are of images with a known twin.
         fresh = ~(near_first[one] & near_second[other])
         if not fresh.any():
             continue
@@ -185,7 +184,7 @@ Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def _candidates(first: Fingerprints, second: Fingerprints) -> Iterator[Pairs]:
-    """Yield pairs that steps 1 and 2 let through, without equal and without constant images."""
+    """Yield pairs that fulfil conditions 1 and 2, without equal and without constant images."""
     order = np.flatnonzero(~second.constant)
     order = order[np.argsort(second.brightness[order], kind="stable")]
     brightness, hashes = second.brightness[order], second.perceptual[order]
@@ -220,7 +219,7 @@ def _joined(pairs: list[Pairs]) -> Pairs:
 
 
 def _alike(one: Images, other: Images) -> Mask:
-    """Apply step 3 to images paired by their index."""
+    """Apply condition 3 to images paired by their index."""
     one, other = one.reshape(len(one), -1), other.reshape(len(other), -1)
     apart = np.maximum(one, other) - np.minimum(one, other)  # stays uint8, which is fast
     alike: Mask = apart.mean(axis=1, dtype=np.float32) <= NEAR_DIFFERENCE

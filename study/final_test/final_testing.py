@@ -17,7 +17,7 @@ from study.common.errors import EvaluationError
 from study.common.stored_form import canonical, from_stored, to_stored
 from study.common.version import code_version
 from study.confirmation.confirm import Confirmation
-from study.data.splits import POOLED
+from study.data.parts import POOLED
 from study.final_test.final_test import FinalTest, UnderTest, final_test
 from study.final_test.looks import (
     Look,
@@ -36,7 +36,7 @@ from study.retraining.retraining import (
     retrain,
     seed_of,
 )
-from study.running.study_data import describe_audit
+from study.running.study_data import describe_data_checks
 from study.running.study_runner import StudyResult
 from study.search_space.resolve import resolve
 from study.settings.run_context import RunContext
@@ -279,7 +279,7 @@ class _Case:
 
     def _audited(self) -> str:
         """Compare the test part with the others, now that it is open, and store that too."""
-        words = describe_audit(self.origin.settings, self.run_context, parts="all")
+        words = describe_data_checks(self.origin.settings, self.run_context, parts="all")
         with storage_errors(self.run_context.url):
             self.origin.study.set_user_attr(DATA, {**self.origin.data, "audit": words})
         return words

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from study.common.errors import EvaluationError
 from study.common.stored_form import from_stored, to_stored
 from study.data.locked_test import LedgerReceipt, open_test_part
-from study.data.splits import POOLED
+from study.data.parts import POOLED
 from study.storage.stored_study import LOOK
 
 if TYPE_CHECKING:

@@ -9,10 +9,16 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from study.common.machine import choose_device, processor
-from study.data.audit import Audit, Looked, audit, drop_leaks, leaking_val_indices
-from study.data.audit_text import audit_text
-from study.data.dataset import SearchData, image_format, load_search_data
-from study.data.joined import joined
+from study.data.dataset import SearchData, joined, load_search_data
+from study.data.leak_check import (
+    CheckedParts,
+    LeakCheck,
+    check_leaks,
+    describe_leak_check,
+    drop_leaks,
+    leaking_val_indices,
+)
+from study.data.sources import image_format
 from study.performance_estimation.training.speed import probe_precision
 from study.search_space.candidate import ImageFormat
 from study.settings.run_context import RunContext
@@ -42,7 +48,7 @@ def load_data(
     if run_context.preloaded is not None:
         return run_context.preloaded
     if not settings.needs_data:
-        image = image_format(settings.dataset, settings.size, run_context.data_root)
+        image = image_format(settings.dataset, settings.size)
         return None, {
             "image": asdict(_resized(settings, image)),
             "notes": [],
@@ -87,13 +93,15 @@ def _for_training(
     """Return the data with the images to train on as training part, without leaks if asked."""
     if not settings.drop_leaks:
         return data if fit_on == "train" else joined(data)
-    found = _audit(settings, run_context)
+    found = _leak_check(settings, run_context)
     data = drop_leaks(data, found)
     return data if fit_on == "train" else joined(data, left_out=leaking_val_indices(found))
 
 
-def _audit(settings: StudySettings, run_context: RunContext, parts: Looked = "all") -> Audit:
-    return audit(
+def _leak_check(
+    settings: StudySettings, run_context: RunContext, parts: CheckedParts = "all"
+) -> LeakCheck:
+    return check_leaks(
         settings.dataset,
         data_root=run_context.data_root,
         size=settings.size,
@@ -103,7 +111,9 @@ def _audit(settings: StudySettings, run_context: RunContext, parts: Looked = "al
     )
 
 
-def describe_audit(settings: StudySettings, run_context: RunContext, *, parts: Looked) -> str:
+def describe_data_checks(
+    settings: StudySettings, run_context: RunContext, *, parts: CheckedParts
+) -> str:
     """Return the data checks of a study as a block of text.
 
     Args:
@@ -112,8 +122,8 @@ def describe_audit(settings: StudySettings, run_context: RunContext, *, parts: L
         parts: ``searched`` leaves the test part closed. A study that drops leaks has compared
             with the test part already, so its checks include it.
     """
-    found = _audit(settings, run_context, "all" if settings.drop_leaks else parts)
-    return audit_text(found, leaks="left out" if settings.drop_leaks else "kept")
+    found = _leak_check(settings, run_context, "all" if settings.drop_leaks else parts)
+    return describe_leak_check(found, leaks="left out" if settings.drop_leaks else "kept")
 
 
 def _resized(settings: StudySettings, image: ImageFormat) -> ImageFormat:

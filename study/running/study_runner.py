@@ -14,7 +14,7 @@ from study.common.artifact_path import check_writable
 from study.common.stop import Stop
 from study.running.local_workers import run_workers
 from study.running.observer import StudyObserver
-from study.running.study_data import describe_audit, load_data, machine_facts
+from study.running.study_data import describe_data_checks, load_data, machine_facts
 from study.running.worker import WorkResult, make_worker
 from study.search_space.candidate import ImageFormat
 from study.settings.problem import Problem
@@ -145,7 +145,7 @@ def prepare(
     problem = Problem(settings=settings, image=ImageFormat(**described["image"]))
     notes = [*described["notes"], *described["warnings"], *validate(problem)]
     if data is not None:
-        described["audit"] = describe_audit(settings, run_context, parts="searched")
+        described["audit"] = describe_data_checks(settings, run_context, parts="searched")
     if run_context.artifacts is not None:
         check_writable(run_context.artifacts)
     storage = open_or_create_storage(run_context.url)

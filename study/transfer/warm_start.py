@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from study.common.errors import SettingsError, StorageError
-from study.data.splits import OFFICIAL, POOLED
+from study.data.parts import OFFICIAL, POOLED
 from study.settings.study_settings import StudySettings
 from study.storage.records import TrialRecord, latest_by_index, ranges
 from study.storage.stored_study import StoredStudy, StudyDefinition, read_study

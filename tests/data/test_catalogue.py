@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from study.common.errors import DataError
-from study.data.catalogue import dataset_names, default_data_root, medmnist_set
+from study.data import catalogue
+from study.data.catalogue import dataset_names, default_data_root, medmnist_set, origin_of
 from study.search_space.candidate import ImageFormat
 
 
@@ -65,30 +66,37 @@ def test_the_default_root_is_that_of_medmnist() -> None:
     assert default_data_root().name == ".medmnist"
 
 
-def test_a_home_that_cannot_be_written_is_answered_with_the_flag() -> None:
-    program = (
-        "from study.data.catalogue import default_data_root, medmnist_set\n"
-        "from study.common.errors import DataError\n"
-        "medmnist_set('octmnist')\n"
-        "try:\n"
-        "    default_data_root()\n"
-        "except DataError as error:\n"
-        "    assert '--data-root' in str(error)\n"
-        "else:\n"
-        "    raise SystemExit('no error')\n"
-    )
-    subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], check=True, env={"HOME": "/dev/null/no"}
-    )
+def test_a_home_that_cannot_be_written_is_answered_with_the_flag(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(catalogue._medmnist_info(), "DEFAULT_ROOT", None)
+    with pytest.raises(DataError, match="--data-root"):
+        default_data_root()
 
 
 def test_the_format_of_a_set_is_known_without_torch() -> None:
     program = (
         "import sys\n"
-        "from study.data.dataset import image_format\n"
+        "from study.data.sources import image_format\n"
         "assert image_format('octmnist').classes == 4\n"
         "assert image_format('digits').classes == 10\n"
         "loaded = {'torch', 'torchvision', 'sklearn', 'optuna'} & set(sys.modules)\n"
         "assert not loaded, loaded\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("dataset", dataset_names())
+def test_every_data_set_known_by_name_has_a_licence_and_a_source(dataset: str) -> None:
+    origin = origin_of(dataset)
+    assert origin.licence.startswith("CC BY")
+    assert origin.source
+
+
+def test_octmnist_names_the_scans_behind_it() -> None:
+    assert "Kermany et al. 2018" in origin_of("octmnist").source
+    assert "MedMNIST v2" in origin_of("octmnist").source
+
+
+def test_of_a_file_of_ones_own_nothing_is_claimed() -> None:
+    assert origin_of("my/scans.npz").licence == ""

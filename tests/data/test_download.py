@@ -139,7 +139,7 @@ def test_a_connection_that_never_brings_a_byte_ends_after_three(
     server: FileServer, target: Path
 ) -> None:
     server.cuts = [1_000_000, 0, 0, 0]
-    with pytest.raises(DataError, match=r"broke 3 times.*1,000,000 bytes that came are kept"):
+    with pytest.raises(DataError, match=r"broke 3 times.*1,000,000 bytes are kept"):
         download(url=server.url, destination=target, md5=MD5)
     assert len(server.requested_ranges) == 4
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,10 @@ from hypothesis.extra import numpy as npst
 
 from study.common.errors import DataError
 from study.data.dataset import load_search_data
-from study.data.npz import NpzFile
+from study.data.npz import NpzError, NpzFile
 from tests.data.files import Arrays, medmnist_arrays, write_npz
 
-fuzz = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+fuzz = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def refusal(path: Path) -> str:
@@ -47,9 +47,28 @@ def write_members(path: Path, members: dict[str, bytes]) -> Path:
 
 def test_headers_come_without_the_data(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "a.npz", medmnist_arrays())
-    headers = NpzFile(path).headers()
-    assert headers["train_images"].shape == (40, 8, 8)
-    assert headers["test_labels"].shape == (9, 1)
+    assert NpzFile(path).header("train_images").shape == (40, 8, 8)
+    assert NpzFile(path).header("test_labels").shape == (9, 1)
+
+
+def test_arrays_are_read_one_by_one_all_together_and_in_rows(tmp_path: Path) -> None:
+    arrays = {"a": np.arange(12.0).reshape(4, 3), "b": np.arange(3), "c": np.zeros((0, 2))}
+    file = NpzFile(write_npz(tmp_path / "a.npz", arrays))
+    assert file.names() == ("a", "b", "c")
+    everything = file.read_all()
+    for name, array in arrays.items():
+        assert np.array_equal(file.read(name), array)
+        assert np.array_equal(everything[name], array)
+        assert [row.tolist() for row in file.rows(name)] == array.tolist()
+
+
+@pytest.mark.parametrize("array", [np.float64(3), np.asfortranarray(np.zeros((4, 3)))])
+def test_what_has_no_rows_in_the_file_is_refused(tmp_path: Path, array: Any) -> None:
+    file = NpzFile(write_npz(tmp_path / "a.npz", {"a": array}))
+    with pytest.raises(NpzError, match="save it in C order") as raised:
+        list(file.rows("a"))
+    assert raised.value.reason in str(raised.value)
+    assert str(pickle.loads(pickle.dumps(raised.value))) == str(raised.value)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -83,23 +102,20 @@ def test_a_grey_channel_axis_and_fortran_order_change_nothing(tmp_path: Path) ->
         assert data.train_images.stride() == plain.train_images.stride()
 
 
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    assert "there is no such file" in refusal(tmp_path / "none.npz")
-
-
-def test_a_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "folder.npz").mkdir()
-    assert "is not a file" in refusal(tmp_path / "folder.npz")
-
-
-def test_an_empty_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.npz").touch()
-    assert "not a .npz file (starts with b'')" in refusal(tmp_path / "a.npz")
-
-
-def test_a_web_page_is_not_a_zip(tmp_path: Path) -> None:
-    (tmp_path / "a.npz").write_text("<html>Please log in</html>")
-    assert "not a .npz file (starts with b'<h')" in refusal(tmp_path / "a.npz")
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda _: None, "there is no such file"),
+        (Path.mkdir, "is not a file"),
+        (Path.touch, "not a .npz file (starts with b'')"),
+        (lambda path: path.write_text("<html>Log in"), "not a .npz file (starts with b'<h')"),
+    ],
+)
+def test_what_is_no_file_or_no_zip_is_refused(
+    tmp_path: Path, make: Callable[[Path], object], found: str
+) -> None:
+    make(tmp_path / "a.npz")
+    assert found in refusal(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.99])

@@ -10,8 +10,8 @@ import pytest
 
 from study.common.errors import DataError
 from study.data import catalogue
-from study.data.dataset import SearchData, image_format, load_search_data
-from study.data.sources import image_counts
+from study.data.dataset import SearchData, load_search_data
+from study.data.sources import image_counts, image_format
 from study.search_space.candidate import ImageCounts, ImageFormat
 from tests.data.files import medmnist_arrays, write_npz
 from tests.data.server import FileServer, serving

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from study.data.overlap import print_part
+from study.data.overlap import fingerprint_part
 from study.data.twins import (
     NEAR_BITS,
     NEAR_CORRELATION,
@@ -22,7 +22,7 @@ from tests.data.pictures import Pictures, as_jpeg, pictures, with_noise
 
 def part(images: Pictures) -> PartPrints:
     """Make a part of one class from ``(n, size, size)`` images."""
-    return print_part(images[:, None], np.zeros(len(images), dtype=np.int64))
+    return fingerprint_part(images[:, None], np.zeros(len(images), dtype=np.int64))
 
 
 def twins(first: Pictures, second: Pictures) -> Twins:
@@ -120,7 +120,7 @@ def test_colour_pictures_have_twins_too() -> None:
     labels = np.zeros(20, dtype=np.int64)
     changed = planes.copy()
     changed[:10] = changed[:10, ::-1]  # other colours are another image
-    found = find_twins(print_part(planes, labels), print_part(changed, labels))
+    found = find_twins(fingerprint_part(planes, labels), fingerprint_part(changed, labels))
     assert np.flatnonzero(found.exact_first).tolist() == list(range(10, 20))
     assert not found.near_first.any()
 

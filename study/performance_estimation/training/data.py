@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from study.data.parts import stratified_subset
 from study.data.resize import resize
-from study.data.stratified import stratified_subset
 from study.performance_estimation.estimator import EstimatorContext
 from study.performance_estimation.training.determinism import derived_generator
 from study.search_space.candidate import Recipe
@@ -48,11 +48,14 @@ def training_data(context: EstimatorContext) -> TrainingData:
     assert data is not None
     images, labels = data.train_images, data.train_labels
     if fidelity.fraction < 1.0:
-        chosen = stratified_subset(labels, fidelity.fraction, seed=context.seed)
+        chosen = stratified_subset(labels.numpy(), fidelity.fraction, seed=context.seed)
         images, labels = images[chosen], labels[chosen]
     val_images = data.val_images
     if context.image.size != data.image.size:
-        images, val_images = (resize(part, context.image.size) for part in (images, val_images))
+        images, val_images = (
+            torch.from_numpy(resize(part.numpy(), context.image.size))
+            for part in (images, val_images)
+        )
     device = context.device
     return TrainingData(
         train_images=images.to(device),

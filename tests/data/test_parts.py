@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.data.dataset import load_search_data
-from study.data.splits import pooled_cut
+from study.data.parts import pooled_cut, stratified_subset
 from tests.data.files import SHARED, write_npz
 
 OCTMNIST = {"train": 97_477, "val": 10_832, "test": 1_000}
@@ -60,3 +60,46 @@ def test_the_official_labels_pool_to_tensors_of_the_published_shape(tmp_path: Pa
     pooled = np.bincount(data.train_labels) + np.bincount(data.val_labels)
     assert pooled.tolist() == [37_455, 11_598, 8_866, 51_390]
     assert "of the 1,000 official test images" in data.warnings[-1]
+
+
+label_lists = st.lists(st.integers(0, 4), min_size=1, max_size=200)
+fractions = st.floats(0.01, 1.0)
+
+
+@given(labels=label_lists, fraction=fractions, seed=st.integers(0, 2**63))
+def test_a_subset_keeps_the_share_of_every_class(
+    labels: list[int], fraction: float, seed: int
+) -> None:
+    array = np.array(labels)
+    chosen = stratified_subset(array, fraction, seed)
+    assert chosen.tolist() == sorted(set(chosen.tolist()))
+    for label in set(labels):
+        have = labels.count(label)
+        taken = int((array[chosen] == label).sum())
+        assert taken >= 1
+        assert abs(taken - fraction * have) <= max(0.5, 1 - fraction * have)
+
+
+@given(labels=label_lists, low=fractions, high=fractions, seed=st.integers(0, 99))
+def test_a_smaller_subset_is_inside_a_larger_one(
+    labels: list[int], low: float, high: float, seed: int
+) -> None:
+    array = np.array(labels)
+    low, high = sorted((low, high))
+    small = set(stratified_subset(array, low, seed).tolist())
+    assert small <= set(stratified_subset(array, high, seed).tolist())
+
+
+def test_the_whole_is_everything_and_the_seed_decides() -> None:
+    labels = np.arange(1000) % 4
+    assert np.array_equal(stratified_subset(labels, 1.0, 3), np.arange(1000))
+    first = stratified_subset(labels, 0.1, 3)
+    assert np.array_equal(first, stratified_subset(labels, 0.1, 3))
+    assert not np.array_equal(first, stratified_subset(labels, 0.1, 4))
+    assert len(first) == 100
+
+
+@pytest.mark.parametrize("fraction", [0.0, -0.1, 1.01, float("nan")])
+def test_a_fraction_outside_is_refused(fraction: float) -> None:
+    with pytest.raises(ValueError, match="0 < fraction <= 1"):
+        stratified_subset(np.zeros(3, np.int64), fraction, 0)

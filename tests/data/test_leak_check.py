@@ -9,12 +9,22 @@ import pytest
 import torch
 
 from study.common.errors import DataError
-from study.data.audit import Audit, audit, class_shift, drop_leaks, leaking_train_indices
-from study.data.audit_text import audit_text
-from study.data.dataset import load_search_data
+from study.data.dataset import SearchData, load_search_data
+from study.data.leak_check import (
+    LeakCheck,
+    check_leaks,
+    class_shift,
+    describe_leak_check,
+    drop_leaks,
+    leaking_train_indices,
+)
 from study.data.overlap import Overlap, PartSummary
+from study.running.study_data import load_data
+from study.settings.run_context import RunContext
+from study.settings.study_settings import Plan, PlannedCandidate, StudySettings
 from tests.data.files import Arrays, write_npz
 from tests.data.pictures import pictures, with_noise
+from tests.studies import settings
 
 
 def clean_arrays() -> Arrays:
@@ -49,28 +59,28 @@ def planted(tmp_path: Path) -> str:
     return str(write_npz(tmp_path / "planted.npz", planted_arrays()))
 
 
-def overlap(found: Audit, first: str, second: str) -> Overlap:
+def overlap(found: LeakCheck, first: str, second: str) -> Overlap:
     return next(one for one in found.overlaps if (one.first, one.second) == (first, second))
 
 
-def summary(found: Audit, name: str) -> PartSummary:
+def summary(found: LeakCheck, name: str) -> PartSummary:
     return next(part for part in found.parts if part.name == name)
 
 
 def test_a_clean_set_has_nothing_to_report(tmp_path: Path) -> None:
-    found = audit(str(write_npz(tmp_path / "clean.npz", clean_arrays())))
+    found = check_leaks(str(write_npz(tmp_path / "clean.npz", clean_arrays())))
     assert leaking_train_indices(found) == ()
     for part in found.parts:
         assert (part.constant, part.repeated, part.conflicting) == (0, 0, 0)
         assert class_shift(found, part) == 0.0
-    text = audit_text(found)
+    text = describe_leak_check(found)
     assert "No image has two labels." in text
     assert "--drop-leaks" not in text
     assert "balanced accuracy" not in text
 
 
 def test_planted_twins_between_training_and_validation_are_found(planted: str) -> None:
-    both = overlap(audit(planted), "train", "val")
+    both = overlap(check_leaks(planted), "train", "val")
     assert (both.exact_first, both.exact_second) == (2, 2)
     assert (both.near_first, both.near_second) == (1, 1)
     assert both.conflicting_first == 1
@@ -78,7 +88,7 @@ def test_planted_twins_between_training_and_validation_are_found(planted: str) -
 
 
 def test_planted_twins_with_the_test_part_are_counted(planted: str) -> None:
-    found = audit(planted)
+    found = check_leaks(planted)
     both = overlap(found, "train", "test")
     assert (both.exact_second, both.near_second, both.conflicting_first) == (1, 1, 1)
     assert both.twins_in_first == (20, 23)
@@ -87,7 +97,7 @@ def test_planted_twins_with_the_test_part_are_counted(planted: str) -> None:
 
 
 def test_planted_repetitions_conflicts_and_constant_images_are_counted(planted: str) -> None:
-    train = summary(audit(planted), "train")
+    train = summary(check_leaks(planted), "train")
     assert (train.images, train.class_counts) == (180, (60, 60, 60))
     assert (train.repeated, train.conflicting, train.constant) == (2, 2, 1)
 
@@ -95,26 +105,26 @@ def test_planted_repetitions_conflicts_and_constant_images_are_counted(planted: 
 def test_the_shift_is_the_share_that_would_need_another_class(tmp_path: Path) -> None:
     arrays = clean_arrays()
     arrays["test_labels"][:] = 0
-    found = audit(str(write_npz(tmp_path / "a.npz", arrays)))
+    found = check_leaks(str(write_npz(tmp_path / "a.npz", arrays)))
     assert class_shift(found, summary(found, "test")) == pytest.approx(2 / 3)
     assert class_shift(found, summary(found, "val")) == 0.0
-    assert "differ from those of train in test (66.7%)" in audit_text(found)
+    assert "differ from those of train in test (66.7%)" in describe_leak_check(found)
 
 
 def test_the_text_names_every_finding(planted: str) -> None:
-    text = audit_text(audit(planted))
+    text = describe_leak_check(check_leaks(planted))
     assert "2 + 1 of val in train, 1 + 1 of test in train, 1 + 0 of test in val" in text
     assert "Training images with a twin in val or test: 5; --drop-leaks" in text
     assert "The same image with two labels: 2 images within a part, 3 across parts" in text
     assert "16 of 64 bits" in text
-    left_out = audit_text(audit(planted), leaks="left out")
+    left_out = describe_leak_check(check_leaks(planted), leaks="left out")
     assert "a twin in val or test: 5; left out by --drop-leaks." in left_out
     assert len(text.splitlines()) < 16
 
 
 def test_leaks_are_dropped_and_the_digest_says_so(planted: str) -> None:
     data = load_search_data(planted)
-    clean = drop_leaks(data, audit(planted))
+    clean = drop_leaks(data, check_leaks(planted))
     kept = [index for index in range(180) if index not in (6, 8, 11, 20, 23)]
     assert torch.equal(clean.train_images, data.train_images[kept])
     assert torch.equal(clean.train_labels, data.train_labels[kept])
@@ -125,13 +135,13 @@ def test_leaks_are_dropped_and_the_digest_says_so(planted: str) -> None:
 def test_without_leaks_the_data_stay_as_they_are(tmp_path: Path) -> None:
     path = str(write_npz(tmp_path / "clean.npz", clean_arrays()))
     data = load_search_data(path)
-    assert drop_leaks(data, audit(path)) is data
+    assert drop_leaks(data, check_leaks(path)) is data
 
 
 def test_an_audit_of_other_data_is_a_mistake_of_the_caller(planted: str) -> None:
     data = load_search_data(planted, split="pooled")
     with pytest.raises(ValueError, match="does not belong to"):
-        drop_leaks(data, audit(planted))
+        drop_leaks(data, check_leaks(planted))
 
 
 def test_a_class_is_not_dropped_whole(tmp_path: Path) -> None:
@@ -141,11 +151,11 @@ def test_a_class_is_not_dropped_whole(tmp_path: Path) -> None:
     arrays["val_images"][0] = arrays["train_images"][7]
     path = str(write_npz(tmp_path / "a.npz", arrays))
     with pytest.raises(DataError, match="every training image of class '2' has a twin"):
-        drop_leaks(load_search_data(path), audit(path))
+        drop_leaks(load_search_data(path), check_leaks(path))
 
 
 def test_the_pooled_split_has_no_test_part_to_compare_with(planted: str) -> None:
-    found = audit(planted, split="pooled", seed=1)
+    found = check_leaks(planted, split="pooled", seed=1)
     assert [part.name for part in found.parts] == ["train", "val"]
     assert [(both.first, both.second) for both in found.overlaps] == [("train", "val")]
     assert sum(part.images for part in found.parts) == 300
@@ -155,12 +165,12 @@ def test_what_a_search_may_know_leaves_the_test_part_closed(tmp_path: Path) -> N
     arrays = planted_arrays()
     arrays["test_labels"][0] = 9  # opening the test part would find this out
     path = str(write_npz(tmp_path / "a.npz", arrays))
-    found = audit(path, parts="searched")
+    found = check_leaks(path, parts="searched")
     assert [part.name for part in found.parts] == ["train", "val"]
     assert overlap(found, "train", "val").exact_first == 2
-    assert "A search leaves the test part closed" in audit_text(found)
+    assert "A search leaves the test part closed" in describe_leak_check(found)
     with pytest.raises(DataError, match="label 9 of image 0 is out of range"):
-        audit(path)
+        check_leaks(path)
 
 
 def test_the_prior_shift_of_octmnist_is_said_without_opening_its_test_part() -> None:
@@ -171,7 +181,7 @@ def test_the_prior_shift_of_octmnist_is_said_without_opening_its_test_part() -> 
             ("val", (3721, 1135, 862, 5114)),
         )
     )
-    found = Audit(
+    found = LeakCheck(
         name="octmnist",
         split="official",
         sha256="",
@@ -179,7 +189,7 @@ def test_the_prior_shift_of_octmnist_is_said_without_opening_its_test_part() -> 
         parts=parts,
         overlaps=(),
     )
-    text = audit_text(found)
+    text = describe_leak_check(found)
     assert "250 images of class normal among 1,000, while 47% of val are of it" in text
     assert "balanced accuracy" in text
 
@@ -187,21 +197,21 @@ def test_the_prior_shift_of_octmnist_is_said_without_opening_its_test_part() -> 
 def test_a_second_audit_is_read_and_not_worked_out(
     planted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = audit(planted)
+    first = check_leaks(planted)
 
-    def never(*_: Any) -> Audit:
+    def never(*_: Any) -> LeakCheck:
         raise AssertionError("worked out twice")
 
-    monkeypatch.setattr("study.data.audit._examine", never)
-    assert audit(planted) == first
+    monkeypatch.setattr("study.data.leak_check._examine", never)
+    assert check_leaks(planted) == first
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"parts": []}', '{"parts": 3}'])
 def test_a_kept_audit_that_is_damaged_is_worked_out_again(planted: str, content: str) -> None:
-    first = audit(planted)
-    (kept,) = (Path(planted).parent / ".study_cache").glob("*/audit-*.json")
+    first = check_leaks(planted)
+    (kept,) = (Path(planted).parent / ".study_cache").glob("*/leak-check-*.json")
     kept.write_text(content)
-    assert audit(planted) == first
+    assert check_leaks(planted) == first
 
 
 def test_an_audit_holds_numbers_and_no_images(planted: str) -> None:
@@ -214,20 +224,20 @@ def test_an_audit_holds_numbers_and_no_images(planted: str) -> None:
             return [leaf for item in value for leaf in leaves(item)]
         return [value]
 
-    found = audit(planted)
+    found = check_leaks(planted)
     assert {type(leaf) for leaf in leaves(dataclasses.asdict(found))} == {int, str}
     assert all(both.first != "test" for both in found.overlaps)
 
 
 def test_the_digits_are_nearly_clean() -> None:
-    found = audit("digits")
+    found = check_leaks("digits")
     assert [part.images for part in found.parts] == [1078, 360, 359]
     assert sum(both.exact_first for both in found.overlaps) == 0
     assert len(leaking_train_indices(found)) == 1
 
 
 def test_real_images_are_audited(octmnist_mini: Path) -> None:
-    found = audit(str(octmnist_mini))
+    found = check_leaks(str(octmnist_mini))
     assert overlap(found, "train", "val").near_second == 1
     assert sum(both.exact_first for both in found.overlaps) == 0
     assert [f"{class_shift(found, part):.3f}" for part in found.parts] == [
@@ -235,3 +245,34 @@ def test_real_images_are_audited(octmnist_mini: Path) -> None:
         "0.098",
         "0.333",
     ]
+
+
+def both_parts(dataset: str) -> StudySettings:
+    candidate = PlannedCandidate(candidate_id="c", number=0, params={})
+    plan = Plan(kind="test", origin="s", candidates=(candidate,), repeats=1, fit_on="train+val")
+    return settings(dataset=dataset, drop_leaks=True, estimator="train", plan=plan)
+
+
+def loaded(asked: StudySettings) -> SearchData:
+    data, _ = load_data(asked, RunContext(url="sqlite://"))
+    assert data is not None
+    return data
+
+
+def test_without_leaks_no_image_with_a_twin_in_the_test_part_is_learned(planted: str) -> None:
+    data, before = loaded(both_parts(planted)), load_search_data(planted)
+    train = [index for index in range(180) if index not in (6, 8, 11, 20, 23)]
+    val = [index for index in range(60) if index != 10]  # 10 is in the test part
+    expected = torch.cat([before.train_images[train], before.val_images[val]])
+    assert torch.equal(data.train_images, expected)
+    assert torch.equal(data.val_images, before.val_images)
+    assert data.notes[-1] == "validation images not learned for a twin in test: 1."
+
+
+def test_the_digest_tells_that_validation_images_were_left_out(planted: str) -> None:
+    asked = both_parts(planted)
+    without_plan = asked.with_changes(plan=None)
+    _, described = load_data(without_plan, RunContext(url="sqlite://"), fit_on="train+val")
+    _, searched = load_data(without_plan, RunContext(url="sqlite://"))
+    assert described["sha256"] == loaded(asked).sha256
+    assert described["sha256"] != searched["sha256"]
