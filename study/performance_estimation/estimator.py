@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from study.common.artifact_path import ArtifactPath
 from study.search_space.candidate import Candidate, ImageFormat
@@ -117,6 +117,49 @@ class Estimator(Protocol):
             EstimateFailed: The candidate cannot be scored, for example after a non-finite loss.
             Interrupted: The context asked to stop.
         """
+
+
+class EstimatorOptions:
+    """What is chosen by ``--estimator NAME,option=value``. A subclass is a pydantic dataclass.
+
+    Attributes:
+        name: Name on the command line.
+        needs_data: Whether the estimator needs images.
+        metric: The only measure that the estimator has; None where it has those of a training.
+        caution: What a reader of results must know; empty for trainings.
+    """
+
+    name: ClassVar[str]
+    needs_data: ClassVar[bool] = True
+    metric: ClassVar[str | None] = None
+    caution: ClassVar[str] = ""
+
+    def candidate_epochs(self, recipe_epochs: int) -> int:
+        """Return the epochs that a candidate is trained for.
+
+        Args:
+            recipe_epochs: Epochs that its recipe asks for.
+        """
+        return recipe_epochs
+
+    def epochs_before_first_trial(self, *, policy: bool) -> int:
+        """Return the epochs trained before the study's first trial.
+
+        Args:
+            policy: Whether the study's sampler learns a distribution to draw candidates from.
+        """
+        return 0
+
+    def validate(self, space: SearchSpace, image: ImageFormat) -> None:
+        """Check that the estimator can score every candidate of a space.
+
+        Raises:
+            SettingsError: It cannot. The message says why and what to do.
+        """
+
+    def make(self, context: EstimatorContext) -> Estimator:
+        """Return the estimator of a study."""
+        raise NotImplementedError
 
 
 class EstimateFailed(Exception):  # noqa: N818 - an outcome to record, not a defect

@@ -1,218 +1,183 @@
-"""Every estimator there is, by name. Readable without importing torch."""
+"""``--estimator``: every estimator by name, and the options of those that need torch.
+
+A listing or a check reads this file. It does not import torch: an estimator that needs torch is
+imported by its path when it is made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from pkgutil import resolve_name
+from typing import Annotated, ClassVar, Literal
 
-from study.common.old_choices import Options, OptionValue, parse_choice
-from study.performance_estimation import synthetic
-from study.performance_estimation.estimator import Estimator, EstimatorContext
-from study.performance_estimation.supernet import paths as supernet_paths
-from study.performance_estimation.tabular import table_estimator
-from study.performance_estimation.tabular.table import BenchmarkTable
-from study.performance_estimation.zero_cost import zero_cost
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from study.common.choices import parse_choice, registry_of
+from study.performance_estimation.estimator import Estimator, EstimatorContext, EstimatorOptions
+from study.performance_estimation.supernet.paths import PATHS_PER_STEP, check_space
+from study.performance_estimation.synthetic import SyntheticOptions
+from study.performance_estimation.tabular.table_estimator import TableOptions
+from study.search_space.candidate import ImageFormat
 from study.search_space.space import SearchSpace
 
-Values = Mapping[str, OptionValue]
+TURN = 5
+"""Default number of trials between two epochs where policy and weights take turns."""
+
+_PACKAGE = "study.performance_estimation"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EstimatorSpec:
-    """An entry of ``ESTIMATORS``.
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(EstimatorOptions):
+    """Trains a candidate and validates it after every epoch."""
 
-    Args:
-        meaning: One line for the help text.
-        build: Makes the estimator from a value for every option.
-        options: What may be given after the name.
-        needs_data: Whether it looks at images.
-        metric: Measure it is best judged by; None for the study's.
-        check: Refuses a space the estimator cannot score.
-        epochs: Epochs that a candidate is trained for, from those of the longest training in the
-            space and the options.
-        epochs_at_first: Epochs trained before the study's first trial, from the options and
-            whether its sampler learns a policy.
-        caution: What to know before a result is believed; empty for trainings.
-    """
+    name: ClassVar[str] = "train"
 
-    meaning: str
-    build: Callable[[EstimatorContext, Values], Estimator]
-    options: Options = field(default_factory=dict)
-    needs_data: bool = True
-    metric: str | None = None
-    check: Callable[[SearchSpace], None] = lambda _: None
-    epochs: Callable[[int, Values], int] = lambda longest, _: longest
-    epochs_at_first: Callable[[Values, bool], int] = lambda _, __: 0
-    caution: str = ""
+    def make(self, context: EstimatorContext) -> Estimator:
+        """Return the estimator of a study."""
+        cls = resolve_name(f"{_PACKAGE}.training.train_estimator:TrainEstimator")
+        made: Estimator = cls.for_study(context)
+        return made
 
 
-def _train(context: EstimatorContext, _: Values) -> Estimator:
-    from study.performance_estimation.training.train_estimator import TrainEstimator
+@dataclass(frozen=True, kw_only=True)
+class SupernetOptions(EstimatorOptions):
+    """Validates a candidate's path through shared weights, which are trained once a study."""
 
-    return TrainEstimator.for_study(context)
-
-
-def _synthetic(context: EstimatorContext, values: Values) -> Estimator:
-    return synthetic.SyntheticEstimator(
-        image=context.image,
-        epochs=int(values["epochs"]),
-        delay=float(values["delay"]),
-        noise=float(values["noise"]),
-        fail=float(values["fail"]),
+    name: ClassVar[str] = "supernet"
+    caution: ClassVar[str] = (
+        "values are estimates by shared weights, which rank candidates worse than trainings do:"
+        " train the best from scratch before you claim anything about them"
     )
 
+    epochs: Annotated[
+        int, Field(ge=1, le=10_000, description="epochs of the shared weights, once a study")
+    ] = 12
+    paths: Annotated[
+        Literal["sandwich", "uniform"],
+        Field(description="what a step trains: widest, narrowest and two random paths, or one"),
+    ] = "sandwich"
+    trials_per_epoch: Annotated[
+        int,
+        Field(
+            ge=-1,
+            le=100_000,
+            description="trials between epochs on the sampler's paths; 0 = all epochs before the"
+            f" first trial; -1 = {TURN} with a sampler that learns a policy, 0 with any other",
+        ),
+    ] = -1
 
-def _table(context: EstimatorContext, values: Values) -> Estimator:
-    table = table_estimator.table_of(values)
-    return table_estimator.TableEstimator(table=table, image=context.image)
+    def turn(self, *, policy: bool) -> int:
+        """Return the trials between two epochs; 0 where all epochs come before the first trial.
 
+        Args:
+            policy: Whether the study's sampler learns a distribution to draw paths from.
+        """
+        if self.trials_per_epoch >= 0:
+            return self.trials_per_epoch
+        return TURN if policy else 0
 
-def _supernet(context: EstimatorContext, values: Values) -> Estimator:
-    from study.performance_estimation.supernet.supernet_estimator import SupernetEstimator
+    def candidate_epochs(self, recipe_epochs: int) -> int:
+        """Return 0: candidates are not trained."""
+        return 0
 
-    return SupernetEstimator.for_study(
-        context,
-        epochs=int(values["epochs"]),
-        paths=str(values["paths"]),
-        trials_per_epoch=supernet_paths.turns(values, policy=context.policy),
-    )
+    def epochs_before_first_trial(self, *, policy: bool) -> int:
+        """Return the passes over the training images before the first trial."""
+        epochs = 1 if self.turn(policy=policy) else self.epochs
+        return epochs * PATHS_PER_STEP[self.paths]
 
+    def validate(self, space: SearchSpace, image: ImageFormat) -> None:
+        """Check that the recipe does not vary.
 
-def _no_training(_: int, __: Values) -> int:
-    return 0
+        Raises:
+            SettingsError: It does.
+        """
+        check_space(space)
 
-
-def _zero_cost(proxy: str) -> EstimatorSpec:
-    def build(context: EstimatorContext, values: Values) -> Estimator:
-        return zero_cost.ZeroCostEstimator.for_study(
+    def make(self, context: EstimatorContext) -> Estimator:
+        """Return the estimator of a study."""
+        cls = resolve_name(f"{_PACKAGE}.supernet.supernet_estimator:SupernetEstimator")
+        made: Estimator = cls.for_study(
             context,
-            proxy=proxy,
-            images=int(values["images"]),
-            initialisations=int(values["initialisations"]),
+            epochs=self.epochs,
+            paths=self.paths,
+            trials_per_epoch=self.turn(policy=context.policy),
         )
-
-    return EstimatorSpec(
-        meaning=f"no training: {zero_cost.MEANINGS[proxy]}",
-        build=build,
-        options=zero_cost.OPTIONS,
-        metric=proxy,
-        epochs=_no_training,
-        caution=f"{proxy} ranks untrained networks: train the best before anything is claimed",
-    )
+        return made
 
 
-PROXIES = ("synflow", "jacob_cov", "naswot", "grad_norm", "snip")
-"""Zero-cost scores that a study can be run by alone, with ``--metric`` of the same name."""
+@dataclass(frozen=True, kw_only=True)
+class ZeroCostOptions(EstimatorOptions):
+    """Scores an untrained network; the names are those of its subclasses."""
 
-TABLE = "table"
+    images: Annotated[int, Field(ge=2, le=1024, description="images that the score uses")] = 64
+    initialisations: Annotated[
+        int, Field(ge=1, le=100, description="initialisations that the score is averaged over")
+    ] = 3
 
-ESTIMATORS: Mapping[str, EstimatorSpec] = MappingProxyType(
-    {
-        "train": EstimatorSpec(meaning="train and validate; the yardstick", build=_train),
-        "synthetic": EstimatorSpec(
-            meaning="a closed form, for trying things out without any training",
-            build=_synthetic,
-            options=synthetic.OPTIONS,
-            needs_data=False,
-            epochs=lambda longest, values: int(values["epochs"]) or longest,
-        ),
-        "supernet": EstimatorSpec(
-            meaning="shared weights, trained once a study; a look at them for each candidate",
-            build=_supernet,
-            options=supernet_paths.OPTIONS,
-            check=supernet_paths.check_space,
-            epochs=_no_training,
-            epochs_at_first=lambda values, policy: supernet_paths.epochs_at_first(
-                values, policy=policy
-            ),
-            caution=(
-                "values are estimates by shared weights, which rank candidates worse than"
-                " trainings do: train the best from scratch before anything is claimed of them"
-            ),
-        ),
-        TABLE: EstimatorSpec(
-            meaning="a tabulated benchmark: trainings made beforehand, looked up",
-            build=_table,
-            options=table_estimator.OPTIONS,
-            needs_data=False,
-            metric="accuracy",
-        ),
-        **{proxy: _zero_cost(proxy) for proxy in PROXIES},
-    }
+    def candidate_epochs(self, recipe_epochs: int) -> int:
+        """Return 0: candidates are not trained."""
+        return 0
+
+    def make(self, context: EstimatorContext) -> Estimator:
+        """Return the estimator of a study."""
+        cls = resolve_name(f"{_PACKAGE}.zero_cost:ZeroCostEstimator")
+        made: Estimator = cls.for_study(
+            context, proxy=self.name, images=self.images, initialisations=self.initialisations
+        )
+        return made
+
+
+def _caution(name: str) -> str:
+    return f"{name} ranks untrained networks: train the best before you claim anything about them"
+
+
+class Synflow(ZeroCostOptions):
+    """No training: flow through the absolute weights of the untrained network."""
+
+    name = metric = "synflow"
+    caution = _caution(name)
+
+
+class JacobCov(ZeroCostOptions):
+    """No training: how differently the untrained network responds to images."""
+
+    name = metric = "jacob_cov"
+    caution = _caution(name)
+
+
+class Naswot(ZeroCostOptions):
+    """No training: how differently images switch the units of the untrained network."""
+
+    name = metric = "naswot"
+    caution = _caution(name)
+
+
+class GradNorm(ZeroCostOptions):
+    """No training: size of the loss's gradient."""
+
+    name = metric = "grad_norm"
+    caution = _caution(name)
+
+
+class Snip(ZeroCostOptions):
+    """No training: sensitivity of the loss to the weights."""
+
+    name = metric = "snip"
+    caution = _caution(name)
+
+
+ZERO_COST = registry_of(Synflow, JacobCov, Naswot, GradNorm, Snip)
+"""Scores of untrained networks. Each is also the metric of its name."""
+
+ESTIMATORS = registry_of(
+    TrainOptions, SyntheticOptions, SupernetOptions, TableOptions, *ZERO_COST.values()
 )
 
 
-def estimator_spec(text: str) -> EstimatorSpec:
-    """Return the spec that ``NAME[,option=value…]`` names.
+def parse_estimator(text: str) -> EstimatorOptions:
+    """Return the options that ``NAME[,option=value…]`` stands for.
 
     Raises:
-        SettingsError: An unknown name or option.
+        SettingsError: An unknown name or option, or a value that is not allowed.
     """
-    return ESTIMATORS[parse_estimator(text)[0]]
-
-
-def candidate_epochs(text: str, *, longest: int) -> int:
-    """Return the epochs that an estimator trains a candidate for at most.
-
-    Args:
-        text: The estimator as chosen.
-        longest: Epochs of the longest training in the space.
-
-    Raises:
-        SettingsError: An unknown name or option.
-    """
-    name, values = parse_estimator(text)
-    return ESTIMATORS[name].epochs(longest, values)
-
-
-def epochs_at_first(text: str, *, policy: bool) -> int:
-    """Return the epochs that an estimator trains before a study's first trial.
-
-    Args:
-        text: The estimator as chosen.
-        policy: Whether the study's sampler learns a distribution to draw candidates from.
-
-    Raises:
-        SettingsError: An unknown name or option.
-    """
-    name, values = parse_estimator(text)
-    return ESTIMATORS[name].epochs_at_first(values, policy)
-
-
-def is_table(text: str) -> bool:
-    """Tell whether an estimator's text names a table, whether or not that can be read."""
-    return text.partition(",")[0].strip() == TABLE
-
-
-def table_named(text: str) -> BenchmarkTable | None:
-    """Return the table that an estimator's text names; None for another estimator.
-
-    Raises:
-        SettingsError: The text does not say which table.
-        DataError: It cannot be read.
-    """
-    name, values = parse_estimator(text)
-    return table_estimator.table_of(values) if name == TABLE else None
-
-
-def make_estimator(text: str, context: EstimatorContext) -> Estimator:
-    """Return the estimator that ``NAME[,option=value…]`` names.
-
-    Raises:
-        SettingsError: An unknown name or option, or a space it does not fit.
-    """
-    name, values = parse_estimator(text)
-    spec = ESTIMATORS[name]
-    spec.check(context.space)
-    return spec.build(context, values)
-
-
-def parse_estimator(text: str) -> tuple[str, dict[str, OptionValue]]:
-    """Return the name and the value of every option of an estimator's text.
-
-    Raises:
-        SettingsError: An unknown name or option, or a value outside its bounds.
-    """
-    registry = {name: spec.options for name, spec in ESTIMATORS.items()}
-    return parse_choice(text, registry, what="estimator")
+    return parse_choice(text, ESTIMATORS, what="estimator")

@@ -1,70 +1,123 @@
-"""``--screen synflow:200``: many draws scored without training, the best of them trained first.
+"""``--screen synflow:200``: score random candidates without training, and train the best first.
 
-What is parsed, refused and scored is here; what a study stores of it is in ``study/screening.py``.
+This file parses, validates and scores. ``study/running`` stores the scores with the study.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import ClassVar
 
+from pydantic.dataclasses import dataclass as options_dataclass
+
+from study.common.choices import parse_choice, registry_of
 from study.common.errors import SettingsError
-from study.common.old_choices import OptionValue, parse_choice
-from study.performance_estimation.estimator import EstimateFailed, EstimatorContext
-from study.performance_estimation.zero_cost.zero_cost import (
-    COUNTS,
-    MEANINGS,
-    OPTIONS,
-    ZeroCostEstimator,
+from study.performance_estimation.estimator import (
+    Estimate,
+    EstimateFailed,
+    EstimatorContext,
+    EstimatorOptions,
+    Report,
+    Step,
 )
-from study.search_space.candidate import RECIPE_FIELDS, Candidate
+from study.performance_estimation.registry import ZERO_COST
+from study.search_space.candidate import RECIPE_FIELDS, Candidate, ImageFormat
 from study.search_space.resolve import complexity, resolve
 from study.search_space.space import SearchSpace
 
 KEPT_SHARE = 10
-"""One in so many draws is trained where nothing else is asked for."""
+"""Draws for each candidate that is kept, where the number to keep is not given."""
 
 MOST_DRAWS = 100_000
 
 Scorer = Callable[[Candidate], float | None]
-"""A candidate → its score, larger taken for better; None where it has none."""
+"""Returns the score of a candidate; larger is better, None where it has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountEstimator:
+    """Scores a candidate by a count of its network.
+
+    Args:
+        count: ``parameters``, ``macs`` or ``conv_macs``.
+    """
+
+    count: str
+    image: ImageFormat
+
+    def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
+        """Return the count; ``seed`` has no effect."""
+        counts = complexity(resolve(candidate.architecture, self.image))
+        metrics = {self.count: float(getattr(counts, self.count))}
+        report(Step(number=1, metrics=metrics))
+        return Estimate(metrics=metrics)
+
+
+@options_dataclass(frozen=True, kw_only=True)
+class CountOptions(EstimatorOptions):
+    """Scores a candidate by a count of its network; the names are those of its subclasses."""
+
+    needs_data: ClassVar[bool] = False
+
+    def make(self, context: EstimatorContext) -> CountEstimator:
+        """Return the estimator of a study."""
+        return CountEstimator(count=self.name, image=context.image)
+
+
+class Parameters(CountOptions):
+    """Trainable numbers of the network."""
+
+    name = "parameters"
+
+
+class Macs(CountOptions):
+    """Multiply-accumulates for an image."""
+
+    name = "macs"
+
+
+class ConvMacs(CountOptions):
+    """Multiply-accumulates for an image in convolutions."""
+
+    name = "conv_macs"
+
+
+SCORES = registry_of(*ZERO_COST.values(), Parameters, Macs, ConvMacs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScreenSpec:
-    """A screen as asked for.
+    """A screen before a search.
 
     Args:
-        proxy: A name of ``MEANINGS``.
+        score: The score with its options; one of ``SCORES``.
         draws: Different candidates drawn at random and scored.
-        kept: How many of them, the best, the study tries before its sampler goes on.
-        options: A value for every option of the proxy.
+        kept: The best of them, which the study tries before its sampler continues.
     """
 
-    proxy: str
+    score: EstimatorOptions
     draws: int
     kept: int
-    options: dict[str, OptionValue] = field(default_factory=dict)
 
     @property
-    def needs_data(self) -> bool:
-        """Whether the score looks at images."""
-        return self.proxy not in COUNTS
+    def proxy(self) -> str:
+        """Name of the score."""
+        return self.score.name
 
 
 def parse_screen(text: str) -> ScreenSpec:
-    """Return the screen of a text ``PROXY[,option=value…]:DRAWS[:KEPT]``.
+    """Return the screen of a text ``SCORE[,option=value…]:DRAWS[:KEPT]``.
 
     Raises:
-        SettingsError: It is not such a text, or names a proxy or an option that there is not.
+        SettingsError: It has another form, or names an unknown score or option.
     """
     choice, *numbers = text.split(":")
-    registry = {name: {} if name in COUNTS else OPTIONS for name in MEANINGS}
-    proxy, options = parse_choice(choice, registry, what="screen")
+    score = parse_choice(choice, SCORES, what="screen")
     if not 1 <= len(numbers) <= 2 or not all(number.strip().isdecimal() for number in numbers):
         raise SettingsError(
-            f"--screen {text}: write PROXY:DRAWS or PROXY:DRAWS:KEPT, as {proxy}:200 or"
-            f" {proxy}:200:20"
+            f"--screen {text}: write SCORE:DRAWS or SCORE:DRAWS:KEPT, as {score.name}:200 or"
+            f" {score.name}:200:20"
         )
     draws = int(numbers[0])
     kept = int(numbers[1]) if len(numbers) > 1 else max(draws // KEPT_SHARE, 1)
@@ -73,44 +126,33 @@ def parse_screen(text: str) -> ScreenSpec:
             f"--screen {text}: {draws} draws of which {kept} are kept; draw 2 to {MOST_DRAWS:,}"
             " and keep at least one and no more than are drawn"
         )
-    return ScreenSpec(proxy=proxy, draws=draws, kept=kept, options=options)
+    return ScreenSpec(score=score, draws=draws, kept=kept)
 
 
-def check_screen(spec: ScreenSpec, space: SearchSpace) -> None:
-    """Refuse a space whose candidates a screen cannot tell apart.
+def check_screen(screen: ScreenSpec, space: SearchSpace) -> None:
+    """Check that a screen can tell the candidates of a space apart.
 
     Raises:
-        SettingsError: Nothing varies but the recipe, which no zero-cost score sees.
+        SettingsError: Only the recipe varies, on which no score depends.
     """
     if any(parameter.name not in RECIPE_FIELDS for parameter in space.parameters):
         return
     names = ", ".join(parameter.name for parameter in space.parameters)
     raise SettingsError(
-        f"--screen {spec.proxy}: {space.name} varies {names} only, which is how networks are"
-        " trained; a score of the untrained network is the same for all. Leave the screen out"
+        f"--screen {screen.proxy}: {space.name} varies {names} only, which is how networks"
+        " are trained; a score of the untrained network is the same for all. Leave the screen out"
     )
 
 
-def make_scorer(spec: ScreenSpec, context: EstimatorContext) -> Scorer:
-    """Return what scores the candidates of a study, its images loaded."""
-    if not spec.needs_data:
-        return lambda candidate: _count(spec.proxy, candidate, context)
-    estimator = ZeroCostEstimator.for_study(
-        context,
-        proxy=spec.proxy,
-        images=int(spec.options["images"]),
-        initialisations=int(spec.options["initialisations"]),
-    )
+def make_scorer(screen: ScreenSpec, context: EstimatorContext) -> Scorer:
+    """Return what scores the candidates of a study."""
+    estimator, name = screen.score.make(context), screen.score.name
 
-    def scored(candidate: Candidate) -> float | None:
+    def score(candidate: Candidate) -> float | None:
         try:
             found = estimator.estimate(candidate, seed=context.seed, report=lambda _: None)
         except EstimateFailed:
             return None
-        return found.metrics[spec.proxy]
+        return found.metrics[name]
 
-    return scored
-
-
-def _count(name: str, candidate: Candidate, context: EstimatorContext) -> float:
-    return float(getattr(complexity(resolve(candidate.architecture, context.image)), name))
+    return score

@@ -1,52 +1,66 @@
-"""A closed form in place of a training: the fake beside the seam.
+"""A closed form in place of a training, for tests and for trying things out.
 
-It runs the whole life of a study in milliseconds, needs neither data nor torch, and has what a
-training has: a best region inside the space, noise that depends on the seed, a rising curve,
+A study with it takes milliseconds and needs neither data nor torch. It has the properties of a
+training: a best region inside the space, noise that depends on the seed, a rising curve, and
 candidates that fail.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from statistics import NormalDist
-from types import MappingProxyType
+from typing import Annotated, ClassVar
 
-from study.common.old_choices import Option, Options
-from study.performance_estimation.estimator import Estimate, EstimateFailed, Report, Step
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from study.performance_estimation.estimator import (
+    Estimate,
+    EstimateFailed,
+    EstimatorContext,
+    EstimatorOptions,
+    Report,
+    Step,
+)
 from study.search_space.candidate import OCTMNIST, Candidate, ImageFormat, Recipe
 from study.search_space.resolve import Stack, candidate_id, complexity, resolve
 
-OPTIONS: Options = MappingProxyType(
-    {
-        "epochs": Option(default=0, low=0, high=10_000, meaning="epochs; 0 = the recipe's own"),
-        "delay": Option(default=0.0, low=0.0, high=3600.0, meaning="seconds an epoch takes"),
-        "noise": Option(default=0.003, low=0.0, high=0.5, meaning="spread between two seeds"),
-        "fail": Option(default=0.0, low=0.0, high=1.0, meaning="share of candidates that fail"),
-    }
-)
+
+@dataclass(frozen=True, kw_only=True)
+class SyntheticOptions(EstimatorOptions):
+    """A closed form, for trying things out without any training."""
+
+    name: ClassVar[str] = "synthetic"
+    needs_data: ClassVar[bool] = False
+
+    epochs: Annotated[int, Field(ge=0, le=10_000, description="epochs; 0 = the recipe's own")] = 0
+    delay: Annotated[float, Field(ge=0.0, le=3600.0, description="seconds an epoch takes")] = 0.0
+    noise: Annotated[
+        float, Field(ge=0.0, le=0.5, description="standard deviation between seeds")
+    ] = 0.003
+    fail: Annotated[
+        float, Field(ge=0.0, le=1.0, description="share of candidates that fail, with any seed")
+    ] = 0.0
+
+    def candidate_epochs(self, recipe_epochs: int) -> int:
+        """Return the epochs that are reported."""
+        return self.epochs or recipe_epochs
+
+    def make(self, context: EstimatorContext) -> SyntheticEstimator:
+        """Return the estimator of a study."""
+        return SyntheticEstimator(image=context.image, options=self)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SyntheticEstimator:
-    """Scores a candidate by a smooth function of its size and its recipe.
-
-    Args:
-        image: What goes into the networks.
-        epochs: Epochs reported; 0 for as many as the recipe asks for.
-        delay: Seconds to wait before each report.
-        noise: Standard deviation of the final accuracy between seeds.
-        fail: Share of candidates that fail after their first epoch, whatever the seed.
-    """
+    """Scores a candidate by a smooth function of its size and its recipe."""
 
     image: ImageFormat = OCTMNIST
-    epochs: int = 0
-    delay: float = 0.0
-    noise: float = 0.003
-    fail: float = 0.0
+    options: SyntheticOptions = dataclasses.field(default_factory=SyntheticOptions)
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
         """Return the closed form's metrics after the last epoch.
@@ -57,29 +71,30 @@ class SyntheticEstimator:
         identity = candidate_id(candidate, self.image)
         stack = resolve(candidate.architecture, self.image)
         ceiling = self._ceiling(stack, candidate.recipe, identity=identity, seed=seed)
-        epochs = self.epochs or candidate.recipe.epochs
+        options = self.options
+        epochs = options.candidate_epochs(candidate.recipe.epochs)
         for epoch in range(1, epochs + 1):
-            if self.delay:
-                time.sleep(self.delay)
+            if options.delay:
+                time.sleep(options.delay)
             accuracy = self._rise(ceiling, epoch, depth=len(stack.blocks))
             metrics = _metrics(accuracy, self.image.classes)
             loss = metrics["val_loss"] + 0.1
-            report(Step(number=epoch, metrics=metrics, train_loss=loss, seconds=self.delay))
-            if _uniform("fail", identity) < self.fail:
+            report(Step(number=epoch, metrics=metrics, train_loss=loss, seconds=options.delay))
+            if _uniform("fail", identity) < options.fail:
                 raise EstimateFailed("non-finite", f"loss is nan in epoch {epoch}")
         return Estimate(
             metrics=metrics,
             epochs=float(epochs),
-            seconds=epochs * self.delay,
+            seconds=epochs * options.delay,
             facts={"seed": seed},
         )
 
     def _ceiling(self, stack: Stack, recipe: Recipe, *, identity: str, seed: int) -> float:
-        """Return the accuracy that the curve tends to, between chance and one."""
+        """Return the limit of the accuracy curve, between chance and one."""
         chance = 1 / self.image.classes
         draw = _uniform("noise", identity, seed)
         score = _merit(stack, recipe)
-        noisy = chance + (0.97 - chance) * score + self.noise * NormalDist().inv_cdf(draw)
+        noisy = chance + (0.97 - chance) * score + self.options.noise * NormalDist().inv_cdf(draw)
         return min(max(noisy, chance), 0.999)
 
     def _rise(self, ceiling: float, epoch: int, *, depth: int) -> float:
@@ -90,7 +105,7 @@ class SyntheticEstimator:
 
 
 def _merit(stack: Stack, recipe: Recipe) -> float:
-    """Return how good a candidate is, in (0, 1]; the best one has about 1e5 parameters."""
+    """Return the quality of a candidate, in (0, 1]; the best has about 1e5 parameters."""
     counts = complexity(stack)
     misfits = (
         0.25 * (math.log10(counts.parameters) - 5.0),

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any, ClassVar
 
+from pydantic import Field
+from pydantic.dataclasses import dataclass as options_dataclass
+
+from study.common.choices import parse_choice, registry_of
 from study.common.errors import SettingsError
-from study.common.old_choices import Option, Options, parse_choice
-from study.performance_estimation.registry import estimator_spec
+from study.performance_estimation.registry import parse_estimator
 from study.rank_estimators.stratified_sample import check_sample_size
 from study.search_space.candidate import Values
 from study.settings.study_settings import StudySettings, make_settings
@@ -25,14 +27,20 @@ FEWEST_SEEDS = 2
 YARDSTICKS = ("train", "synthetic")
 """What a full training may be: estimators that answer anew for every seed."""
 
-FIDELITY: Options = MappingProxyType(
-    {
-        "epochs": Option(default=0, low=1, high=10_000, meaning="epochs to train"),
-        "fraction": Option(default=1.0, low=1e-6, high=1.0, meaning="share of training images"),
-        "image_size": Option(default=0, low=8, high=512, meaning="side of the images, in pixels"),
-    }
-)
-"""What ``train`` may be followed by in a list of estimators; 0 stands for the full training's."""
+
+@options_dataclass(frozen=True, kw_only=True)
+class TrainFidelity:
+    """A training at a lower fidelity; None stands for that of the full training."""
+
+    name: ClassVar[str] = "train"
+
+    epochs: Annotated[int | None, Field(ge=1, le=10_000, description="epochs to train")] = None
+    fraction: Annotated[
+        float | None, Field(ge=1e-6, le=1.0, description="share of training images")
+    ] = None
+    image_size: Annotated[
+        int | None, Field(ge=8, le=512, description="side of the images, in pixels")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,10 +137,10 @@ def _asked(text: str) -> dict[str, Any]:
         SettingsError: An unknown estimator or option.
     """
     if text.partition(",")[0] != "train":
-        metric = estimator_spec(text).metric
+        metric = parse_estimator(text).metric
         return {"estimator": text} | ({} if metric is None else {"objectives": (metric,)})
-    _, values = parse_choice(text, {"train": FIDELITY}, what="estimator")
-    given = {name: value for name, value in values.items() if f"{name}=" in text}
+    fidelity = parse_choice(text, registry_of(TrainFidelity), what="estimator")
+    given = {name: value for name, value in asdict(fidelity).items() if value is not None}
     return {"estimator": "train", **given}
 
 

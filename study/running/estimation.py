@@ -7,7 +7,6 @@ from study.common.machine import choose_device
 from study.common.stop import Stop
 from study.performance_estimation.estimator import Estimator, EstimatorContext, Fidelity
 from study.performance_estimation.latency import METRIC, WithLatency
-from study.performance_estimation.registry import make_estimator
 from study.running.study_data import load_data
 from study.settings.run_context import RunContext
 from study.storage.checkpoints import study_folder
@@ -23,7 +22,7 @@ def checkpoints(stored: StoredStudy, run_context: RunContext) -> ArtifactPath:
 def stored_estimator(stored: StoredStudy, run_context: RunContext, *, stop: Stop) -> Estimator:
     """Return the estimator of a stored study, with its images loaded."""
     context = estimator_context(stored, run_context, stop=stop)
-    return make_estimator(stored.settings.estimator, context)
+    return stored.problem.estimator.make(context)
 
 
 def estimator_context(

@@ -20,7 +20,6 @@ from study.common.errors import StorageError
 from study.common.stop import Stop
 from study.objective import TrialContext, TrialCrashed, run_trial
 from study.performance_estimation.estimator import EstimateFailed, Interrupted
-from study.performance_estimation.registry import make_estimator
 from study.running.candidate_source.source import CandidateSource, make_source
 from study.running.curves import CompetingCurves
 from study.running.estimation import checkpoints, estimator_context, with_latency
@@ -301,7 +300,7 @@ def make_worker(
     ledger.write()
     trials = TrialReader(stored.study)
     context = estimator_context(stored, run_context, stop=stop)
-    estimator = make_estimator(settings.estimator, context)
+    estimator = stored.problem.estimator.make(context)
 
     def alive() -> None:
         ledger.tick()

@@ -8,11 +8,10 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from study.common.errors import ResumeError, SettingsError
-from study.common.old_choices import OptionValue
-from study.performance_estimation.registry import ESTIMATORS, TABLE, EstimatorSpec
+from study.performance_estimation.estimator import EstimatorOptions
 from study.performance_estimation.screen import ScreenSpec
 from study.performance_estimation.tabular.table import BenchmarkTable
-from study.performance_estimation.tabular.table_estimator import naming
+from study.performance_estimation.tabular.table_estimator import distinct_points
 from study.performance_estimation.tabular.table_space import OwnSpace, table_space_from_text
 from study.search_space.candidate import Candidate, ImageFormat, Value, Values
 from study.search_space.describe import describe_bound
@@ -48,7 +47,7 @@ class Problem:
         Raises:
             SearchSpaceError: It cannot be read, or does not fit images of this format.
         """
-        read = table_space_from_text if self.estimator_name == TABLE else space_from_text
+        read = table_space_from_text if self.estimator.name == "table" else space_from_text
         return read(self.settings.space_text, source=self.settings.space_name, image=self.image)
 
     @cached_property
@@ -112,7 +111,7 @@ class Problem:
         """Return what is stored of a candidate before it is scored: its network and its costs."""
         if not self.networks and self.table is not None:
             row = self.table.row(values)
-            return {n: int(column[row]) for n, column in (self.table.sizes or {}).items()}
+            return {n: int(column[row]) for n, column in self.table.sizes.items()}
         stack = resolve(self.candidate(values).architecture, self.image)
         counts = complexity(stack)
         return {
@@ -145,7 +144,7 @@ class Problem:
     def distinct(self) -> Mapping[str, Values] | None:
         """The first point of every distinct candidate, by id; None where they are uncountable."""
         if not self.networks and self.table is not None:
-            return naming(self.table, self.space)
+            return distinct_points(self.table, self.space)
         return distinct_candidates(self.space, self.image)
 
     @cached_property
@@ -163,34 +162,23 @@ class Problem:
     @cached_property
     def epochs(self) -> int:
         """Epochs that the estimator trains a candidate for at most; 0 where it trains none."""
-        return self._estimated(self.longest_training) if self.table is None else self.table.epochs
+        return self.estimator.candidate_epochs(self.longest_training)
 
     def epochs_of(self, values: Values) -> int | None:
         """Return the epochs of a point's own training; None for those of the longest."""
-        return None if self.table else self._estimated(self.candidate(values).recipe.epochs)
-
-    def _estimated(self, epochs: int) -> int:
-        return self.estimator.epochs(epochs, self.estimator_options)
+        if self.table is not None:
+            return None
+        return self.estimator.candidate_epochs(self.candidate(values).recipe.epochs)
 
     @cached_property
     def epochs_at_first(self) -> int:
         """Epochs that the estimator trains before the first trial."""
-        return self.estimator.epochs_at_first(self.estimator_options, self.sampler.learns_policy)
+        return self.estimator.epochs_before_first_trial(policy=self.sampler.learns_policy)
 
     @property
-    def estimator_name(self) -> str:
-        """Name of the estimator, without its options."""
-        return self.settings.chosen_estimator[0]
-
-    @property
-    def estimator(self) -> EstimatorSpec:
-        """The registry's entry of the estimator."""
-        return ESTIMATORS[self.estimator_name]
-
-    @property
-    def estimator_options(self) -> Mapping[str, OptionValue]:
-        """A value for every option of the estimator."""
-        return self.settings.chosen_estimator[1]
+    def estimator(self) -> EstimatorOptions:
+        """The estimator with its options."""
+        return self.settings.chosen_estimator
 
     @property
     def sampler(self) -> Sampler:

@@ -9,11 +9,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from study.common.errors import SettingsError
-from study.common.old_choices import OptionValue
-from study.performance_estimation.registry import ESTIMATORS, TABLE, parse_estimator
+from study.performance_estimation.estimator import EstimatorOptions
+from study.performance_estimation.registry import parse_estimator
 from study.performance_estimation.screen import ScreenSpec, parse_screen
 from study.performance_estimation.tabular.table import BenchmarkTable
-from study.performance_estimation.tabular.table_estimator import table_of
+from study.performance_estimation.tabular.table_estimator import TableOptions
 from study.search_space.candidate import Values
 from study.search_strategy.pruner import Pruner
 from study.search_strategy.registry import parse_pruner, parse_sampler
@@ -137,8 +137,8 @@ class StudySettings(BaseModel):
         return find_measures(self.objectives)
 
     @cached_property
-    def chosen_estimator(self) -> tuple[str, dict[str, OptionValue]]:
-        """Name of the estimator, and a value for each of its options."""
+    def chosen_estimator(self) -> EstimatorOptions:
+        """The estimator with its options."""
         return parse_estimator(self.estimator)
 
     @cached_property
@@ -163,14 +163,14 @@ class StudySettings(BaseModel):
         Raises:
             DataError: It cannot be read.
         """
-        name, options = self.chosen_estimator
-        return table_of(options) if name == TABLE else None
+        chosen = self.chosen_estimator
+        return chosen.table if isinstance(chosen, TableOptions) else None
 
     @property
     def needs_data(self) -> bool:
         """Whether the estimator or the screen looks at images."""
-        screened = self.chosen_screen is not None and self.chosen_screen.needs_data
-        return screened or ESTIMATORS[self.chosen_estimator[0]].needs_data
+        screened = self.chosen_screen is not None and self.chosen_screen.score.needs_data
+        return screened or self.chosen_estimator.needs_data
 
     @property
     def directions(self) -> tuple[Literal["maximize", "minimize"], ...]:

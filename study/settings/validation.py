@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from study.common.errors import SettingsError
-from study.performance_estimation.registry import PROXIES
+from study.performance_estimation.registry import ZERO_COST, SupernetOptions
 from study.performance_estimation.screen import check_screen
-from study.performance_estimation.supernet.paths import turns
 from study.performance_estimation.tabular.table import BenchmarkTable
-from study.performance_estimation.tabular.table_estimator import refuse_other_space
 from study.settings.metrics import COSTS
 from study.settings.problem import Problem
 
@@ -19,8 +17,10 @@ def validate(problem: Problem) -> tuple[str, ...]:
         StudyError: The space cannot be read, or sampler, pruner, screen, estimator, objectives
             and space do not fit.
     """
-    problem.estimator.check(problem.space)
     if problem.table is not None:
+        _check_fidelity(problem, problem.table)
+    problem.estimator.validate(problem.space, problem.image)
+    if problem.table is not None and not problem.networks:
         _check_table(problem, problem.table)
     _check_pruner(problem)
     problem.sampler.validate(problem.strategy_context)
@@ -30,7 +30,7 @@ def validate(problem: Problem) -> tuple[str, ...]:
     return problem.sampler.warnings(problem.strategy_context)
 
 
-def _check_table(problem: Problem, table: BenchmarkTable) -> None:
+def _check_fidelity(problem: Problem, table: BenchmarkTable) -> None:
     settings = problem.settings
     for flag, given in (
         ("--epochs", settings.epochs is not None),
@@ -41,17 +41,17 @@ def _check_table(problem: Problem, table: BenchmarkTable) -> None:
             raise SettingsError(
                 f"{flag}: the trainings of table {table.name} were made beforehand; leave it out"
             )
-    refuse_other_space(table, problem.space, problem.image)
-    if problem.networks:
-        return
-    known = {"accuracy", *(table.sizes or {})}
-    for name in settings.objectives:
+
+
+def _check_table(problem: Problem, table: BenchmarkTable) -> None:
+    known = {"accuracy", *table.sizes}
+    for name in problem.settings.objectives:
         if name not in known:
             raise SettingsError(
                 f"objective {name}: table {table.name} does not contain it; it contains"
                 f" {', '.join(sorted(known))}"
             )
-    if settings.screen is not None:
+    if problem.screen is not None:
         raise SettingsError(
             f"--screen: the points of table {table.name} are no networks; leave it out"
         )
@@ -88,9 +88,9 @@ def _check_supernet(problem: Problem) -> None:
             f"--epochs-budget {settings.epochs_budget:g}: --estimator {settings.estimator} trains"
             f" {needed} epochs before the first trial; give it fewer, or a larger budget"
         )
-    if problem.estimator_name != "supernet" or not problem.sampler.fixed_sequence:
+    if not (isinstance(problem.estimator, SupernetOptions) and problem.sampler.fixed_sequence):
         return
-    if turns(problem.estimator_options, policy=False):
+    if problem.estimator.turn(policy=False):
         raise SettingsError(
             f"--estimator {settings.estimator}: --sampler {problem.sampler.name} learns nothing"
             " that paths could be drawn from; take reinforce, or leave trials_per_epoch out"
@@ -99,12 +99,12 @@ def _check_supernet(problem: Problem) -> None:
 
 def _check_objectives(problem: Problem) -> None:
     """Check that the estimator measures the objectives, and that they need a search."""
-    names, spec = problem.settings.objectives, problem.estimator
-    flag, usual = "--metric" if len(names) == 1 else "--objectives", spec.metric or "accuracy"
+    names, metric = problem.settings.objectives, problem.estimator.metric
+    flag, usual = "--metric" if len(names) == 1 else "--objectives", metric or "accuracy"
     for name in names:
-        foreign = name not in COSTS if spec.metric else name in PROXIES
-        if foreign and name != spec.metric:
-            other = f" or --estimator {name}" if name in PROXIES else ""
+        foreign = name not in COSTS if metric else name in ZERO_COST
+        if foreign and name != metric:
+            other = f" or --estimator {name}" if name in ZERO_COST else ""
             raise SettingsError(
                 f"{flag} {','.join(names)}: the estimator '{problem.settings.estimator}' does not"
                 f" measure {name}; write --metric {usual}{other}"

@@ -74,7 +74,7 @@ def disagreements(mine: StudyDefinition, other: StudyDefinition) -> list[str]:
 def _settings(here: StudySettings, there: StudySettings) -> Iterator[str]:
     if there.plan is not None:
         yield "it trains a list of candidates with seeds of its own"
-    if "supernet" in (here.chosen_estimator[0], there.chosen_estimator[0]):
+    if "supernet" in (here.chosen_estimator.name, there.chosen_estimator.name):
         yield "values by shared weights belong to the study that trained the weights"
     for name in ("estimator", "fraction", "seed"):
         old, new = getattr(there, name), getattr(here, name)

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from study.data.dataset import SearchData
 from study.performance_estimation.estimator import Estimator, EstimatorContext, Fidelity, Step
-from study.performance_estimation.registry import ESTIMATORS, candidate_epochs, make_estimator
+from study.performance_estimation.registry import ESTIMATORS, parse_estimator
+from study.performance_estimation.screen import SCORES
 from study.performance_estimation.supernet.paths import sandwich, source
 from study.performance_estimation.supernet.supernet import Supernet, SupernetSettings
 from study.performance_estimation.supernet.supernet_estimator import SupernetEstimator
@@ -24,7 +25,7 @@ from study.performance_estimation.tabular.table_estimator import TableEstimator
 from study.performance_estimation.training.checkpoint import Checkpoint
 from study.performance_estimation.training.data import TrainingData
 from study.performance_estimation.training.train_estimator import TrainEstimator
-from study.performance_estimation.zero_cost.zero_cost import MEANINGS, ZeroCostEstimator
+from study.performance_estimation.zero_cost import PROXIES, ZeroCostEstimator
 from study.search_space.parameter import CategoricalParameter, IntParameter
 from study.search_space.space import SearchSpace
 from study.settings.metrics import MEASURES
@@ -90,7 +91,7 @@ class TestTable(EstimatorContract):
         return TableEstimator(table=table, image=IMAGE)
 
 
-@pytest.mark.parametrize("proxy", sorted(MEANINGS))
+@pytest.mark.parametrize("proxy", sorted(PROXIES))
 class TestZeroCost(EstimatorContract):
     @pytest.fixture(autouse=True)
     def _choose(self, proxy: str) -> None:
@@ -108,6 +109,11 @@ class TestZeroCost(EstimatorContract):
     def inputs(self, estimator: Estimator) -> Sequence[Tensor]:
         scored = cast(ZeroCostEstimator, estimator)
         return scored.images, scored.labels
+
+
+class TestCount(EstimatorContract):
+    def make(self, folder: Path) -> Estimator:
+        return SCORES["macs"]().make(EstimatorContext(space=SPACE, image=IMAGE))
 
 
 class TestSupernet(CheckpointContract):
@@ -137,7 +143,7 @@ class TestSupernet(CheckpointContract):
         estimator.supernet.train_epoch(estimator.paths, interrupted=interrupted)
 
 
-CONTRACTS = {"synthetic", "train", "table", "supernet", *MEANINGS}
+CONTRACTS = {"synthetic", "train", "table", "supernet", *PROXIES}
 """What the classes above test."""
 
 
@@ -168,17 +174,17 @@ def test_an_estimator_made_from_its_name_is_repeatable_and_keeps_to_its_price(
     context = EstimatorContext(
         space=SPACE, image=IMAGE, data=search_data(), device=torch.device("cpu"), seed=1
     )
-    text = "supernet,epochs=2" if name == "supernet" else name
+    options = parse_estimator("supernet,epochs=2" if name == "supernet" else name)
+    options.validate(SPACE, IMAGE)
     first, again = (
-        make_estimator(text, replace(context, folder=tmp_path / part)).estimate(
+        options.make(replace(context, folder=tmp_path / part)).estimate(
             CANDIDATE, seed=3, report=ignore
         )
         for part in ("a", "b")
     )
     assert bits(first) == bits(again)
-    assert first.epochs == candidate_epochs(name, longest=CANDIDATE.recipe.epochs)
-    wanted = ESTIMATORS[name].metric
-    assert MEASURES[wanted or "accuracy"].key in first.metrics
+    assert first.epochs == options.candidate_epochs(CANDIDATE.recipe.epochs)
+    assert MEASURES[options.metric or "accuracy"].key in first.metrics
 
 
 @pytest.mark.parametrize("name", ["train", "supernet"])
@@ -191,7 +197,7 @@ def test_a_part_of_the_images_is_the_same_for_every_estimator_of_a_study(name: s
         device=torch.device("cpu"),
         seed=1,
     )
-    first, again = (make_estimator(name, context) for _ in range(2))
+    first, again = (parse_estimator(name).make(context) for _ in range(2))
     seen = [e.data if isinstance(e, TrainEstimator) else e.supernet.data for e in (first, again)]  # type: ignore[attr-defined]
     assert torch.equal(seen[0].train_images, seen[1].train_images)
     assert seen[0].train_images.shape == (24, 1, 10, 10)

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import kendalltau, spearmanr
 
 from study.common.errors import EvaluationError, SettingsError
-from study.performance_estimation.synthetic import SyntheticEstimator
+from study.performance_estimation.synthetic import SyntheticEstimator, SyntheticOptions
 from study.rank_estimators.judging import TrustReport, judge, paired_trainings, scored
 from study.rank_estimators.rows import Scored, Trained, TrustRow
 from study.rank_estimators.stratified_sample import stratified_sample
@@ -361,7 +361,11 @@ def test_from_a_sample_of_a_space_to_the_text() -> None:
         ]
 
     full = paired_trainings([study(SyntheticEstimator(), seed) for seed in (1, 2)], maximise=True)
-    quick = scored("one epoch", study(SyntheticEstimator(epochs=1), 3), maximise=True)
+    quick = scored(
+        "one epoch",
+        study(SyntheticEstimator(options=SyntheticOptions(epochs=1)), 3),
+        maximise=True,
+    )
     report = judge(full, [quick], seed=0)
     assert tau_of(row_of(report, "one epoch")) > 0.3
     assert "| one epoch | 30 |" in trust_text(report, space="seed", metric="val_accuracy")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from study.common.errors import SettingsError
+from study.performance_estimation.registry import Snip
 from study.performance_estimation.screen import parse_screen
 from study.report.study_document import describe_cost
 from study.report.study_summary import summarise_study
@@ -115,7 +116,7 @@ def test_a_screen_that_means_nothing_is_refused(text: str, message: str) -> None
 def test_a_tenth_of_the_draws_is_kept_unless_another_number_is_given() -> None:
     assert parse_screen("synflow:200").kept == 20
     assert parse_screen("synflow:5").kept == 1
-    assert parse_screen("snip,initialisations=5:200:7").options["initialisations"] == 5
+    assert parse_screen("snip,initialisations=5:200:7").score == Snip(initialisations=5)
 
 
 def test_a_space_that_varies_the_recipe_only_is_refused_by_name(tmp_path: Path) -> None:

@@ -8,72 +8,24 @@ from types import MappingProxyType
 import numpy as np
 
 from study.common.errors import SettingsError
-from study.common.old_choices import Option, Options, OptionValue
 from study.search_space.candidate import RECIPE_FIELDS, ImageFormat, Value, Values
 from study.search_space.parameter import AnyParameter
 from study.search_space.space import SearchSpace
 
 PathSource = Callable[[int, int], Sequence[Values]]
-"""Epoch and step, both from 1 → the values of each path that the step trains, at least one."""
+"""(epoch, step), both from 1 → the values of each path that the step trains, at least one."""
 
 Draw = Callable[[SearchSpace, ImageFormat, np.random.Generator], tuple[Values, ...]]
-
-OPTIONS: Options = MappingProxyType(
-    {
-        "epochs": Option(
-            default=12, low=1, high=10_000, meaning="epochs of the shared weights, once a study"
-        ),
-        "paths": Option(
-            default="sandwich",
-            choices=("sandwich", "uniform"),
-            meaning="what a step trains: a widest, a narrowest and two random paths, or one",
-        ),
-        "trials_per_epoch": Option(
-            default=-1,
-            low=-1,
-            high=100_000,
-            meaning=(
-                "trials between epochs on the sampler's paths; 0 = all epochs at first; -1 = 5"
-                " with a sampler that learns a policy, 0 with any other"
-            ),
-        ),
-    }
-)
-
-TURN = 5
-"""Trials between two epochs where policy and weights take turns and nothing else is asked for."""
 
 _WIDTHS = frozenset({"channels", "hidden_units", "kernel"})
 _ATTEMPTS = 1000
 
 
-def turns(values: Mapping[str, OptionValue], *, policy: bool) -> int:
-    """Return the trials between two epochs; 0 where all epochs are trained at first.
-
-    Args:
-        values: A value for each of ``OPTIONS``.
-        policy: Whether the sampler learns a distribution to draw paths from.
-    """
-    given = int(values["trials_per_epoch"])
-    if given >= 0:
-        return given
-    return TURN if policy else 0
-
-
-def epochs_at_first(values: Mapping[str, OptionValue], *, policy: bool) -> int:
-    """Return the passes over the training images that come before the first trial; see ``turns``.
-
-    Where policy and weights take turns, that is one epoch.
-    """
-    epochs = 1 if turns(values, policy=policy) else int(values["epochs"])
-    return epochs * PATHS[str(values["paths"])]
-
-
 def check_space(space: SearchSpace) -> None:
-    """Refuse a space whose candidates differ in how they are trained.
+    """Check that all candidates of a space are trained by one recipe.
 
     Raises:
-        SettingsError: Parameters of the recipe vary; all of them are named.
+        SettingsError: Parameters of the recipe vary; the message names all of them.
     """
     varying = [p.name for p in space.parameters if p.name in RECIPE_FIELDS and _varies(p)]
     if varying:
@@ -85,7 +37,7 @@ def check_space(space: SearchSpace) -> None:
 
 
 def blind_to(space: SearchSpace) -> tuple[str, ...]:
-    """Return the parameters that vary and on which a supernet's score does not depend.
+    """Return the varying parameters that have no effect on a supernet's score.
 
     Dropout has no weights and is off in validation: candidates that differ in it alone tie.
     """
@@ -109,8 +61,8 @@ def sandwich(
 ) -> tuple[Values, ...]:
     """Return a widest, a narrowest and two random candidates (Yu and Huang, arXiv 1903.05134).
 
-    The widest and the narrowest are random but for their channels, hidden units and kernels.
-    Where one breaks a constraint a random candidate takes its place.
+    The widest and the narrowest are random except for channels, hidden units and kernels. Where
+    one breaks a constraint, a random candidate replaces it.
     """
     return (
         _extreme(space, image, rng, end=max),
@@ -123,9 +75,8 @@ def sandwich(
 DRAWS: Mapping[str, Draw] = MappingProxyType({"sandwich": sandwich, "uniform": uniform})
 """How the paths of a step are drawn, by name."""
 
-
-PATHS: Mapping[str, int] = MappingProxyType({"sandwich": 4, "uniform": 1})
-"""Paths that a step trains, by the same names."""
+PATHS_PER_STEP: Mapping[str, int] = MappingProxyType({"sandwich": 4, "uniform": 1})
+"""Number of paths that a step trains, by the same names."""
 
 
 def source(draw: Draw, space: SearchSpace, image: ImageFormat, *, seed: int) -> PathSource:

@@ -1,14 +1,14 @@
-"""One set of weights for every network of a space: what a supernet consists of.
+"""The weights of a supernet: one set for every network of a space.
 
-A path is a network of the space. Its own layers are those of ``study.network``; its weights are
-slices of the shared ones, so that training a path trains every network that shares them:
+A path is a network of the space. Its layers are those of ``study.network``. Its weights are slices
+of the shared ones, so training a path trains every network that shares them:
 
-- the convolutions of block i belong together, one set for each operation and normalisation;
-  narrower ones take the leading channels, smaller kernels the middle of the largest;
-- a head belongs to the size of the map that enters it; fewer hidden units are the leading rows,
-  fewer channels the leading ones at every position.
+- Block i has one set of convolutions for each operation and normalisation. Narrower convolutions
+  take the leading channels, smaller kernels the middle of the largest.
+- There is one head for each size of the map that enters it. Fewer hidden units take the leading
+  rows, fewer channels the leading ones at every position.
 
-Running statistics of batch normalisation are not shared: they are those of the path.
+Running statistics of batch normalisation are not shared. Each path has its own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from study.search_space.resolve import Block, Head, Stack
 from study.search_space.space import STAGE_COUNT, SearchSpace
 
 _IN, _OUT, _KERNEL, _FEATURES, _HIDDEN = 1009, 2003, 7, 4001, 3001
-"""Stand in for dimensions when a layer is asked for its shapes; nothing so large is built."""
+"""Placeholders for dimensions, to find a layer's shapes; no layer of these sizes is built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def _largest(space: SearchSpace, field: str) -> int:
 
 
 def _values(space: SearchSpace, name: str, *, default: Value) -> list[int]:
-    """Return the least and the largest value of a whole-number field, or its choices."""
+    """Return the smallest and the largest value of an integer field, or its choices."""
     parameter = space.by_name.get(name)
     if parameter is None:
         return [int(space.fixed.get(name, default))]
@@ -88,7 +88,7 @@ def _values(space: SearchSpace, name: str, *, default: Value) -> list[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Slot:
-    """A shared tensor and how a path takes its own from it."""
+    """A shared tensor, and how a path's slice of it is taken."""
 
     key: str
     shape: tuple[int, ...]
@@ -98,13 +98,8 @@ class _Slot:
 class SharedWeights(nn.Module):
     """The weights of all networks of a space.
 
-    Tensors are made when a path first needs them; their values depend on the seed and their name
-    alone, whatever was made before.
-
-    Args:
-        widest: The largest layers of the space.
-        seed: The initial values follow from it.
-        device: Where the weights are.
+    A tensor is made when a path first needs it. Its initial values depend on the seed and its name
+    alone, not on the tensors made before.
     """
 
     def __init__(self, widest: Widest, *, seed: int, device: torch.device) -> None:
@@ -113,7 +108,7 @@ class SharedWeights(nn.Module):
         self.tensors = nn.ParameterDict()
 
     def make(self, stack: Stack) -> list[nn.Parameter]:
-        """Make the tensors that a path needs and that are not there yet; return those."""
+        """Make the missing tensors of a path and return them."""
         return [
             self._make(slot)
             for slot in self._slots(stack).values()
@@ -121,17 +116,17 @@ class SharedWeights(nn.Module):
         ]
 
     def has(self, stack: Stack) -> bool:
-        """Tell whether every tensor of a path is there."""
+        """Return whether every tensor of a path exists."""
         return all(slot.key in self.tensors for slot in self._slots(stack).values())
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Replace everything by these tensors, in their order."""
+        """Replace all tensors by these, in their order."""
         self.tensors = nn.ParameterDict()
         for key, values in tensors.items():
             self._add(key, values)
 
     def weights(self, stack: Stack) -> dict[str, Tensor]:
-        """Return the slices that a path's network uses, by the name of its parameter."""
+        """Return the slices of a path's network, by the names of its parameters."""
         shapes = {name: p.shape for name, p in layers(stack).named_parameters()}
         return {
             name: _cut(self.tensors[slot.key], shapes[name], slot)
@@ -160,9 +155,9 @@ def path_scores(
     """Return the class scores (n, classes) that a path gives to images.
 
     Args:
-        stack: The path; ``layers(stack)`` says whether it is in training mode.
+        stack: The path. ``layers(stack)`` holds the mode, training or evaluation.
         weights: From ``SharedWeights.weights``.
-        statistics: From ``fresh_statistics``; moved in training mode.
+        statistics: From ``fresh_statistics``; updated in training mode.
         images: As ``normalise`` returns them.
     """
     scores: Tensor = functional_call(layers(stack), {**weights, **statistics}, (images,))
@@ -170,7 +165,7 @@ def path_scores(
 
 
 def fresh_statistics(stack: Stack, device: torch.device) -> dict[str, Tensor]:
-    """Return the statistics of batch normalisation before the first image."""
+    """Return the initial statistics of batch normalisation."""
     return {
         name: torch.ones(b.shape, dtype=b.dtype, device=device)
         if name.endswith("running_var")
@@ -181,9 +176,9 @@ def fresh_statistics(stack: Stack, device: torch.device) -> dict[str, Tensor]:
 
 @lru_cache(maxsize=512)
 def layers(stack: Stack) -> nn.Sequential:
-    """Return the layers of a path, without weights; one object for equal paths.
+    """Return the layers of a path, without weights; the same object for equal paths.
 
-    Batch normalisation takes the plain mean over the batches it is shown.
+    Batch normalisation uses the plain mean over all batches.
     """
     with torch.device("meta"):
         blocks = (BLOCKS[block.operation](block) for block in stack.blocks)
@@ -203,7 +198,7 @@ def _slots(stack: Stack, widest: Widest) -> Mapping[str, _Slot]:
 
 
 def _block_slots(stack: Stack, widest: Widest) -> Iterator[tuple[str, _Slot]]:
-    """Yield what blocks can have: also a shortcut's weights, which not every path needs."""
+    """Yield all slots that blocks can have, with those of shortcuts, which some paths lack."""
     channels = max(widest.channels, widest.image_channels)
     for index, block in enumerate(stack.blocks):
         lengths = {
@@ -238,7 +233,7 @@ def _key(group: str, name: str) -> str:
 
 
 def _block_shapes(block: Block) -> list[tuple[str, tuple[int, ...]]]:
-    """Return the shapes of a block's parameters, with symbols for its dimensions."""
+    """Return the shapes of a block's parameters, with placeholders for its dimensions."""
     if block.operation == "identity":
         return []
     symbolic = dataclasses.replace(block, in_channels=_IN, out_channels=_OUT, kernel=_KERNEL)
@@ -271,7 +266,7 @@ def _cut(shared: Tensor, shape: torch.Size, slot: _Slot) -> Tensor:
 
 
 def _initial(slot: _Slot, generator: Generator) -> Tensor:
-    """Return weights uniform in ±1/√fan_in, as of the widest network; scales 1, offsets 0."""
+    """Return weights uniform in ±1/√fan_in of the widest network, scales 1, offsets 0."""
     if len(slot.shape) == 1:
         return torch.full(slot.shape, 1.0 if slot.key.endswith("weight") else 0.0)
     bound = 1 / math.sqrt(math.prod(slot.shape[1:]))

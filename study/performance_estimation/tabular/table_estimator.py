@@ -1,15 +1,24 @@
-"""A table as an estimator: a candidate's training, or its curve, looked up in place of trained."""
+"""``--estimator table``: look a candidate's training up in a table."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 from study.common.errors import DataError, SettingsError
-from study.common.old_choices import Option, Options, OptionValue
-from study.performance_estimation.estimator import Estimate, Report, Step
+from study.performance_estimation.estimator import (
+    Estimate,
+    EstimatorContext,
+    EstimatorOptions,
+    Report,
+    Step,
+)
 from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_file import load_table
 from study.performance_estimation.tabular.table_space import Row
@@ -19,26 +28,74 @@ from study.search_space.resolve import candidate_id
 from study.search_space.space import SearchSpace
 
 METRIC = "val_accuracy"
-"""Name under which a study stores what the table holds."""
-
-OPTIONS: Options = MappingProxyType(
-    {"file": Option(default="", meaning="a shipped table's name, or the path of its .npz file")}
-)
+"""Name under which a study stores the values of a table."""
 
 
 @dataclass(frozen=True, kw_only=True)
+class TableOptions(EstimatorOptions):
+    """Looks trainings up in a tabulated benchmark."""
+
+    name: ClassVar[str] = "table"
+    needs_data: ClassVar[bool] = False
+    metric: ClassVar[str | None] = "accuracy"
+
+    file: Annotated[
+        str, Field(description="a shipped table's name, or the path of its .npz file")
+    ] = ""
+
+    @property
+    def table(self) -> BenchmarkTable:
+        """The table.
+
+        Raises:
+            SettingsError: No file is given.
+            DataError: It cannot be read.
+        """
+        if not self.file:
+            raise SettingsError("estimator table: the file is missing; write table,file=NAME.npz")
+        return load_table(self.file)
+
+    def candidate_epochs(self, recipe_epochs: int) -> int:
+        """Return the steps of a replayed training."""
+        return self.table.epochs
+
+    def validate(self, space: SearchSpace, image: ImageFormat) -> None:
+        """Check that the table has a row for every point of a space.
+
+        Raises:
+            SettingsError: It has none for some point.
+        """
+        table, sampled = self.table, ungridded(space)
+        if sampled.size() is None:
+            raise SettingsError(
+                f"estimator table: the space '{space.name}' has parameters without countable"
+                f" values; take the space beside {table.name}.npz"
+            )
+        estimator = TableEstimator(table=table, image=image)
+        for values in sampled.points():
+            try:
+                estimator.row(space.candidate(values))
+            except DataError as error:
+                raise SettingsError(
+                    f"{error}, a point of the space '{space.name}'; take the space beside the"
+                    " table, or a part of it"
+                ) from None
+
+    def make(self, context: EstimatorContext) -> TableEstimator:
+        """Return the estimator of a study."""
+        return TableEstimator(table=self.table, image=context.image)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TableEstimator:
     """Looks candidates up in a table.
 
     Args:
-        table: The table.
-        image: Format of the images the table's networks were trained on.
-        metric: Name of the measure, with its split.
+        image: Format of the images that the table's networks were trained on.
     """
 
     table: BenchmarkTable
     image: ImageFormat
-    metric: str = METRIC
 
     @cached_property
     def _rows(self) -> Mapping[object, int]:
@@ -61,7 +118,7 @@ class TableEstimator:
         """
         row = self._rows.get(self._key(candidate))
         if row is None:
-            message = f"table {self.table.name}: has no row for {_shown(candidate)}"
+            message = f"table {self.table.name}: has no row for {_describe(candidate)}"
             raise DataError(message)
         return row
 
@@ -76,10 +133,10 @@ class TableEstimator:
         final = self._measure(float(table.values[row, column]))
         curve = table.values[row, [column]] if table.curves is None else table.curves[row, column]
         for epoch, value in enumerate(curve, start=1):
-            metrics = {self.metric: self._measure(float(value))}
+            metrics = {METRIC: self._measure(float(value))}
             report(Step(number=epoch, metrics=metrics, seconds=0.0))
         return Estimate(
-            metrics={self.metric: final},
+            metrics={METRIC: final},
             epochs=float(len(curve)),
             facts={
                 "table": table.digest,
@@ -92,51 +149,15 @@ class TableEstimator:
         return round(value * self.table.to_metric, 12)
 
 
-def table_of(options: Mapping[str, OptionValue]) -> BenchmarkTable:
-    """Return the table that the options of ``table,file=…`` name.
-
-    Raises:
-        SettingsError: No file is given.
-        DataError: It cannot be read.
-    """
-    file = str(options["file"])
-    if not file:
-        raise SettingsError("estimator table: which one is missing; write table,file=NAME.npz")
-    return load_table(file)
-
-
-def refuse_other_space(table: BenchmarkTable, space: SearchSpace, image: ImageFormat) -> None:
-    """Refuse a space that has points the table knows nothing of.
-
-    Raises:
-        SettingsError: There is such a point.
-    """
-    drawn = ungridded(space)
-    if drawn.size() is None:
-        raise SettingsError(
-            f"estimator table: the space '{space.name}' has parameters without countable values;"
-            f" take the space beside {table.name}.npz"
-        )
-    estimator = TableEstimator(table=table, image=image)
-    for values in drawn.points():
-        try:
-            estimator.row(space.candidate(values))
-        except DataError as error:
-            raise SettingsError(
-                f"{error}, a point of the space '{space.name}'; take the space beside the table,"
-                " or a part of it"
-            ) from None
-
-
-def naming(table: BenchmarkTable, space: SearchSpace) -> Mapping[str, Values]:
-    """Return the first point of the space for each candidate of the table, by its name."""
-    named: dict[str, Values] = {}
+def distinct_points(table: BenchmarkTable, space: SearchSpace) -> Mapping[str, Values]:
+    """Return the first point of the space for each candidate of the table, by candidate id."""
+    points: dict[str, Values] = {}
     for values in ungridded(space).points():
-        named.setdefault(table.identity(values), values)
-    return MappingProxyType(named)
+        points.setdefault(table.identity(values), values)
+    return MappingProxyType(points)
 
 
-def _shown(candidate: Candidate) -> str:
+def _describe(candidate: Candidate) -> str:
     if isinstance(candidate, Row):
         return ", ".join(f"{name}: {value}" for name, _, value in candidate.point)
     return f"{candidate}"

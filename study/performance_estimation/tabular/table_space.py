@@ -1,7 +1,8 @@
-"""The space of a tabulated benchmark: networks of this project, or points under names of its own.
+"""The space of a tabulated benchmark: networks of this project, or points with other names.
 
-A table may be about anything; ``layer1`` of another project's networks is no field of a
-candidate here. Every parameter must have countable values, for there is a row for each point.
+A table can describe networks of another project, whose parameters, for example ``layer1``, are not
+fields of a candidate here. Every parameter must have countable values, because each point has a
+row.
 """
 
 from __future__ import annotations
@@ -32,34 +33,29 @@ KEYS = ("name", "description", "parameters")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row(Candidate):
-    """A point that is no network of this project, in a candidate's place.
-
-    Args:
-        point: What was chosen.
-    """
+    """A point that is not a network of this project, in the role of a candidate."""
 
     point: ValuesKey = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class OwnSpace(SearchSpace):
-    """A space whose points have no meaning but their row in a table."""
+    """A space whose points only have a row in a table."""
 
     def candidate(self, values: Values) -> Row:
-        """Return the point in a candidate's place."""
+        """Return the point in the role of a candidate."""
         return Row(point=values_key(values))
 
 
 def table_space_from_text(text: str, *, source: str, image: ImageFormat = OCTMNIST) -> SearchSpace:
     """Return the space that the YAML beside a table describes.
 
-    It is one of networks where every name in it is that of a candidate's field and every value
-    one that the field may have; then it may fix fields, too. Else it is an ``OwnSpace``.
+    Where every name is a field of a candidate and every value is allowed for it, it is a space of
+    networks and may also fix fields. Otherwise it is an ``OwnSpace``.
 
     Args:
-        text: The YAML.
-        source: How messages call it.
-        image: Format of the images, where it is a space of networks.
+        source: Name of the text in messages.
+        image: Format of the images of a space of networks.
 
     Raises:
         SearchSpaceError: Carries every problem found.
@@ -73,7 +69,7 @@ def table_space_from_text(text: str, *, source: str, image: ImageFormat = OCTMNI
         try:
             return _own_space(read_document(text, source))
         except SearchSpaceError:
-            pass  # the problems of the space of networks are the ones to show
+            pass  # report the problems of the space of networks
         raise
 
 

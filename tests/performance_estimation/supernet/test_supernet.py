@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -18,10 +18,10 @@ from study.common.errors import SettingsError, StudyError
 from study.network.build import build
 from study.network.forward import normalise
 from study.performance_estimation.estimator import EstimateFailed, Interrupted
+from study.performance_estimation.registry import parse_estimator
 from study.performance_estimation.supernet import supernet as training_of_supernets
 from study.performance_estimation.supernet.paths import (
     DRAWS,
-    OPTIONS,
     PathSource,
     blind_to,
     check_space,
@@ -107,7 +107,6 @@ STAGED = SearchSpace(
     fixed={"stages.count": 3, "padding": "same", "batch_size": 16},
 )
 
-unhurried = settings(deadline=None, max_examples=60)
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -151,7 +150,6 @@ def assert_equal(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> None:
 # shared weights
 
 
-@unhurried
 @given(seed=seeds, space=st.sampled_from([SEED_LIKE, STAGED]))
 def test_a_path_computes_what_its_own_network_with_its_slices_would(
     seed: int, space: SearchSpace
@@ -170,7 +168,6 @@ def test_a_path_computes_what_its_own_network_with_its_slices_would(
         assert torch.allclose(found, network(images), atol=1e-5)
 
 
-@unhurried
 @given(first=seeds, second=seeds)
 def test_every_candidate_finds_its_weights_whatever_was_made_before(
     first: int, second: int
@@ -257,7 +254,6 @@ def test_depths_share_their_first_convolutions_and_not_their_heads() -> None:
 # paths
 
 
-@settings(deadline=None, max_examples=15)
 @given(seed=seeds)
 def test_every_network_of_the_shipped_stages_has_a_path(seed: int) -> None:
     space = architecture_space(load_space("stages"))
@@ -270,16 +266,10 @@ def test_every_network_of_the_shipped_stages_has_a_path(seed: int) -> None:
     assert shapes == {name: p.shape for name, p in layers(stack).named_parameters()}
 
 
-def test_the_shipped_seed_space_is_held() -> None:
+def test_a_space_whose_recipe_varies_is_refused_with_all_names() -> None:
     check_space(load_space("seed"))
-
-
-def test_a_shipped_space_with_a_varying_recipe_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"small: .* cannot score values of learning_rate;"):
         check_space(load_space("small"))
-
-
-def test_a_space_whose_recipe_varies_is_refused_with_all_names() -> None:
     space = replace(
         SEED_LIKE,
         parameters=(
@@ -300,7 +290,6 @@ def test_it_says_that_it_is_blind_to_dropout() -> None:
     assert blind_to(STAGED) == ()
 
 
-@unhurried
 @given(seed=seeds)
 def test_a_sandwich_has_a_widest_a_narrowest_and_two_random_paths(seed: int) -> None:
     paths = sandwich(STAGED, IMAGE, np.random.default_rng(seed))
@@ -325,8 +314,12 @@ def test_paths_keep_to_the_constraints(name: str) -> None:
         draw(none, IMAGE, np.random.default_rng(0))
 
 
-def test_the_options_name_the_draws() -> None:
-    assert set(OPTIONS["paths"].choices) == set(DRAWS)
+@pytest.mark.parametrize("name", sorted(DRAWS))
+def test_every_draw_can_be_chosen_and_has_the_paths_that_the_budget_counts(name: str) -> None:
+    chosen = parse_estimator(f"supernet,epochs=3,paths={name}")
+    paths = DRAWS[name](SEED_LIKE, IMAGE, np.random.default_rng(0))
+    assert chosen.epochs_before_first_trial(policy=False) == 3 * len(paths)
+    assert chosen.epochs_before_first_trial(policy=True) == len(paths)
 
 
 # training
@@ -575,7 +568,6 @@ def test_what_was_never_trained_is_not_scored() -> None:
     assert caught.value.kind == "untrained"
 
 
-@settings(deadline=None, max_examples=30)
 @given(seed=seeds)
 def test_every_candidate_of_a_staged_space_is_scored_or_known_as_untrained(seed: int) -> None:
     scorer = _trained_on_stages()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from study.common.errors import StudyError
@@ -174,7 +174,6 @@ def test_pickled_objects_are_never_loaded(tmp_path: Path) -> None:
         load_table(path)
 
 
-@settings(max_examples=40, deadline=None)
 @given(keep=st.floats(0, 0.999), flip=st.integers(0, 7))
 def test_a_truncated_or_spoilt_file_is_refused_in_one_line(keep: float, flip: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -66,7 +66,9 @@ def _plain_losses(network: nn.Module, candidate: Candidate, data: TrainingData) 
     return means
 
 
-@pytest.mark.parametrize("conv_layers", [1, 2, 3])
+@pytest.mark.parametrize(
+    "conv_layers", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 3))]
+)
 def test_the_fast_training_is_the_plain_loop_up_to_rounding(
     digits: TrainingData, conv_layers: int
 ) -> None:

@@ -1,19 +1,23 @@
-"""The speed that ``check --time`` measures."""
+"""The precision that is chosen for this machine, and the speed that ``check --time`` measures."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import torch
 
 from study.common.errors import StudyError
 from study.performance_estimation.training import speed
+from study.performance_estimation.training.gradients import DTYPES
 from study.performance_estimation.training.memory import OutOfMemory
-from study.performance_estimation.training.speed import images_per_second
+from study.performance_estimation.training.speed import images_per_second, probe_precision
 from study.search_space.candidate import ImageFormat, Recipe
 from study.search_space.reading.loading import space_from_text
 from study.search_space.resolve import Stack, complexity
 
+CPU = torch.device("cpu")
 SMALL = ImageFormat(channels=1, size=8, classes=3)
 WIDTHS = """\
 parameters:
@@ -54,3 +58,43 @@ def test_a_candidate_that_cannot_be_trained_is_one_clear_line(
     monkeypatch.setattr(speed, "train", train)
     with pytest.raises(StudyError, match=r"^--time: .* out"):
         images_per_second(space_from_text(WIDTHS, image=SMALL), SMALL)
+
+
+def timed_as(seconds: dict[torch.dtype, Iterator[float]]) -> object:
+    def answer(_: object, dtype: torch.dtype, device: torch.device) -> float:
+        assert device == CPU
+        return next(seconds[dtype])
+
+    return answer
+
+
+def repeat(*values: float) -> Iterator[float]:
+    yield 9.0  # the warm-up is not counted
+    yield from values
+
+
+@pytest.mark.parametrize(
+    ("bfloat16", "chosen"),
+    [
+        ([0.5] * 5, "bfloat16"),
+        ([0.9] * 5, "bfloat16"),
+        ([0.97] * 5, "float32"),
+        ([4.0] * 5, "float32"),
+        ([0.5, 0.5, 7.0, 0.5, 7.0], "bfloat16"),  # moments of load
+    ],
+)
+def test_the_faster_precision_is_chosen_by_the_median(
+    bfloat16: list[float], chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = {torch.float32: repeat(*[1.0] * 5), torch.bfloat16: repeat(*bfloat16)}
+    monkeypatch.setattr(speed, "_step_seconds", timed_as(seconds))
+    assert probe_precision(CPU).precision == chosen
+
+
+def test_the_probe_measures_this_machine() -> None:
+    torch.manual_seed(2)
+    before = torch.get_rng_state()
+    probe = probe_precision(CPU)
+    assert set(probe.seconds) == set(DTYPES)
+    assert all(0 < seconds < 10 for seconds in probe.seconds.values())
+    assert torch.equal(torch.get_rng_state(), before)

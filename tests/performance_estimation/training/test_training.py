@@ -17,8 +17,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from study.network import relu_pool
 from study.network.build import build
@@ -26,11 +24,8 @@ from study.performance_estimation.estimator import Interrupted
 from study.performance_estimation.training.checkpoint import Checkpoint
 from study.performance_estimation.training.data import TrainingData
 from study.performance_estimation.training.gradients import EagerGradients, graphed_if_possible
-from study.performance_estimation.training.memory import SMALLEST_MICRO_BATCH, OutOfMemory
 from study.performance_estimation.training.metrics import METRICS
 from study.performance_estimation.training.recipe import (
-    SCHEDULES,
-    learning_rate,
     training_loss,
 )
 from study.performance_estimation.training.training import (
@@ -136,11 +131,11 @@ def test_a_training_learns_and_reports_every_epoch() -> None:
     assert not training.network.training
 
 
-def test_two_processes_give_the_same_bytes() -> None:
-    code = "print(digest(everything()))"
-    one, two = (child(code, threads=threads) for threads in (1, 2))
-    assert one.returncode == two.returncode == 0, one.stderr + two.stderr
-    assert one.stdout == two.stdout == digest(everything()) + "\n"
+def test_another_process_with_other_threads_gives_the_same_bytes() -> None:
+    here = digest(everything())
+    threads = 2 if torch.get_num_threads() == 1 else 1
+    there = child("print(digest(everything()))", threads=threads)
+    assert there.stdout == f"{here}\n", there.stderr
 
 
 def die_after(epoch: int) -> Watch:
@@ -291,28 +286,6 @@ def test_a_broken_weight_ends_the_training_even_where_the_loss_hides_it(
         run.train(1, lambda: False)
 
 
-def gradients_of(
-    micro_batch: int, *, dropout: float = 0.4, forward: Callable[[Tensor], None] = lambda _: None
-) -> tuple[EagerGradients, Tensor, list[Tensor]]:
-    architecture = Architecture(conv_layers=1, channels=4, hidden_units=8, dropout=dropout)
-    network = build(resolve(architecture, IMAGE), generator=torch.Generator().manual_seed(0))
-    network.train()
-    network.register_forward_pre_hook(lambda _, inputs: forward(inputs[0]))
-    loss = training_loss(Recipe(), DATA.train_labels, classes=4)
-    gradients = EagerGradients(network, loss, dtype=torch.float32, micro_batch=micro_batch)
-    value = gradients(DATA.train_images, DATA.train_labels, seed=9)
-    return gradients, value, [p.grad for p in network.parameters() if p.grad is not None]
-
-
-@pytest.mark.parametrize("micro_batch", [1, 7, 16, 47])
-def test_parts_of_a_batch_add_up_to_its_gradient(micro_batch: int) -> None:
-    _, loss, whole = gradients_of(len(DATA.train_labels))
-    _, total, parts = gradients_of(micro_batch)
-    torch.testing.assert_close(total, loss)
-    for expected, found in zip(whole, parts, strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
-
-
 def test_a_training_in_parts_is_the_training_in_whole_batches() -> None:
     whole, parts = trained(PLAIN), trained(PLAIN, micro_batch=5)
     for result, other in zip(whole.results, parts.results, strict=True):
@@ -320,43 +293,6 @@ def test_a_training_in_parts_is_the_training_in_whole_batches() -> None:
         assert other.metrics == pytest.approx(result.metrics, rel=1e-3)
 
 
-def memory_for(
-    images: int, error: type[Exception] = torch.OutOfMemoryError
-) -> Callable[..., None]:
-    """Imitate a memory that holds so many images; no test can fill the real one safely."""
-
-    def forward(batch: Tensor) -> None:
-        if len(batch) > images:
-            text = "DefaultCPUAllocator: can't allocate memory"
-            raise error(text)
-
-    return forward
-
-
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError, MemoryError, RuntimeError])
-def test_parts_are_halved_when_memory_runs_out(error: type[Exception]) -> None:
-    _, loss, whole = gradients_of(48)
-    gradients, total, found = gradients_of(48, forward=memory_for(13, error))
-    assert gradients.micro_batch == 12
-    torch.testing.assert_close(total, loss)
-    for expected, gradient in zip(whole, found, strict=True):
-        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-6)
-
-
-def test_memory_for_too_few_images_is_final() -> None:
-    with pytest.raises(OutOfMemory, match=f"{SMALLEST_MICRO_BATCH} images at a time"):
-        gradients_of(48, forward=memory_for(SMALLEST_MICRO_BATCH - 1))
-
-
-def test_another_runtime_error_is_not_taken_for_a_lack_of_memory() -> None:
-    def forward(_: Tensor) -> None:
-        raise RuntimeError("shapes do not match")
-
-    with pytest.raises(RuntimeError, match="shapes do not match"):
-        gradients_of(48, forward=forward)
-
-
-@settings(deadline=None, max_examples=25)
 @given(architecture=architectures, image=images, recipe=recipes, seed=st.integers(0, 2**40))
 def test_every_candidate_can_be_trained(
     architecture: Architecture, image: ImageFormat, recipe: Recipe, seed: int
@@ -369,7 +305,7 @@ def test_every_candidate_can_be_trained(
     )
 
 
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)  # each is a training of a large network
 @given(seed=st.integers(0, 2**32))
 def test_candidates_of_a_shipped_space_can_be_trained(seed: int) -> None:
     space = load_space("stages")
@@ -381,37 +317,6 @@ def test_candidates_of_a_shipped_space_can_be_trained(seed: int) -> None:
         settings=TrainingSettings(seed=seed, epochs=1),
     )
     assert set(training.metrics) == {f"val_{name}" for name in METRICS}
-
-
-def test_logit_adjustment_adds_the_log_share_of_every_class() -> None:
-    labels = torch.tensor([0, 0, 0, 1])
-    loss = training_loss(Recipe(balance="logit_adjust"), labels, classes=3)
-    scores = torch.tensor([[0.3, -0.2, 0.1]])
-    adjusted = scores + torch.tensor([3 / 5, 1 / 5, 1 / 5]).log()  # an absent class counts as one
-    expected = F.cross_entropy(adjusted, torch.tensor([1]))
-    torch.testing.assert_close(loss(scores, torch.tensor([1])), expected)
-
-
-def test_onecycle_is_that_of_pytorch() -> None:
-    steps = 1000
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.2, total_steps=steps)
-    for step in range(steps):  # PyTorch rounds the peak down to a step and reaches the end
-        rate = learning_rate("onecycle", peak=0.2, step=step, steps=steps)
-        assert rate == pytest.approx(scheduler.get_last_lr()[0], abs=2e-3)
-        optimizer.step()
-        scheduler.step()
-
-
-@given(step=st.integers(0, 99), schedule=st.sampled_from(sorted(SCHEDULES)))
-def test_a_rate_is_never_negative_nor_above_its_peak(step: int, schedule: str) -> None:
-    assert 0 < learning_rate(schedule, peak=0.1, step=step, steps=100) <= 0.1
-
-
-def test_a_shorter_training_runs_through_the_whole_schedule() -> None:
-    for schedule in SCHEDULES:
-        rates = [learning_rate(schedule, peak=1.0, step=n // 2, steps=n) for n in (10, 100, 1000)]
-        assert rates == pytest.approx(rates[:1] * 3)
 
 
 @pytest.fixture

@@ -1,31 +1,29 @@
-"""Tests of study/performance_estimation/zero_cost/zero_cost.py and proxies.py."""
+"""Tests of study/performance_estimation/zero_cost.py."""
 
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from study.network.build import build
 from study.network.forward import normalise
 from study.performance_estimation.estimator import EstimateFailed
-from study.performance_estimation.zero_cost.proxies import (
+from study.performance_estimation.zero_cost import (
     PROXIES,
     grad_norm,
     jacob_cov,
     naswot,
     proxy_batch,
     ready,
+    score,
     snip,
     synflow,
 )
-from study.performance_estimation.zero_cost.zero_cost import COUNTS, MEANINGS, score
 from study.search_space.candidate import Architecture, ImageFormat, Stage
 from study.search_space.resolve import Stack, complexity, resolve
 from tests.performance_estimation.estimator_contract import small_data
@@ -122,8 +120,7 @@ def test_a_score_is_the_mean_over_initialisations(proxy: str) -> None:
     assert again != score(stack, IMAGES, LABELS, proxy=proxy, seed=3, initialisations=2)
 
 
-@pytest.mark.parametrize("proxy", sorted(MEANINGS))
-@settings(deadline=None, max_examples=25)
+@pytest.mark.parametrize("proxy", sorted(PROXIES))
 @given(architecture=architectures)
 def test_every_network_gets_a_finite_score_or_a_clear_failure(
     proxy: str, architecture: Architecture
@@ -133,7 +130,6 @@ def test_every_network_gets_a_finite_score_or_a_clear_failure(
     if isinstance(value, float):
         assert math.isfinite(value)
     else:
-        assert proxy in PROXIES
         assert value.kind == "non-finite"
         assert str(value).startswith(f"{proxy} is ")
         assert f"{complexity(stack).parameters} parameters" in str(value)
@@ -179,30 +175,10 @@ def test_a_deep_and_wide_network_does_not_overflow_synflow() -> None:
     assert math.isfinite(value)
 
 
-def test_counts_are_those_of_the_network() -> None:
-    stack = resolve(Architecture(), ImageFormat())
-    counts = complexity(stack)
-    for proxy in COUNTS:
-        expected = getattr(counts, proxy)
-        assert score(stack, IMAGES, LABELS, proxy=proxy, seed=0) == expected
-
-
 def test_a_batch_has_the_classes_in_turn_as_long_as_they_last() -> None:
     labels = torch.tensor([0, 0, 0, 1, 0, 2, 1])
     assert labels[proxy_batch(labels, 5)].tolist() == [0, 1, 2, 0, 1]
     assert sorted(proxy_batch(labels, 99).tolist()) == list(range(7))
-
-
-def test_the_names_are_read_without_torch() -> None:
-    code = (
-        "import sys\n"
-        "from study.performance_estimation.zero_cost.zero_cost import MEANINGS, OPTIONS\n"
-        "print(len(MEANINGS), 'torch' in sys.modules)"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert found.stdout.split() == [str(len(PROXIES) + len(COUNTS)), "False"]
 
 
 def test_networks_are_read_in_training_mode_without_dropout() -> None:

@@ -1,10 +1,10 @@
-"""Tests of study/performance_estimation/training/augmentation.py."""
+"""Tests of study/performance_estimation/training/data.py."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -97,7 +97,6 @@ def test_a_shift_repeats_the_edge(flip: bool, down: int, right: int) -> None:
     assert torch.equal(gather(IMAGES, plan_of(flip, down, right), 0, 1).float(), expected)
 
 
-@settings(deadline=None)
 @given(cut=st.integers(1, 59))
 def test_how_an_epoch_is_cut_into_batches_changes_nothing(cut: int) -> None:
     plan = plan_epoch(AUGMENTED, LABELS, seed=1, epoch=1)

@@ -1,18 +1,18 @@
-"""Answers to unequal classes, against what can be worked out by hand.
-
-With images that are all alike a network can learn the class shares and nothing else. With two
-kinds of images it can learn the shares within each kind.
-"""
+"""Tests of study/performance_estimation/training/recipe.py."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from study.network.forward import normalise
 from study.performance_estimation.training.data import TrainingData
+from study.performance_estimation.training.recipe import SCHEDULES, learning_rate, training_loss
 from study.performance_estimation.training.training import TrainingSettings, train
 from study.search_space.candidate import Architecture, ImageFormat, Recipe
 from study.search_space.resolve import resolve
@@ -22,8 +22,43 @@ STACK = resolve(Architecture(conv_layers=1, channels=4, hidden_units=8), IMAGE)
 DARK, BRIGHT = 40, 210
 
 
+def test_logit_adjustment_adds_the_log_share_of_every_class() -> None:
+    labels = torch.tensor([0, 0, 0, 1])
+    loss = training_loss(Recipe(balance="logit_adjust"), labels, classes=3)
+    scores = torch.tensor([[0.3, -0.2, 0.1]])
+    adjusted = scores + torch.tensor([3 / 5, 1 / 5, 1 / 5]).log()  # an absent class counts as one
+    expected = F.cross_entropy(adjusted, torch.tensor([1]))
+    torch.testing.assert_close(loss(scores, torch.tensor([1])), expected)
+
+
+def test_onecycle_is_that_of_pytorch() -> None:
+    steps = 1000
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.2, total_steps=steps)
+    for step in range(steps):  # PyTorch rounds the peak down to a step and reaches the end
+        rate = learning_rate("onecycle", peak=0.2, step=step, steps=steps)
+        assert rate == pytest.approx(scheduler.get_last_lr()[0], abs=2e-3)
+        optimizer.step()
+        scheduler.step()
+
+
+@given(step=st.integers(0, 99), schedule=st.sampled_from(sorted(SCHEDULES)))
+def test_a_rate_is_never_negative_nor_above_its_peak(step: int, schedule: str) -> None:
+    assert 0 < learning_rate(schedule, peak=0.1, step=step, steps=100) <= 0.1
+
+
+def test_a_shorter_training_runs_through_the_whole_schedule() -> None:
+    for schedule in SCHEDULES:
+        rates = [learning_rate(schedule, peak=1.0, step=n // 2, steps=n) for n in (10, 100, 1000)]
+        assert rates == pytest.approx(rates[:1] * 3)
+
+
 def _images(levels: Tensor) -> Tensor:
     return levels.to(torch.uint8)[:, None, None, None].expand(-1, 1, 8, 8).contiguous()
+
+
+# Answers to unequal classes, against results by hand. With images that are all alike a network can
+# learn the class shares and nothing else. With two kinds it can learn the shares within each kind.
 
 
 def _learned(levels: Tensor, labels: Tensor, balance: str) -> dict[int, list[float]]:
