@@ -66,19 +66,21 @@ class EstimatorContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Intermediate result of an estimate.
+    """Intermediate result of an estimate; for a training, that of an epoch.
 
     Args:
-        number: From 1; for a training, the epoch.
+        number: From 1.
         metrics: Measures named with their split, as ``val_accuracy``.
-        train_loss: Mean training loss of the epoch, in nats; None where nothing is trained.
-        seconds: Time the step took; None for a step restored from a checkpoint.
+        train_loss: Mean loss of the training images during the epoch, in nats, regularisation
+            included; None where nothing is trained.
+        seconds: Time of training and validation; None for a step restored from a checkpoint.
+            Two steps are equal without it.
     """
 
     number: int
     metrics: Mapping[str, float]
     train_loss: float | None = None
-    seconds: float | None = None
+    seconds: float | None = field(default=None, compare=False)
 
 
 Report = Callable[[Step], None]

@@ -14,15 +14,12 @@ from pydantic.dataclasses import dataclass as options_dataclass
 from study.common.choices import parse_choice, registry_of
 from study.common.errors import SettingsError
 from study.performance_estimation.estimator import (
-    Estimate,
     EstimateFailed,
     EstimatorContext,
     EstimatorOptions,
-    Report,
-    Step,
 )
 from study.performance_estimation.registry import ZERO_COST
-from study.search_space.candidate import RECIPE_FIELDS, Candidate, ImageFormat
+from study.search_space.candidate import RECIPE_FIELDS, Candidate
 from study.search_space.resolve import complexity, resolve
 from study.search_space.space import SearchSpace
 
@@ -35,34 +32,11 @@ Scorer = Callable[[Candidate], float | None]
 """Returns the score of a candidate; larger is better, None where it has none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountEstimator:
-    """Scores a candidate by a count of its network.
-
-    Args:
-        count: ``parameters``, ``macs`` or ``conv_macs``.
-    """
-
-    count: str
-    image: ImageFormat
-
-    def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
-        """Return the count; ``seed`` has no effect."""
-        counts = complexity(resolve(candidate.architecture, self.image))
-        metrics = {self.count: float(getattr(counts, self.count))}
-        report(Step(number=1, metrics=metrics))
-        return Estimate(metrics=metrics)
-
-
 @options_dataclass(frozen=True, kw_only=True)
 class CountOptions(EstimatorOptions):
-    """Scores a candidate by a count of its network; the names are those of its subclasses."""
+    """A count of the network as its score; the names are those of its subclasses."""
 
     needs_data: ClassVar[bool] = False
-
-    def make(self, context: EstimatorContext) -> CountEstimator:
-        """Return the estimator of a study."""
-        return CountEstimator(count=self.name, image=context.image)
 
 
 class Parameters(CountOptions):
@@ -146,7 +120,10 @@ def check_screen(screen: ScreenSpec, space: SearchSpace) -> None:
 
 def make_scorer(screen: ScreenSpec, context: EstimatorContext) -> Scorer:
     """Return what scores the candidates of a study."""
-    estimator, name = screen.score.make(context), screen.score.name
+    name, image = screen.proxy, context.image
+    if isinstance(screen.score, CountOptions):
+        return lambda c: float(getattr(complexity(resolve(c.architecture, image)), name))
+    estimator = screen.score.make(context)
 
     def score(candidate: Candidate) -> float | None:
         try:

@@ -202,11 +202,14 @@ def score(
         EstimateFailed: The score is not finite, for example where the network gives every image
             the same scores, or memory ran out.
     """
+    values = []
     try:
-        values = [
-            _score_once(stack, images, labels, proxy=proxy, seed=seed, drawing=drawing)
-            for drawing in range(initialisations)
-        ]
+        for drawing in range(initialisations):
+            network = build(stack, generator=derived_generator(seed, "zero-cost", drawing))
+            network.to(images.device)
+            with one_thread():
+                value = PROXIES[proxy](ready(network), normalise(images), labels)
+            values.append(float(value.detach()))
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -218,15 +221,6 @@ def score(
             "non-finite", f"{proxy} is {mean} for this network of {size} parameters"
         )
     return mean
-
-
-def _score_once(
-    stack: Stack, images: Tensor, labels: Tensor, *, proxy: str, seed: int, drawing: int
-) -> float:
-    network = build(stack, generator=derived_generator(seed, "zero-cost", drawing))
-    network.to(images.device)
-    with one_thread():
-        return float(PROXIES[proxy](ready(network), normalise(images), labels).detach())
 
 
 def ready(network: nn.Module) -> nn.Module:

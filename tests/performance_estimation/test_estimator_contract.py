@@ -15,7 +15,6 @@ from torch import Tensor
 from study.data.dataset import SearchData
 from study.performance_estimation.estimator import Estimator, EstimatorContext, Fidelity, Step
 from study.performance_estimation.registry import ESTIMATORS, parse_estimator
-from study.performance_estimation.screen import SCORES
 from study.performance_estimation.supernet.paths import sandwich, source
 from study.performance_estimation.supernet.supernet import Supernet, SupernetSettings
 from study.performance_estimation.supernet.supernet_estimator import SupernetEstimator
@@ -109,11 +108,6 @@ class TestZeroCost(EstimatorContract):
     def inputs(self, estimator: Estimator) -> Sequence[Tensor]:
         scored = cast(ZeroCostEstimator, estimator)
         return scored.images, scored.labels
-
-
-class TestCount(EstimatorContract):
-    def make(self, folder: Path) -> Estimator:
-        return SCORES["macs"]().make(EstimatorContext(space=SPACE, image=IMAGE))
 
 
 class TestSupernet(CheckpointContract):

@@ -10,13 +10,11 @@ from study.performance_estimation.estimator import (
     EstimateFailed,
     EstimatorContext,
     Report,
-    Step,
 )
 from study.performance_estimation.training.checkpoint import Checkpoint
 from study.performance_estimation.training.data import TrainingData, training_data
 from study.performance_estimation.training.memory import is_out_of_memory
 from study.performance_estimation.training.training import (
-    EpochResult,
     Training,
     TrainingSettings,
     Watch,
@@ -49,15 +47,14 @@ class TrainEstimator:
             EstimateFailed: Non-finite loss, or no memory even for the smallest micro-batch.
             Interrupted: The context asked to stop; the last epoch's checkpoint is on disk.
         """
-        watch = Watch(
-            report=lambda result: report(_step(result)), interrupted=self.context.interrupted
-        )
+        watch = Watch(report=report, interrupted=self.context.interrupted)
         try:
             training = self.train(candidate, seed=seed, watch=watch)
         except (RuntimeError, MemoryError) as error:  # for weights or optimiser, for example
             if not is_out_of_memory(error):
                 raise
-            raise EstimateFailed("out of memory", _first_line(error)) from error
+            text = str(error).partition("\n")[0] or type(error).__name__
+            raise EstimateFailed("out of memory", text) from error
         return Estimate(
             metrics=training.metrics,
             epochs=float(training.epochs_trained),
@@ -101,16 +98,3 @@ class TrainEstimator:
             return None
         name = candidate_id(candidate, self.context.image)
         return folder / (f"{name}.{seed}.pt" if self.context.seeds_apart else f"{name}.pt")
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).partition("\n")[0] or type(error).__name__
-
-
-def _step(result: EpochResult) -> Step:
-    return Step(
-        number=result.epoch,
-        metrics=result.metrics,
-        train_loss=result.train_loss,
-        seconds=None if result.restored else result.seconds,
-    )

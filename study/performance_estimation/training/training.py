@@ -14,14 +14,19 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
 
 from study.network.build import build
 from study.network.forward import normalise
-from study.performance_estimation.estimator import EstimateFailed, Interrupted
+from study.performance_estimation.estimator import (
+    EstimateFailed,
+    Interrupted,
+    Report,
+    Step,
+)
 from study.performance_estimation.training.checkpoint import Checkpoint
 from study.performance_estimation.training.data import TrainingData, gather, plan_epoch
 from study.performance_estimation.training.determinism import (
@@ -79,26 +84,6 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EpochResult:
-    """Result of one epoch. Two results are equal when training and validation are.
-
-    Args:
-        epoch: From 1.
-        train_loss: Mean loss of the training images during the epoch, regularisation included.
-        metrics: ``val_accuracy``, ``val_loss``, ``val_balanced_accuracy``, ``val_auc`` and
-            ``val_balanced_log_loss``.
-        seconds: Time of training and validation.
-        restored: True where it was read from a checkpoint.
-    """
-
-    epoch: int
-    train_loss: float
-    metrics: Mapping[str, float]
-    seconds: float = field(compare=False)
-    restored: bool = field(default=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """A finished training.
 
@@ -113,7 +98,7 @@ class Training:
     """
 
     network: nn.Module
-    results: tuple[EpochResult, ...]
+    results: tuple[Step, ...]
     seconds: float
     epochs_trained: int
     micro_batch: int
@@ -136,7 +121,7 @@ class Watch:
         interrupted: Asked before every batch; True ends the training with ``Interrupted``.
     """
 
-    report: Callable[[EpochResult], None] = lambda _: None
+    report: Report = lambda _: None
     interrupted: Callable[[], bool] = lambda: False
 
 
@@ -215,13 +200,13 @@ class Run:
         """Images at a time: fewer than the batch where memory was short."""
         return self._eager.micro_batch
 
-    def one_epoch(self, epoch: int, interrupted: Callable[[], bool]) -> EpochResult:
+    def one_epoch(self, epoch: int, interrupted: Callable[[], bool]) -> Step:
         """Train and validate one epoch."""
         start = time.perf_counter()
         loss = self.train(epoch, interrupted)
         found = self.validate(epoch, interrupted)
         seconds = time.perf_counter() - start
-        return EpochResult(epoch=epoch, train_loss=loss, metrics=found, seconds=seconds)
+        return Step(number=epoch, train_loss=loss, metrics=found, seconds=seconds)
 
     def train(self, epoch: int, interrupted: Callable[[], bool]) -> float:
         """Train one epoch and return its mean loss.
@@ -309,31 +294,26 @@ class Run:
             logits.append(self.network(normalise(images, self._dtype)).float())
         return torch.cat(logits)
 
-    def save(self, checkpoint: Checkpoint, results: list[EpochResult]) -> None:
+    def save(self, checkpoint: Checkpoint, results: list[Step]) -> None:
         """Write the state after the last of ``results``."""
         state = {
             "network": self.network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "results": [
-                {
-                    "epoch": result.epoch,
-                    "train_loss": result.train_loss,
-                    "metrics": dict(result.metrics),
-                    "seconds": result.seconds,
-                }
-                for result in results
+                {"number": r.number, "train_loss": r.train_loss, "metrics": dict(r.metrics)}
+                for r in results
             ],
         }
         checkpoint.save(state, fingerprint=self._fingerprint)
 
-    def restore(self, checkpoint: Checkpoint) -> list[EpochResult]:
+    def restore(self, checkpoint: Checkpoint) -> list[Step]:
         """Take over the state on disk, if there is one; return its epochs."""
         state = checkpoint.load(fingerprint=self._fingerprint)
         if state is None:
             return []
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
-        return [EpochResult(**result, restored=True) for result in state["results"]]
+        return [Step(**result) for result in state["results"]]
 
 
 def _fingerprint(stack: Stack, recipe: Recipe, settings: TrainingSettings, *, origin: str) -> str:

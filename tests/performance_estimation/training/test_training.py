@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from study.network import relu_pool
 from study.network.build import build
-from study.performance_estimation.estimator import Interrupted
+from study.performance_estimation.estimator import Interrupted, Step
 from study.performance_estimation.training.checkpoint import Checkpoint
 from study.performance_estimation.training.data import TrainingData
 from study.performance_estimation.training.gradients import EagerGradients, graphed_if_possible
@@ -29,7 +29,6 @@ from study.performance_estimation.training.recipe import (
     training_loss,
 )
 from study.performance_estimation.training.training import (
-    EpochResult,
     NonFiniteLoss,
     Run,
     Training,
@@ -87,7 +86,7 @@ def digest(training: Training) -> str:
     for tensor in training.network.state_dict().values():
         found.update(tensor.cpu().contiguous().numpy().tobytes())
     for result in training.results:
-        found.update(repr((result.epoch, result.train_loss, dict(result.metrics))).encode())
+        found.update(repr((result.number, result.train_loss, dict(result.metrics))).encode())
     return found.hexdigest()
 
 
@@ -119,14 +118,17 @@ def child(code: str, *arguments: str, threads: int = 1) -> subprocess.CompletedP
 
 
 def test_a_training_learns_and_reports_every_epoch() -> None:
-    reported: list[EpochResult] = []
+    reported: list[Step] = []
     recipe = Recipe(learning_rate=0.03, batch_size=4)
     training = trained(PLAIN, recipe, watch=Watch(report=reported.append))
     assert tuple(reported) == training.results
-    assert [result.epoch for result in reported] == [1, 2, 3]
+    assert [result.number for result in reported] == [1, 2, 3]
     assert training.epochs_trained == 3
     assert training.metrics["val_accuracy"] > 0.4  # four classes, as many images of each
-    assert reported[-1].train_loss < reported[0].train_loss
+    first, *_, last = (step.train_loss for step in reported)
+    assert first is not None
+    assert last is not None
+    assert last < first
     assert set(training.metrics) == {f"val_{name}" for name in METRICS}
     assert not training.network.training
 
@@ -139,8 +141,8 @@ def test_another_process_with_other_threads_gives_the_same_bytes() -> None:
 
 
 def die_after(epoch: int) -> Watch:
-    def report(result: EpochResult) -> None:
-        if result.epoch == epoch and not result.restored:
+    def report(result: Step) -> None:
+        if result.number == epoch and result.seconds is not None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     return Watch(report=report)
@@ -164,11 +166,11 @@ print(digest(training), training.epochs_trained)
 def test_a_finished_training_is_restored_whole_and_reported_again(tmp_path: Path) -> None:
     checkpoint = Checkpoint(path=tmp_path / "training.pt")
     first = trained(checkpoint=checkpoint)
-    reported: list[EpochResult] = []
+    reported: list[Step] = []
     again = trained(checkpoint=checkpoint, watch=Watch(report=reported.append))
     assert digest(again) == digest(first)
     assert tuple(reported) == first.results
-    assert all(result.restored for result in reported)
+    assert all(result.seconds is None for result in reported)
     assert again.epochs_trained == 0
 
 
