@@ -14,7 +14,9 @@ from study.results.ranking import pareto_front
 from study.running.study_runner import run_study
 from study.search_space.candidate import OCTMNIST, Architecture
 from study.search_space.resolve import resolve
+from study.settings.problem import Problem
 from study.settings.run_context import RunContext
+from study.settings.validation import validate
 from tests.performance_estimation.estimator_contract import (
     CANDIDATE,
     IMAGE,
@@ -73,5 +75,6 @@ def test_a_study_of_two_objectives_ends_with_a_pareto_front(tmp_path: Path, cost
 
 @pytest.mark.parametrize("pruner", ["asha", "median,startup=3"])
 def test_a_pruner_with_two_objectives_is_refused_with_the_remedy(pruner: str) -> None:
+    asked = settings(objectives=("accuracy", "latency"), pruner=pruner)
     with pytest.raises(SettingsError, match=r"(?s)'constraints:'.*set_constraint"):
-        settings(objectives=("accuracy", "latency"), pruner=pruner)
+        validate(Problem(settings=asked, image=OCTMNIST))

@@ -100,8 +100,8 @@ def test_a_space_smaller_than_the_screen_is_screened_whole(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("synflow", "write PROXY:DRAWS"),
-        ("synflow:many", "write PROXY:DRAWS"),
+        ("synflow", "write SCORE:DRAWS"),
+        ("synflow:many", "write SCORE:DRAWS"),
         ("synflow:1", "1 draws"),
         ("synflow:10:11", "10 draws of which 11"),
         ("sinflow:10", "did you mean 'synflow'"),

@@ -124,7 +124,7 @@ def test_a_table_of_networks_takes_any_space_whose_candidates_it_has(tmp_path: P
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"estimator": "table"}, "which one is missing; write table,file="),
+        ({"estimator": "table"}, "file is missing; write table,file="),
         ({"estimator": "table,file=gone.npz"}, "no such table"),
         ({"estimator": "table,path=x"}, "unknown option"),
         ({"objectives": ("auc",)}, "table layers does not contain it; it contains accuracy, macs"),
