@@ -46,7 +46,7 @@ class ImageCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class CandidateField:
     """The values that a field of a candidate may have.
 
     Args:
@@ -68,26 +68,26 @@ class Field:
 
 def _choice(help: str, *choices: Value, default: Value | None = None) -> Any:
     first = choices[0] if default is None else default
-    return _described(Field(kind="choice", default=first, choices=choices, help=help))
+    return _described(CandidateField(kind="choice", default=first, choices=choices, help=help))
 
 
 def _int(help: str, default: int, low: int, high: int) -> Any:
-    return _described(Field(kind="int", default=default, low=low, high=high, help=help))
+    return _described(CandidateField(kind="int", default=default, low=low, high=high, help=help))
 
 
 def _float(help: str, default: float, low: float, high: float) -> Any:
-    return _described(Field(kind="float", default=default, low=low, high=high, help=help))
+    return _described(CandidateField(kind="float", default=default, low=low, high=high, help=help))
 
 
 def _bool(help: str) -> Any:
-    return _described(Field(kind="bool", default=False, help=help))
+    return _described(CandidateField(kind="bool", default=False, help=help))
 
 
-def _described(description: Field) -> Any:
+def _described(description: CandidateField) -> Any:
     return dataclasses.field(default=description.default, metadata={"field": description})
 
 
-def _fields_of(described: type[Any]) -> Mapping[str, Field]:
+def _fields_of(described: type[Any]) -> Mapping[str, CandidateField]:
     """Return the descriptions of a dataclass's fields, in their order."""
     found = {f.name: f.metadata for f in dataclasses.fields(described)}
     return MappingProxyType({name: m["field"] for name, m in found.items() if "field" in m})
@@ -150,7 +150,7 @@ class Recipe:
 STAGE_FIELDS = _fields_of(Stage)
 ARCHITECTURE_FIELDS = _fields_of(Architecture)
 RECIPE_FIELDS = _fields_of(Recipe)
-FIELDS: Mapping[str, Field] = MappingProxyType({**ARCHITECTURE_FIELDS, **RECIPE_FIELDS})
+FIELDS: Mapping[str, CandidateField] = MappingProxyType({**ARCHITECTURE_FIELDS, **RECIPE_FIELDS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from study.search_space.candidate import FIELDS, MAX_STAGES, STAGE_FIELDS, Field
+from study.search_space.candidate import FIELDS, MAX_STAGES, STAGE_FIELDS, CandidateField
 from study.search_space.reading.build import REPLACED
 from study.search_space.reading.loading import SHIPPED
 
@@ -106,7 +106,7 @@ def _steps(draw: st.DrawFn, low: int, high: int) -> tuple[int, int, int]:
 
 
 @st.composite
-def _declarations(draw: st.DrawFn, field: Field) -> Any:
+def _declarations(draw: st.DrawFn, field: CandidateField) -> Any:
     """A parameter, or a fixed value, that the field may have."""
     if field.kind == "bool":
         return draw(st.sampled_from([True, {"type": "categorical", "choices": [False, True]}]))
@@ -123,7 +123,7 @@ def _declarations(draw: st.DrawFn, field: Field) -> Any:
 
 
 @st.composite
-def _reals(draw: st.DrawFn, field: Field) -> Any:
+def _reals(draw: st.DrawFn, field: CandidateField) -> Any:
     scale = (field.high - field.low) / 1000
     low, high, step = (round(field.low + scale * n, 6) for n in _steps(draw, 1, 900))
     step = round(step - field.low, 6)

@@ -13,7 +13,7 @@ from study.search_space.candidate import (
     MAX_STAGES,
     RECIPE_FIELDS,
     STAGE_FIELDS,
-    Field,
+    CandidateField,
     Value,
 )
 from study.search_space.describe import describe_number
@@ -34,7 +34,7 @@ def _word(value: Value) -> str:
     return f"`{describe_number(float(value))}`"
 
 
-def _values(field: Field) -> str:
+def _values(field: CandidateField) -> str:
     if field.kind == "choice":
         return ", ".join(_word(choice) for choice in field.choices)
     if field.kind == "bool":
@@ -43,7 +43,7 @@ def _values(field: Field) -> str:
     return f"{kind}, {describe_number(field.low)} to {describe_number(field.high)}"
 
 
-def _table(fields: Mapping[str, Field]) -> str:
+def _table(fields: Mapping[str, CandidateField]) -> str:
     rows = ["| field | meaning | values | default |", "|---|---|---|---|"]
     rows += [
         f"| `{name}` | {field.help} | {_values(field)} | {_word(field.default)} |"
@@ -57,7 +57,7 @@ def _table(fields: Mapping[str, Field]) -> str:
     [ARCHITECTURE_FIELDS, RECIPE_FIELDS, STAGE_FIELDS],
     ids=["network", "recipe", "stage"],
 )
-def test_the_tables_of_fields_are_those_of_the_code(fields: Mapping[str, Field]) -> None:
+def test_the_tables_of_fields_are_those_of_the_code(fields: Mapping[str, CandidateField]) -> None:
     assert _table(fields) in TEXT, f"write into {DOCUMENT.name}:\n{_table(fields)}"
 
 

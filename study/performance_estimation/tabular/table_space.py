@@ -14,7 +14,7 @@ from study.common.errors import SearchSpaceError
 from study.search_space.candidate import (
     OCTMNIST,
     Candidate,
-    Field,
+    CandidateField,
     ImageFormat,
     Values,
     ValuesKey,
@@ -22,10 +22,10 @@ from study.search_space.candidate import (
 )
 from study.search_space.parameter import grid_values
 from study.search_space.reading.build import STAGES, VALUE_FIELDS, read_parameters
-from study.search_space.reading.document import Document, read_document
 from study.search_space.reading.loading import space_from_text
 from study.search_space.reading.models import SPACE_FILE
 from study.search_space.reading.parsing import parse
+from study.search_space.reading.yaml_document import YamlDocument, read_document
 from study.search_space.space import SearchSpace
 
 KEYS = ("name", "description", "parameters")
@@ -73,17 +73,18 @@ def table_space_from_text(text: str, *, source: str, image: ImageFormat = OCTMNI
         raise
 
 
-def _names_fields(document: Document) -> bool:
+def _names_fields(document: YamlDocument) -> bool:
     declared = document.at(("parameters",))
     names = declared if isinstance(declared, dict) else {}
     return all(name in VALUE_FIELDS or name == STAGES for name in names)
 
 
-def _own_space(document: Document) -> OwnSpace:
+def _own_space(document: YamlDocument) -> OwnSpace:
     form = parse(document, SPACE_FILE, (), keys=KEYS)
     declared = document.at(("parameters",))
     names = declared if isinstance(declared, dict) else {}
-    fields = {name: Field(kind="any", default=0, help="a value of the table") for name in names}
+    field = CandidateField(kind="any", default=0, help="a value of the table")
+    fields = dict.fromkeys(names, field)
     parameters, fixed = read_parameters(document, fields, staged=False)
     for key in (key for key in document.data if key not in KEYS):
         document.report_unknown_key((key,), KEYS)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from study.search_space.candidate import FIELDS, MAX_STAGES, STAGE_FIELDS, Field, Value
+from study.search_space.candidate import FIELDS, MAX_STAGES, STAGE_FIELDS, CandidateField, Value
 from study.search_space.parameter import AnyParameter, Condition
 from study.search_space.reading.conditions import (
     EACH,
@@ -14,7 +14,6 @@ from study.search_space.reading.conditions import (
     Declaration,
     read_conditions,
 )
-from study.search_space.reading.document import Document, KeyPath
 from study.search_space.reading.models import (
     BOUND_MODEL,
     COUNT,
@@ -27,6 +26,7 @@ from study.search_space.reading.models import (
     value_adapter,
 )
 from study.search_space.reading.parsing import parse
+from study.search_space.reading.yaml_document import KeyPath, YamlDocument
 from study.search_space.space import STAGE_COUNT, Bound, SearchSpace
 
 STAGES = "stages"
@@ -34,8 +34,10 @@ MEASURES = ("parameters", "macs")
 REPLACED = ("conv_layers", "channels", "kernel", "pool")
 """Fields of the plain CNN that have no effect if there are stages."""
 
-COUNT_FIELD = Field(kind="int", default=1, low=1, high=MAX_STAGES, help="number of stages")
-VALUE_FIELDS: Mapping[str, Field] = {
+COUNT_FIELD = CandidateField(
+    kind="int", default=1, low=1, high=MAX_STAGES, help="number of stages"
+)
+VALUE_FIELDS: Mapping[str, CandidateField] = {
     **FIELDS,
     STAGE_COUNT: COUNT_FIELD,
     **{EACH + name: field for name, field in STAGE_FIELDS.items()},
@@ -48,7 +50,7 @@ VALUE_FIELDS: Mapping[str, Field] = {
 """The field of every name that a space can have."""
 
 
-def build_space(document: Document) -> SearchSpace:
+def build_space(document: YamlDocument) -> SearchSpace:
     """Return the space of a document, without ``enqueue``; not usable if there are problems."""
     form = parse(document, SPACE_FILE, (), keys=SpaceFile.model_fields)
     parameters, fixed = read_parameters(document, FIELDS, staged=True)
@@ -62,7 +64,7 @@ def build_space(document: Document) -> SearchSpace:
 
 
 def read_parameters(
-    document: Document, fields: Mapping[str, Field], *, staged: bool
+    document: YamlDocument, fields: Mapping[str, CandidateField], *, staged: bool
 ) -> tuple[tuple[AnyParameter, ...], dict[str, Value]]:
     """Return the parameters and the fixed values of a document; problems are reported.
 
@@ -83,7 +85,7 @@ def read_parameters(
 
 
 def _declarations(
-    document: Document, fields: Mapping[str, Field], *, staged: bool
+    document: YamlDocument, fields: Mapping[str, CandidateField], *, staged: bool
 ) -> Iterator[Declaration]:
     """Yield what ``parameters`` declares, with the content of ``stages`` in its position."""
     known = (*fields, STAGES) if staged else tuple(fields)
@@ -97,7 +99,7 @@ def _declarations(
         _report_replaced(document)
 
 
-def _names(document: Document, path: KeyPath, known: Sequence[str]) -> list[str]:
+def _names(document: YamlDocument, path: KeyPath, known: Sequence[str]) -> list[str]:
     """Return the known keys of the mapping at ``path``; unknown ones are reported."""
     entries = document.at(path)
     if not isinstance(entries, dict):
@@ -108,7 +110,9 @@ def _names(document: Document, path: KeyPath, known: Sequence[str]) -> list[str]
     return [name for name in entries if name in known]
 
 
-def _declaration(document: Document, name: str, field: Field, path: KeyPath) -> Declaration:
+def _declaration(
+    document: YamlDocument, name: str, field: CandidateField, path: KeyPath
+) -> Declaration:
     """Return what the file declares for a field; problems are reported."""
     data = document.at(path)
     if isinstance(data, list):
@@ -128,7 +132,7 @@ def _declaration(document: Document, name: str, field: Field, path: KeyPath) -> 
     )
 
 
-def _stage_declarations(document: Document, path: KeyPath) -> Iterator[Declaration]:
+def _stage_declarations(document: YamlDocument, path: KeyPath) -> Iterator[Declaration]:
     """Yield ``stages.count`` and what ``each`` declares, named ``stage*.field``."""
     parse(document, STAGES_MODEL, path, keys=StagesModel.model_fields)
     data = document.at(path)
@@ -138,7 +142,7 @@ def _stage_declarations(document: Document, path: KeyPath) -> Iterator[Declarati
         yield _declaration(document, EACH + name, STAGE_FIELDS[name], (*path, "each", name))
 
 
-def _report_replaced(document: Document) -> None:
+def _report_replaced(document: YamlDocument) -> None:
     """Report fields of the plain CNN that have no effect beside ``stages``."""
     for name in REPLACED:
         if name in document.at(("parameters",)):
@@ -199,7 +203,7 @@ def _expanded_values(fixed: Mapping[str, Value], counts: Sequence[int]) -> dict[
     return expanded
 
 
-def _bounds(document: Document) -> Iterator[tuple[str, Bound]]:
+def _bounds(document: YamlDocument) -> Iterator[tuple[str, Bound]]:
     """Yield the bound of each measure; a plain number is the largest allowed."""
     for measure in _names(document, ("constraints",), MEASURES):
         path = ("constraints", measure)

@@ -11,16 +11,16 @@ from study.search_space.distinct import size_space
 from study.search_space.extremes import count_of, draws, least, negated
 from study.search_space.parameter import FloatParameter, same_value
 from study.search_space.reading.build import VALUE_FIELDS
-from study.search_space.reading.document import Document, KeyPath, did_you_mean, quoted
 from study.search_space.reading.models import ROW, value_adapter
 from study.search_space.reading.parsing import parse
+from study.search_space.reading.yaml_document import KeyPath, YamlDocument, did_you_mean, quoted
 from study.search_space.space import SearchSpace
 
 EXACT_LIMIT = 20_000
 """Most sizes of networks to enumerate; in larger spaces a search looks for one that fits."""
 
 
-def report_unsatisfiable(document: Document, space: SearchSpace, image: ImageFormat) -> None:
+def report_unsatisfiable(document: YamlDocument, space: SearchSpace, image: ImageFormat) -> None:
     """Report constraints that no candidate satisfies.
 
     This is exact if there are few sizes. Otherwise a search from several starts looks for a
@@ -53,7 +53,7 @@ def _nearest(networks: SearchSpace, image: ImageFormat) -> Iterator[str]:
             yield f"the largest has {largest:,} {word}, required are at least {bound.low:,.0f}"
 
 
-def read_rows(document: Document, space: SearchSpace) -> dict[KeyPath, Values]:
+def read_rows(document: YamlDocument, space: SearchSpace) -> dict[KeyPath, Values]:
     """Return the candidates of ``enqueue`` by their paths; problems are reported.
 
     The values are read only if the space itself has no problem.
@@ -77,7 +77,7 @@ def read_rows(document: Document, space: SearchSpace) -> dict[KeyPath, Values]:
 
 
 def report_rows_outside(
-    document: Document, rows: Mapping[KeyPath, Values], space: SearchSpace, image: ImageFormat
+    document: YamlDocument, rows: Mapping[KeyPath, Values], space: SearchSpace, image: ImageFormat
 ) -> None:
     """Report candidates of ``enqueue`` whose network is outside the constraints."""
     for path, values in rows.items():
@@ -87,7 +87,7 @@ def report_rows_outside(
 
 
 def _read_row(
-    document: Document, path: KeyPath, data: Mapping[str, Any], space: SearchSpace
+    document: YamlDocument, path: KeyPath, data: Mapping[str, Any], space: SearchSpace
 ) -> Values | None:
     cells = {name: _read_cell(document, (*path, name), space) for name in data}
     if None in cells.values():
@@ -97,7 +97,7 @@ def _read_row(
 
 
 def _complete(
-    document: Document, path: KeyPath, given: Values, space: SearchSpace
+    document: YamlDocument, path: KeyPath, given: Values, space: SearchSpace
 ) -> Values | None:
     """Return the values in the order of the space, if they are those of all active parameters."""
     values: dict[str, Value] = {}
@@ -117,7 +117,7 @@ def _complete(
     return values if complete else None
 
 
-def _read_cell(document: Document, path: KeyPath, space: SearchSpace) -> Value | None:
+def _read_cell(document: YamlDocument, path: KeyPath, space: SearchSpace) -> Value | None:
     """Return a value that the space has for this name; a fixed value may be repeated."""
     name = str(path[-1])
     if name not in space.by_name and name not in space.fixed:

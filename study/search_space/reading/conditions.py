@@ -7,12 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from study.search_space.candidate import Field, Value
+from study.search_space.candidate import CandidateField, Value
 from study.search_space.describe import describe_value
 from study.search_space.parameter import AnyParameter, Condition, Parameter, same_value
-from study.search_space.reading.document import Document, KeyPath, did_you_mean, listed, quoted
 from study.search_space.reading.models import value_adapter
 from study.search_space.reading.parsing import parse
+from study.search_space.reading.yaml_document import (
+    KeyPath,
+    YamlDocument,
+    did_you_mean,
+    listed,
+    quoted,
+)
 
 EACH = "stage*."
 """Prefix of the parameters inside ``each``."""
@@ -58,7 +64,7 @@ Declarations = Mapping[str, Declaration]
 
 
 def read_conditions(
-    document: Document, declarations: Declarations, fields: Mapping[str, Field]
+    document: YamlDocument, declarations: Declarations, fields: Mapping[str, CandidateField]
 ) -> Conditions:
     """Return the conditions of every declaration by its name; problems are reported.
 
@@ -91,7 +97,7 @@ def read_conditions(
 
 
 def _references(
-    document: Document, declaration: Declaration, declarations: Declarations
+    document: YamlDocument, declaration: Declaration, declarations: Declarations
 ) -> Iterator[tuple[str, KeyPath]]:
     """Yield each parameter that a ``when`` names, with the path of its values."""
     known = _names_by_word(declaration.name, declarations)
@@ -116,7 +122,7 @@ def _names_by_word(asking: str, names: Iterable[str]) -> dict[str, str]:
 
 
 def _report_cycles(
-    document: Document, references: Mapping[str, Mapping[str, KeyPath]]
+    document: YamlDocument, references: Mapping[str, Mapping[str, KeyPath]]
 ) -> set[tuple[str, str]]:
     """Report each cycle once and return the references that form it."""
     circular: set[tuple[str, str]] = set()
@@ -145,7 +151,7 @@ def _path_back(start: str, references: Mapping[str, Mapping[str, KeyPath]]) -> l
 
 
 def _condition(
-    document: Document, target: Declaration, path: KeyPath, field: Field
+    document: YamlDocument, target: Declaration, path: KeyPath, field: CandidateField
 ) -> Condition | None:
     allowed = document.at(path)
     if allowed == []:
@@ -164,7 +170,7 @@ def _condition(
     return Condition(parameter=target.name, values=tuple(values)) if values else None
 
 
-def _is_possible(document: Document, value: Value, path: KeyPath, target: Declaration) -> bool:
+def _is_possible(document: YamlDocument, value: Value, path: KeyPath, target: Declaration) -> bool:
     """Tell whether the parameter that a condition names can have this value."""
     if target.content is None:
         return False  # its own problem is reported
@@ -181,7 +187,7 @@ def _is_possible(document: Document, value: Value, path: KeyPath, target: Declar
 
 
 def _report_contradictions(
-    document: Document, declarations: Declarations, conditions: Conditions
+    document: YamlDocument, declarations: Declarations, conditions: Conditions
 ) -> None:
     """Report parameters that are never active because their conditions exclude each other."""
     allowed: dict[str, dict[str, tuple[Value, ...]]] = {}

@@ -13,7 +13,7 @@ from study.search_space.reading.checks import (
     report_rows_outside,
     report_unsatisfiable,
 )
-from study.search_space.reading.document import did_you_mean, read_document
+from study.search_space.reading.yaml_document import did_you_mean, read_document
 from study.search_space.space import SearchSpace
 
 LARGEST_FILE = 1_000_000

@@ -1,7 +1,7 @@
 """The form of a search space file, as pydantic models.
 
 Each model describes one mapping of the file. What a value may be depends on the candidate field
-that it belongs to; this ``Field`` is the validation context.
+that it belongs to; this ``CandidateField`` is the validation context.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     PlainValidator,
     StrictBool,
     StringConstraints,
@@ -23,10 +24,9 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic import Field as Limits
 from pydantic_core import PydanticCustomError
 
-from study.search_space.candidate import Field, Value
+from study.search_space.candidate import CandidateField, Value
 from study.search_space.describe import describe_number
 from study.search_space.parameter import (
     AnyParameter,
@@ -35,7 +35,7 @@ from study.search_space.parameter import (
     IntParameter,
     same_value,
 )
-from study.search_space.reading.document import closest, listed
+from study.search_space.reading.yaml_document import closest, listed
 from study.search_space.space import Bound
 
 LARGEST = 1e15
@@ -43,11 +43,11 @@ LARGEST = 1e15
 MOST_VALUES = 10_000
 """A stepped range with more values is a typing error, and would be slow to enumerate."""
 
-Whole = Annotated[int, Limits(strict=True)]
-Number = Annotated[float, Limits(strict=True)]
+WholeNumber = Annotated[int, Field(strict=True)]
+RealNumber = Annotated[float, Field(strict=True)]
 Text = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
-Entries = Annotated[dict[str, Any], Limits(min_length=1)]
-Count = Annotated[Number, Limits(ge=0, le=LARGEST)]
+Entries = Annotated[dict[str, Any], Field(min_length=1)]
+Count = Annotated[RealNumber, Field(ge=0, le=LARGEST)]
 
 
 def _problem(message: str) -> PydanticCustomError:
@@ -59,29 +59,29 @@ def _problem(message: str) -> PydanticCustomError:
 
 
 @lru_cache(maxsize=256)
-def value_adapter(field: Field) -> TypeAdapter[Value]:
+def value_adapter(field: CandidateField) -> TypeAdapter[Value]:
     """Return the validator for the values of a field."""
     if field.kind == "bool":
         return TypeAdapter(StrictBool)
     if field.kind == "int":
-        return TypeAdapter(Annotated[Whole, AfterValidator(partial(_within, field))])
+        return TypeAdapter(Annotated[WholeNumber, AfterValidator(partial(_within, field))])
     if field.kind == "float":
-        return TypeAdapter(Annotated[Number, AfterValidator(partial(_within, field))])
+        return TypeAdapter(Annotated[RealNumber, AfterValidator(partial(_within, field))])
     allowed = _one_of if field.kind == "choice" else _any_value
     return TypeAdapter(Annotated[Any, AfterValidator(partial(allowed, field))])
 
 
-def _within(field: Field, number: float) -> float:
+def _within(field: CandidateField, number: float) -> float:
     if not field.low <= number <= field.high:
         raise _problem(f"found {{found}}; write {_ends(field)} ({field.help})")
     return number + 0  # -0.0 becomes 0.0
 
 
-def _ends(field: Field) -> str:
+def _ends(field: CandidateField) -> str:
     return f"{describe_number(field.low)} to {describe_number(field.high)}"
 
 
-def _one_of(field: Field, value: object) -> Value:
+def _one_of(field: CandidateField, value: object) -> Value:
     if isinstance(value, bool | int | float | str):
         for choice in field.choices:
             if same_value(value, choice):
@@ -93,15 +93,15 @@ def _one_of(field: Field, value: object) -> Value:
     raise _problem(f"{message}{guess} ({field.help})")
 
 
-def _any_value(_: Field, value: object) -> Value:
+def _any_value(_: CandidateField, value: object) -> Value:
     if isinstance(value, bool | int | float | str):
         return value
     raise _problem("expected a number, a text or true or false, found {found}; write one value")
 
 
-def _field_of(info: ValidationInfo) -> Field:
+def _field_of(info: ValidationInfo) -> CandidateField:
     """Return the candidate field that the validated values belong to."""
-    assert isinstance(info.context, Field)
+    assert isinstance(info.context, CandidateField)
     return info.context
 
 
@@ -127,7 +127,7 @@ class Choices(_Model):
     """``{type: categorical, choices: [...]}``."""
 
     type: Literal["categorical"]
-    choices: Annotated[list[FieldValue], Limits(min_length=1)]
+    choices: Annotated[list[FieldValue], Field(min_length=1)]
     when: Entries = {}
 
     @field_validator("choices")
@@ -160,7 +160,7 @@ def _fits(kind: str, info: ValidationInfo) -> str:
     raise _problem(f"found {kind}, but its values are {values}; write type: {remedy}")
 
 
-def _range_kinds(field: Field) -> tuple[str, ...]:
+def _range_kinds(field: CandidateField) -> tuple[str, ...]:
     if field.kind == "any":
         return ("int", "float")
     if field.kind == "choice":
@@ -176,12 +176,14 @@ def _end(value: object, info: ValidationInfo) -> object:
 
 
 @lru_cache(maxsize=256)
-def _numeric(field: Field, kind: Literal["int", "float"]) -> Field:
+def _numeric(field: CandidateField, kind: Literal["int", "float"]) -> CandidateField:
     """Return a field for the ends of a range; choices like 1, 3, 5 span whole numbers."""
     if field.kind == kind:
         return field
     numbers = [float(choice) for choice in field.choices] or [-LARGEST, LARGEST]
-    return Field(kind=kind, default=0, help=field.help, low=min(numbers), high=max(numbers))
+    return CandidateField(
+        kind=kind, default=0, help=field.help, low=min(numbers), high=max(numbers)
+    )
 
 
 class _Range(_Model):
@@ -191,7 +193,7 @@ class _Range(_Model):
     low: Annotated[Any, PlainValidator(_end)]
     high: Annotated[Any, PlainValidator(_end)]
     log: StrictBool = False
-    grid_points: Annotated[Whole, Limits(ge=1, le=MOST_VALUES)] = 0
+    grid_points: Annotated[WholeNumber, Field(ge=1, le=MOST_VALUES)] = 0
     when: Entries = {}
     step: Any = 0
 
@@ -243,7 +245,7 @@ class IntRange(_Range):
     """``{type: int, low: 1, high: 9}``."""
 
     type: Annotated[Literal["int"], AfterValidator(_fits)]
-    step: Annotated[Whole, Limits(gt=0, le=LARGEST)] = 1
+    step: Annotated[WholeNumber, Field(gt=0, le=LARGEST)] = 1
 
     @model_validator(mode="after")
     def _holds_choices_only(self, info: ValidationInfo) -> IntRange:
@@ -265,7 +267,7 @@ class FloatRange(_Range):
     """``{type: float, low: 0, high: 0.5}``."""
 
     type: Annotated[Literal["float"], AfterValidator(_fits)]
-    step: Annotated[Number, Limits(gt=0, le=LARGEST)] = 0.0
+    step: Annotated[RealNumber, Field(gt=0, le=LARGEST)] = 0.0
 
     def parameter(self, name: str) -> AnyParameter:
         """Return the parameter, without its conditions."""
@@ -275,7 +277,7 @@ class FloatRange(_Range):
 KINDS: dict[str, type[_Model]] = {"int": IntRange, "float": FloatRange, "categorical": Choices}
 KEYS = tuple(dict.fromkeys(key for model in KINDS.values() for key in model.model_fields))
 DECLARATION: TypeAdapter[IntRange | FloatRange | Choices] = TypeAdapter(
-    Annotated[IntRange | FloatRange | Choices, Limits(discriminator="type")]
+    Annotated[IntRange | FloatRange | Choices, Field(discriminator="type")]
 )
 
 

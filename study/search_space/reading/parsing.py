@@ -8,27 +8,27 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from study.search_space.candidate import Field
+from study.search_space.candidate import CandidateField
 from study.search_space.describe import describe_number
-from study.search_space.reading.document import (
+from study.search_space.reading.models import DECLARATION, KEYS, KINDS, LARGEST
+from study.search_space.reading.yaml_document import (
     BROKEN,
-    Document,
     KeyPath,
+    YamlDocument,
     closest,
     did_you_mean,
     listed,
 )
-from study.search_space.reading.models import DECLARATION, KEYS, KINDS, LARGEST
 
 T = TypeVar("T")
 
 
 def parse(
-    document: Document,
+    document: YamlDocument,
     schema: TypeAdapter[T],
     path: KeyPath,
     *,
-    field: Field | None = None,
+    field: CandidateField | None = None,
     keys: Iterable[str] = (),
 ) -> T | None:
     """Return the validated value at ``path``; None if it has a problem, which is reported.
@@ -63,7 +63,7 @@ def parse(
     return None
 
 
-def _report_type(document: Document, path: KeyPath) -> None:
+def _report_type(document: YamlDocument, path: KeyPath) -> None:
     """Report a declaration whose type is missing or unknown."""
     declared: dict[str, Any] = document.at(path)
     if "type" in declared:

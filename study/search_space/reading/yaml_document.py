@@ -55,7 +55,7 @@ class _Place:
 
 
 @dataclass(slots=True)
-class Document:
+class YamlDocument:
     """A YAML file as plain data, with the line of each value and the problems found so far.
 
     Args:
@@ -204,13 +204,13 @@ class Document:
         return BROKEN
 
 
-def read_document(text: str, source: str) -> Document:
+def read_document(text: str, source: str) -> YamlDocument:
     """Return a YAML text as plain data; the document has the problems of form.
 
     Raises:
         SearchSpaceError: The text is not YAML, or it is empty.
     """
-    document = Document(source)
+    document = YamlDocument(source)
     node = _compose(text, document)
     document.raise_problems()
     if node is None:
@@ -223,7 +223,7 @@ def read_document(text: str, source: str) -> Document:
 class _Loader(yaml.SafeLoader):
     """Composes nodes and refuses aliases, deep nesting and too many values on the way."""
 
-    document: Document
+    document: YamlDocument
     depth = 0
     nodes = 0
 
@@ -252,7 +252,7 @@ class _TooLarge(Exception):  # noqa: N818 - ends the composing, becomes a proble
     """The document is larger than any search space."""
 
 
-def _compose(text: str, document: Document) -> yaml.Node | None:
+def _compose(text: str, document: YamlDocument) -> yaml.Node | None:
     try:
         loader = _Loader(text)
         loader.document = document
