@@ -51,8 +51,7 @@ def default_workers() -> int:
 
 def observers_of(artifacts: ArtifactPath | None, *, quiet: bool) -> tuple[StudyObserver, ...]:
     """Return what shows a study that this process starts: terminal and dashboard."""
-    from study.dashboard.pictures import TrialPictures
-    from study.dashboard.refresh import PageRefresh
+    from study.dashboard.observers import PageRefresh, TrialPictures
 
     shown = (PageRefresh(artifacts=artifacts), TrialPictures(artifacts=artifacts))
     return (*progress_of(quiet=quiet), *shown)
@@ -79,7 +78,7 @@ def ray_backend(
         if gpus is not None:
             raise SettingsError("--gpus-per-worker needs --ray; add --ray ADDRESS")
         return None
-    from study.dashboard.pictures import TrialPictures
+    from study.dashboard.observers import TrialPictures
     from study.running.ray_workers import RayCluster
 
     pictures = TrialPictures(artifacts=artifacts)

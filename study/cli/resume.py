@@ -61,7 +61,7 @@ def worker(
     quiet: Quiet = False,
 ) -> int:
     """Join a running study as one more worker, on any machine; end when the study is done."""
-    from study.dashboard.pictures import TrialPictures
+    from study.dashboard.observers import TrialPictures
     from study.running.study_runner import continue_study
     from study.storage.stored_study import open_study
 

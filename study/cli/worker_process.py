@@ -17,7 +17,7 @@ def main() -> int:
     """Work until the study is done, a stop is requested, or the parent is gone."""
     stop = Stop(parent=int(os.environ.pop(PARENT)))
     with stop_on_signals(stop):  # a stop is heard while the imports below take their time
-        from study.dashboard.pictures import TrialPictures
+        from study.dashboard.observers import TrialPictures
         from study.running.local_workers import read_task
         from study.running.study_runner import work_on
         from study.storage.opening import when_reachable

@@ -92,7 +92,7 @@ def test_what_a_person_wrote_is_left_alone(run_context: RunContext) -> None:
 
 
 def test_a_shorter_note_leaves_no_rest_of_a_longer_one(run_context: RunContext) -> None:
-    from study.dashboard.notes import write_study_note
+    from study.dashboard.attributes import write_study_note
 
     stored = run_study(settings(trials=1), run_context).stored
     for body in ("x" * 5000, "short"):
@@ -127,7 +127,7 @@ def test_plots_are_the_report_s_figures_and_are_written_once(run_context: RunCon
 def test_a_long_plot_goes_without_its_hover_texts(
     run_context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.dashboard.plots.MOST", 1000)
+    monkeypatch.setattr("study.dashboard.attributes.LONGEST_PLOT", 1000)
     stored = run_study(settings(trials=4), run_context).stored
     study_page(stored, None).write_plots()
     plots = get_plotly_graph_objects(attributes(stored))
@@ -138,11 +138,11 @@ def test_notes_that_a_killed_run_left_unwritten_are_written_by_the_next(
     run_context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as silent:
-        silent.setattr(StudyPage, "write_words", lambda *_, **__: None)
+        silent.setattr(StudyPage, "write_notes", lambda *_, **__: None)
         run_study(settings(trials=5), run_context)
     monkeypatch.setattr("study.dashboard.study_page.BATCH", 2)
     stored = open_study("test", run_context.url)
-    study_page(stored, None).write_words()
+    study_page(stored, None).write_notes()
     trials = stored.study.get_trials()
     assert all(note(stored, trial)["version"] == 1 for trial in trials)
 
