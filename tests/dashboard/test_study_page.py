@@ -12,10 +12,13 @@ from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta
 from optuna_dashboard._custom_plot_data import get_plotly_graph_objects
 from optuna_dashboard._note import get_note_from_system_attrs, save_note
 
+from study.dashboard.attributes import write_study_note
+from study.dashboard.observers import PageRefresh, TrialPictures
 from study.dashboard.store import artifact_store, file_ids, listed, remove_files, store_folder
 from study.dashboard.study_page import StudyPage, new_pages, study_page
-from study.running.study_runner import run_study
+from study.running.study_runner import StudyResult, run_study
 from study.settings.run_context import RunContext
+from study.settings.study_settings import StudySettings
 from study.storage import records
 from study.storage.stored_study import StoredStudy, open_study
 from tests.studies import answer, settings
@@ -24,6 +27,12 @@ from tests.studies import answer, settings
 @pytest.fixture(name="run_context")
 def _place(tmp_path: Path) -> RunContext:
     return RunContext(url=f"sqlite:///{tmp_path / 'study.db'}")
+
+
+def run_shown(asked: StudySettings, context: RunContext) -> StudyResult:
+    """Run a study with the observers of the command line."""
+    shown = (PageRefresh(artifacts=context.artifacts), TrialPictures(artifacts=context.artifacts))
+    return run_study(asked, context, observers=shown)
 
 
 def attributes(stored: StoredStudy) -> dict[str, Any]:
@@ -50,7 +59,7 @@ parameters:
   hidden_units: 64
 """
     asked = settings(space_text=text, sampler="grid", trials=None, timeout=100)
-    stored = run_study(asked, run_context).stored
+    stored = run_shown(asked, run_context).stored
     trials = stored.study.get_trials()
     duplicates = [t for t in trials if records.REUSED_FROM in t.user_attrs]
     assert len(duplicates) == 2
@@ -66,7 +75,7 @@ parameters:
 
 
 def test_the_study_s_note_says_what_was_set_and_how_to_go_on(run_context: RunContext) -> None:
-    stored = run_study(settings(trials=3), run_context).stored
+    stored = run_shown(settings(trials=3), run_context).stored
     told = note(stored)["body"]
     assert "3 finished trials; best so far, trial" in told
     assert "| Sampler | tpe |" in told
@@ -74,10 +83,10 @@ def test_the_study_s_note_says_what_was_set_and_how_to_go_on(run_context: RunCon
 
 
 def test_a_resumed_study_doubles_nothing_and_renews_its_own_note(run_context: RunContext) -> None:
-    run_study(settings(trials=3), run_context)
+    run_shown(settings(trials=3), run_context)
     first = open_study("test", run_context.url)
     before = {trial.number: files(first, trial) for trial in first.study.get_trials()}
-    stored = run_study(settings(trials=5), run_context).stored
+    stored = run_shown(settings(trials=5), run_context).stored
     trials = stored.study.get_trials()
     assert {t.number: files(stored, t) for t in trials[:3]} == before
     assert [note(stored, trial)["version"] for trial in trials] == [1] * 5
@@ -85,23 +94,21 @@ def test_a_resumed_study_doubles_nothing_and_renews_its_own_note(run_context: Ru
 
 
 def test_what_a_person_wrote_is_left_alone(run_context: RunContext) -> None:
-    stored = run_study(settings(trials=2), run_context).stored
+    stored = run_shown(settings(trials=2), run_context).stored
     save_note(stored.study, "mine")
-    run_study(settings(trials=3), run_context)
+    run_shown(settings(trials=3), run_context)
     assert note(open_study("test", run_context.url))["body"] == "mine"
 
 
 def test_a_shorter_note_leaves_no_rest_of_a_longer_one(run_context: RunContext) -> None:
-    from study.dashboard.attributes import write_study_note
-
-    stored = run_study(settings(trials=1), run_context).stored
+    stored = run_shown(settings(trials=1), run_context).stored
     for body in ("x" * 5000, "short"):
         write_study_note(stored.study, body, attributes(stored))
         assert note(stored)["body"] == body
 
 
 def test_a_failed_trial_s_note_says_why(run_context: RunContext) -> None:
-    result = run_study(settings(trials=6, estimator="synthetic,fail=0.6"), run_context)
+    result = run_shown(settings(trials=6, estimator="synthetic,fail=0.6"), run_context)
     failed = [t for t in result.trials if t.state == "failed"]
     assert failed
     trials = result.stored.study.get_trials()
@@ -112,7 +119,7 @@ def test_a_failed_trial_s_note_says_why(run_context: RunContext) -> None:
 
 
 def test_plots_are_the_report_s_figures_and_are_written_once(run_context: RunContext) -> None:
-    stored = run_study(settings(trials=4), run_context).stored
+    stored = run_shown(settings(trials=4), run_context).stored
     page = study_page(stored, None)
     page.write_plots()
     plots = get_plotly_graph_objects(attributes(stored))
@@ -128,7 +135,7 @@ def test_a_long_plot_goes_without_its_hover_texts(
     run_context: RunContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("study.dashboard.attributes.LONGEST_PLOT", 1000)
-    stored = run_study(settings(trials=4), run_context).stored
+    stored = run_shown(settings(trials=4), run_context).stored
     study_page(stored, None).write_plots()
     plots = get_plotly_graph_objects(attributes(stored))
     assert all("text" not in trace for trace in json.loads(plots["history"])["data"])
@@ -139,7 +146,7 @@ def test_notes_that_a_killed_run_left_unwritten_are_written_by_the_next(
 ) -> None:
     with monkeypatch.context() as silent:
         silent.setattr(StudyPage, "write_notes", lambda *_, **__: None)
-        run_study(settings(trials=5), run_context)
+        run_shown(settings(trials=5), run_context)
     monkeypatch.setattr("study.dashboard.study_page.BATCH", 2)
     stored = open_study("test", run_context.url)
     study_page(stored, None).write_notes()
@@ -148,7 +155,7 @@ def test_notes_that_a_killed_run_left_unwritten_are_written_by_the_next(
 
 
 def test_another_program_s_study_has_no_page(run_context: RunContext) -> None:
-    run_study(settings(trials=1), run_context)
+    run_shown(settings(trials=1), run_context)
     optuna.create_study(study_name="strange", storage=run_context.url)
     assert list(new_pages(run_context.url, None, known=())) == ["test"]
     assert new_pages(run_context.url, None, known=["test"]) == {}
@@ -159,7 +166,7 @@ def test_a_study_without_room_for_pictures_goes_on(tmp_path: Path) -> None:
     run_context = RunContext(
         url=f"sqlite:///{tmp_path / 'study.db'}", artifacts=tmp_path / "artifacts"
     )
-    result = run_study(settings(trials=2), run_context)
+    result = run_shown(settings(trials=2), run_context)
     assert [trial.state for trial in result.trials] == ["complete", "complete"]
     assert note(result.stored)["version"] > 0
 
@@ -173,7 +180,7 @@ def test_no_study_s_folder_is_the_folder_of_the_pictures(tmp_path: Path) -> None
 
 def test_removing_a_study_s_files_leaves_those_of_others(run_context: RunContext) -> None:
     for name in ("one", "two"):
-        run_study(settings(study=name, trials=2), run_context)
+        run_shown(settings(study=name, trials=2), run_context)
     store = artifact_store(None, run_context.url)
     one, two = (file_ids(open_study(name, run_context.url).study) for name in ("one", "two"))
     remove_files(store, one)
