@@ -1,4 +1,4 @@
-"""Pinned identities and counts: they may never change, stored studies rest on them.
+"""Pinned identities and counts: they must not change, because stored studies rely on them.
 
 Parameters and MACs of ``seed_first_row`` by hand: 28 → 26 → 13 → 11 → 5;
 (9 + 1) · 32 + (9 · 32 + 1) · 32 + (800 + 1) · 219 + (219 + 1) · 4 = 185,867;

@@ -131,7 +131,7 @@ DECLARATION: dict[str, tuple[str, ...]] = {
     "padding: {type: int, low: 1, high: 2}": (
         "2: padding.type: found int … 'valid', 'same'; write type: categorical",
     ),
-    "flip: {type: int, low: 0, high: 1}": ("2: flip.type: found int … true and false",),
+    "flip: {type: int, low: 0}": ("2: flip.type: found int … true and false",),
     "kernel: {type: int, low: 3, high: 6}": ("2: kernel: … 4, 6 … 1, 3, 5, 7; … categorical",),
     "conv_layers: !!python/object:os.system {}": (
         "2: conv_layers: … python/object:os.system' … remove it",

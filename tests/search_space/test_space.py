@@ -1,4 +1,4 @@
-"""What holds for every search space: drawn from arbitrary sound ones and the shipped ones."""
+"""Properties of every search space, tested on random valid spaces and the shipped ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _has(parameter: AnyParameter, value: Value) -> bool:
 
 
 def _is_valid(space: SearchSpace, values: Values) -> bool:
-    """Tell whether exactly the active parameters have a value, each one of its own."""
+    """Tell whether the active parameters, and no others, have one of their values."""
     active = [p for p in space.parameters if space.is_active(p, values)]
     return list(values) == [p.name for p in active] and all(
         _has(p, values[p.name]) for p in active

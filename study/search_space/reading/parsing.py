@@ -48,12 +48,13 @@ def parse(
     known = tuple(keys) or tuple(KINDS[str(kind[0])].model_fields if kind else KEYS)
     unknown = {d["loc"][-1] for d in details if d["type"] == "extra_forbidden"}
     meant = {closest(str(key), known) for key in unknown}
+    has_wrong_type = any(kind and d["loc"] == (*kind, "type") for d in details)
     for detail in details:
         place = (*path, *detail["loc"][len(kind) :])
         if detail["type"] == "extra_forbidden":
             document.report_unknown_key(place, known)
         elif detail["type"] == "missing":
-            if place[-1] not in meant:
+            if place[-1] not in meant and not has_wrong_type:
                 message = f"the key {place[-1]!r} is missing; write '{place[-1]}: …'"
                 document.report(place[:-1], message)
         elif detail["type"].startswith("union_tag"):
