@@ -28,7 +28,7 @@ from study.rank_estimators.stratified_sample import stratified_sample
 from study.search_space.candidate import Values
 from study.search_space.reading.loading import load_space
 from study.search_space.resolve import resolve
-from study.statistics.rank_correlation import kendall, resamples
+from study.statistics.ranks import kendall, resamples
 
 METRIC = "val_accuracy"
 RESAMPLES = 2_000

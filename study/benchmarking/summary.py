@@ -10,7 +10,8 @@ import numpy as np
 from study.benchmarking.games import Game, GameKey
 from study.benchmarking.match import Match
 from study.common.numbers import Form, form_of
-from study.statistics.paired import Array, Band, Pair, areas, band, pairwise
+from study.statistics.ranks import Array, Band, areas, band
+from study.statistics.significance import Pair, pairwise
 
 MILESTONES = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 

@@ -15,15 +15,15 @@ digest, so compare it with one that came by another way.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from study.common.stored_form import canonical, to_stored
+from study.network.weights import sha256
 from study.search_space.candidate import Candidate
 from study.search_space.resolve import Stack
-from study.statistics.intervals import Interval
+from study.statistics.results import Interval
 
 FORMAT = 1
 DESCRIPTION = "bundle.json"
@@ -147,7 +147,7 @@ class Bundle:
         data: What it was trained on.
         training: How.
         figures: Measures by name, with their split, as ``test_accuracy``.
-        looks: How often the study had looked at the test part.
+        test_accesses: How often the test part was opened for the study.
         settings: Settings of the study.
         versions: Of the code and the libraries; hardware.
         limits: Sentences on what the figures do not say.
@@ -167,7 +167,7 @@ class Bundle:
     data: DataFacts
     training: TrainingFacts
     figures: Mapping[str, Figure] = field(default_factory=dict)
-    looks: int = 0
+    test_accesses: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
@@ -196,8 +196,3 @@ def with_digest(bundle: Bundle) -> Bundle:
 def description_text(bundle: Bundle) -> str:
     """Return the text of ``bundle.json``."""
     return canonical(to_stored(bundle))
-
-
-def sha256(content: bytes) -> str:
-    """Return the SHA-256 of some bytes in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()

@@ -16,11 +16,11 @@ from study.bundle.bundle import (
     Bundle,
     FileFacts,
     description_text,
-    sha256,
     with_digest,
 )
 from study.common.errors import EvaluationError
 from study.common.stored_form import from_stored
+from study.network.weights import sha256
 
 LARGEST_DESCRIPTION = 8 << 20
 LARGEST_FILE = 2 << 30

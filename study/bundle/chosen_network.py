@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from study.common.errors import EvaluationError
-from study.common.stored_form import from_stored
-from study.final_test.final_test import FinalTest
-from study.final_test.final_testing import stored_confirmation, trainings_name
+from study.confirmation.result import read_confirmation
+from study.final_test.final_test import trainings_name
+from study.final_test.result import FinalTest, read_final_test
 from study.retraining.retraining import completed_runs, seed_of, trained_in_full
 from study.settings.run_context import RunContext
 from study.settings.study_settings import FitOn
 from study.storage.records import TrialRecord, ranked, read_trials
 from study.storage.storage_errors import storage_errors
-from study.storage.stored_study import CONFIRMATION, TEST, StoredStudy, open_study
+from study.storage.stored_study import StoredStudy, open_study
 
 UNCONFIRMED = (
     "It is the best of a search, neither confirmed with fresh seeds nor tested: its validation "
@@ -55,14 +55,12 @@ def choose(origin: StoredStudy, run_context: RunContext) -> Chosen:
         EvaluationError: There is none.
     """
     attributes = origin.study.user_attrs
-    if CONFIRMATION not in attributes:
+    confirmed, tested = read_confirmation(attributes), read_final_test(attributes)
+    if confirmed is None:
         return _best_of_search(origin)
-    confirmed = stored_confirmation(origin)
     identity = confirmed.chosen.candidate_id
-    if TEST in attributes:
-        result = from_stored(FinalTest, attributes[TEST], where="stored result of 'test'")
-        if result.candidate_id == identity:
-            return _tested(origin, result, run_context)
+    if tested is not None and tested.candidate_id == identity:
+        return _tested(origin, tested, run_context)
     stored = open_study(confirmed.study, run_context.url)
     runs = tuple(completed_runs(stored).get(identity, {}).values())
     if not runs:

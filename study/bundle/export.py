@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from study.bundle.bundle import (
@@ -28,6 +27,7 @@ from study.bundle.onnx_model import OnnxModel
 from study.common.atomic_write import temporary_name
 from study.common.errors import EvaluationError
 from study.network.forward import MIDDLE
+from study.network.weights import weights_of
 
 PREPROCESSING = Preprocessing(subtract=MIDDLE, multiply=1 / MIDDLE)
 """What ``normalise`` does in training, as it is recorded in a bundle."""
@@ -90,18 +90,6 @@ def classifier_of(bundle: Bundle, network: nn.Module) -> Classifier:
     except ValueError as error:
         raise EvaluationError(f"cannot be exported: {error}") from None
     return Classifier(bundle=bundle, network=copied)
-
-
-def weights_of(network: nn.Module) -> bytes:
-    """Return a network's weights as safetensors; the same weights, the same bytes."""
-    from safetensors.torch import save
-
-    tensors = {
-        name: tensor.detach().cpu().contiguous(memory_format=torch.contiguous_format)
-        for name, tensor in network.state_dict().items()
-    }
-    content: bytes = save(tensors, metadata={"format": "pt"})
-    return content
 
 
 def _contents(

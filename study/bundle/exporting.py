@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from study.bundle.bundle import Bundle, DataFacts, Figure, TrainingFacts, sha256
+from study.bundle.bundle import Bundle, DataFacts, Figure, TrainingFacts
 from study.bundle.chosen_network import Chosen, choose
-from study.bundle.export import PREPROCESSING, check_place, classifier_of, export, weights_of
+from study.bundle.export import PREPROCESSING, check_place, classifier_of, export
 from study.bundle.figures import final_figures, validation_figures
 from study.bundle.onnx_model import OnnxModel, onnx_available, onnx_model
 from study.data.catalogue import origin_of
-from study.final_test.looks import StudyLedger
+from study.final_test.test_access_log import read_accesses
+from study.network.weights import sha256, weights_of
 from study.performance_estimation.training.training import Training
 from study.retraining.retraining import Networks
 from study.search_space.resolve import resolve
@@ -73,8 +74,8 @@ def export_study(
 
 def _as_tested(chosen: Chosen, training: Training) -> Chosen:
     """Return the choice, without its test where the tested network had other weights."""
-    tested = () if chosen.result is None else chosen.result.weights
-    if not tested or tested[0] == sha256(weights_of(training.network)):
+    tested = chosen.result
+    if tested is None or tested.first.weights == sha256(weights_of(training.network)):
         return chosen
     return replace(chosen, result=None, limits=(*chosen.limits, RETRAINED))
 
@@ -102,7 +103,7 @@ def _bundle(
             number=chosen.number,
         ),
         figures=_figures(chosen, training),
-        looks=len(StudyLedger(origin.study).looks()),
+        test_accesses=len(read_accesses(origin.study)),
         settings=_shown(stored.settings),
         versions=versions_of(stored.environment),
         limits=chosen.limits,

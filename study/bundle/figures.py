@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from study.bundle.bundle import Figure
-from study.final_test.final_test import FinalTest
-from study.results.outcomes import Spread
-from study.statistics.intervals import (
-    LEVEL,
-    Interval,
-    next_value_interval,
-    reachable,
-    t_interval,
-    wilson,
-)
+from study.final_test.result import FinalTest
+from study.statistics.intervals import next_value_interval, t_interval, wilson, within_range
+from study.statistics.results import LEVEL, Interval
 
 
 def validation_figures(
@@ -38,8 +31,8 @@ def validation_figures(
             value=float(value),
             over_images=_wilson(value, images, level) if name == "val_accuracy" else None,
             mean=_mean(known.get(name, ())),
-            over_seeds=reachable(t_interval(known.get(name, ()), level=level), name),
-            next_run=reachable(next_value_interval(known.get(name, ()), level=level), name),
+            over_seeds=within_range(t_interval(known.get(name, ()), level=level), name),
+            next_run=within_range(next_value_interval(known.get(name, ()), level=level), name),
         )
         for name, value in metrics.items()
     }
@@ -47,16 +40,20 @@ def validation_figures(
 
 def final_figures(result: FinalTest) -> dict[str, Figure]:
     """Return the figures of the first seed's network on the test part."""
-    values = {name: [run[name] for run in result.per_seed] for name in result.per_seed[0]}
     return {
         name: Figure(
-            value=runs[0],
-            over_images=_interval(result.over_images.get(name), result.level),
+            value=value,
+            over_images=result.first.intervals.get(name),
             mean=result.over_seeds[name].mean,
-            over_seeds=_interval(result.over_seeds[name], result.level),
-            next_run=reachable(next_value_interval(runs, level=result.level), name),
+            over_seeds=result.over_seeds[name].interval,
+            next_run=within_range(
+                next_value_interval(
+                    [network.measures[name] for network in result.networks], level=result.level
+                ),
+                name,
+            ),
         )
-        for name, runs in values.items()
+        for name, value in result.first.measures.items()
     }
 
 
@@ -66,9 +63,3 @@ def _wilson(share: float, images: int, level: float) -> Interval:
 
 def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
-
-
-def _interval(spread: Spread | None, level: float) -> Interval | None:
-    if spread is None or spread.low is None or spread.high is None:
-        return None
-    return Interval(low=spread.low, high=spread.high, level=level)

@@ -9,7 +9,7 @@ from study.common.escaping import in_markdown
 from study.common.formats import describe_metric
 from study.search_space.describe import describe_layers
 from study.search_space.resolve import complexity
-from study.statistics.intervals import Interval
+from study.statistics.results import Interval
 
 NOT_CLINICAL = (
     "**Not for clinical use.** This network is the outcome of an experiment on small public "
@@ -88,9 +88,9 @@ def _figures(bundle: Bundle) -> Iterator[str]:
         "this candidate."
     )
     yield ""
-    if bundle.looks:
-        times = "once" if bundle.looks == 1 else f"{bundle.looks} times"
-        yield f"The study has looked at the test part {times}."
+    if bundle.test_accesses:
+        times = "once" if bundle.test_accesses == 1 else f"{bundle.test_accesses} times"
+        yield f"The test part was opened {times} for this study."
     else:
         yield (
             "The test part has not been opened: these figures are from validation images, by "

@@ -16,12 +16,12 @@ from torch import nn
 
 from study.bundle.bundle import Bundle
 from study.bundle.classifier import Classifier
-from study.bundle.export import weights_of
 from study.common.errors import EvaluationError
 from study.common.formats import describe_metric
+from study.network.weights import weights_of
 from study.performance_estimation.training.data import TrainingData
 from study.performance_estimation.training.training import TrainingSettings, train
-from study.statistics.intervals import Interval
+from study.statistics.results import Interval
 
 Verdict = Literal["identical", "within", "outside", "not judged"]
 

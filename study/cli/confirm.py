@@ -29,8 +29,9 @@ def confirm(
     quiet: Quiet = False,
 ) -> int:
     """Train the best candidates again with fresh seeds; print which is best, with an interval."""
-    from study.confirmation.confirming import confirm
-    from study.report.confirm_text import confirmation_text
+    from study.confirmation.confirm import confirm
+    from study.report.confirmation_section import confirmation_section
+    from study.report.terminal import print_report
     from study.retraining.retraining import Force
 
     force = Force(
@@ -45,7 +46,7 @@ def confirm(
         print_notes([f"the study has {confirmed.fewer} candidates to confirm"])
     if confirmed.result is None:
         return print_interrupted("confirm", study, confirmed.trainings)
-    typer.echo(confirmation_text(confirmed.result), nl=False)
+    print_report(confirmation_section(confirmed.result))
     typer.echo(
         f"stored in '{study}'; its trainings are study '{confirmed.result.study}'. Next: "
         f"run_study.py test {study}{storage_flag(storage)}",

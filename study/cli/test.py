@@ -37,8 +37,10 @@ def final_test(
     quiet: Quiet = False,
 ) -> int:
     """Train the confirmed candidate with fresh seeds and test it; every access is logged."""
-    from study.final_test.final_testing import final_check
-    from study.report.final_test_text import final_test_text
+    from study.final_test.final_test import run_test
+    from study.report.document import Paragraph
+    from study.report.final_test_section import final_test_section
+    from study.report.terminal import print_report
     from study.retraining.retraining import Force
 
     force = Force(
@@ -47,7 +49,7 @@ def final_test(
         stop=stop,
         observers=observers_of(artifacts, quiet=quiet),
     )
-    tested = final_check(
+    tested = run_test(
         study, force, seeds=seeds, fit_on=fit_on, now=lambda: dt.datetime.now(dt.UTC)
     )
     print_notes(tested.trainings.notes)
@@ -55,8 +57,7 @@ def final_test(
         return print_interrupted("test", study, tested.trainings)
     if tested.failed:
         print_notes([f"{tested.failed} of the trainings gave no network"])
-    typer.echo(final_test_text(tested.result, looks=tested.looks))
-    typer.echo(tested.audit)
+    print_report(final_test_section(tested.result, tested.accesses), Paragraph(tested.audit))
     print_written(tested.files)
     typer.echo(
         f"stored in '{study}': 'report {study}' shows it without opening the test part again. "

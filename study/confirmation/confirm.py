@@ -1,283 +1,217 @@
-"""Confirm: train the best candidates again with fresh seeds, choose by all runs, report the fresh.
-
-The best value of a search is the luckiest of many and overstates its candidate. So the few best
-are trained again: an ordinary study of fixed candidates, one trial for each candidate and seed,
-linked to the first. This file is pure: ``confirm_candidates`` says what to train, and
-``confirmation`` what the runs say.
-
-How many seeds: with a standard deviation of 0.2 points over seeds, three tell half a point apart.
-"""
+"""``run_study.py confirm``: the best candidates again with fresh seeds, and what that says."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.common.errors import EvaluationError
-from study.results import outcomes
-from study.settings.metrics import Measure
-from study.settings.study_settings import PlannedCandidate
-from study.statistics.comparison import (
-    OVER_SEEDS,
-    PairedTest,
-    paired_bootstrap,
-    paired_t,
-    seeds_to_resolve,
+from study.common.formats import describe_metric
+from study.common.stored_form import to_stored
+from study.confirmation.judge import (
+    OVER_CLASSES,
+    ImageValues,
+    confirm_candidates,
+    confirmation,
+    image_values,
 )
-from study.statistics.intervals import LEVEL, reachable, t_interval
-from study.statistics.weighted import mean_over_classes, weighted_mean
-from study.storage.records import TrialRecord, ranked
+from study.confirmation.result import Confirmation
+from study.network.forward import class_scores, normalise
+from study.results.ranking import Objective, pareto_front
+from study.retraining.retraining import (
+    Force,
+    Networks,
+    completed_runs,
+    full_epochs,
+    full_settings,
+    retrain,
+    seed_of,
+    trained_in_full,
+)
+from study.running.study_data import load_data
+from study.running.study_runner import StudyResult
+from study.search_space.candidate import ImageFormat
+from study.search_space.resolve import resolve
+from study.settings.metrics import MEASURES, Measure
+from study.settings.problem import Problem
+from study.settings.study_settings import Plan, PlannedCandidate, StudySettings
+from study.storage.records import TrialRecord, read_trials
+from study.storage.storage_errors import storage_errors
+from study.storage.stored_study import CONFIRMATION, StoredStudy, open_study
+
+Runs = dict[str, dict[int, TrialRecord]]
+"""Candidate → index of the seed → its trial."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageValues:
-    """What each validation image says about each fresh run, where predictions are kept.
+class ConfirmationRun:
+    """What a call of ``confirm`` came to.
 
     Args:
-        metric: What the values are, as ``accuracy``.
-        labels: True classes, (n,).
-        values: Candidate → seed → value of each image, (n,), larger is better: 1 for a hit.
-        average: Mean over ``images``, or over ``classes`` of the mean in each.
+        result: What the fresh runs say; None where the trainings were interrupted.
+        trainings: The linked study.
+        fewer: How many candidates there were, where that is fewer than were asked for.
     """
 
-    metric: str
-    labels: NDArray[np.int64]
-    values: Mapping[str, Mapping[int, NDArray[np.float64]]]
-    average: Literal["images", "classes"] = "images"
+    result: Confirmation | None
+    trainings: StudyResult
+    fewer: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmedCandidate(outcomes.ConfirmedCandidate):
-    """A candidate with the seeds of its fresh runs, in the order of ``fresh_values``."""
-
-    seeds: tuple[int, ...]
-    choosing_mean: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirmation(outcomes.Confirmation):
-    """What a confirmation found; ``comparison`` is the test that speaks least for the first.
+def confirm(
+    name: str, force: Force, *, top: int, seeds: int, epochs: int | None = None
+) -> ConfirmationRun:
+    """Train the best candidates of a study again, choose by all runs, and store what came out.
 
     Args:
-        maximise: Whether larger values are better.
-        tests: First against second: over common seeds, and over images where they are kept; a
-            positive difference is for the first, whether large or small values are better.
-        seeds_needed: Common seeds that would tell them apart, were difference and spread as
-            they were seen; None where it is not the test over seeds alone that fails, or no
-            number would.
-        left_out: Why a candidate is missing, one line each.
-    """
-
-    candidates: tuple[ConfirmedCandidate, ...]
-    maximise: bool = True
-    tests: tuple[PairedTest, ...] = ()
-    seeds_needed: int | None = None
-    left_out: tuple[str, ...] = field(default=())
-
-    @property
-    def chosen(self) -> ConfirmedCandidate:
-        """The candidate with the best mean of all runs."""
-        return self.candidates[0]
-
-
-def confirm_candidates(
-    records: Sequence[TrialRecord], *, top: int, maximise: bool = True
-) -> list[PlannedCandidate]:
-    """Return the ``top`` best candidates of a search, best first, each once.
-
-    Only complete trials that trained count: not pruned ones, not twins that reuse a result.
+        name: The study that searched.
+        force: Where to train, and with what.
+        top: Candidates to train again.
+        seeds: Fresh seeds for each.
+        epochs: Epochs of a full training; where left out, the search's, or the space's own if the
+            search trained for fewer.
 
     Raises:
-        EvaluationError: No trial is complete.
+        StudyError: There is no such study, nothing to confirm, or no run completed.
     """
-    chosen: dict[str, PlannedCandidate] = {}
-    for record in ranked(records, maximise=maximise):
-        if len(chosen) == top:
-            break
-        if record.candidate_id not in chosen:
-            chosen[record.candidate_id] = PlannedCandidate(
-                candidate_id=record.candidate_id,
-                number=record.number,
-                params=dict(record.params),
-                search_value=record.objectives[0],
-            )
-    if not chosen:
-        raise EvaluationError("no trial of the study is complete; go on with 'run' first")
-    return list(chosen.values())
+    origin = open_study(name, force.run_context.url)
+    settings = _settings(origin, epochs)
+    plan = _plan(origin, settings, force, top=top, seeds=seeds)
+    trainings = retrain(settings, plan, force)
+    fewer = len(plan.candidates) if len(plan.candidates) < top else None
+    if trainings.work.ending == "interrupted":
+        return ConfirmationRun(result=None, trainings=trainings, fewer=fewer)
+    result = _judged(plan, trainings, force)
+    with storage_errors(force.run_context.url):
+        origin.study.set_user_attr(CONFIRMATION, to_stored(result))
+    return ConfirmationRun(result=result, trainings=trainings, fewer=fewer)
 
 
-def confirmation(
-    searched: Sequence[PlannedCandidate],
-    fresh: Mapping[str, Mapping[int, float]],
-    *,
-    measure: Measure,
-    images: ImageValues | None = None,
-    study: str = "",
-    level: float = LEVEL,
-) -> Confirmation:
-    """Return what the fresh runs say.
-
-    The test of first against second needs no correction for the choice among several: comparing
-    winner and runner-up by an unadjusted two-sided test is valid (Hung and Fithian 2019, arXiv
-    1610.03944), here approximately, as the choice also saw the search's runs.
-
-    Args:
-        searched: What was trained again, from ``confirm_candidates``. One without a search value
-            was found by something else than a full training; only its fresh runs choose then.
-        fresh: Candidate → seed → value of each fresh run that completed.
-        measure: What the values are.
-        images: Values of single images, for the test over images.
-        study: Name of the linked study that holds the trainings.
-        level: Confidence of the intervals.
+def _settings(origin: StoredStudy, epochs: int | None) -> StudySettings:
+    """Return the linked study's settings.
 
     Raises:
-        EvaluationError: No candidate has a fresh run.
+        EvaluationError: The study is itself a confirmation or a test.
     """
-    trained = [candidate for candidate in searched if fresh.get(candidate.candidate_id)]
-    if not trained:
+    settings = origin.settings
+    if settings.plan is not None:
         raise EvaluationError(
-            "no candidate was trained again with success; see why with 'report', then run "
-            "'confirm' again"
+            f"study '{settings.study}' holds the trainings of '{settings.plan.kind} "
+            f"{settings.plan.origin}'; confirm '{settings.plan.origin}' instead"
         )
-    sign = 1.0 if measure.maximise else -1.0
-    confirmed = [
-        _confirmed(candidate, fresh[candidate.candidate_id], metric=measure.key, level=level)
-        for candidate in trained
-    ]
-    confirmed.sort(key=lambda c: (-sign * c.choosing_mean, c.number))
-    tests = _tests(confirmed, fresh, images, sign=sign, level=level)
-    deciding = max(tests, key=lambda test: (test.difference <= 0, test.p_value), default=None)
-    return Confirmation(
-        metric=measure.key,
-        candidates=tuple(confirmed),
-        optimism=_optimism(confirmed[0], sign),
-        comparison=None if deciding is None else _comparison(deciding, tests, level),
-        level=level,
-        study=study,
-        maximise=measure.maximise,
-        tests=tests,
-        seeds_needed=_seeds_needed(confirmed, fresh, tests, level),
-        left_out=tuple(
-            f"{c.candidate_id} (trial {c.number}): no fresh run completed"
-            for c in searched
-            if c not in trained
-        ),
+    full = full_epochs(origin)
+    name = f"{settings.study}-confirm"
+    if epochs is not None and epochs != full:
+        name, full = f"{name}-epochs{epochs}", epochs
+    changes = {"study": name, "objectives": (_quality(settings)[0],), "epochs": full}
+    return full_settings(origin, **changes)
+
+
+def _quality(settings: StudySettings) -> tuple[str, Measure, int]:
+    """Return by what candidates are confirmed: name, measure and index among the objectives.
+
+    It is the first objective that a training measures, or else accuracy, ranked by the first.
+    """
+    for index, (name, measure) in enumerate(
+        zip(settings.objectives, settings.measures, strict=True)
+    ):
+        if measure.key.startswith("val_"):
+            return name, measure, index
+    return "accuracy", MEASURES["accuracy"], 0
+
+
+def _plan(
+    origin: StoredStudy, settings: StudySettings, force: Force, *, top: int, seeds: int
+) -> Plan:
+    _, described = load_data(settings, force.run_context, interrupted=force.stop)
+    image = ImageFormat(**described["image"])
+    problem = Problem(settings=settings, image=image)
+    comparable = trained_in_full(origin) and settings.epochs in (None, full_epochs(origin))
+    chosen: dict[str, PlannedCandidate] = {}
+    for found in _best(origin, top):
+        identity = problem.identify(found.params)
+        seen = found.search_value if comparable else None
+        chosen.setdefault(identity, replace(found, candidate_id=identity, search_value=seen))
+    return Plan(
+        kind="confirm",
+        origin=origin.settings.study,
+        candidates=tuple(chosen.values()),
+        repeats=seeds,
     )
 
 
-def _confirmed(
-    candidate: PlannedCandidate, runs: Mapping[int, float], *, metric: str, level: float
-) -> ConfirmedCandidate:
-    seeds = sorted(runs)
-    values = [float(runs[seed]) for seed in seeds]
-    seen = candidate.search_value
-    return ConfirmedCandidate(
-        candidate_id=candidate.candidate_id,
-        number=candidate.number,
-        search_value=seen,
-        seeds=tuple(seeds),
-        fresh_values=tuple(values),
-        fresh=seed_spread(metric, values, level=level),
-        choosing_mean=float(np.mean(values if seen is None else [seen, *values])),
+def _best(origin: StoredStudy, top: int) -> list[PlannedCandidate]:
+    """Return the best candidates: of several objectives those on the Pareto front.
+
+    Whatever the search ranked by, their search value is what it saw of the confirmed measure.
+    """
+    settings = origin.settings
+    with storage_errors(origin.url):
+        records: Sequence[TrialRecord] = read_trials(origin.study.get_trials(deepcopy=False))
+    _, confirmed, index = _quality(settings)
+    if len(settings.measures) > 1:
+        objectives = tuple(
+            Objective(metric=measure.key, direction=direction)
+            for measure, direction in zip(settings.measures, settings.directions, strict=True)
+        )
+        front = pareto_front(records, objectives)
+        records = [replace(r, objectives=(r.objectives[index],)) for r in front]
+    best = confirm_candidates(records, top=top, maximise=settings.measures[index].maximise)
+    seen = {record.number: record.metrics.get(confirmed.key) for record in records}
+    return [replace(candidate, search_value=seen[candidate.number]) for candidate in best]
+
+
+def _judged(plan: Plan, trainings: StudyResult, force: Force) -> Confirmation:
+    settings = trainings.stored.settings
+    measure, runs = settings.measures[0], completed_runs(trainings.stored)
+    fresh = {
+        candidate: {seed_of(record): record.objectives[0] for record in found.values()}
+        for candidate, found in runs.items()
+    }
+    by_seeds = confirmation(plan.candidates, fresh, measure=measure, study=settings.study)
+    two = [c.candidate_id for c in by_seeds.candidates[:2]]
+    images = _image_values(measure, {name: runs[name] for name in two}, trainings.stored, force)
+    if images is None:
+        return by_seeds
+    return confirmation(
+        plan.candidates, fresh, measure=measure, study=settings.study, images=images
     )
 
 
-def _optimism(chosen: ConfirmedCandidate, sign: float) -> float | None:
-    if chosen.search_value is None:
+def _image_values(
+    measure: Measure, runs: Runs, stored: StoredStudy, force: Force
+) -> ImageValues | None:
+    """Return what each validation image says about the runs of first and second.
+
+    None where there is no second, the measure is not made of images, or a network is not here.
+    """
+    networks = Networks.of(stored, force.run_context)
+    records = [record for found in runs.values() for record in found.values()]
+    if len(runs) < 2 or not all(networks.at_hand(record) for record in records):
         return None
-    return sign * (chosen.search_value - chosen.fresh.mean)
-
-
-def seed_spread(metric: str, values: Sequence[float], *, level: float = LEVEL) -> outcomes.Spread:
-    """Return mean, standard deviation and t-interval of the mean of values over seeds."""
-    interval = reachable(t_interval(values, level=level), metric)
-    return outcomes.Spread(
-        mean=float(np.mean(values)),
-        std=float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        low=None if interval is None else interval.low,
-        high=None if interval is None else interval.high,
+    labels = networks.estimator.data.val_labels.cpu().numpy()
+    values: dict[str, dict[int, NDArray[np.float64]]] = {}
+    for candidate, found in runs.items():
+        for record in found.values():
+            own = image_values(measure.key, _val_scores(networks, record), labels)
+            if own is None:
+                return None
+            values.setdefault(candidate, {})[seed_of(record)] = own
+    return ImageValues(
+        metric=describe_metric(measure.key),
+        labels=labels,
+        values=values,
+        average="classes" if measure.key in OVER_CLASSES else "images",
     )
 
 
-def _tests(
-    confirmed: Sequence[ConfirmedCandidate],
-    fresh: Mapping[str, Mapping[int, float]],
-    images: ImageValues | None,
-    *,
-    sign: float,
-    level: float,
-) -> tuple[PairedTest, ...]:
-    """Return the tests of first against second; a positive difference is for the first."""
-    if len(confirmed) < 2:
-        return ()
-    first, second = (
-        {seed: sign * value for seed, value in fresh[c.candidate_id].items()}
-        for c in confirmed[:2]
+def _val_scores(networks: Networks, record: TrialRecord) -> NDArray[np.float32]:
+    training = networks.training(record)
+    stack = resolve(networks.candidate(record).architecture, networks.stored.image)
+    scores = class_scores(
+        training.network, networks.estimator.data.val_images, stack=stack, feed=normalise
     )
-    tests = [paired_t(first, second, level=level)]
-    if images is not None:
-        pair = (confirmed[0].candidate_id, confirmed[1].candidate_id)
-        tests.append(_image_test(pair, images, level))
-    return tuple(test for test in tests if test is not None)
-
-
-def _image_test(pair: tuple[str, str], images: ImageValues, level: float) -> PairedTest | None:
-    """Compare two candidates by the mean over their common seeds of each image's value."""
-    first, second = (images.values.get(candidate, {}) for candidate in pair)
-    seeds = sorted(first.keys() & second.keys())
-    if not seeds:
-        return None
-    difference = np.mean([first[s].astype(float) - second[s] for s in seeds], axis=0)
-    statistic = (
-        weighted_mean(difference)
-        if images.average == "images"
-        else mean_over_classes(difference, images.labels)
-    )
-    test = paired_bootstrap(statistic, images.labels, seed=_BOOTSTRAP_SEED, level=level)
-    return PairedTest(
-        method=f"paired bootstrap of {images.metric} over images",
-        pairs=test.pairs,
-        difference=test.difference,
-        interval=test.interval,
-        p_value=test.p_value,
-    )
-
-
-_BOOTSTRAP_SEED = 0
-
-
-def _over_seeds(tests: Sequence[PairedTest]) -> PairedTest | None:
-    return next((test for test in tests if test.method == OVER_SEEDS), None)
-
-
-def _comparison(
-    test: PairedTest, tests: Sequence[PairedTest], level: float
-) -> outcomes.Comparison:
-    """Return the verdict of the deciding test; images alone know nothing of other trainings."""
-    return outcomes.Comparison(
-        method=test.method,
-        difference=test.difference,
-        p_value=test.p_value,
-        distinguishable=_over_seeds(tests) is not None and test.favours_first(level),
-        low=None if test.interval is None else test.interval.low,
-        high=None if test.interval is None else test.interval.high,
-    )
-
-
-def _seeds_needed(
-    confirmed: Sequence[ConfirmedCandidate],
-    fresh: Mapping[str, Mapping[int, float]],
-    tests: Sequence[PairedTest],
-    level: float,
-) -> int | None:
-    failing = [test for test in tests if not test.favours_first(level)]
-    seeds = _over_seeds(tests)
-    if seeds is None or failing != [seeds] or seeds.difference <= 0:
-        return None
-    first, second = (fresh[c.candidate_id] for c in confirmed[:2])
-    differences = [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
-    return seeds_to_resolve(seeds.difference, float(np.std(differences, ddof=1)), level=level)
+    return scores.numpy()

@@ -1,243 +1,274 @@
-"""The final test: networks trained with fresh seeds, measured on the test part.
-
-Two kinds of figures come out of it. *Over seeds*: what training this candidate gives on average,
-and how far a single training strays. *Of one network*: that of the first seed, fixed before the
-test part was opened, which is the one that is exported; its intervals are over images. Choosing
-the seed that did best on the test part would be choosing by the test part.
-"""
+"""``run_study.py test``: the confirmed candidate on images that nobody has chosen by."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
+from study.common.atomic_write import write_text
 from study.common.errors import EvaluationError
-from study.confirmation.confirm import seed_spread
-from study.final_test.network_result import (
-    ACCURACY,
-    AUC,
-    BALANCED,
-    CALIBRATION,
-    Floats,
-    Labels,
-    NetworkResult,
-    bootstrap_intervals,
-    network_result,
-    probabilities_of,
+from study.common.stored_form import canonical, to_stored
+from study.common.version import code_version
+from study.confirmation.result import Confirmation, read_confirmation
+from study.final_test.measure import UnderTest, final_test
+from study.final_test.prediction_files import prediction_files
+from study.final_test.result import FinalTest
+from study.final_test.test_access_log import Access, open_logged, read_accesses, validate_split
+from study.network.forward import class_scores, normalise
+from study.network.weights import sha256, weights_of
+from study.retraining.retraining import (
+    Force,
+    Networks,
+    completed_runs,
+    full_settings,
+    retrain,
+    seed_of,
 )
-from study.final_test.official_metrics import task_of
-from study.final_test.published import published_figures
-from study.results import outcomes
-from study.statistics.calibration import reliability
-from study.statistics.comparison import smallest_unpaired_difference
-from study.statistics.confusion import precisions, recalls
-from study.statistics.intervals import LEVEL, Interval, wilson
+from study.running.study_data import describe_data_checks
+from study.running.study_runner import StudyResult
+from study.search_space.resolve import resolve
+from study.settings.run_context import RunContext
+from study.settings.study_settings import FitOn, Plan, PlannedCandidate
+from study.storage.checkpoints import local_study_folder
+from study.storage.records import TrialRecord
+from study.storage.storage_errors import storage_errors
+from study.storage.stored_study import DATA, TEST, StoredStudy, open_study
+
+Clock = Callable[[], dt.datetime]
+
+VALIDATION = ("val_accuracy", "val_balanced_accuracy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnderTest:
-    """What is tested, and how it came about.
+class FinalTestRun:
+    """What a call of ``test`` did.
 
     Args:
-        candidate_id: The candidate.
-        number: The search's trial that found it.
-        look: Number of this look at the test part, from 1.
-        dataset: Name of the data set.
-        size: Side of its images in pixels.
-        class_names: One for each class.
-        fit_on: ``train`` or ``train+val``.
-        epochs: Epochs of each training.
-        validation: ``val_accuracy`` and ``val_balanced_accuracy``, means over networks of this
-            candidate; empty where nothing is known.
-        validated: Which networks those are, as ``these networks`` or ``the confirmation's``.
-        weights: SHA-256 of each network's weights as a bundle holds them, in the order of the
-            scores.
+        result: The figures; None if the trainings were interrupted, before the test part was
+            opened.
+        trainings: The linked study.
+        accesses: The test-set access log.
+        files: Predictions of each network, and the figures.
+        audit: Sentences on what the test part has in common with the other parts.
+        failed: Trainings that gave no network.
     """
 
-    candidate_id: str
-    number: int
-    look: int
-    dataset: str
-    size: int
-    class_names: tuple[str, ...]
-    fit_on: str = "train"
-    epochs: float | None = None
-    validation: Mapping[str, float] = field(default_factory=dict)
-    validated: str = "these networks"
-    weights: tuple[str, ...] = ()
+    result: FinalTest | None
+    trainings: StudyResult
+    accesses: tuple[Access, ...] = ()
+    files: tuple[Path, ...] = ()
+    audit: str = ""
+    failed: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassResult(outcomes.ClassResult):
-    """How one class fared, with Wilson's intervals over its images and over its predictions."""
-
-    recall_interval: Interval | None = None
-    precision_interval: Interval | None = None
+def trainings_name(origin: str, fit_on: FitOn) -> str:
+    """Return the name of the study that holds the trainings of a test."""
+    return f"{origin}-test" if fit_on == "train" else f"{origin}-test-trainval"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinalTest(outcomes.FinalTest):
-    """What the final test found; ``over_images``, classes and calibration are the first seed's.
+def run_test(name: str, force: Force, *, seeds: int, fit_on: FitOn, now: Clock) -> FinalTestRun:
+    """Train the confirmed candidate with fresh seeds, open the test part, store the figures.
+
+    The access is written to the study's log when all networks are trained, and before an image of
+    the test part is read.
 
     Args:
-        dataset: Name of the data set.
-        size: Side of its images in pixels.
-        networks: Every network's figures, in the order of the seeds as they were given.
-        mean_over_images: Interval over images of the mean over seeds, by measure.
-        validated: Which networks the validation figures of the chain come from.
-        weights: SHA-256 of each network's weights, in the order of the seeds; empty in results
-            that were stored before it was kept.
-    """
-
-    dataset: str
-    size: int
-    networks: tuple[NetworkResult, ...]
-    mean_over_images: Mapping[str, outcomes.Spread]
-    classes: tuple[ClassResult, ...]
-    validated: str = ""
-    weights: tuple[str, ...] = ()
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Seeds of the networks, the exported one first."""
-        return tuple(network.seed for network in self.networks)
-
-
-def final_test(
-    scores: Mapping[int, NDArray[np.floating]],
-    labels: Labels,
-    *,
-    tested: UnderTest,
-    level: float = LEVEL,
-) -> FinalTest:
-    """Return the figures of the networks on the test part.
-
-    Args:
-        scores: Seed → class scores (logits) of its network, (n, classes); the exported first.
-        labels: True classes, (n,).
-        tested: What they belong to.
-        level: Confidence of the intervals.
+        name: The study that searched.
+        force: Where and how to train.
+        seeds: Number of networks to train.
+        fit_on: Images to train them on, for the epochs of the candidate's recipe.
+        now: Returns the time of the access.
 
     Raises:
-        EvaluationError: Scores are missing, not finite or not of the form (n, classes).
+        StudyError: The study searched on the pooled split or is not confirmed, or no training
+            gave a network.
     """
-    classes = len(tested.class_names)
-    probabilities = {
-        seed: probabilities_of(seed, values, len(labels), classes)
-        for seed, values in scores.items()
-    }
-    if not probabilities:
-        raise EvaluationError("no network to test; train the confirmed candidate first")
-    task = task_of(tested.dataset)
-    networks = tuple(
-        network_result(seed, shares, labels, task=task, level=level)
-        for seed, shares in probabilities.items()
+    origin = open_study(name, force.run_context.url)
+    validate_split(name, origin.settings.split)
+    confirmed = stored_confirmation(origin)
+    confirming = open_study(confirmed.study, force.run_context.url)
+    plan = Plan(
+        kind="test",
+        origin=name,
+        candidates=(_chosen(confirming, confirmed),),
+        repeats=seeds,
+        fit_on=fit_on,
     )
-    first = networks[0]
-    bins = reliability(next(iter(probabilities.values())), labels)
-    over_seeds = {
-        name: seed_spread(name, [n.measures[name] for n in networks], level=level)
-        for name in first.measures
-    }
-    return FinalTest(
-        candidate_id=tested.candidate_id,
-        number=tested.number,
-        look=tested.look,
-        dataset=tested.dataset,
-        size=tested.size,
-        fit_on=tested.fit_on,
-        epochs=tested.epochs,
-        images=len(labels),
-        networks=networks,
-        per_seed=tuple(network.measures for network in networks),
-        over_seeds=over_seeds,
-        over_images=_over_images(first),
-        interval_methods={ACCURACY: "Wilson", BALANCED: "bootstrap", AUC: "bootstrap"},
-        mean_over_images=_mean_over_images(
-            list(probabilities.values()), labels, over_seeds, level
-        ),
-        classes=_classes(tested.class_names, np.array(first.confusion), level),
-        confusion=first.confusion,
-        ece=first.measures[CALIBRATION],
-        reliability=tuple(
-            outcomes.ReliabilityBin(confidence=b.confidence, accuracy=b.accuracy, images=b.images)
-            for b in bins
-            if b.confidence is not None and b.accuracy is not None
-        ),
-        chain=_chain(tested, over_seeds, labels),
-        validated=tested.validated if tested.validation else "",
-        weights=tested.weights,
-        published=published_figures(tested.dataset, tested.size),
-        resolvable=smallest_unpaired_difference(
-            len(labels), accuracy=over_seeds[ACCURACY].mean, level=level
-        ),
-        level=level,
+    settings = full_settings(confirming, study=trainings_name(name, fit_on))
+    trainings = retrain(settings, plan, force)
+    if trainings.work.ending == "interrupted":
+        return FinalTestRun(result=None, trainings=trainings)
+    case = _Case(
+        origin=origin,
+        confirming=confirming,
+        trainings=trainings,
+        plan=plan,
+        run_context=force.run_context,
     )
+    return case.tested(now)
 
 
-def _over_images(network: NetworkResult) -> dict[str, outcomes.Spread]:
-    intervals = {**network.bootstrap, ACCURACY: network.wilson}
-    return {
-        name: outcomes.Spread(mean=network.measures[name], low=interval.low, high=interval.high)
-        for name, interval in intervals.items()
-    }
+def stored_confirmation(origin: StoredStudy) -> Confirmation:
+    """Return what ``confirm`` stored.
 
-
-def _mean_over_images(
-    networks: Sequence[Floats],
-    labels: Labels,
-    over_seeds: Mapping[str, outcomes.Spread],
-    level: float,
-) -> dict[str, outcomes.Spread]:
-    intervals = bootstrap_intervals(networks, labels, level=level)
-    return {
-        name: outcomes.Spread(mean=over_seeds[name].mean, low=interval.low, high=interval.high)
-        for name, interval in intervals.items()
-    }
-
-
-def _classes(
-    names: Sequence[str], confusion: NDArray[np.int64], level: float
-) -> tuple[ClassResult, ...]:
-    hits, rows, columns = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    recall, precision = recalls(confusion), precisions(confusion)
-    return tuple(
-        ClassResult(
-            name=name,
-            images=int(rows[c]),
-            recall=float(recall[c]) if rows[c] else None,
-            precision=float(precision[c]) if columns[c] else None,
-            recall_interval=_wilson_or_none(hits[c], rows[c], level),
-            precision_interval=_wilson_or_none(hits[c], columns[c], level),
+    Raises:
+        EvaluationError: Nothing is stored, or it cannot be read.
+    """
+    confirmed = read_confirmation(origin.study.user_attrs)
+    if confirmed is None:
+        name = origin.settings.study
+        raise EvaluationError(
+            f"study '{name}' is not confirmed: the best of a search is the luckiest of many, and "
+            f"the test part is opened for a chosen candidate only; run 'confirm {name}' first "
+            "('confirm --top 1 --seeds 1' is the minimum)"
         )
-        for c, name in enumerate(names)
+    return confirmed
+
+
+def _chosen(confirming: StoredStudy, confirmed: Confirmation) -> PlannedCandidate:
+    plan = confirming.settings.plan
+    identity = confirmed.chosen.candidate_id
+    for candidate in () if plan is None else plan.candidates:
+        if candidate.candidate_id == identity:
+            return candidate
+    raise EvaluationError(
+        f"study '{confirming.settings.study}' holds no confirmed candidate {identity} any more; "
+        "run 'confirm' again"
     )
 
 
-def _wilson_or_none(hits: int, total: int, level: float) -> Interval | None:
-    return wilson(int(hits), int(total), level=level) if total else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """A candidate with trained networks.
 
-
-def _chain(
-    tested: UnderTest, over_seeds: Mapping[str, outcomes.Spread], labels: Labels
-) -> tuple[outcomes.ChainLink, ...]:
-    """Return the steps from validation accuracy to test, means over networks.
-
-    What the first step loses is the unequal share of classes, what the second loses is the rest:
-    other patients, other devices. In a balanced test part accuracy is balanced already.
+    Args:
+        origin: The study that searched; its log is written.
+        confirming: The confirmation's trainings.
+        trainings: The test's trainings.
+        plan: What was trained for the test.
+        run_context: Storage, data and device.
     """
-    steps = {
-        "validation accuracy": tested.validation.get("val_accuracy"),
-        "validation balanced accuracy": tested.validation.get("val_balanced_accuracy"),
-        "test accuracy": over_seeds[ACCURACY].mean,
-    }
-    if len(set(np.bincount(labels, minlength=len(tested.class_names)))) > 1:
-        steps["test balanced accuracy"] = over_seeds[BALANCED].mean
-    return tuple(
-        outcomes.ChainLink(name=name, value=value)
-        for name, value in steps.items()
-        if value is not None
-    )
+
+    origin: StoredStudy
+    confirming: StoredStudy
+    trainings: StudyResult
+    plan: Plan
+    run_context: RunContext
+
+    @property
+    def candidate(self) -> PlannedCandidate:
+        return self.plan.candidates[0]
+
+    def tested(self, now: Clock) -> FinalTestRun:
+        """Open the test part and store the result.
+
+        Raises:
+            EvaluationError: There is no network to test.
+        """
+        runs = self._runs()
+        networks = Networks.of(self.trainings.stored, self.run_context)
+        trained = {seed_of(run): networks.training(run).network for run in runs}
+        stack = resolve(networks.candidate(runs[0]).architecture, self.trainings.stored.image)
+        access, images, labels = self._open(tuple(trained), now())
+        scores = {
+            seed: class_scores(network, images, stack=stack, feed=normalise).numpy()
+            for seed, network in trained.items()
+        }
+        weights = {seed: sha256(weights_of(network)) for seed, network in trained.items()}
+        tested = replace(self._under_test(access, runs), weights=weights)
+        result = final_test(scores, labels.numpy(), tested=tested)
+        return FinalTestRun(
+            result=result,
+            trainings=self.trainings,
+            accesses=tuple(read_accesses(self.origin.study)),
+            files=self._store(result, scores),
+            audit=self._audit(),
+            failed=self.plan.repeats - len(runs),
+        )
+
+    def _runs(self) -> list[TrialRecord]:
+        stored = self.trainings.stored
+        runs = completed_runs(stored).get(self.candidate.candidate_id)
+        if not runs:
+            raise EvaluationError(
+                f"no training of candidate {self.candidate.candidate_id} completed; 'report "
+                f"{stored.settings.study}' shows why. The test part was not opened"
+            )
+        return list(runs.values())
+
+    def _open(self, seeds: tuple[int, ...], when: dt.datetime) -> tuple[int, Tensor, Tensor]:
+        settings = self.origin.settings
+        return open_logged(
+            self.origin.study,
+            Access(
+                when=when,
+                candidate_id=self.candidate.candidate_id,
+                code_version=code_version(),
+                fit_on=self.plan.fit_on,
+                seeds=seeds,
+            ),
+            name=settings.study,
+            dataset=settings.dataset,
+            searched=self.trainings.stored.data["name"],
+            split=settings.split,
+            data_root=self.run_context.data_root,
+            size=settings.size,
+        )
+
+    def _under_test(self, access: int, runs: Sequence[TrialRecord]) -> UnderTest:
+        """Return what is tested.
+
+        Networks that were trained on the validation part are not judged by it: the validation
+        figures are then those of the confirmation's networks.
+        """
+        stored = self.trainings.stored
+        validated, whose = list(runs), "these networks"
+        if self.plan.fit_on != "train":
+            found = completed_runs(self.confirming).get(self.candidate.candidate_id, {})
+            validated, whose = list(found.values()), "the confirmation's networks"
+        return UnderTest(
+            candidate_id=self.candidate.candidate_id,
+            number=self.candidate.number,
+            access=access,
+            dataset=stored.data["name"],
+            size=stored.image.size,
+            class_names=tuple(stored.data["classes"]),
+            fit_on=self.plan.fit_on,
+            epochs=runs[0].epochs,
+            validation={
+                name: float(np.mean([run.metrics[name] for run in validated]))
+                for name in VALIDATION
+                if validated
+            },
+            validated=whose,
+        )
+
+    def _store(
+        self, result: FinalTest, scores: Mapping[int, NDArray[np.floating]]
+    ) -> tuple[Path, ...]:
+        """Store the figures in the study, and figures and predictions in files."""
+        figures = to_stored(result)
+        with storage_errors(self.run_context.url):
+            self.origin.study.set_user_attr(TEST, figures)
+        base = local_study_folder(
+            self.run_context.artifacts, self.run_context.url, self.origin.settings.study
+        )
+        folder = base / "test" / f"access-{result.access}"
+        texts = {**prediction_files(scores, result), "figures.json": canonical(figures)}
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            write_text(folder / name, text)
+        return tuple(folder / name for name in texts)
+
+    def _audit(self) -> str:
+        """Compare the test part with the other parts, now that it is open, and store that too."""
+        description = describe_data_checks(self.origin.settings, self.run_context, parts="all")
+        with storage_errors(self.run_context.url):
+            self.origin.study.set_user_attr(DATA, {**self.origin.data, "audit": description})
+        return description

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.common.errors import EvaluationError
-from study.statistics.weighted import macro_auc, plain
+from study.statistics.bootstrap import macro_auc, plain
 
 MULTI_CLASS = "multi-class"
 """MedMNIST's name for a task with one of several classes; also that of files of one's own."""

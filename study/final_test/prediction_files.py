@@ -1,4 +1,4 @@
-"""Predictions on the test part in MedMNIST's own form, so that anyone can check the figures.
+"""Predictions on the test part in MedMNIST's own format, so that anyone can check the figures.
 
 ``python -m medmnist evaluate --path FILE`` computes accuracy and AUC from such a file.
 """
@@ -10,27 +10,26 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from study.final_test.final_test import FinalTest
-from study.final_test.network_result import ACCURACY, AUC, probabilities_of
+from study.final_test.measure import probabilities_of
+from study.final_test.result import ACCURACY, AUC, FinalTest
 
-_USUAL_SIZE = 28  # has no mark in MedMNIST's file names
+_USUAL_SIZE = 28  # not part of MedMNIST's file names
 
 
 def prediction_files(
     scores: Mapping[int, NDArray[np.floating]], result: FinalTest
 ) -> dict[str, str]:
-    """Return a file for each network: its name and its text.
+    """Return the name and the text of a file for each network.
 
     Args:
-        scores: As ``final_test`` was given them: seed → class scores, (n, classes).
-        result: What it returned.
+        scores: The argument of ``measure.final_test``: seed → class scores, (n, classes).
+        result: Its result.
     """
     files = {}
+    size = "" if result.size == _USUAL_SIZE else f"_{result.size}"
+    shape = (result.images, len(result.classes))
     for network in result.networks:
-        shares = probabilities_of(
-            network.seed, scores[network.seed], result.images, len(result.classes)
-        )
-        size = "" if result.size == _USUAL_SIZE else f"_{result.size}"
+        shares = probabilities_of(network.seed, scores[network.seed], shape)
         name = (
             f"{result.dataset}{size}_test_[AUC]{network.measures[AUC]:.3f}_"
             f"[ACC]{network.measures[ACCURACY]:.3f}@{network.seed}.csv"

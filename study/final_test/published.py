@@ -1,52 +1,48 @@
-"""Published results on official test parts, and what so many images can tell apart."""
+"""Published results on official test parts, and the differences that a test part can show."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from statistics import NormalDist
 from types import MappingProxyType
+from typing import Literal
 
-from study.results.outcomes import Published
-from study.statistics.comparison import (
-    smallest_paired_difference,
-    smallest_unpaired_difference,
-)
+from study.final_test.result import PublishedResult
+from study.statistics.results import LEVEL
 
 _MEDMNIST = "Yang et al. 2023, Scientific Data 10:41"
 _MEDMNIST_PLUS = "Doerrich et al. 2025, arXiv 2404.15786"
 
-PUBLISHED: Mapping[tuple[str, int], tuple[Published, ...]] = MappingProxyType(
+PUBLISHED: Mapping[tuple[str, int], tuple[PublishedResult, ...]] = MappingProxyType(
     {
-        ("octmnist", 28): (
-            Published(name="ResNet-18", accuracy=0.743, auc=0.943, source=_MEDMNIST),
-            Published(name="ResNet-50", accuracy=0.762, auc=0.952, source=_MEDMNIST),
-            Published(name="auto-sklearn", accuracy=0.601, auc=0.887, source=_MEDMNIST),
-            Published(name="AutoKeras", accuracy=0.763, auc=0.955, source=_MEDMNIST),
-            Published(name="Google AutoML Vision", accuracy=0.771, auc=0.963, source=_MEDMNIST),
-            Published(name="VGG16", accuracy=0.775, auc=0.958, source=_MEDMNIST_PLUS),
+        ("octmnist", 28): tuple(
+            PublishedResult(name=name, accuracy=accuracy, auc=auc, source=source)
+            for name, accuracy, auc, source in (
+                ("ResNet-18", 0.743, 0.943, _MEDMNIST),
+                ("ResNet-50", 0.762, 0.952, _MEDMNIST),
+                ("auto-sklearn", 0.601, 0.887, _MEDMNIST),
+                ("AutoKeras", 0.763, 0.955, _MEDMNIST),
+                ("Google AutoML Vision", 0.771, 0.963, _MEDMNIST),
+                ("VGG16", 0.775, 0.958, _MEDMNIST_PLUS),
+            )
         )
     }
 )
 """By MedMNIST's name of the data set and the side of its images in pixels."""
 
-DISCORDANCES = (0.10, 0.20)
-"""Shares of images that one of two good networks gets right and the other wrong, as is usual."""
 
+def against_published(
+    accuracy: float, published: float, images: int, *, level: float = LEVEL
+) -> Literal["above", "below", "no clear difference"]:
+    """Return whether an accuracy is above or below a published one on the same test part.
 
-def published_figures(dataset: str, size: int) -> tuple[Published, ...]:
-    """Return the published results on a data set's test part; none for most."""
-    return PUBLISHED.get((dataset, size), ())
-
-
-def resolution_text(images: int, accuracy: float) -> str:
-    """Return in words which differences in accuracy so many images can resolve."""
-    low, high = (
-        100 * smallest_paired_difference(images, discordance=share) for share in DISCORDANCES
-    )
-    apart = 100 * smallest_unpaired_difference(images, accuracy=accuracy)
-    shares = " to ".join(f"{100 * share:.0f}" for share in DISCORDANCES)
-    return (
-        f"{images:,} images tell two networks apart (in 4 of 5 cases, at the 5 % level) that "
-        f"differ by {low:.1f} to {high:.1f} points of accuracy, if the predictions of both are at "
-        f"hand and {shares} % of the images are classified correctly by one of them alone; and by "
-        f"{apart:.1f} points against a published accuracy, of which the predictions are not known."
-    )
+    A pooled two-sided test of two shares. It treats the two results as independent, because it is
+    not known which images the published network classifies correctly. Both were measured on the
+    same images, so the true chance of an error is smaller than stated.
+    """
+    pooled = (accuracy + published) / 2
+    error = math.sqrt(2 * pooled * (1 - pooled) / images)
+    if abs(accuracy - published) <= NormalDist().inv_cdf((1 + level) / 2) * error:
+        return "no clear difference"
+    return "above" if accuracy > published else "below"

@@ -24,8 +24,7 @@ from study.rank_estimators.rows import (
     row,
 )
 from study.rank_estimators.stratified_sample import check_sample_size
-from study.statistics.rank_correlation import Array, kendall
-from study.statistics.regret import random_regret
+from study.statistics.ranks import Array, kendall, random_regret
 from study.storage.records import TrialRecord
 
 COUNTS = ("parameters", "macs", "conv_macs")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from study.rank_estimators.stratified_sample import SMALLEST_SAMPLE
-from study.statistics.intervals import LEVEL, RESAMPLES, Interval
-from study.statistics.rank_correlation import Array, kendall, resamples, spearman
-from study.statistics.regret import regret
+from study.statistics.bootstrap import RESAMPLES
+from study.statistics.ranks import Array, kendall, regret, resamples, spearman
+from study.statistics.results import LEVEL, Interval
 
 BEST_OF = 5
 TOP_SHARE = 0.25

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from study.benchmarking.summary import Comparison
 from study.common.numbers import SMALLEST
 from study.report.svg import Rule, drawing, text
-from study.statistics.paired import Band
+from study.statistics.ranks import Band
 
 _WIDTH, _HEIGHT = 860.0, 460.0
 _LEFT, _TOP, _RIGHT, _BOTTOM = 70.0, 56.0, 190.0, 54.0

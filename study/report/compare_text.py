@@ -8,7 +8,8 @@ from study.benchmarking.summary import Comparison
 from study.common.formats import counted
 from study.common.numbers import Form, signed
 from study.report.table import Table, as_text
-from study.statistics.paired import Band, Pair
+from study.statistics.ranks import Band
+from study.statistics.significance import Pair
 
 SURE = 0.05
 """A corrected p-value below it is called a difference."""

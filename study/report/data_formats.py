@@ -108,7 +108,7 @@ def json_report(records: Sequence[TrialRecord], summary: StudySummary) -> dict[s
         "best": found,
         "confirmation": strict(summary.confirmation),
         "test": strict(summary.test),
-        "looks": strict(summary.looks),
+        "accesses": strict(summary.accesses),
         "data_notes": summary.data_notes,
     }
 

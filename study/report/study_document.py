@@ -18,6 +18,7 @@ from study.common.formats import (
     moment,
     plain,
 )
+from study.report.confirmation_section import confirmation_section
 from study.report.document import (
     Block,
     Code,
@@ -35,8 +36,8 @@ from study.report.document import (
     paragraphs_only,
     text_column,
 )
+from study.report.final_test_section import final_test_section
 from study.report.leaderboard import failures_table, front_table, leaderboard
-from study.report.outcome_sections import confirmation_section, test_section
 from study.report.study_summary import Process, StudySummary, chosen, total_cost
 from study.results.describe import (
     architecture_sentence,
@@ -108,7 +109,7 @@ def terminal_report(
 
 def after_search(summary: StudySummary) -> list[Block]:
     """Return what confirmation and test found, in sentences; nothing before both."""
-    if summary.confirmation is None and summary.test is None and not summary.looks:
+    if summary.confirmation is None and summary.test is None and not summary.accesses:
         return []
     return [
         block
@@ -123,11 +124,11 @@ def outcome_sections(summary: StudySummary, figures: Mapping[str, Figure]) -> tu
     if summary.trained_for:
         return ()
     return (
-        confirmation_section(summary.confirmation, figures.get("confirmation")),
-        test_section(
+        confirmation_section(summary.confirmation, figure=figures.get("confirmation")),
+        final_test_section(
             summary.test,
-            summary.looks,
-            [figures[name] for name in ("confusion", "reliability") if name in figures],
+            summary.accesses,
+            figures=[figures[name] for name in ("confusion", "reliability") if name in figures],
         ),
     )
 
@@ -166,7 +167,9 @@ def _confirmed_number(summary: StudySummary) -> KeyValue:
     """Return the most reliable figure there is: test, else confirmation, else none."""
     if summary.test is not None and "test_accuracy" in summary.test.over_seeds:
         mean = summary.test.over_seeds["test_accuracy"].mean
-        return KeyValue("Test accuracy", measure("", mean), f"test number {summary.test.look}")
+        return KeyValue(
+            "Test accuracy", measure("", mean), f"access {summary.test.access} to the test part"
+        )
     if summary.confirmation is not None and summary.confirmation.candidates:
         mean = summary.confirmation.candidates[0].fresh.mean
         text = measure(summary.objective.metric, mean)

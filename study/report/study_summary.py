@@ -13,19 +13,15 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import TrialState
 
 from study.common.redaction import redacted
-from study.final_test.looks import StudyLedger
-from study.report.stored_outcomes import (
-    ShownConfirmation,
-    ShownTest,
-    read_confirmation,
-    read_final_test,
-)
+from study.confirmation.result import Confirmation, read_confirmation
+from study.final_test.result import FinalTest, read_final_test
+from study.final_test.test_access_log import Access, read_accesses
 from study.results.ranking import Objective, best, valued
 from study.settings.study_settings import Plan
 from study.storage.ledger import read_costs, read_entries
 from study.storage.opening import DEFAULT_URL
 from study.storage.records import TrialRecord
-from study.storage.stored_study import CONFIRMATION, TEST, StoredStudy
+from study.storage.stored_study import StoredStudy
 
 FEWEST_TRIALS = 10
 """PED-ANOVA compares the best tenth with all trials; with fewer there is no tenth."""
@@ -55,23 +51,6 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """One opening of the test part.
-
-    Args:
-        when: When, UTC.
-        candidate_id: Which candidate was tested.
-        code_version: With which version of the code.
-        fit_on: What it had been trained on.
-    """
-
-    when: dt.datetime | None
-    candidate_id: str
-    code_version: str = ""
-    fit_on: str = "train"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class StudySummary:
     """A study, without its trials.
 
@@ -91,7 +70,7 @@ class StudySummary:
         classes: Names of the classes, in label order.
         hardware: What it ran on, by kind (``cpu``, ``threads``, ``memory``).
         processes: The cost ledger.
-        looks: The test ledger, in order.
+        accesses: The test-set access log, in order.
         confirmation: Stored result of ``confirm``.
         test: Stored result of the last ``test``.
         importance: Share of the value's variation by parameter; see ``report.importance``.
@@ -115,9 +94,9 @@ class StudySummary:
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)
     processes: tuple[Process, ...] = ()
-    looks: tuple[Look, ...] = ()
-    confirmation: ShownConfirmation | None = None
-    test: ShownTest | None = None
+    accesses: tuple[Access, ...] = ()
+    confirmation: Confirmation | None = None
+    test: FinalTest | None = None
     importance: Mapping[str, float] = field(default_factory=dict)
     storage: str = ""
     resume: str = ""
@@ -164,9 +143,9 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
             if key in environment
         },
         processes=(*_processes(attributes, records), *_fixed_costs(attributes)),
-        looks=_looks(stored),
-        confirmation=read_confirmation(attributes.get(CONFIRMATION)),
-        test=read_final_test(attributes.get(TEST)),
+        accesses=tuple(read_accesses(stored.study)),
+        confirmation=read_confirmation(attributes),
+        test=read_final_test(attributes),
         storage=redacted(stored.url),
         resume=resume_command(settings.study, stored.url),
         created=min((r.started for r in records if r.started), default=None),
@@ -220,18 +199,6 @@ def _fixed_costs(attributes: dict[str, Any]) -> tuple[Process, ...]:
     return tuple(
         Process(label=cost.what, epochs=cost.epochs, training_seconds=cost.seconds, fixed=True)
         for cost in read_costs(attributes)
-    )
-
-
-def _looks(stored: StoredStudy) -> tuple[Look, ...]:
-    return tuple(
-        Look(
-            when=look.when,
-            candidate_id=look.candidate_id,
-            code_version=look.code_version,
-            fit_on=look.fit_on,
-        )
-        for look in StudyLedger(stored.study).looks()
     )
 
 

@@ -30,8 +30,8 @@ CONFIRMATION, TEST = "confirmation", "test"
 TOKEN = "token"
 """Attribute that no other study has the same value of, not even one of the same name and place."""
 
-LOOK = "test_look:"
-"""Start of the keys under which the looks at the test part lie; see ``evaluation.looks``."""
+TEST_ACCESS = "test_access:"
+"""Prefix of the keys of the test-set access log; see ``final_test.test_access_log``."""
 
 
 @dataclass(frozen=True, kw_only=True)

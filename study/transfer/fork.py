@@ -18,7 +18,7 @@ from study.common.formats import counted
 from study.search_strategy.samplers.in_memory_study import distributions
 from study.storage import records
 from study.storage.records import TrialRecord, ranges
-from study.storage.stored_study import LOOK, StoredStudy, StudyDefinition, read_study
+from study.storage.stored_study import TEST_ACCESS, StoredStudy, StudyDefinition, read_study
 from study.transfer.results import (
     Taken,
     Translator,
@@ -39,7 +39,7 @@ def begin_fork(mine: StudyDefinition, other: StoredStudy) -> dict[str, Any]:
     accesses = _test_accesses(mine, other)
     note = ""
     if accesses:
-        note = f"its {counted(len(accesses), 'look')} at the test part counted on"
+        note = f"{counted(len(accesses), 'access', 'accesses')} to the test part taken over"
     complete = results_of(other)
     unfinished = Counter(
         record.state
@@ -65,7 +65,7 @@ def _test_accesses(mine: StudyDefinition, other: StoredStudy) -> dict[str, Any]:
     if mine.data.get("name") != other.data.get("name"):
         return {}
     attributes = other.study.user_attrs
-    return {key: attributes[key] for key in attributes if key.startswith(LOOK)}
+    return {key: attributes[key] for key in attributes if key.startswith(TEST_ACCESS)}
 
 
 def check_origin(stored: StoredStudy, old: str | None) -> None:

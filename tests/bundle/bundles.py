@@ -13,7 +13,7 @@ from study.bundle.export import PREPROCESSING, export
 from study.network.build import build
 from study.search_space.candidate import OCTMNIST, Architecture, Candidate, ImageFormat, Stage
 from study.search_space.resolve import candidate_id, resolve
-from study.statistics.intervals import Interval
+from study.statistics.results import Interval
 
 CLASSES = ("CNV", "DME", "drusen", "normal")
 

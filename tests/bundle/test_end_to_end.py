@@ -19,12 +19,12 @@ from study.bundle.figures import final_figures, validation_figures
 from study.bundle.predict import Prediction, predict
 from study.bundle.reproduce import reproduce, reproduction_text, retrain
 from study.data.dataset import SearchData, load_search_data
-from study.final_test.final_test import FinalTest, UnderTest, final_test
-from study.final_test.looks import Look, Searched, StudyLedger, look_at_test_part
+from study.final_test.measure import UnderTest, final_test
+from study.final_test.result import FinalTest
+from study.final_test.test_access_log import Access, open_logged
 from study.network.forward import class_scores, normalise
 from study.performance_estimation.training.data import TrainingData
 from study.performance_estimation.training.training import Training, TrainingSettings, train
-from study.report.final_test_text import final_test_text
 from study.search_space.candidate import Architecture, Candidate, Recipe
 from study.search_space.resolve import Stack, candidate_id, resolve
 
@@ -71,27 +71,30 @@ def trained() -> Trained:
 @pytest.fixture(scope="module")
 def tested(trained: Trained) -> FinalTest:
     identity = candidate_id(CANDIDATE, trained.data.image)
-    ledger = StudyLedger(optuna.create_study())
-    look = Look(
+    access = Access(
         when=dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
         candidate_id=identity,
         code_version="0.1.0",
         fit_on="train",
         seeds=SEEDS,
     )
-    searched = Searched(study="s", dataset=trained.data.name, split=trained.data.split)
-    opened = look_at_test_part("digits", ledger=ledger, look=look, searched=searched)
+    number, images, labels = open_logged(
+        optuna.create_study(),
+        access,
+        name="s",
+        dataset="digits",
+        searched=trained.data.name,
+        split=trained.data.split,
+    )
     scores = {
-        seed: class_scores(
-            training.network, opened.images, stack=trained.stack, feed=normalise
-        ).numpy()
+        seed: class_scores(training.network, images, stack=trained.stack, feed=normalise).numpy()
         for seed, training in trained.by_seed.items()
     }
     validation = [training.metrics for training in trained.by_seed.values()]
     under_test = UnderTest(
         candidate_id=identity,
         number=0,
-        look=opened.number,
+        access=number,
         dataset=trained.data.name,
         size=trained.data.image.size,
         class_names=trained.data.class_names,
@@ -101,7 +104,7 @@ def tested(trained: Trained) -> FinalTest:
             for name in ("val_accuracy", "val_balanced_accuracy")
         },
     )
-    return final_test(scores, opened.labels.numpy(), tested=under_test)
+    return final_test(scores, labels.numpy(), tested=under_test)
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +126,7 @@ def bundle(trained: Trained, tested: FinalTest, tmp_path_factory: pytest.TempPat
         data=DataFacts(name="digits", licence="CC BY 4.0", sha256=trained.data.sha256),
         training=TrainingFacts(seed=SEEDS[0], epochs=EPOCHS),
         figures={**validated, **final_figures(tested)},
-        looks=1,
+        test_accesses=1,
     )
     run_context = tmp_path_factory.mktemp("end to end") / "bundle"
     export(run_context, bundle=described, network=training.network)
@@ -133,9 +136,7 @@ def bundle(trained: Trained, tested: FinalTest, tmp_path_factory: pytest.TempPat
 def test_the_networks_have_learned_and_the_test_says_so(tested: FinalTest) -> None:
     assert tested.over_seeds["test_accuracy"].mean > 0.8
     assert tested.images == 359
-    text = final_test_text(tested, looks=1)
-    assert "validation accuracy" in text
-    assert "class-stratified bootstrap" in text
+    assert tested.chain[0].name == "validation accuracy"
 
 
 def test_the_exported_network_scores_validation_images_as_in_training(

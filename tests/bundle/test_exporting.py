@@ -14,9 +14,9 @@ from study.bundle.exporting import export_study
 from study.bundle.reproduce import reproduction_text
 from study.bundle.reproducing import reproduce_bundle
 from study.common.errors import EvaluationError
-from study.confirmation.confirming import confirm
-from study.final_test.final_testing import final_check
-from study.final_test.looks import StudyLedger
+from study.confirmation.confirm import confirm
+from study.final_test.final_test import run_test
+from study.final_test.test_access_log import read_accesses
 from study.retraining.retraining import seed_of
 from study.storage.records import ranked
 from study.storage.stored_study import TEST, load_trials, open_study
@@ -52,7 +52,7 @@ class Exported:
 @pytest.fixture(scope="module")
 def exported(confirmed: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     folder = copied(confirmed, tmp_path_factory.mktemp("tested") / "copy")
-    final_check("s", force(folder), seeds=3, fit_on="train", now=lambda: NOW)
+    run_test("s", force(folder), seeds=3, fit_on="train", now=lambda: NOW)
     directory = folder / "out"
     bundle = export_study("s", run_context(folder), directory=directory, now=NOW)
     return Exported(folder=folder, bundle=bundle, directory=directory)
@@ -67,7 +67,7 @@ def test_the_tested_network_is_exported_with_its_figures(exported: Exported) -> 
     bundle = exported.bundle
     assert bundle.training.seed == seed_of(runs[0])
     assert bundle.training.study == "s-test"
-    assert bundle.looks == 1
+    assert bundle.test_accesses == 1
     assert bundle.figures["val_accuracy"].value == runs[0].metrics["val_accuracy"]
     assert bundle.figures["val_accuracy"].mean == pytest.approx(
         np.mean([r.metrics["val_accuracy"] for r in runs])
@@ -146,7 +146,7 @@ def test_without_a_test_a_fresh_confirmed_network_is_exported(
     assert bundle.training.seed == own[0]
     assert "not tested" in bundle.limits[0]
     assert not any(name.startswith("test_") for name in bundle.figures)
-    assert not StudyLedger(open_study("s", run_context(confirmed).url).study).looks()
+    assert not read_accesses(open_study("s", run_context(confirmed).url).study)
 
 
 def test_without_a_confirmation_the_best_of_the_search_is_exported_and_says_so(
@@ -191,23 +191,13 @@ def test_other_weights_than_the_tested_ones_have_no_test_figures_and_say_so(
     folder = copied(exported.folder, tmp_path / "copy")
     study = open_study("s", run_context(folder).url).study
     tested = study.user_attrs[TEST]
-    assert tested["weights"][0] == exported.bundle.files["model.safetensors"].sha256
-    study.set_user_attr(TEST, {**tested, "weights": ["0" * 64, *tested["weights"][1:]]})
+    first, *others = tested["networks"]
+    assert first["weights"] == exported.bundle.files["model.safetensors"].sha256
+    study.set_user_attr(TEST, {**tested, "networks": [{**first, "weights": "0" * 64}, *others]})
     bundle = written(folder, tmp_path / "out")
     assert all(name.startswith("val_") for name in bundle.figures)
     assert "training it again gave other weights" in bundle.limits[0]
     assert "never tested" in (tmp_path / "out" / "MODEL_CARD.md").read_text("utf-8")
-
-
-def test_a_test_of_before_weights_were_kept_is_exported_as_it_was(
-    exported: Exported, tmp_path: Path
-) -> None:
-    folder = copied(exported.folder, tmp_path / "copy")
-    study = open_study("s", run_context(folder).url).study
-    old = {name: kept for name, kept in study.user_attrs[TEST].items() if name != "weights"}
-    study.set_user_attr(TEST, old)
-    bundle = written(folder, tmp_path / "out")
-    assert bundle.figures == exported.bundle.figures
 
 
 @pytest.mark.slow
@@ -215,7 +205,7 @@ def test_a_network_that_learned_the_validation_images_has_no_validation_figures(
     confirmed: Path, tmp_path: Path
 ) -> None:
     folder = copied(confirmed, tmp_path / "copy")
-    final_check("s", force(folder), seeds=2, fit_on="train+val", now=lambda: NOW)
+    run_test("s", force(folder), seeds=2, fit_on="train+val", now=lambda: NOW)
     bundle = written(folder, tmp_path / "out")
     assert bundle.training.fit_on == "train+val"
     assert all(name.startswith("test_") for name in bundle.figures)
@@ -235,7 +225,7 @@ def test_what_was_left_out_of_the_last_training_is_left_out_when_it_is_reproduce
     write_npz(tmp_path / "tiny.npz", arrays)
     search(tmp_path, drop_leaks=True)
     confirm("s", force(tmp_path), top=1, seeds=1)
-    final_check("s", force(tmp_path), seeds=1, fit_on="train+val", now=lambda: NOW)
+    run_test("s", force(tmp_path), seeds=1, fit_on="train+val", now=lambda: NOW)
     stored = open_study("s-test-trainval", run_context(tmp_path).url)
     told = [note for note in stored.data["notes"] if "not learned for a twin in test" in note]
     assert len(told) == 1

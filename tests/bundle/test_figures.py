@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from study.bundle.figures import final_figures, validation_figures
-from study.final_test.final_test import UnderTest, final_test
-from study.final_test.network_result import ACCURACY, AUC, CALIBRATION
+from study.final_test.measure import UnderTest, final_test
+from study.final_test.result import ACCURACY, AUC, CALIBRATION
 from study.statistics.intervals import next_value_interval, t_interval, wilson
 
 
@@ -30,7 +30,7 @@ def test_final_figures_are_those_of_the_first_seeds_network() -> None:
     tested = UnderTest(
         candidate_id="c",
         number=1,
-        look=1,
+        access=1,
         dataset="d",
         size=28,
         class_names=("a", "b", "c", "d"),
@@ -38,7 +38,7 @@ def test_final_figures_are_those_of_the_first_seeds_network() -> None:
     result = final_test(scores, labels, tested=tested)
     figures = final_figures(result)
     assert figures[ACCURACY].value == result.networks[0].measures[ACCURACY]
-    assert figures[ACCURACY].over_images == result.networks[0].wilson
+    assert figures[ACCURACY].over_images == result.first.intervals[ACCURACY]
     assert figures[AUC].mean == result.over_seeds[AUC].mean
     assert figures[CALIBRATION].over_images is None
     assert figures[CALIBRATION].next_run is not None

@@ -5,7 +5,7 @@ import pytest
 from study.bundle.bundle import DataFacts, Figure, OnnxCheck
 from study.bundle.model_card import model_card
 from study.search_space.candidate import ImageFormat
-from study.statistics.intervals import Interval
+from study.statistics.results import Interval
 from tests.bundle.bundles import STAGED, described
 
 
@@ -26,7 +26,7 @@ def test_the_card_says_what_how_good_on_what_data_and_what_it_is_not_for() -> No
 
 def test_figures_by_which_the_candidate_was_chosen_are_called_too_good() -> None:
     assert "too good by an unknown amount" in model_card(described())
-    tested = model_card(described(looks=2))
+    tested = model_card(described(test_accesses=2))
     assert "looked at the test part 2 times" in tested
     assert "too good" not in tested
     assert "neither confirmed nor tested" in model_card(described(figures={}))

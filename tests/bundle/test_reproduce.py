@@ -19,7 +19,7 @@ from study.cli.reproduce import reproduce as reproduce_command
 from study.common.errors import EvaluationError
 from study.network.blocks import reseed_dropout
 from study.network.forward import normalise
-from study.statistics.intervals import Interval
+from study.statistics.results import Interval
 from tests.bundle.bundles import STAGED, described, images, network
 
 DATA = "ab" * 32

@@ -1,291 +1,224 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from study.common.errors import EvaluationError
-from study.common.stored_form import from_stored, to_stored
-from study.confirmation.confirm import (
-    Confirmation,
-    ImageValues,
-    confirm_candidates,
-    confirmation,
-)
-from study.report.confirm_text import confirmation_text
-from study.report.outcome_account import confirmation_words
-from study.report.stored_outcomes import read_confirmation
-from study.settings.metrics import MEASURES
-from study.settings.study_settings import PlannedCandidate
-from study.storage.records import TrialRecord
-
-ACCURACY, LOSS = MEASURES["accuracy"], MEASURES["log_loss"]
+from study.common.errors import EvaluationError, ResumeError
+from study.common.stop import Stop
+from study.confirmation.confirm import confirm
+from study.confirmation.result import read_confirmation
+from study.report.study_summary import summarise_study
+from study.retraining.retraining import seed_of
+from study.storage.records import TrialRecord, ranked, training_seed
+from study.storage.stored_study import load_trials, open_study
+from tests.report import rendered
+from tests.searched import copied, force, run_context, search
 
 
-def _record(number: int, value: float, **fields: object) -> TrialRecord:
-    stated: dict[str, object] = {
-        "state": "complete",
-        "candidate_id": f"c{number}",
-        "params": {"width": number},
-    } | fields
-    return TrialRecord(number=number, objectives=(value,), **stated)  # type: ignore[arg-type]
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("searched")
+    search(folder)
+    return folder
 
 
-def _searched(**values: float) -> list[PlannedCandidate]:
-    return [
-        PlannedCandidate(candidate_id=name, number=i, params={}, search_value=value)
-        for i, (name, value) in enumerate(values.items())
-    ]
+@pytest.fixture
+def searched(found: Path, tmp_path: Path) -> Path:
+    return copied(found, tmp_path / "copy")
 
 
-def test_the_best_trained_candidates_are_confirmed_each_once() -> None:
-    records = [
-        _record(0, 0.7),
-        _record(1, 0.9, state="pruned"),
-        _record(2, 0.8),
-        _record(3, 0.8, candidate_id="c2", reused_from=2),
-        _record(4, 0.79, candidate_id="c2"),
-        _record(5, 0.6),
-        _record(6, 0.99, state="failed"),
-    ]
-    chosen = confirm_candidates(records, top=2)
-    assert [(c.candidate_id, c.number, c.search_value) for c in chosen] == [
-        ("c2", 2, 0.8),
-        ("c0", 0, 0.7),
-    ]
-    assert chosen[0].params == {"width": 2}
-    assert [c.number for c in confirm_candidates(records, top=2, maximise=False)] == [5, 0]
+def trials(folder: Path, name: str) -> tuple[TrialRecord, ...]:
+    return load_trials(name, run_context(folder).url)[1]
 
 
-def test_a_study_without_a_complete_trial_has_nothing_to_confirm() -> None:
-    with pytest.raises(EvaluationError, match="no trial of the study is complete"):
-        confirm_candidates([_record(0, 0.5, state="pruned")], top=5)
+def test_the_best_are_trained_again_in_a_study_of_their_own(searched: Path) -> None:
+    confirmed = confirm("s", force(searched), top=2, seeds=3)
+    runs, best = trials(searched, "s-confirm"), ranked(trials(searched, "s"))[:2]
+    assert [r.candidate_id for r in runs] == [b.candidate_id for b in best] * 3
+    assert {r.state for r in runs} == {"complete"}
+    assert confirmed.result is not None
+    assert confirmed.result.study == "s-confirm"
+    for candidate in confirmed.result.candidates:
+        own = [r for r in runs if r.candidate_id == candidate.candidate_id]
+        assert candidate.fresh_values == tuple(r.value for r in sorted(own, key=seed_of))
+        assert candidate.fresh.mean == pytest.approx(np.mean(candidate.fresh_values))
+        seen = next(b for b in best if b.number == candidate.number).value
+        assert candidate.search_value == seen
+        assert candidate.choosing_mean == pytest.approx(np.mean([*candidate.fresh_values, seen]))
 
 
-def test_all_runs_choose_and_only_fresh_ones_are_reported() -> None:
-    # b is ahead in fresh runs, a in the mean of all runs
-    result = confirmation(
-        _searched(a=0.90, b=0.80),
-        {"a": {1: 0.80, 2: 0.82}, "b": {1: 0.82, 2: 0.83}},
-        measure=ACCURACY,
-    )
-    assert result.chosen.candidate_id == "a"
-    assert result.chosen.fresh.mean == pytest.approx(0.81)
-    assert result.chosen.choosing_mean == pytest.approx(0.84)
-    assert result.optimism == pytest.approx(0.09)
-    assert result.chosen.fresh.std == pytest.approx(0.01 * np.sqrt(2))
+def test_seeds_are_fresh_and_shared_by_the_candidates(searched: Path) -> None:
+    confirm("s", force(searched), top=2, seeds=2)
+    runs = trials(searched, "s-confirm")
+    seeds = {r.candidate_id: set() for r in runs}  # type: dict[str, set[int]]
+    for run in runs:
+        seeds[run.candidate_id].add(seed_of(run))
+    first, second = seeds.values()
+    assert first == second
+    assert len(first) == 2
+    assert not first & {training_seed(0, candidate) for candidate in seeds}
+    assert len({r.value for r in runs}) > 1
 
 
-def test_a_smaller_loss_is_better_and_optimism_keeps_its_sign() -> None:
-    result = confirmation(
-        _searched(a=0.50, b=0.40), {"a": {1: 0.52}, "b": {1: 0.48}}, measure=LOSS
-    )
-    assert result.chosen.candidate_id == "b"
-    assert result.optimism == pytest.approx(0.08)
-
-
-def test_without_a_full_training_in_the_search_the_fresh_runs_alone_choose() -> None:
-    guessed = [replace(candidate, search_value=None) for candidate in _searched(a=0.0, b=0.0)]
-    result = confirmation(
-        guessed, {"a": {1: 0.80, 2: 0.82}, "b": {1: 0.82, 2: 0.83}}, measure=ACCURACY
-    )
-    assert result.chosen.candidate_id == "b"
-    assert result.chosen.choosing_mean == result.chosen.fresh.mean
-    assert result.optimism is None
-    assert "there is no optimism to state" in confirmation_text(result)
-    assert read_confirmation(to_stored(result)) is not None
-
-
-def test_the_first_is_told_from_the_second_over_seeds() -> None:
-    result = confirmation(
-        _searched(a=0.80, b=0.79),
-        {"a": {1: 0.800, 2: 0.803, 3: 0.801}, "b": {1: 0.780, 2: 0.784, 3: 0.780}},
-        measure=ACCURACY,
-    )
-    assert result.comparison is not None
-    assert result.comparison.distinguishable
-    assert result.seeds_needed is None
-    assert "first and second differ" in confirmation_text(result)
-
-
-def test_both_tests_must_find_the_difference() -> None:
-    rng = np.random.default_rng(0)
-    labels = np.arange(100) % 4
-    hits = {name: {s: rng.random(100) < 0.8 for s in (1, 2, 3)} for name in ("a", "b")}
-    images = ImageValues(
-        metric="accuracy",
-        labels=labels,
-        values={n: {s: h.astype(float) for s, h in runs.items()} for n, runs in hits.items()},
-    )
-    result = confirmation(
-        _searched(a=0.80, b=0.79),
-        {"a": {1: 0.800, 2: 0.803, 3: 0.801}, "b": {1: 0.780, 2: 0.784, 3: 0.780}},
-        measure=ACCURACY,
-        images=images,
-    )
-    assert [test.method for test in result.tests] == [
+def test_what_came_out_is_stored_and_reported(searched: Path) -> None:
+    confirmed = confirm("s", force(searched), top=2, seeds=2)
+    stored = open_study("s", run_context(searched).url)
+    kept = read_confirmation(stored.study.user_attrs)
+    assert kept is not None
+    assert kept == confirmed.result
+    summary = summarise_study(stored, trials(searched, "s"))
+    assert summary.confirmation == kept
+    assert {test.method for test in kept.tests} == {
         "paired t-test over seeds",
-        "paired bootstrap of accuracy over images",
-    ]
-    assert result.comparison is not None
-    assert result.comparison.method == "paired bootstrap of accuracy over images"
-    assert not result.comparison.distinguishable
-    assert result.seeds_needed is None, "the seeds told them apart, more of them would not help"
-
-
-def test_images_are_averaged_class_by_class_where_the_measure_is_balanced() -> None:
-    labels = np.array([0] * 90 + [1] * 10)
-    first = (labels == 1).astype(float)
-    images = ImageValues(
-        metric="balanced accuracy",
-        labels=labels,
-        values={"a": {1: first}, "b": {1: np.zeros(100)}},
-        average="classes",
-    )
-    result = confirmation(
-        _searched(a=0.9, b=0.8), {"a": {1: 0.9}, "b": {1: 0.8}}, measure=ACCURACY, images=images
-    )
-    assert result.tests[0].difference == pytest.approx(0.5)
-
-
-def test_images_alone_do_not_tell_candidates_apart() -> None:
-    images = ImageValues(
-        metric="accuracy",
-        labels=np.arange(100) % 2,
-        values={"a": {1: np.ones(100)}, "b": {1: np.zeros(100)}},
-    )
-    result = confirmation(
-        _searched(a=0.9, b=0.8), {"a": {1: 1.0}, "b": {1: 0.0}}, measure=ACCURACY, images=images
-    )
-    assert result.tests[0].favours_first()
-    assert result.comparison is not None
-    assert not result.comparison.distinguishable
-    text = confirmation_text(result)
-    assert "first and second cannot be told apart" in text
-    assert "the test over seeds takes two seeds that both completed" in text
-    shown = read_confirmation(to_stored(result))
-    assert shown is not None
-    words = " ".join(confirmation_words(shown))
-    assert "over 1 fresh seed. The choice" in words
-    assert "one seed does not tell how other trainings would fare" in words
-
-
-def test_no_number_of_seeds_is_named_for_a_second_that_did_better() -> None:
-    result = confirmation(
-        _searched(a=0.90, b=0.80),
-        {"a": {1: 0.800, 2: 0.806}, "b": {1: 0.805, 2: 0.808}},
-        measure=ACCURACY,
-    )
-    assert result.chosen.candidate_id == "a"
-    assert result.tests[0].difference < 0
-    assert result.seeds_needed is None
-
-
-def test_what_would_tell_two_candidates_apart_is_said_when_they_are_not() -> None:
-    result = confirmation(
-        _searched(a=0.80, b=0.80),
-        {"a": {1: 0.800, 2: 0.806, 3: 0.803}, "b": {1: 0.801, 2: 0.800, 3: 0.802}},
-        measure=ACCURACY,
-    )
-    assert result.comparison is not None
-    assert not result.comparison.distinguishable
-    assert result.seeds_needed is not None
-    assert f"{result.seeds_needed} common seeds would tell them apart" in confirmation_text(result)
-
-
-def test_a_candidate_whose_runs_all_failed_is_left_out_and_named() -> None:
-    result = confirmation(_searched(a=0.9, b=0.8), {"b": {4: 0.79}, "a": {}}, measure=ACCURACY)
-    assert [c.candidate_id for c in result.candidates] == ["b"]
-    assert result.comparison is None
-    text = confirmation_text(result)
-    assert "left out: a (trial 0): no fresh run completed" in text
-    assert "one fresh run (one run has no interval)" in text
-
-
-def test_without_any_fresh_run_there_is_nothing_to_report() -> None:
-    with pytest.raises(EvaluationError, match="no candidate was trained again with success"):
-        confirmation(_searched(a=0.9), {}, measure=ACCURACY)
-
-
-@st.composite
-def _confirmations(draw: st.DrawFn) -> Confirmation:
-    names = draw(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=4, unique=True))
-    value = st.floats(0, 1)
-    searched = _searched(**{name: draw(value) for name in names})
-    fresh = {
-        name: draw(st.dictionaries(st.integers(0, 9), value, min_size=1, max_size=4))
-        for name in names
+        "paired bootstrap of validation accuracy over images",
     }
-    return confirmation(searched, fresh, measure=ACCURACY, study="s / confirm")
 
 
-@given(_confirmations())
-def test_a_confirmation_comes_back_from_json_as_it_was(result: Confirmation) -> None:
-    stored = json.loads(json.dumps(to_stored(result)))
-    assert from_stored(Confirmation, stored, where="confirmation") == result
-    shown = read_confirmation(stored)
-    assert shown is not None
-    assert shown.candidates[0].fresh_values == result.chosen.fresh_values
+def test_the_same_call_again_trains_nothing_and_more_seeds_add_what_is_missing(
+    searched: Path,
+) -> None:
+    first = confirm("s", force(searched), top=2, seeds=1)
+    again = confirm("s", force(searched), top=2, seeds=1)
+    assert again.result == first.result
+    assert len(trials(searched, "s-confirm")) == 2
+    confirm("s", force(searched), top=3, seeds=2)
+    runs = trials(searched, "s-confirm")
+    assert len(runs) == 6
+    assert len({(r.candidate_id, seed_of(r)) for r in runs}) == 6
+    fewer = confirm("s", force(searched), top=1, seeds=2)
+    assert fewer.result is not None
+    assert [len(c.seeds) for c in fewer.result.candidates] == [2]
+    assert len(trials(searched, "s-confirm")) == 6
 
 
-@given(_confirmations())
-def test_every_confirmation_can_be_told_in_words(result: Confirmation) -> None:
-    text = confirmation_text(result)
-    assert result.chosen.candidate_id in text
-    assert "nan" not in text
+def test_the_study_of_trainings_says_whose_they_are_and_counts_every_seed(searched: Path) -> None:
+    confirm("s", force(searched), top=2, seeds=2)
+    stored, records = load_trials("s-confirm", run_context(searched).url)
+    text = rendered.markdown(records, summarise_study(stored, records))
+    assert "The trainings of 'confirm s': listed candidates, 2 fresh seeds each" in text
+    for report in (text, rendered.html(records, summarise_study(stored, records))):
+        assert "onfirmed yet" not in report
+        assert "never been opened" not in report
+    assert "the best of 4 trained candidates" in text
+    assert "reused as twins" not in text
 
 
-def test_a_damaged_result_is_refused_with_the_place() -> None:
-    stored = to_stored(confirmation(_searched(a=0.9), {"a": {1: 0.8}}, measure=ACCURACY))
-    stored["candidates"][0]["fresh"]["mean"] = "much"
-    with pytest.raises(EvaluationError, match=r"stored confirmation.*candidates\.0\.fresh\.mean"):
-        from_stored(Confirmation, stored, where="stored confirmation")
+def test_a_confirmation_that_was_stopped_goes_on(searched: Path) -> None:
+    stop = Stop()
+    stop.request()
+    stopped = confirm("s", replace(force(searched), stop=stop), top=2, seeds=2)
+    assert stopped.result is None
+    assert "confirmation" not in open_study("s", run_context(searched).url).study.user_attrs
+    assert confirm("s", force(searched), top=2, seeds=2).result is not None
+    assert len(trials(searched, "s-confirm")) == 4
 
 
-def _study(
-    rng: np.random.Generator, spread: float, noise: float
-) -> tuple[dict[str, float], list[PlannedCandidate]]:
-    """Return the truth of 30 candidates and the five that a noisy search puts first."""
-    truth = {f"c{i}": float(v) for i, v in enumerate(rng.normal(0, spread, 30))}
-    records = [_record(i, truth[f"c{i}"] + float(rng.normal(0, noise))) for i in range(30)]
-    return truth, confirm_candidates(records, top=5)
+@pytest.mark.parametrize(
+    "less",
+    [
+        {"estimator": "synthetic"},
+        pytest.param({"fraction": 0.5}, marks=pytest.mark.slow),
+        pytest.param({"epochs": 2}, marks=pytest.mark.slow),
+        pytest.param({"image_size": 9}, marks=pytest.mark.slow),
+    ],
+)
+def test_a_search_that_trained_less_is_confirmed_by_full_training(
+    tmp_path: Path, less: dict[str, Any]
+) -> None:
+    search(tmp_path, **less)
+    confirmed = confirm("s", force(tmp_path), top=2, seeds=1)
+    assert confirmed.result is not None
+    assert confirmed.result.optimism is None
+    settings = confirmed.trainings.stored.settings
+    full = (settings.estimator, settings.fraction, settings.image_size)
+    assert full == ("train", 1.0, None)
+    assert all(r.epochs == 4 for r in trials(tmp_path, "s-confirm"))
 
 
-def _confirm(
-    rng: np.random.Generator, truth: dict[str, float], top: list[PlannedCandidate], noise: float
-) -> Confirmation:
-    fresh = {
-        c.candidate_id: {s: truth[c.candidate_id] + float(rng.normal(0, noise)) for s in range(3)}
-        for c in top
-    }
-    return confirmation(top, fresh, measure=ACCURACY)
+@pytest.mark.slow
+def test_other_epochs_make_another_study_of_trainings(searched: Path) -> None:
+    confirmed = confirm("s", force(searched), top=1, seeds=1, epochs=5)
+    assert confirmed.result is not None
+    assert confirmed.result.study == "s-confirm-epochs5"
+    assert confirmed.result.optimism is None, "a training of five epochs is another candidate"
+    assert trials(searched, "s-confirm-epochs5")[0].epochs == 5
 
 
-def test_confirming_takes_off_the_optimism_and_halves_what_luck_costs() -> None:
-    rng = np.random.default_rng(0)
-    optimism, claimed, before, after = [], [], [], []
-    for _ in range(300):
-        truth, top = _study(rng, 0.3, 0.3)
-        result = _confirm(rng, truth, top, 0.3)
-        best, chosen = max(truth.values()), truth[result.chosen.candidate_id]
-        optimism.append((top[0].search_value or 0.0) - truth[top[0].candidate_id])
-        claimed.append(result.chosen.fresh.mean - chosen)
-        before.append(best - truth[top[0].candidate_id])
-        after.append(best - chosen)
-    assert np.mean(optimism) > 0.35  # points by which the luckiest of 30 overstates itself
-    assert np.mean(claimed) < 0.4 * np.mean(optimism)
-    assert np.mean(after) < 0.65 * np.mean(before)
+@pytest.mark.slow
+def test_a_zero_cost_search_is_confirmed_by_validation_accuracy(tmp_path: Path) -> None:
+    search(tmp_path, estimator="synflow", objectives=("synflow",))
+    confirmed = confirm("s", force(tmp_path), top=2, seeds=1)
+    assert confirmed.result is not None
+    assert confirmed.result.metric == "val_accuracy"
+    best = ranked(trials(tmp_path, "s"))[:2]
+    assert {c.number for c in confirmed.result.candidates} == {b.number for b in best}
 
 
-def test_equal_candidates_are_rarely_told_apart_though_the_first_was_picked() -> None:
-    rng = np.random.default_rng(1)
-    apart = []
-    for _ in range(400):
-        truth, top = _study(rng, 0.0, 0.3)
-        comparison = _confirm(rng, truth, top, 0.3).comparison
-        apart.append(comparison is not None and comparison.distinguishable)
-    assert np.mean(apart) <= 0.05
+@pytest.mark.slow
+def test_of_two_objectives_the_front_is_confirmed(tmp_path: Path) -> None:
+    search(tmp_path, objectives=("parameters", "accuracy"))
+    confirmed = confirm("s", force(tmp_path), top=3, seeds=1)
+    assert confirmed.result is not None
+    assert confirmed.result.metric == "val_accuracy"
+    records = trials(tmp_path, "s")
+    numbers = {c.number for c in confirmed.result.candidates}
+    for number in numbers:
+        size, accuracy = records[number].objectives
+        assert not any(r.objectives[0] < size and r.objectives[1] >= accuracy for r in records)
+    if len(numbers) < 3:
+        assert confirmed.fewer == len(numbers)
+
+
+def test_what_the_search_saw_is_an_accuracy_where_it_searched_for_small_networks(
+    tmp_path: Path,
+) -> None:
+    search(tmp_path, objectives=("parameters", "macs"))
+    result = confirm("s", force(tmp_path), top=1, seeds=1).result
+    assert result is not None
+    assert result.metric == "val_accuracy"
+    seen = trials(tmp_path, "s")[result.chosen.number].metrics["val_accuracy"]
+    assert result.chosen.search_value == seen
+    assert result.chosen.choosing_mean == pytest.approx((seen + result.chosen.fresh_values[0]) / 2)
+
+
+@pytest.mark.slow
+def test_smaller_is_better_where_a_loss_is_searched(tmp_path: Path) -> None:
+    search(tmp_path, objectives=("balanced_log_loss",))
+    result = confirm("s", force(tmp_path), top=3, seeds=2).result
+    assert result is not None
+    means = [c.choosing_mean for c in result.candidates]
+    assert means == sorted(means)
+    assert result.optimism == pytest.approx(
+        result.chosen.fresh.mean - (result.chosen.search_value or 0.0)
+    )
+    assert "bootstrap of validation balanced log loss" in result.tests[1].method
+
+
+def test_a_study_of_trainings_is_not_confirmed_itself(searched: Path) -> None:
+    confirm("s", force(searched), top=1, seeds=1)
+    with pytest.raises(EvaluationError, match="holds the trainings of 'confirm s'; confirm 's'"):
+        confirm("s-confirm", force(searched), top=1, seeds=1)
+
+
+@pytest.mark.slow
+def test_a_study_that_happens_to_have_the_name_is_left_alone(searched: Path) -> None:
+    search(searched, study="s-confirm")
+    with pytest.raises(EvaluationError, match="'s-confirm' is there already and does not belong"):
+        confirm("s", force(searched), top=1, seeds=1)
+    assert len(trials(searched, "s-confirm")) == 3
+
+
+@pytest.mark.slow
+def test_other_images_under_the_same_name_are_refused(tmp_path: Path) -> None:
+    search(tmp_path)
+    confirm("s", force(tmp_path), top=1, seeds=1)
+    data = np.load(tmp_path / "tiny.npz")
+    changed = {name: data[name].copy() for name in data.files}
+    changed["train_images"][0] ^= 1
+    np.savez_compressed(tmp_path / "tiny.npz", **changed)
+    with pytest.raises(ResumeError, match="the content of 'tiny' is not what was stored"):
+        confirm("s", force(tmp_path), top=1, seeds=2)

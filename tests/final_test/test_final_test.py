@@ -1,171 +1,170 @@
 from __future__ import annotations
 
+import csv
+import datetime as dt
 import json
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numpy.typing import NDArray
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
-from study.common.errors import EvaluationError
-from study.common.stored_form import from_stored, to_stored
-from study.final_test.final_test import FinalTest, UnderTest, final_test
-from study.final_test.network_result import ACCURACY, AUC, BALANCED, CALIBRATION
-from study.report.final_test_account import final_test_tables, final_test_words
-from study.report.final_test_text import final_test_text
-from study.report.stored_outcomes import read_final_test
-from study.statistics.intervals import wilson
+from study.common.errors import DataError, EvaluationError
+from study.common.stop import Stop
+from study.confirmation.confirm import confirm
+from study.final_test.final_test import FinalTestRun, run_test
+from study.final_test.result import FinalTest
+from study.final_test.test_access_log import Access, read_accesses
+from study.report.study_summary import summarise_study
+from study.retraining.retraining import seed_of
+from study.settings.study_settings import FitOn
+from study.storage.stored_study import load_trials, open_study
+from tests.report import rendered
+from tests.searched import copied, force, learnable, run_context, search
 
-Scores = dict[int, NDArray[np.floating]]
-
-
-def _tested(**fields: object) -> UnderTest:
-    stated: dict[str, object] = {
-        "candidate_id": "c1",
-        "number": 7,
-        "look": 1,
-        "dataset": "octmnist",
-        "size": 28,
-        "class_names": ("CNV", "DME", "drusen", "normal"),
-    } | fields
-    return UnderTest(**stated)  # type: ignore[arg-type]
-
-
-def _networks(*seeds: int, n: int = 400) -> tuple[Scores, NDArray[np.int64]]:
-    rng = np.random.default_rng(0)
-    labels = np.arange(n) % 4
-    base = rng.normal(size=(n, 4))
-    base[np.arange(n), labels] += 1.8
-    scores: Scores = {s: (base + rng.normal(size=(n, 4)) / 3).astype(np.float32) for s in seeds}
-    return scores, labels
+NOW = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)
 
 
 @pytest.fixture(scope="module")
-def result() -> FinalTest:
-    scores, labels = _networks(31, 5, 77)
-    validation = {"val_accuracy": 0.92, "val_balanced_accuracy": 0.84}
-    return final_test(scores, labels, tested=_tested(validation=validation, epochs=12))
+def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("confirmed")
+    search(folder)
+    confirm("s", force(folder), top=2, seeds=2)
+    return folder
 
 
-def test_the_figures_of_every_network_agree_with_sklearn(result: FinalTest) -> None:
-    scores, labels = _networks(31, 5, 77)
-    for network, logits in zip(result.networks, scores.values(), strict=True):
-        predicted = logits.argmax(axis=1)
-        assert network.measures[ACCURACY] == pytest.approx(np.mean(predicted == labels))
-        assert network.measures[BALANCED] == pytest.approx(
-            balanced_accuracy_score(labels, predicted)
+@pytest.fixture
+def confirmed(found: Path, tmp_path: Path) -> Path:
+    return copied(found, tmp_path / "copy")
+
+
+def run(folder: Path, *, seeds: int = 2, fit_on: FitOn = "train") -> FinalTestRun:
+    return run_test("s", force(folder), seeds=seeds, fit_on=fit_on, now=lambda: NOW)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Once:
+    """A study that was tested once, and what that came to."""
+
+    folder: Path
+    outcome: FinalTestRun
+    result: FinalTest
+
+
+@pytest.fixture(scope="module")
+def once(found: Path, tmp_path_factory: pytest.TempPathFactory) -> Once:
+    folder = copied(found, tmp_path_factory.mktemp("tested") / "copy")
+    outcome = run(folder)
+    assert outcome.result is not None
+    return Once(folder=folder, outcome=outcome, result=outcome.result)
+
+
+def accesses(folder: Path) -> list[Access]:
+    return read_accesses(open_study("s", run_context(folder).url).study)
+
+
+def test_the_confirmed_candidate_is_trained_anew_and_run(once: Once) -> None:
+    runs = load_trials("s-test", run_context(once.folder).url)[1]
+    ours = open_study("s", run_context(once.folder).url)
+    chosen = ours.study.user_attrs["confirmation"]["candidates"][0]["candidate_id"]
+    assert [r.candidate_id for r in runs] == [chosen] * 2
+    assert once.result.seeds == tuple(seed_of(r) for r in runs)
+    confirming = load_trials("s-confirm", run_context(once.folder).url)[1]
+    assert not set(once.result.seeds) & {seed_of(r) for r in confirming}
+    assert once.result.images == 30
+    assert once.result.over_seeds["test_accuracy"].mean > 0.5
+    links = {link.name: link.value for link in once.result.chain}
+    assert links["validation accuracy"] == pytest.approx(
+        np.mean([r.metrics["val_accuracy"] for r in runs])
+    )
+    assert once.result.validated == "these networks"
+
+
+def test_predictions_and_figures_are_kept_as_files(once: Once) -> None:
+    tables = [path for path in once.outcome.files if path.suffix == ".csv"]
+    labels = learnable()["test_labels"][:, 0]
+    for path, run in zip(tables, once.result.networks, strict=True):
+        with path.open(newline="") as file:
+            shares = np.array([[float(x) for x in row[1:]] for row in csv.reader(file)])
+        assert float((shares.argmax(axis=1) == labels).mean()) == pytest.approx(
+            run.measures["test_accuracy"]
         )
-        assert np.array_equal(network.confusion, confusion_matrix(labels, predicted))
-        assert network.wilson == wilson(int(np.sum(predicted == labels)), 400)
-        for name in (ACCURACY, BALANCED, AUC):
-            assert network.bootstrap[name].covers(network.measures[name])
+    figures = json.loads(next(p for p in once.outcome.files if p.suffix == ".json").read_text())
+    assert figures["access"] == 1
 
 
-def test_the_first_seed_as_given_is_the_network_whose_details_are_shown(result: FinalTest) -> None:
-    assert result.seeds == (31, 5, 77)
-    assert result.confusion == result.networks[0].confusion
-    assert result.over_images[ACCURACY].low == result.networks[0].wilson.low
-    assert result.ece == result.networks[0].measures[CALIBRATION]
-    assert sum(b.images for b in result.reliability) == 400
+def test_the_data_checks_see_the_test_part_from_then_on(found: Path, once: Once) -> None:
+    before = open_study("s", run_context(found).url).data["audit"]
+    assert "A search leaves the test part closed" in before
+    after = open_study("s", run_context(once.folder).url).data["audit"]
+    assert after == once.outcome.audit
+    assert "of test in train" in after
 
 
-def test_means_and_intervals_over_seeds_are_those_of_the_networks(result: FinalTest) -> None:
-    values = [network.measures[AUC] for network in result.networks]
-    spread = result.over_seeds[AUC]
-    assert spread.mean == pytest.approx(np.mean(values))
-    assert spread.std == pytest.approx(np.std(values, ddof=1))
-    images = result.mean_over_images[AUC]
-    assert images.low is not None
-    assert images.high is not None
-    assert images.low < images.mean < images.high
+def test_the_access_is_in_the_log_and_in_every_report(confirmed: Path) -> None:
+    first, second = run(confirmed), run(confirmed)
+    assert first.result is not None
+    assert second.result is not None
+    assert (first.result.access, len(first.accesses)) == (1, 1)
+    assert (second.result.access, len(second.accesses)) == (2, 2)
+    assert first.result.networks == second.result.networks
+    stored = open_study("s", run_context(confirmed).url)
+    entry = read_accesses(stored.study)[0]
+    assert (entry.when, entry.candidate_id) == (NOW, first.result.candidate_id)
+    assert entry.seeds == first.result.seeds
+    assert entry.code_version
+    records = load_trials("s", run_context(confirmed).url)[1]
+    text = rendered.markdown(records, summarise_study(stored, records))
+    assert "The test part was opened 2 times" in text or "opened twice" in text
 
 
-def test_recall_and_precision_have_intervals_over_their_images(result: FinalTest) -> None:
-    confusion = np.array(result.confusion)
-    for c, row in enumerate(result.classes):
-        assert row.recall == pytest.approx(confusion[c, c] / confusion[c].sum())
-        assert row.precision == pytest.approx(confusion[c, c] / confusion[:, c].sum())
-        assert row.recall_interval == wilson(int(confusion[c, c]), 100)
+def test_train_and_validation_images_may_be_learned_together(confirmed: Path) -> None:
+    found = run(confirmed, fit_on="train+val")
+    assert found.result is not None
+    assert found.result.fit_on == "train+val"
+    stored = open_study("s-test-trainval", run_context(confirmed).url)
+    assert stored.data["train"] == 165
+    assert any("images that were learned" in line for line in stored.data["warnings"])
+    confirming = load_trials("s-confirm", run_context(confirmed).url)[1]
+    own = [r for r in confirming if r.candidate_id == found.result.candidate_id]
+    assert found.result.chain[0].value == pytest.approx(
+        np.mean([r.metrics["val_accuracy"] for r in own])
+    )
+    assert found.result.validated == "the confirmation's networks"
+    assert accesses(confirmed)[0].fit_on == "train+val"
 
 
-def test_the_chain_goes_from_validation_to_test(result: FinalTest) -> None:
-    assert [link.name for link in result.chain] == [
-        "validation accuracy",
-        "validation balanced accuracy",
-        "test accuracy",
-    ]
+def test_an_unconfirmed_study_is_told_how_to_be_confirmed(tmp_path: Path) -> None:
+    search(tmp_path)
+    with pytest.raises(EvaluationError, match=r"'s' is not confirmed.*run 'confirm s' first"):
+        run(tmp_path)
+    assert accesses(tmp_path) == []
 
 
-def test_an_unbalanced_test_part_ends_the_chain_with_balanced_accuracy() -> None:
-    scores, labels = _networks(1, n=30)
-    chain = final_test(scores, labels, tested=_tested()).chain
-    assert [link.name for link in chain] == ["test accuracy", "test balanced accuracy"]
+def test_a_study_of_the_pooled_split_is_refused_with_the_reason(tmp_path: Path) -> None:
+    search(tmp_path, split="pooled", estimator="synthetic")
+    with pytest.raises(EvaluationError, match="searched on the pooled split"):
+        run(tmp_path)
+    assert accesses(tmp_path) == []
 
 
-def test_one_network_has_no_interval_over_seeds_but_one_over_images() -> None:
-    scores, labels = _networks(1, n=40)
-    result = final_test(scores, labels, tested=_tested())
-    assert result.over_seeds[ACCURACY].low is None
-    assert result.over_images[ACCURACY].low is not None
-    assert "means of 1 network (seed 1)" in final_test_text(result, looks=1)
+def test_the_test_part_stays_closed_when_the_trainings_are_stopped(confirmed: Path) -> None:
+    stop = Stop()
+    stop.request()
+    stopped = run_test(
+        "s", replace(force(confirmed), stop=stop), seeds=1, fit_on="train", now=lambda: NOW
+    )
+    assert stopped.result is None
+    assert accesses(confirmed) == []
 
 
-def test_published_figures_stand_beside_ours_only_where_they_compare() -> None:
-    scores, labels = _networks(1, n=40)
-    ours = final_test(scores, labels, tested=_tested(dataset="my_file"))
-    assert ours.published == ()
-    assert "published on this test part" not in final_test_text(ours, looks=1)
-
-
-def test_the_words_hold_the_figures_the_look_and_what_images_resolve(result: FinalTest) -> None:
-    text = final_test_text(result, looks=1)
-    assert "look 1 of 1 at this test part." in text
-    assert "validation accuracy 0.9200 → validation balanced accuracy 0.8400 → test" in text
-    assert "400 images tell two networks apart" in text
-    assert "Google AutoML Vision ACC 0.771  AUC 0.963" in text
-    assert "chosen knowing the test part" in final_test_text(result, looks=2)
-
-
-def test_a_final_test_comes_back_from_json_and_the_report_reads_it(result: FinalTest) -> None:
-    stored = json.loads(json.dumps(to_stored(result)))
-    assert from_stored(FinalTest, stored, where="final test") == result
-    shown = read_final_test(stored)
-    assert shown is not None
-    assert shown.over_seeds[ACCURACY] == result.over_seeds[ACCURACY]
-    assert shown.classes[0].name == "CNV"
-    assert "this was look 1 at the test part" in " ".join(final_test_words(shown))
-    assert final_test_tables(shown)
-
-
-def test_scores_that_are_not_finite_are_refused_with_the_seed() -> None:
-    scores, labels = _networks(1, 2, n=40)
-    scores[2][3, 1] = np.nan
-    with pytest.raises(EvaluationError, match="scores of seed 2 are not finite"):
-        final_test(scores, labels, tested=_tested())
-
-
-def test_scores_of_another_form_are_refused_with_both_shapes() -> None:
-    scores, labels = _networks(1, n=40)
-    with pytest.raises(EvaluationError, match=r"shape \(40, 4\), expected \(39, 4\)"):
-        final_test(scores, labels[:-1], tested=_tested())
-
-
-def test_no_network_is_refused() -> None:
-    with pytest.raises(EvaluationError, match="no network to test"):
-        final_test({}, np.arange(4), tested=_tested())
-
-
-@settings(max_examples=15, deadline=None)
-@given(st.integers(0, 1000), st.integers(2, 5), st.integers(2, 25))
-def test_any_scores_give_a_result_that_can_be_stored_and_told(
-    seed: int, classes: int, n: int
-) -> None:
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, classes, n)
-    scores: Scores = {s: rng.normal(size=(n, classes)) * 10.0**s for s in (0, 3)}
-    names = tuple(f"class {c}" for c in range(classes))
-    result = final_test(scores, labels, tested=_tested(dataset="mine", class_names=names))
-    assert from_stored(FinalTest, json.loads(json.dumps(to_stored(result))), where="") == result
-    assert "nan" not in final_test_text(result, looks=1)
+def test_a_search_and_a_confirmation_never_read_the_test_part(tmp_path: Path) -> None:
+    """The test part of this file is damaged; only who opens it finds out."""
+    arrays = learnable()
+    arrays["test_labels"][3] = 9
+    np.savez_compressed(tmp_path / "tiny.npz", **arrays)  # type: ignore[arg-type]
+    search(tmp_path)
+    assert confirm("s", force(tmp_path), top=1, seeds=1).result is not None
+    with pytest.raises(DataError, match="test_labels: label 9 of image 3 is out of range"):
+        run(tmp_path, seeds=1)
+    assert len(accesses(tmp_path)) == 1, "an access that failed is still an access"

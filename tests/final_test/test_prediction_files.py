@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from medmnist.evaluator import Evaluator
 
-from study.final_test.final_test import UnderTest, final_test
-from study.final_test.network_result import ACCURACY, AUC
+from study.final_test.measure import UnderTest, final_test
 from study.final_test.prediction_files import prediction_files
+from study.final_test.result import ACCURACY, AUC
 
 
 @pytest.mark.parametrize("size", [28, 64])
@@ -21,7 +21,7 @@ def test_medmnists_evaluator_finds_the_same_figures_in_the_files(
     tested = UnderTest(
         candidate_id="c",
         number=0,
-        look=1,
+        access=1,
         dataset="octmnist",
         size=size,
         class_names=("a", "b", "c", "d"),

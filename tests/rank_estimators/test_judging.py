@@ -23,8 +23,7 @@ from study.search_space.candidate import OCTMNIST
 from study.search_space.parameter import CategoricalParameter, FloatParameter, IntParameter
 from study.search_space.resolve import candidate_id, complexity, resolve
 from study.search_space.space import Bound, SearchSpace
-from study.statistics.rank_correlation import Array, kendall, resamples, spearman
-from study.statistics.regret import random_regret, regret
+from study.statistics.ranks import Array, kendall, random_regret, regret, resamples, spearman
 from study.storage.records import TrialRecord
 
 SEED_SPACE = SearchSpace(

@@ -9,23 +9,16 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from study.report.stored_outcomes import (
-    PairedResult,
-    Range,
-    ShownClass,
-    ShownConfirmation,
-    ShownNetwork,
-    ShownTest,
-)
-from study.report.study_summary import Look, Process, StudySummary
-from study.results.outcomes import (
+from study.confirmation.result import Confirmation, ConfirmedCandidate
+from study.final_test.result import (
     ChainLink,
-    Comparison,
-    ConfirmedCandidate,
-    Published,
-    ReliabilityBin,
-    Spread,
+    ClassResult,
+    FinalTest,
+    NetworkResult,
+    PublishedResult,
 )
+from study.final_test.test_access_log import Access
+from study.report.study_summary import Process, StudySummary
 from study.results.ranking import Objective
 from study.search_space.candidate import (
     OCTMNIST,
@@ -36,6 +29,7 @@ from study.search_space.candidate import (
     Values,
 )
 from study.search_space.resolve import candidate_id, complexity, resolve
+from study.statistics.results import Interval, PairedTest, ReliabilityBin, Spread
 from study.storage.records import Draw, Failure, TrialRecord
 
 START = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
@@ -171,9 +165,9 @@ def _stages_trial(number: int, rng: random.Random) -> TrialRecord:
     )
 
 
-def confirmation() -> ShownConfirmation:
+def confirmation() -> Confirmation:
     """Return a confirmation of three candidates."""
-    return ShownConfirmation(
+    return Confirmation(
         metric="val_accuracy",
         candidates=(
             _confirmed(7, 0.8193, (0.8101, 0.8122, 0.8087)),
@@ -181,29 +175,21 @@ def confirmation() -> ShownConfirmation:
             _confirmed(3, 0.8160, (0.8011, 0.8040, 0.7998)),
         ),
         optimism=0.0090,
-        comparison=Comparison(
-            method="paired t-test over seeds",
-            difference=0.0006,
-            p_value=0.61,
-            low=-0.003,
-            high=0.0042,
-            distinguishable=False,
-        ),
         study="seed-confirm",
         tests=(
-            PairedResult(
+            PairedTest(
                 method="paired t-test over seeds",
                 pairs=3,
                 difference=0.0006,
                 p_value=0.61,
-                interval=Range(low=-0.003, high=0.0042),
+                interval=Interval(low=-0.003, high=0.0042),
             ),
-            PairedResult(
+            PairedTest(
                 method="paired bootstrap over images",
                 pairs=10832,
                 difference=0.0006,
                 p_value=0.44,
-                interval=Range(low=-0.001, high=0.0021),
+                interval=Interval(low=-0.001, high=0.0021),
             ),
         ),
         seeds_needed=41,
@@ -217,43 +203,56 @@ def _confirmed(number: int, search: float, fresh: tuple[float, ...]) -> Confirme
         candidate_id=f"{number:016x}",
         number=number,
         search_value=search,
+        seeds=(11, 12, 13),
         fresh_values=fresh,
-        fresh=Spread(mean=mean, std=0.0018, low=mean - 0.0044, high=mean + 0.0044),
+        fresh=Spread(
+            mean=mean, std=0.0018, interval=Interval(low=mean - 0.0044, high=mean + 0.0044)
+        ),
         choosing_mean=(sum(fresh) + search) / (len(fresh) + 1),
+    )
+
+
+def _spread(mean: float, low: float, high: float, std: float | None = None) -> Spread:
+    return Spread(mean=mean, std=std, interval=Interval(low=low, high=high))
+
+
+def access(when: dt.datetime) -> Access:
+    """Return an entry of the test-set access log."""
+    return Access(
+        when=when, candidate_id="a" * 16, code_version="0.1.0", fit_on="train", seeds=(1,)
     )
 
 
 CLASSES = ("choroidal neovascularization", "diabetic macular edema", "drusen", "normal")
 
 
-def final_test() -> ShownTest:
+def final_test() -> FinalTest:
     """Return a test on 1,000 images of four classes."""
     confusion = ((228, 9, 5, 8), (31, 172, 4, 43), (68, 6, 121, 55), (2, 3, 1, 244))
-    return ShownTest(
+    return FinalTest(
         candidate_id="a" * 16,
         number=7,
-        look=2,
+        access=2,
+        size=28,
         images=1000,
         epochs=3,
-        per_seed=tuple(
-            {"test_accuracy": a, "test_balanced_accuracy": a, "test_auc": 0.94 + a / 100}
-            for a in (0.761, 0.772, 0.765, 0.758, 0.769)
-        ),
         over_seeds={
-            "test_accuracy": Spread(mean=0.765, std=0.0057, low=0.7579, high=0.7721),
-            "test_balanced_accuracy": Spread(mean=0.765, std=0.0057, low=0.7579, high=0.7721),
-            "test_auc": Spread(mean=0.9476, std=0.0011, low=0.9462, high=0.949),
+            "test_accuracy": Spread(
+                mean=0.765, std=0.0057, interval=Interval(low=0.7579, high=0.7721)
+            ),
+            "test_balanced_accuracy": Spread(
+                mean=0.765, std=0.0057, interval=Interval(low=0.7579, high=0.7721)
+            ),
+            "test_auc": _spread(0.9476, 0.9462, 0.949, std=0.0011),
         },
-        over_images={"test_accuracy": Spread(mean=0.765, low=0.7377, high=0.7903)},
-        interval_methods={"test_accuracy": "Wilson"},
         classes=tuple(
-            ShownClass(
+            ClassResult(
                 name=name,
                 images=250,
                 recall=r,
                 precision=p,
-                recall_interval=Range(low=r - 0.03, high=min(r + 0.03, 1.0)),
-                precision_interval=Range(low=p - 0.05, high=min(p + 0.05, 1.0)),
+                recall_interval=Interval(low=r - 0.03, high=min(r + 0.03, 1.0)),
+                precision_interval=Interval(low=p - 0.05, high=min(p + 0.05, 1.0)),
             )
             for name, r, p in zip(
                 CLASSES,
@@ -262,10 +261,8 @@ def final_test() -> ShownTest:
                 strict=True,
             )
         ),
-        confusion=confusion,
-        ece=0.083,
         reliability=tuple(
-            ReliabilityBin(confidence=c, accuracy=c - gap, images=n)
+            ReliabilityBin(low=c - 0.03, high=c + 0.03, confidence=c, accuracy=c - gap, images=n)
             for c, gap, n in (
                 (0.35, -0.03, 14),
                 (0.45, 0.02, 61),
@@ -283,23 +280,35 @@ def final_test() -> ShownTest:
             ChainLink(name="Test accuracy (balanced classes)", value=0.765),
         ),
         published=(
-            Published(name="ResNet-18 (28)", accuracy=0.743, auc=0.943, source="MedMNIST v2"),
-            Published(name="AutoKeras", accuracy=0.763, auc=0.955, source="MedMNIST v2"),
-            Published(
+            PublishedResult(
+                name="ResNet-18 (28)", accuracy=0.743, auc=0.943, source="MedMNIST v2"
+            ),
+            PublishedResult(name="AutoKeras", accuracy=0.763, auc=0.955, source="MedMNIST v2"),
+            PublishedResult(
                 name="Google AutoML Vision", accuracy=0.771, auc=0.963, source="MedMNIST v2"
             ),
         ),
         resolvable=0.034,
+        resolvable_paired=(0.028, 0.04),
         dataset="octmnist",
         networks=tuple(
-            ShownNetwork(
-                seed=seed, measures={"test_accuracy": a}, wilson=Range(low=a - 0.02, high=a + 0.02)
+            NetworkResult(
+                seed=seed,
+                measures={
+                    "test_accuracy": a,
+                    "test_balanced_accuracy": a,
+                    "test_auc": 0.94 + a / 100,
+                    "test_ece": 0.083,
+                },
+                intervals={"test_accuracy": Interval(low=a - 0.02, high=a + 0.02)},
+                confusion=confusion,
+                weights="0" * 64,
             )
             for seed, a in zip(
                 (11, 22, 33, 44, 55), (0.761, 0.772, 0.765, 0.758, 0.769), strict=True
             )
         ),
-        mean_over_images={"test_accuracy": Spread(mean=0.765, low=0.7401, high=0.7880)},
+        mean_over_images={"test_accuracy": _spread(0.765, 0.7401, 0.7880)},
         validated="the confirmation's networks",
     )
 
@@ -373,16 +382,13 @@ def summary(**changes: Any) -> StudySummary:
 
 def full_summary(**changes: Any) -> StudySummary:
     """Return the summary of a study that was also confirmed and tested, twice."""
-    looks = tuple(
-        Look(when=START + dt.timedelta(days=d), candidate_id="a" * 16, code_version="0.1.0")
-        for d in (1, 3)
-    )
+    accesses = tuple(access(START + dt.timedelta(days=d)) for d in (1, 3))
     importance: Mapping[str, float] = {"conv_layers": 0.61, "hidden_units": 0.27, "dropout": 0.12}
     return summary(
         **{
             "confirmation": confirmation(),
             "test": final_test(),
-            "looks": looks,
+            "accesses": accesses,
             "importance": importance,
             **changes,
         }

@@ -7,9 +7,9 @@ import json
 import math
 
 from study.report.data_formats import json_report, render_csv, render_json
-from study.report.study_summary import Look
 from tests.report.builders import (
     PASSWORD,
+    access,
     confirmation,
     duplicate,
     failed,
@@ -31,7 +31,7 @@ TRIAL_KEYS = {
 def test_the_report_has_exactly_the_agreed_keys() -> None:
     report = json.loads(render_json(seed_study(), summary()))
     first = ["study", "direction", "metric", "settings", "trials", "best"]
-    assert list(report) == [*first, "confirmation", "test", "looks", "data_notes"]
+    assert list(report) == [*first, "confirmation", "test", "accesses", "data_notes"]
     assert report["study"] == "seed"
     assert report["direction"] == "maximize"
     assert report["metric"] == "val_accuracy"
@@ -76,15 +76,15 @@ def test_the_best_is_one_of_the_trials_or_null() -> None:
 
 
 def test_what_followed_the_search_is_in_the_report() -> None:
-    look = Look(when=dt.datetime(2026, 3, 4, tzinfo=dt.UTC), candidate_id="a" * 16)
-    told = summary(confirmation=confirmation(), test=final_test(), looks=(look, look))
+    entry = access(dt.datetime(2026, 3, 4, tzinfo=dt.UTC))
+    told = summary(confirmation=confirmation(), test=final_test(), accesses=(entry, entry))
     report = json.loads(render_json(seed_study(), told))
     assert report["confirmation"]["candidates"][0]["number"] == 7
     assert report["test"]["over_seeds"]["test_accuracy"]["mean"] == 0.765
-    assert [one["when"] for one in report["looks"]] == ["2026-03-04T00:00:00+00:00"] * 2
+    assert [one["when"] for one in report["accesses"]] == ["2026-03-04T00:00:00+00:00"] * 2
     assert report["data_notes"] == told.data_notes
-    before = json_report(seed_study(), summary(confirmation=None, test=None, looks=()))
-    assert (before["confirmation"], before["test"], before["looks"]) == (None, None, [])
+    before = json_report(seed_study(), summary(confirmation=None, test=None, accesses=()))
+    assert (before["confirmation"], before["test"], before["accesses"]) == (None, None, [])
 
 
 def test_what_is_no_number_becomes_null() -> None:

@@ -109,7 +109,7 @@ def test_every_table_has_a_caption_and_every_reference_a_target(outline: Outline
     "words",
     [
         "Conv layers: ",
-        "an optimism of +0.0090",
+        "Its optimism is +0.0090",
         "The test part was opened 2 times",
         "From validation to test",
         "What each process spent",

@@ -66,7 +66,7 @@ def test_a_repeated_trial_says_which_one_it_repeats_and_what_that_had_trained() 
 
 def test_the_study_s_note_tells_what_was_confirmed_and_tested() -> None:
     note = study_note(seed_study(8), full_summary())
-    assert "Trial 7 is confirmed: validation accuracy 0.8103" in note
+    assert "Trial 7 (candidate 0000000000000007) is chosen: validation accuracy 0.8103" in note
     assert "Test accuracy 0.7650" in note
     assert "The test part was opened 2 times." in note
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from study.common.errors import StorageError
-from study.final_test.looks import StudyLedger
+from study.final_test.test_access_log import read_accesses
 from study.retraining.retraining import seed_of
 from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials, open_study
@@ -150,7 +150,7 @@ def test_ctrl_c_leaves_a_test_unopened_and_the_same_command_goes_on(folder: Path
     assert process.returncode == 130
     assert "The same command goes on from there: run_study.py test s" in err
     url = f"sqlite:///{folder}/study.db"
-    assert not StudyLedger(open_study("s", url).study).looks()
+    assert not read_accesses(open_study("s", url).study)
     code, out, _ = answer(*TEST, *ONE, cwd=folder)
     assert code == 0
     assert "at this test part" in out
@@ -179,7 +179,7 @@ def test_real_images_go_all_the_way(tmp_path: Path) -> None:
         code, out, err = answer(*arguments, cwd=tmp_path)
         assert code == 0, err
         said[arguments[0]] = out
-    assert "look 2 of 2 at this test part" in said["test"]
+    assert "This was access 2 to the test part" in said["test"]
     assert "chosen knowing the test part" in said["test"]
     assert said["reproduce"].startswith("the weights are the same to the last bit")
     images = np.load(MINI)["val_images"][:50]

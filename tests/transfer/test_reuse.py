@@ -11,7 +11,7 @@ import optuna
 import pytest
 
 from study.common.errors import ResumeError, SettingsError, StorageError
-from study.final_test.looks import Look, StudyLedger
+from study.final_test.test_access_log import Access, append_access, read_accesses
 from study.running.candidate_source.sampled_source import SampledSource
 from study.running.candidate_source.source import make_source
 from study.running.study_runner import StudyResult, run_study
@@ -201,26 +201,26 @@ def test_a_fork_with_another_seed_is_made_and_says_why_it_took_nothing(run: Run)
     assert "fork of 'old': 0 of 3 results (not taken: seed: 0 there, 4 here)" in new.notes
 
 
-def test_looks_at_the_test_part_are_counted_on_in_a_fork(run: Run) -> None:
-    def looks(study: StudyResult) -> list[Look]:
-        return StudyLedger(study.stored.study).looks()
+def test_a_fork_takes_over_the_test_set_access_log(run: Run) -> None:
+    def accesses(study: StudyResult) -> list[Access]:
+        return read_accesses(study.stored.study)
 
     old = run("old", trials=2)
-    look = Look(
+    access = Access(
         when=dt.datetime(2026, 3, 4, tzinfo=dt.UTC),
         candidate_id="c",
         code_version="1",
         fit_on="train",
         seeds=(1,),
     )
-    StudyLedger(old.stored.study).append(look)
+    append_access(old.stored.study, access)
     new = run("new", trials=1, fork_of="old")
-    assert looks(new) == [look]
-    assert any("1 look at the test part counted on" in note for note in new.notes)
-    assert StudyLedger(new.stored.study).append(look) == 2
-    assert len(looks(old)) == 1
-    assert looks(run("seeded", trials=1, seed=4, fork_of="old")) == [look]
-    assert looks(run("elsewhere", trials=1, dataset="octmnist", fork_of="old")) == []
+    assert accesses(new) == [access]
+    assert any("1 access to the test part taken over" in note for note in new.notes)
+    assert append_access(new.stored.study, access) == 2
+    assert len(accesses(old)) == 1
+    assert accesses(run("seeded", trials=1, seed=4, fork_of="old")) == [access]
+    assert accesses(run("elsewhere", trials=1, dataset="octmnist", fork_of="old")) == []
 
 
 def test_a_fork_of_a_fork_names_the_trial_that_was_trained(run: Run) -> None:

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from study.common.escaping import in_plot
-from study.common.formats import describe_metric, listed, measure, metric_headline, percent
+from study.common.formats import describe_metric, listed, metric_headline, percent
+from study.confirmation.result import Confirmation
+from study.final_test.result import CALIBRATION, FinalTest
+from study.report.confirmation_section import describe_spread
 from study.report.document import Figure
 from study.report.figures.kit import (
     ACCENT,
@@ -20,7 +23,7 @@ from study.report.figures.kit import (
     blank,
     category_axis,
 )
-from study.results.outcomes import Confirmation, FinalTest, Spread
+from study.statistics.results import Spread
 
 _DARK_FROM = 0.6
 """Share above which a cell of the confusion matrix has light text."""
@@ -28,7 +31,7 @@ _DARK_FROM = 0.6
 
 def confirmation_figure(result: Confirmation | None) -> Figure | None:
     """Return the fresh runs of each candidate, their interval and the search's value."""
-    if result is None or not result.candidates:
+    if result is None:
         return None
     labels = [f"Trial {candidate.number}" for candidate in result.candidates]
     plot = blank(
@@ -62,7 +65,7 @@ def confirmation_figure(result: Confirmation | None) -> Figure | None:
         hovertemplate="%{y}, the search's value: %{x:.4f}<extra></extra>",
     )
     means = [
-        f"trial {candidate.number} {_describe(result.metric, candidate.fresh)}"
+        f"trial {candidate.number} {describe_spread(result.metric, candidate.fresh)}"
         for candidate in result.candidates
     ]
     return Figure(
@@ -89,27 +92,21 @@ def _error_bars(spreads: Sequence[Spread]) -> dict[str, Any]:
     return {
         "type": "data",
         "symmetric": False,
-        "array": [0.0 if s.high is None else s.high - s.mean for s in spreads],
-        "arrayminus": [0.0 if s.low is None else s.mean - s.low for s in spreads],
+        "array": [s.interval.high - s.mean if s.interval else 0.0 for s in spreads],
+        "arrayminus": [s.mean - s.interval.low if s.interval else 0.0 for s in spreads],
         "color": ACCENT,
         "thickness": 2.5,
         "width": 7,
     }
 
 
-def _describe(metric: str, spread: Spread) -> str:
-    mean = measure(metric, spread.mean)
-    if spread.low is None or spread.high is None:
-        return mean
-    return f"{mean} [{measure(metric, spread.low)}, {measure(metric, spread.high)}]"
-
-
 def confusion_figure(result: FinalTest | None) -> Figure | None:
-    """Return the matrix of true and predicted classes; None without one."""
-    if result is None or not result.confusion:
+    """Return the matrix of true and predicted classes of the exported network."""
+    if result is None:
         return None
+    counts = result.first.confusion
     names = class_names(result)
-    shares = [[count / sum(row) if sum(row) else 0.0 for count in row] for row in result.confusion]
+    shares = [[count / sum(row) if sum(row) else 0.0 for count in row] for row in counts]
     across = [in_plot(name) for name in names]
     down = [name.replace(" ", "<br>") for name in across]
     plot = blank(
@@ -127,7 +124,7 @@ def confusion_figure(result: FinalTest | None) -> Figure | None:
                     "color": INVERSE if shares[row][column] > _DARK_FROM else INK,
                 },
             }
-            for row, line in enumerate(result.confusion)
+            for row, line in enumerate(counts)
             for column, count in enumerate(line[: len(across)])
         ],
     )
@@ -141,13 +138,13 @@ def confusion_figure(result: FinalTest | None) -> Figure | None:
         showscale=False,
         xgap=2,
         ygap=2,
-        customdata=result.confusion,
+        customdata=counts,
         hovertemplate="%{y} taken for %{x}: %{customdata} images, %{z:.1%}<extra></extra>",
     )
     return Figure(
         name="confusion",
         title="What each class was taken for",
-        text=_confusion_text(result.confusion, shares, names),
+        text=_confusion_text(counts, shares, names),
         plot=plot,
     )
 
@@ -155,7 +152,7 @@ def confusion_figure(result: FinalTest | None) -> Figure | None:
 def class_names(result: FinalTest) -> list[str]:
     """Return the names of the classes in label order; numbers where names are missing."""
     names = [each.name for each in result.classes]
-    rows = len(result.confusion)
+    rows = len(result.first.confusion)
     return names if len(names) == rows and len(set(names)) == rows else list(map(str, range(rows)))
 
 
@@ -215,7 +212,7 @@ def reliability_figure(result: FinalTest | None) -> Figure | None:
         hovertemplate="said %{x:.1%}, right %{y:.1%}, %{customdata} images<extra></extra>",
     )
     widest = max(bins, key=lambda each: abs(each.confidence - each.accuracy))
-    error = "" if result.ece is None else f"Expected calibration error {percent(result.ece)}. "
+    error = f"Expected calibration error {percent(result.first.measures[CALIBRATION])}. "
     return Figure(
         name="reliability",
         title="How reliable its probabilities are",

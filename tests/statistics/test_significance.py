@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from study.statistics.comparison import (
-    mcnemar,
+from study.statistics.bootstrap import weighted_mean
+from study.statistics.significance import (
+    holm,
     paired_bootstrap,
     paired_t,
+    pairwise,
     seeds_to_resolve,
     smallest_paired_difference,
     smallest_unpaired_difference,
+    wilcoxon_p,
 )
-from study.statistics.weighted import weighted_mean
 
 
 def test_paired_t_agrees_with_scipy_on_the_common_seeds_only() -> None:
@@ -43,24 +47,11 @@ def test_equal_differences_fall_back_to_the_sign_test() -> None:
     assert (level.p_value, level.difference) == (1.0, 0.0)
 
 
-def test_mcnemar_looks_at_the_images_only_one_network_gets_right() -> None:
-    first = np.array([True] * 20 + [True] * 9 + [False] * 2 + [False] * 5)
-    second = np.array([True] * 20 + [False] * 9 + [True] * 2 + [False] * 5)
-    test = mcnemar(first, second)
-    assert test.p_value == pytest.approx(stats.binomtest(2, 11).pvalue)
-    assert test.difference == pytest.approx(7 / 36)
-
-
-def test_mcnemar_of_two_networks_that_agree_finds_nothing() -> None:
-    hits = np.array([True, False, True])
-    assert mcnemar(hits, hits).p_value == 1.0
-
-
 def test_the_paired_bootstrap_agrees_with_the_normal_approximation() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(1000) % 4
     difference = rng.choice([-1.0, 0.0, 1.0], p=[0.06, 0.84, 0.10], size=1000)
-    test = paired_bootstrap(weighted_mean(difference), labels, seed=0)
+    test = paired_bootstrap(weighted_mean(difference), labels, metric="accuracy", seed=0)
     z = difference.mean() / (difference.std() / np.sqrt(1000))
     assert test.p_value == pytest.approx(2 * stats.norm.sf(abs(z)), abs=0.01)
     assert test.difference == pytest.approx(difference.mean())
@@ -68,7 +59,9 @@ def test_the_paired_bootstrap_agrees_with_the_normal_approximation() -> None:
 
 def test_the_p_value_of_the_bootstrap_is_never_zero() -> None:
     labels = np.zeros(50, dtype=np.int64)
-    test = paired_bootstrap(weighted_mean(np.ones(50)), labels, seed=0, resamples=199)
+    test = paired_bootstrap(
+        weighted_mean(np.ones(50)), labels, metric="accuracy", seed=0, resamples=199
+    )
     assert test.p_value == pytest.approx(0.01)
 
 
@@ -132,5 +125,71 @@ def test_swapping_the_two_candidates_swaps_the_sign_and_keeps_p(seed: int) -> No
     assert behind is not None
     assert ahead.difference == pytest.approx(-behind.difference)
     assert ahead.p_value == pytest.approx(behind.p_value)
-    a, b = rng.random(30) < 0.7, rng.random(30) < 0.6
-    assert mcnemar(a, b).p_value == mcnemar(b, a).p_value
+
+
+NUMBERS = st.floats(-5, 5).map(lambda number: round(number, 3))
+
+
+def _by_enumeration(difference: np.ndarray) -> float:
+    """Return the exact two-sided p-value: all signs are alike likely."""
+    ranks = stats.rankdata(np.abs(difference))
+    seen = ranks[difference > 0].sum()
+    sums = [
+        sum(rank for rank, sign in zip(ranks, signs, strict=True) if sign)
+        for signs in itertools.product((False, True), repeat=len(ranks))
+    ]
+    tail = min(np.mean([s <= seen for s in sums]), np.mean([s >= seen for s in sums]))
+    return float(min(1.0, 2 * tail))
+
+
+@given(st.lists(NUMBERS, min_size=3, max_size=8, unique_by=abs).filter(lambda d: 0 not in d))
+def test_wilcoxon_is_the_enumeration_of_all_signs_and_scipys(difference: list[float]) -> None:
+    array = np.array(difference)
+    p_value = wilcoxon_p(array + 2, np.full(len(array), 2.0))
+
+    assert p_value == pytest.approx(_by_enumeration(array))
+    assert p_value == pytest.approx(stats.wilcoxon(array).pvalue)
+
+
+def test_pairs_that_agree_count_for_nothing() -> None:
+    first = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+    more = np.array([*first, 7.0, 8.0])
+
+    assert wilcoxon_p(first, first) == 1.0
+    assert wilcoxon_p(more, np.array([*(first - first / 10), 7.0, 8.0])) == wilcoxon_p(
+        first, first - first / 10
+    )
+
+
+@pytest.mark.parametrize("size", [1e-12, 1e-6, 1.0, 1e6])
+def test_the_test_is_the_same_in_every_unit(size: float) -> None:
+    first = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+
+    assert wilcoxon_p(size * first, size * first * 0.9) == wilcoxon_p(first, first * 0.9) < 0.05
+    assert wilcoxon_p(size * first, size * first * (1 + 1e-15)) == 1.0
+
+
+def test_holm_is_the_hand_computed_one() -> None:
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([0.5, 0.6]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=10))
+def test_holm_keeps_the_order_and_never_lowers_a_p_value(found: list[float]) -> None:
+    corrected = holm(found)
+
+    assert all(c >= p and c <= 1 for c, p in zip(corrected, found, strict=True))
+    ordered = sorted(zip(found, corrected, strict=True))
+    assert [c for _, c in ordered] == sorted(c for _, c in ordered)
+
+
+def test_every_two_samplers_are_tested_and_the_surest_comes_first() -> None:
+    rng = np.random.default_rng(3)
+    loss = rng.random(20)
+    pairs = pairwise({"a": loss, "b": loss + 0.5 + 0.1 * rng.random(20), "c": loss[::-1].copy()})
+
+    assert {(p.first, p.second) for p in pairs} == {("a", "b"), ("a", "c"), ("b", "c")}
+    assert (pairs[0].first, pairs[0].second, pairs[0].seeds) == ("a", "b", 20)
+    assert pairs[0].difference < -0.5
+    assert pairs[0].corrected == pytest.approx(3 * pairs[0].p_value)

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import precision_score, recall_score
 
-from study.statistics.calibration import expected_calibration_error, reliability
-from study.statistics.confusion import (
+from study.statistics.classification import (
     balanced_accuracy,
     confusion_matrix,
+    expected_calibration_error,
     precisions,
     recalls,
+    reliability,
 )
 
 
@@ -21,7 +22,7 @@ def test_the_calibration_error_of_a_case_worked_by_hand() -> None:
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.4, 0.6], [0.4, 0.6]])
     labels = np.array([0, 1, 1, 1])
     bins = reliability(probabilities, labels, bins=10)
-    assert [b.images for b in bins if b.images] == [2, 2]
+    assert [b.images for b in bins] == [2, 2]
     # 2/4 · |.5 - .9| + 2/4 · |1 - .6|
     assert expected_calibration_error(bins) == pytest.approx(0.4)
 
@@ -52,8 +53,7 @@ def test_every_image_is_in_the_bin_of_its_confidence(
     found = reliability(probabilities, labels, bins=bins)
     assert sum(b.images for b in found) == n
     for b in found:
-        if b.confidence is not None:
-            assert b.low - 1e-12 <= b.confidence <= b.high + 1e-12
+        assert b.low - 1e-12 <= b.confidence <= b.high + 1e-12
     assert 0 <= expected_calibration_error(found) <= 1
 
 

@@ -6,14 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from study.statistics.weighted import (
-    macro_auc,
-    mean_of,
-    mean_over_classes,
-    plain,
-    share_within,
-    weighted_mean,
-)
+from study.statistics.bootstrap import macro_auc, mean_of, mean_over_classes, plain, weighted_mean
 
 
 def test_the_mean_over_classes_of_hits_is_sklearns_balanced_accuracy() -> None:
@@ -49,14 +42,6 @@ def test_a_class_without_images_is_left_out_of_the_area() -> None:
     scores = np.array([[2.0, 1, 9], [1, 0, 9], [0, 2, 0], [0, 1, 0]])
     expected = np.mean([roc_auc_score(labels == c, scores[:, c]) for c in (0, 1)])
     assert plain(macro_auc(scores, labels), 4) == pytest.approx(expected)
-
-
-def test_a_share_of_nothing_is_not_a_number() -> None:
-    among = np.array([0.0, 1.0])
-    share = share_within(np.array([0.0, 1.0]), among)
-    values = share(np.array([[1.0, 0.0], [1.0, 2.0]]))
-    assert np.isnan(values[0])
-    assert values[1] == 1
 
 
 def test_the_mean_of_statistics_is_taken_resample_by_resample() -> None:

@@ -1,0 +1,158 @@
+"""The test-set access log: written first, then the test part is opened.
+
+A test part measures something only while nobody chooses by it. So every access is written to the
+study before an image is read, with the candidate and the version of the code. A second access is
+allowed; it gets the next number, and every report states how many there were. ``open_logged`` is
+the only way to the test part.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic.dataclasses import dataclass
+
+from study.common.errors import EvaluationError
+from study.common.stored_form import from_stored, to_stored
+from study.data.locked_test import LedgerReceipt, open_test_part
+from study.data.parts import POOLED
+from study.storage.stored_study import TEST_ACCESS
+
+if TYPE_CHECKING:  # a report reads the log without importing torch
+    from torch import Tensor
+
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """One access to the test part.
+
+    Args:
+        when: Time, UTC.
+        candidate_id: The candidate that was tested.
+        code_version: Version of the code.
+        fit_on: What its networks were trained on, ``train`` or ``train+val``.
+        seeds: Seeds of its networks.
+    """
+
+    when: dt.datetime
+    candidate_id: str
+    code_version: str
+    fit_on: str
+    seeds: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if self.when.tzinfo is None:
+            raise ValueError(f"an access needs a time with its zone, but got {self.when=}")
+
+
+class Attributes(Protocol):
+    """The part of ``optuna.Study`` that the log needs."""
+
+    @property
+    def user_attrs(self) -> Mapping[str, Any]: ...
+
+    def set_user_attr(self, key: str, value: Any) -> None: ...
+
+
+def read_accesses(study: Attributes) -> list[Access]:
+    """Return every access to the test part that a study's log holds, the first one first.
+
+    Each access has its own key, so two processes that write at once both leave their entry.
+    Accesses are numbered in the order of writing, whatever the clock did between them; of two
+    that were written at once, the earlier comes first.
+
+    Raises:
+        EvaluationError: An entry was damaged.
+    """
+    return [access for _, access in _entries(study)]
+
+
+def append_access(study: Attributes, access: Access) -> int:
+    """Write an access to a study's log, read it back, and return its number, from 1.
+
+    Raises:
+        EvaluationError: The storage did not keep it.
+    """
+    key = f"{TEST_ACCESS}{len(_entries(study)) + 1:0{_DIGITS}}-{secrets.token_hex(8)}"
+    study.set_user_attr(key, to_stored(access))
+    for number, entry in enumerate(_entries(study), start=1):
+        if entry == (key, access):
+            return number
+    raise EvaluationError(
+        "the storage did not keep the entry of the test-set access log, so the test part was not "
+        "opened; check that the storage can be written"
+    )
+
+
+def _entries(study: Attributes) -> list[tuple[str, Access]]:
+    entries = [
+        (key, from_stored(Access, value, where=f"entry '{key}' of the test-set access log"))
+        for key, value in study.user_attrs.items()
+        if key.startswith(TEST_ACCESS)
+    ]
+    order = len(TEST_ACCESS) + _DIGITS
+    return sorted(entries, key=lambda entry: (entry[0][:order], entry[1].when, entry[0]))
+
+
+def open_logged(  # noqa: PLR0913 - what is opened, for whom, and where it is
+    study: Attributes,
+    access: Access,
+    *,
+    name: str,
+    dataset: str,
+    searched: str,
+    split: str,
+    data_root: Path | None = None,
+    size: int = 28,
+) -> tuple[int, Tensor, Tensor]:
+    """Write the access to the log, then open the test part.
+
+    Args:
+        study: Its log is written.
+        access: The entry; made once the networks are trained.
+        name: The study's name.
+        dataset: As for ``load_search_data``.
+        searched: Name of the data set that the study searched on, as the data state it.
+        split: Split that the study searched on.
+        data_root: As for ``load_search_data``.
+        size: As for ``load_search_data``.
+
+    Returns:
+        Number of the access in the log, images (n, channels, size, size), uint8, and labels (n,),
+        int64.
+
+    Raises:
+        EvaluationError: The study searched on the pooled split, or the storage kept nothing.
+        DataError: The data set is another one than was searched on, missing or damaged.
+    """
+    validate_split(name, split)
+    number = append_access(study, access)
+    receipt = LedgerReceipt(
+        study=name,
+        look=number,
+        candidate_id=access.candidate_id,
+        dataset=searched,
+        split=split,
+    )
+    images, labels = open_test_part(dataset, receipt=receipt, data_root=data_root, size=size)
+    return number, images, labels
+
+
+def validate_split(study: str, split: str) -> None:
+    """Check that a study's candidates can be tested.
+
+    Raises:
+        EvaluationError: The study searched on the pooled split.
+    """
+    if split == POOLED:
+        raise EvaluationError(
+            f"study '{study}' searched on the pooled split, whose training part contains official "
+            "test images, so its candidates cannot be tested on the official test part; search "
+            "with --split official"
+        )
