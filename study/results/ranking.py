@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
+from study.statistics.pareto import front_ranks
 from study.storage.records import TrialRecord
 
 Direction = Literal["maximize", "minimize"]
@@ -122,7 +121,7 @@ def pareto_front(
 ) -> list[TrialRecord]:
     """Return the trials that no other beats in every objective, by the first objective."""
     candidates = distinct(records, len(objectives))
-    ranks = _front_ranks([_gains(record, objectives) for record in candidates])
+    ranks = front_ranks([_gains(record, objectives) for record in candidates])
     front = [record for record, rank in zip(candidates, ranks, strict=True) if rank == 1]
     return sorted(front, key=lambda r: (-_gains(r, objectives)[0], r.number))
 
@@ -132,34 +131,9 @@ def _ranks(records: list[TrialRecord], objectives: Sequence[Objective]) -> dict[
         sign = objectives[0].sign
         ordered = sorted(records, key=lambda r: (-sign * r.objectives[0], r.number))
         return {record.number: rank for rank, record in enumerate(ordered, 1)}
-    ranks = _front_ranks([_gains(record, objectives) for record in records])
-    return {record.number: rank for record, rank in zip(records, ranks, strict=True)}
+    ranks = front_ranks([_gains(record, objectives) for record in records])
+    return {record.number: int(rank) for record, rank in zip(records, ranks, strict=True)}
 
 
 def _gains(record: TrialRecord, objectives: Sequence[Objective]) -> tuple[float, ...]:
     return tuple(o.sign * n for o, n in zip(objectives, record.objectives, strict=False))
-
-
-def _front_ranks(points: Sequence[tuple[float, ...]]) -> list[int]:
-    """Return ranks by non-dominated sorting (Deb et al. 2002, NSGA-II, section III A).
-
-    Args:
-        points: Gains, larger is better, (n, objectives).
-    """
-    count = len(points)
-    no_worse = np.ones((count, count), dtype=bool)
-    better = np.zeros((count, count), dtype=bool)
-    for gains in zip(*points, strict=True):
-        column = np.asarray(gains)
-        no_worse &= column[:, None] >= column
-        better |= column[:, None] > column
-    beats = no_worse & better
-    beaten_by = beats.sum(axis=0)
-    ranks = np.zeros(count, dtype=int)
-    rank = 1
-    while not ranks.all():
-        front = (ranks == 0) & (beaten_by == 0)
-        ranks[front] = rank
-        beaten_by -= beats[front].sum(axis=0)
-        rank += 1
-    return [int(rank) for rank in ranks]

@@ -156,13 +156,11 @@ class NoPruner(Pruner):
 
     @property
     def starts_at(self) -> int:
-        """Not used: nothing is stopped."""
         return 0
 
     def decide(
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
-        """Return the decision to keep."""
         return keep(f"kept at epoch {own.step}: no pruner")
 
 

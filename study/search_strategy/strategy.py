@@ -1,8 +1,8 @@
-"""What a search strategy may know, and what it has to answer.
+"""A search strategy: a function from the history of a study to the next proposal.
 
-A strategy is a function of the history: the finished trials in number order, the candidates that
-are being trained, and the place it draws for. It keeps nothing between two calls that it could
-not work out again, so that a restart, a replay or another worker gets the same answer.
+The history is the finished trials in number order, the candidates in training, and the sequence
+index of the proposal. Between two calls a strategy keeps only what it can compute again, so a
+restart, a replay or another worker gets the same proposal.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from study.search_space.space import SearchSpace
 class Observation:
     """One finished trial as a strategy sees it.
 
-    A trial lost to a crash is not among them while it can be run again.
+    A trial that a crash interrupted is no observation while it can be run again.
 
     Args:
-        number: The trial's number; for prior knowledge from another study, below 0. Such a
-            result holds in this study where it has a ``candidate_id``.
-        values: What it chose; active parameters only.
-        outcome: ``complete`` (has a value), ``pruned`` (stopped at ``step``), ``failed`` (the
-            training itself failed, as by a non-finite loss, or was lost for good).
-        scores: The objective(s), larger is better in every one (minimised ones are negated);
-            of a pruned trial the last reported value; empty where failed.
+        number: The trial's number; below 0 for a result of another study. Such a result holds in
+            this study if it has a ``candidate_id``.
+        values: Values of the active parameters.
+        outcome: ``complete`` (has a value), ``pruned`` (stopped at ``step``) or ``failed`` (the
+            training failed, for example by a non-finite loss, or was lost for good).
+        scores: The objectives; larger is better, so minimised ones are negated. For a pruned trial
+            the last reported value; empty for a failed one.
         step: Last epoch reported.
-        candidate_id: Identity of the resolved candidate; equal ids are twins.
-        notes: What the strategy wrote down with the proposal.
+        candidate_id: Identity of the resolved candidate; equal ids are duplicates.
+        notes: The notes of the proposal.
     """
 
     number: int
@@ -48,21 +48,21 @@ class Observation:
 
     @property
     def holds_here(self) -> bool:
-        """Whether its candidate need not be tried in this study any more."""
+        """Whether its candidate need not be tried in this study again."""
         return self.number >= 0 or bool(self.candidate_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """Everything a proposal may depend on.
+    """Everything on which a proposal may depend.
 
     Args:
         space: The search space.
         observations: Finished trials in number order.
-        running: Values of the candidates that are being trained now.
+        running: Values of the candidates in training.
         sequence_index: Position in the study's sequence of candidates, from 0. A repeat of a
             lost trial keeps its index.
-        budget: Trials the study shall have, or None where that is not limited.
+        budget: Number of trials of the study; None for no limit.
         objectives: Number of objectives.
     """
 
@@ -80,7 +80,7 @@ class Proposal:
 
     Args:
         values: One value for every active parameter.
-        notes: JSON-able facts stored with the trial, for the log and for the strategy itself.
+        notes: Facts for the log and for the strategy itself, stored with the trial as JSON.
     """
 
     values: dict[str, Value]
@@ -98,25 +98,25 @@ class Strategy(Protocol):
         """Return what to try next.
 
         Args:
-            history: What is known.
-            rng: Generator derived from the study's seed, the place and the attempt; the only
+            history: The study so far.
+            rng: Derived from the study's seed, the sequence index and the attempt. The only
                 source of randomness.
 
         Raises:
-            Exhausted: There is nothing left to try.
+            Exhausted: Nothing is left to try.
         """
 
 
 class Exhausted(Exception):  # noqa: N818 - an outcome, not an error
-    """The strategy has nothing left to propose, and the study ends."""
+    """The strategy has nothing left to propose. The study ends."""
 
 
 class SequenceEnded(Exhausted):
-    """A sequence of points ended, and candidates that are none of them may be left."""
+    """A sequence of points ended, but other candidates may be left."""
 
 
 def generator(seed: int, *purpose: int | str) -> np.random.Generator:
-    """Return the generator for a named purpose under the study's seed."""
+    """Return the generator for a named purpose, derived from the study's seed."""
     words = [
         word if isinstance(word, int) else int.from_bytes(word.encode(), "little")
         for word in purpose
@@ -160,13 +160,8 @@ def merit(observation: Observation) -> Merit:
     return (2.0, 0.0, observation.scores[0])
 
 
-def best(observations: Sequence[Observation]) -> Observation | None:
-    """Return the best observation, the earliest among equals."""
-    return max(observations, key=lambda o: (merit(o), -o.number), default=None)
-
-
 def trailing_repeats(observations: Sequence[Observation]) -> int:
-    """Return how many of the last trials, without a gap, repeat an earlier candidate."""
+    """Return the number of consecutive duplicates at the end."""
     first: dict[str, int] = {}
     for index, observation in enumerate(observations):
         first.setdefault(observation.candidate_id, index)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from study.search_strategy.strategy import (
     Observation,
-    best,
     merit,
     rank_quantile,
     rank_quantiles,
@@ -82,15 +81,3 @@ def test_quantiles_rise_with_merit_from_0_to_1(observations: list[Observation]) 
     assert all(0.0 <= q <= 1.0 for q in quantiles)
     assert [q for _, q in pairs] == sorted(quantiles)
     assert sum(quantiles) == pytest.approx(len(observations) / 2)
-
-
-@given(histories)
-def test_the_best_is_the_earliest_of_the_highest_merit(observations: list[Observation]) -> None:
-    found = best(observations)
-    assert found is not None
-    assert merit(found) == max(map(merit, observations))
-    assert found.number == min(o.number for o in observations if merit(o) == merit(found))
-
-
-def test_nothing_is_the_best_of_nothing() -> None:
-    assert best([]) is None

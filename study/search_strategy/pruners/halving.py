@@ -40,13 +40,11 @@ class Asha(Pruner):
 
     @property
     def starts_at(self) -> int:
-        """Earliest epoch at which it stops a training."""
         return self.min_resource
 
     def decide(
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
-        """Return the decision at a rung; between rungs every training goes on."""
         return _halve(
             own,
             others,
@@ -71,13 +69,11 @@ class Hyperband(Pruner):
 
     @property
     def starts_at(self) -> int:
-        """Earliest epoch at which it stops a training."""
         return self.min_resource
 
     def decide(
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
-        """Return the decision of successive halving among the candidates of the bracket."""
         bracket = self.bracket(own.sequence_index, study_name=study_name, epochs=epochs)
         rivals = [
             curve
@@ -128,13 +124,11 @@ class OneEpoch(Pruner):
 
     @property
     def starts_at(self) -> int:
-        """Earliest epoch at which it stops a training."""
         return self.epoch
 
     def decide(
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
-        """Return the decision at the one epoch of comparison."""
         if own.step != self.epoch or own.is_over(epochs):
             return keep(f"kept at epoch {own.step}: compared at epoch {self.epoch} only")
         competing = _competing(own, others, self.epoch)

@@ -61,7 +61,6 @@ class ForecastPruner(Pruner):
     def decide(
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
-        """Return the decision by the forecast."""
         here = f"at epoch {own.step}"
         if own.is_over(epochs):
             return keep(f"kept {here}: the last one")
@@ -105,7 +104,6 @@ class LearningCurve(ForecastPruner):
 
     @property
     def starts_at(self) -> int:
-        """Earliest epoch at which it stops a training."""
         return MIN_POINTS
 
     def forecast(
@@ -131,7 +129,6 @@ class LastValue(ForecastPruner):
 
     @property
     def starts_at(self) -> int:
-        """Earliest epoch at which it stops a training."""
         return 1
 
     def forecast(

@@ -29,13 +29,11 @@ class Median(Pruner):
 
     @property
     def starts_at(self) -> int:
-        """Earliest epoch at which it stops a training."""
         return self.first_epoch
 
     def decide(
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
-        """Return the decision by the median rule."""
         if own.is_over(epochs):
             return keep(f"kept at epoch {own.step}: the last one")
         complete = [curve for curve in others if curve.outcome == "complete"]
@@ -62,13 +60,11 @@ class Patient(Pruner):
 
     @property
     def starts_at(self) -> int:
-        """Earliest epoch at which it stops a training."""
         return self.patience + 2
 
     def decide(
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
-        """Return the decision by the median rule, or to keep while patience lasts."""
         if not own.is_over(epochs) and not self._stalled(own):
             return keep(f"kept at epoch {own.step}: patience {self.patience} is not used up")
         median = Median(startup=self.startup)

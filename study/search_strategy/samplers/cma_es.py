@@ -1,11 +1,11 @@
 """CMA-ES with margin (Hansen 2016, 1604.00772; Hamano et al., 2205.13482) on a space's numbers.
 
 Optuna's ``CmaEsSampler`` is built on the same package, but keeps a pickled optimiser in every
-trial. Here it is rebuilt from the finished trials: each says which generation it was drawn for,
-and once a generation is complete the distribution moves. Ranks are all it is told, so pruned and
-failed trials take part, and the metric's scale does not matter.
+trial. Here the optimiser is rebuilt from the finished trials: each stores the generation for which
+it was drawn, and when a generation is complete the distribution moves. It learns from ranks alone,
+so pruned and failed trials count, and the metric's scale does not matter.
 
-It knows numbers only. Choices, and numbers that are not always active, are drawn at random.
+It models numbers only. Choices, and numbers that are not always active, are drawn at random.
 """
 
 from __future__ import annotations
@@ -42,20 +42,15 @@ Number = IntParameter | FloatParameter
 SIGMA = 1 / 6
 """First standard deviation in units of the range, around its middle, as in Optuna."""
 DIGITS = 12
-"""So many decimals of a draw are kept and learnt from: the last bits of a product of matrices
-depend on where in memory they lie, and a replay would not meet them."""
+"""Decimals of a draw that are stored and learned from. The last bits of a matrix product depend on
+memory alignment, so a replay would not reproduce them."""
 FEWEST = 2
-"""A covariance of one number is none; the package refuses it too."""
+"""Fewest numbers. One number has no covariance, and the package does not accept it."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class _Distribution:
-    """The distribution and what has been tried of its current generation.
-
-    Args:
-        optimizer: A ``cmaes.CMAwM``.
-        tried: Its trials so far.
-    """
+    """The distribution (a ``cmaes.CMAwM``) and the trials of its current generation."""
 
     optimizer: Any
     tried: list[Observation] = dataclasses.field(default_factory=list)
@@ -75,7 +70,6 @@ class CmaEs(Sampler):
     ] = 0
 
     def validate(self, context: StrategyContext) -> None:
-        """Check that the package is installed and the space has enough numbers."""
         super().validate(context)
         try:
             import cmaes  # noqa: F401
@@ -93,7 +87,6 @@ class CmaEs(Sampler):
             )
 
     def warnings(self, context: StrategyContext) -> tuple[str, ...]:
-        """Return which parameters are drawn at random."""
         numbers = {number.name for number in always_active_numbers(context.space)}
         others = [p.name for p in context.space.parameters if p.name not in numbers]
         if not others:
@@ -101,7 +94,6 @@ class CmaEs(Sampler):
         return (f"cmaes: learns numbers only; drawn at random: {', '.join(others)}",)
 
     def build(self, context: StrategyContext) -> Strategy:
-        """Return CMA-ES."""
         return CmaEsStrategy(self, context)
 
 
@@ -121,8 +113,8 @@ class CmaEsStrategy:
         optimizer.reseed_rng(int(rng.integers(2**31)))
         indices, raw = optimizer.ask()
         known: dict[str, Value] = {
-            number.name: _value(number, float(sequence_index))
-            for number, sequence_index in zip(self._numbers, indices, strict=True)
+            number.name: _value(number, float(position))
+            for number, position in zip(self._numbers, indices, strict=True)
         }
         return Proposal(
             values=history.space.complete(known, rng),
@@ -152,7 +144,7 @@ class CmaEsStrategy:
     def _learn(state: _Distribution, observation: Observation) -> None:
         optimizer = state.optimizer
         if observation.notes.get("generation") != optimizer.generation:
-            return  # drawn by others, or too late for its generation
+            return  # not drawn here, or too late for its generation
         state.tried.append(observation)
         if len(state.tried) < optimizer.population_size:
             return
@@ -172,18 +164,18 @@ def always_active_numbers(space: SearchSpace) -> tuple[Number, ...]:
 
 
 def _step(number: Number) -> float:
-    """Return the distance of two values in units of the range; 0 where there is none to keep."""
+    """Return the distance of two values in units of the range; 0 for a continuous range."""
     if in_logarithm(number) or number.step is None:
         return 0.0
     values: Sequence[Value] = number.values() or ()
     return 1.0 / (len(values) - 1) if len(values) > 1 else 0.0
 
 
-def _value(number: Number, sequence_index: float) -> Value:
-    """Return the value at a place of the range, 0 to 1; in the logarithm where it is wide."""
+def _value(number: Number, position: float) -> Value:
+    """Return the value at a position in the range, 0 to 1; logarithmic if the range is wide."""
     low, high = float(number.low), float(number.high)
     if in_logarithm(number):
-        return snap(number, low * math.exp(sequence_index * math.log(high / low)))
+        return snap(number, low * math.exp(position * math.log(high / low)))
     values = number.values()
     last = float(values[-1]) if values else high
-    return snap(number, low + sequence_index * (last - low))
+    return snap(number, low + position * (last - low))

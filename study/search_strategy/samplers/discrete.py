@@ -1,7 +1,7 @@
 """A search space with every range cut into a few bins, and the moves between its points.
 
-The learning strategies choose among at most eight bins of a number, around powers of two where
-the range suggests it: what is learnt of a bin serves for all its values. Which of them is tried is
+The learning strategies choose among at most eight bins of a number, around powers of two where the
+range suggests it. What they learn about a bin applies to all its values. The value within a bin is
 drawn, so that every point can be reached.
 """
 
@@ -26,12 +26,12 @@ from study.search_space.parameter import (
 from study.search_space.space import SearchSpace
 
 WIDE = 10.0
-"""A range of ten to one or more is measured in the logarithm, as ``bins`` cuts it."""
+"""Ratio of its ends from which a range is measured in the logarithm, as in ``bins``."""
 NEARBY = 2
 STEP = 0.05
-"""Small steps for each number, and their size in units of the range."""
+"""Number of small steps for each number, and their size relative to the range."""
 FEW = 64
-"""So many values at most are walked one by one; a longer range in small steps."""
+"""Up to this many values are walked one by one; a longer range in small steps."""
 
 Choose = Callable[[int, int], int]
 """Index of a parameter and the number of its values → index of a value."""
@@ -39,27 +39,18 @@ Choose = Callable[[int, int], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One decision on the way to a point.
-
-    Args:
-        node: Index of the parameter in the space.
-        choice: Index of the bin among the parameter's.
-    """
+    """One decision on the way to a point: index of the parameter, and of the bin chosen."""
 
     node: int
     choice: int
 
 
 class DiscreteSpace:
-    """The points of a space that the learning strategies choose from.
-
-    Args:
-        space: The space as declared.
-    """
+    """The points of a space that the learning strategies choose from."""
 
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
-        self.choices: tuple[Sequence[Value], ...] = tuple(  # of a number, one value for each bin
+        self.choices: tuple[Sequence[Value], ...] = tuple(  # for a number, one value per bin
             tuple(bins(parameter)) for parameter in space.parameters
         )
         self._gates = {
@@ -71,7 +62,7 @@ class DiscreteSpace:
         return self.walk(lambda _, count: int(rng.integers(count)), rng)
 
     def walk(self, choose: Choose, rng: np.random.Generator) -> dict[str, Value]:
-        """Return a point that these choices lead to.
+        """Return the point of these choices.
 
         Args:
             choose: Called for each active parameter in order with its index in the space and
@@ -86,10 +77,16 @@ class DiscreteSpace:
         return values
 
     def _value(self, node: int, choice: int, rng: np.random.Generator) -> Value:
-        parameter, choices = self.space.parameters[node], self.choices[node]
-        if isinstance(parameter, CategoricalParameter) or not self._has_more(node):
-            return choices[choice]
-        return within(parameter, choices, choice, rng)
+        choices, binned = self.choices[node], self._binned(node)
+        return choices[choice] if binned is None else within(binned, choices, choice, rng)
+
+    def _binned(self, node: int) -> IntParameter | FloatParameter | None:
+        """Return the parameter if it has more values than bins, else None."""
+        parameter = self.space.parameters[node]
+        if isinstance(parameter, CategoricalParameter):
+            return None
+        values = parameter.values()
+        return parameter if values is None or len(values) > len(self.choices[node]) else None
 
     def steps(self, values: Values) -> tuple[Step, ...]:
         """Return the decisions that lead to a point; a number counts as the nearest value."""
@@ -100,9 +97,9 @@ class DiscreteSpace:
         )
 
     def neighbours(self, values: Values, rng: np.random.Generator) -> Iterator[dict[str, Value]]:
-        """Yield every point that differs in one choice; what becomes active is drawn.
+        """Yield every point that differs in one choice; values that become active are drawn.
 
-        Of a number, the values of all bins are neighbours, and those beside its own value.
+        The neighbours of a number are the values of the other bins and the values next to it.
         """
         for node, parameter in enumerate(self.space.parameters):
             if parameter.name not in values:
@@ -111,15 +108,14 @@ class DiscreteSpace:
                 yield self._with(values, parameter, value, rng)
 
     def _others(self, node: int, value: Value) -> list[Value]:
-        parameter = self.space.parameters[node]
         others = [choice for choice in self.choices[node] if not same_value(choice, value)]
-        if isinstance(parameter, CategoricalParameter) or not self._has_more(node):
+        binned, known = self._binned(node), {*others}
+        if binned is None:
             return others
-        known = {*others}
-        return [*others, *(v for v in beside(parameter, value) if v not in known)]
+        return [*others, *(v for v in beside(binned, value) if v not in known)]
 
     def mutate(self, values: Values, rng: np.random.Generator) -> dict[str, Value]:
-        """Return a point with one active parameter changed, all parameters alike likely."""
+        """Return a point with one active parameter changed, each with the same probability."""
         nodes = [
             node
             for node, parameter in enumerate(self.space.parameters)
@@ -133,21 +129,23 @@ class DiscreteSpace:
         return self._with(values, parameter, others[int(rng.integers(len(others)))], rng)
 
     def nearby(self, values: Values, rng: np.random.Generator) -> Iterator[dict[str, Value]]:
-        """Yield points that differ by a small step of a number which has more values than bins."""
-        for node, parameter in enumerate(self.space.parameters):
-            if parameter.name in values and self._has_more(node):
-                for _ in range(NEARBY):
-                    value = moved(parameter, values[parameter.name], rng)
-                    yield self._with(values, parameter, value, rng)
+        """Yield points that differ by a small normal step of a number with more values than bins.
 
-    def _has_more(self, node: int) -> bool:
-        values = self.space.parameters[node].values()
-        return values is None or len(values) > len(self.choices[node])
+        The step is taken in the logarithm where the range is wide.
+        """
+        for node in range(len(self.choices)):
+            parameter = self._binned(node)
+            if parameter is None or parameter.name not in values:
+                continue
+            for _ in range(NEARBY):
+                step = STEP * float(rng.normal())
+                value = _stepped(parameter, values[parameter.name], step)
+                yield self._with(values, parameter, value, rng)
 
     def _with(
         self, values: Values, parameter: AnyParameter, value: Value, rng: np.random.Generator
     ) -> dict[str, Value]:
-        """Return the point with one value changed and what became active drawn uniformly."""
+        """Return the point with one value changed; values that become active are drawn."""
         wanted = {**values, parameter.name: value}
         if parameter.name not in self._gates:
             return wanted
@@ -163,19 +161,12 @@ class DiscreteSpace:
 
 
 def in_logarithm(parameter: IntParameter | FloatParameter) -> bool:
-    """Tell whether a range is so wide that its values are compared by their logarithms."""
+    """Tell whether the values of a range are compared by their logarithms."""
     return parameter.log or (parameter.low > 0 and parameter.high / parameter.low >= WIDE)
 
 
-def moved(parameter: AnyParameter, value: Value, rng: np.random.Generator) -> Value:
-    """Return a value a small normal step away, in the logarithm where the range is wide."""
-    if isinstance(parameter, CategoricalParameter):
-        return value
-    return _stepped(parameter, value, STEP * float(rng.normal()))
-
-
 def _stepped(parameter: IntParameter | FloatParameter, value: Value, step: float) -> Value:
-    """Return the value nearest to a step away, given in units of the range."""
+    """Return the value nearest to a step away; the step is relative to the range."""
     low, high = float(parameter.low), float(parameter.high)
     if in_logarithm(parameter):
         number = float(value) * math.exp(step * math.log(high / low))
@@ -185,7 +176,7 @@ def _stepped(parameter: IntParameter | FloatParameter, value: Value, step: float
 
 
 def beside(parameter: IntParameter | FloatParameter, value: Value) -> list[Value]:
-    """Return the values a small step above and below: the next ones where there are few."""
+    """Return the values a small step below and above; the next ones if there are few values."""
     values = parameter.values()
     if values is not None and len(values) <= FEW:
         index = min(range(len(values)), key=lambda i: abs(float(values[i]) - float(value)))
@@ -208,11 +199,11 @@ def within(
         choice: Index of the bin.
         rng: Draws it; in the logarithm where the values are spread geometrically.
     """
-    places = [_scale(float(value), choices) for value in choices]
-    left = (places[max(choice - 1, 0)] + places[choice]) / 2
-    right = (places[min(choice + 1, len(places) - 1)] + places[choice]) / 2
-    place = left + float(rng.random()) * (right - left)
-    value = snap(parameter, math.exp(place) if _is_geometric(choices) else place)
+    positions = [_scale(float(value), choices) for value in choices]
+    left = (positions[max(choice - 1, 0)] + positions[choice]) / 2
+    right = (positions[min(choice + 1, len(positions) - 1)] + positions[choice]) / 2
+    position = left + float(rng.random()) * (right - left)
+    value = snap(parameter, math.exp(position) if _is_geometric(choices) else position)
     return value if _nearest(parameter, choices, value) == choice else choices[choice]
 
 

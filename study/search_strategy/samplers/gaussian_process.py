@@ -34,15 +34,15 @@ Array = np.ndarray
 
 JITTER = 1e-8
 TOTAL_WEIGHT = 2.5
-"""Sum of the weights expected beforehand: two points with nothing in common correlate by 0.08."""
+"""Prior sum of the weights: two points with nothing in common have a correlation of 0.08."""
 ORDERED = 5.0
-"""A number's weight in units of a choice's: its squared distances are mostly small."""
+"""Weight of a number relative to a choice: its squared distances are mostly small."""
 WEIGHT_SPREAD, SIGNAL_SPREAD, NOISE_SPREAD = 1.5, 0.5, 1.0
-"""Standard deviations of the logarithms beforehand: weak, to be overruled by some dozen trials."""
+"""Prior standard deviations of the logarithms: weak, a few dozen trials override them."""
 NOISE = 0.1
-"""Noise variance expected beforehand, in units of the results' variance."""
+"""Prior noise variance, in units of the results' variance."""
 LARGEST_MOVE = 6.0
-"""How far the fit may move a logarithm."""
+"""Bound on how far the fit moves a logarithm."""
 ITERATIONS = 15
 
 
@@ -53,7 +53,7 @@ class Kernel:
     Args:
         weights: Weight of each parameter's squared distance, shape (parameters,).
         signal: Variance of the values.
-        noise: Variance of an observation around its value.
+        noise: Variance of a result around its value.
     """
 
     weights: Array
@@ -62,23 +62,19 @@ class Kernel:
 
 
 def expected(ordered: Array) -> Kernel:
-    """Return the kernel expected before anything is known.
-
-    Args:
-        ordered: Whether each parameter is a number, shape (parameters,).
-    """
+    """Return the centre of the prior; ``ordered`` tells which parameters are numbers."""
     share = TOTAL_WEIGHT / len(ordered)
     return Kernel(weights=np.where(ordered, ORDERED * share, share), signal=1.0, noise=NOISE)
 
 
 def fit(points: Array, results: Array, *, owner: Array, prior: Kernel) -> Kernel:
-    """Return the kernel of the largest posterior density, starting from the prior's middle.
+    """Return the kernel with the largest posterior density, starting from the prior's centre.
 
     Args:
         points: Embedded points, shape (n, columns).
         results: Results of about unit variance, shape (n,).
         owner: Parameter of each column, shape (columns,).
-        prior: The middle of the prior.
+        prior: Centre of the prior.
     """
     distances = np.stack(
         [_squared(points[:, owner == j], points[:, owner == j]) for j in range(len(prior.weights))]
@@ -111,10 +107,7 @@ def _kernel(logarithms: Array) -> Kernel:
 def _negative_likelihood(kernel: Kernel, distances: Array, results: Array) -> tuple[float, Array]:
     """Return the negative log marginal likelihood and its slope by each logarithm.
 
-    Args:
-        kernel: The kernel.
-        distances: Squared distances by parameter, shape (parameters, n · n).
-        results: Shape (n,).
+    ``distances`` are squared distances by parameter, shape (parameters, n · n).
     """
     count = len(results)
     correlation = np.exp(-(kernel.weights @ distances)).reshape(count, count)
@@ -131,13 +124,13 @@ def _negative_likelihood(kernel: Kernel, distances: Array, results: Array) -> tu
 
 
 class Posterior:
-    """What is believed of any point, given results.
+    """The distribution of the value at any point, given results.
 
     Args:
         points: Embedded points, shape (n, columns).
         results: Shape (n,).
         owner: Parameter of each column, shape (columns,).
-        kernel: The kernel.
+        kernel: The covariance function.
     """
 
     def __init__(self, points: Array, results: Array, *, owner: Array, kernel: Kernel) -> None:
@@ -150,11 +143,7 @@ class Posterior:
         self._weighted = cho_solve((self._factor, True), results, check_finite=False)
 
     def predict(self, points: Array) -> tuple[Array, Array]:
-        """Return the mean and the standard deviation of the value at each point.
-
-        Args:
-            points: Embedded points, shape (m, columns).
-        """
+        """Return mean and standard deviation of the value at each embedded point."""
         cross = self._kernel.signal * np.exp(-_squared(points * self._scale, self._points))
         solved = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
         variance = self._kernel.signal - (solved**2).sum(axis=0)
@@ -169,9 +158,6 @@ def _squared(a: Array, b: Array) -> Array:
 
 class Embedding:
     """Turns points of a space into vectors.
-
-    Args:
-        space: The search space.
 
     Attributes:
         owner: Index of the parameter that each column belongs to, shape (columns,).
@@ -192,15 +178,15 @@ class Embedding:
 class _Choices:
     def __init__(self, parameter: CategoricalParameter) -> None:
         self._name = parameter.name
-        self._index = {_told_apart(choice): i for i, choice in enumerate(parameter.choices)}
+        self._index = {_choice_key(choice): i for i, choice in enumerate(parameter.choices)}
         if parameter.when:
-            self._index[_told_apart(None)] = len(self._index)
+            self._index[_choice_key(None)] = len(self._index)
         self.width = len(self._index)
 
     def columns(self, points: Sequence[Values]) -> Array:
         """Return shape (points, width): the square root of a half where the choice is made."""
         name, index = self._name, self._index
-        chosen = [index[_told_apart(values.get(name))] for values in points]
+        chosen = [index[_choice_key(values.get(name))] for values in points]
         return np.asarray(np.eye(self.width)[chosen] * math.sqrt(0.5))
 
 
@@ -215,18 +201,18 @@ class _Numbers:
             low, high = float(parameter.low), float(parameter.high)
             self._log = in_logarithm(parameter)
             self._knots = [math.log(low), math.log(high)] if self._log else [low, high]
-        self._places = np.linspace(0.0, 1.0, len(self._knots))
+        self._positions = np.linspace(0.0, 1.0, len(self._knots))
 
     def columns(self, points: Sequence[Values]) -> Array:
-        """Return shape (points, width): place in the range, and whether it is inactive."""
+        """Return shape (points, width): position in the range, and whether it is inactive."""
         name = self._name
         numbers = np.array([float(values.get(name, math.nan)) for values in points])
         inactive = np.isnan(numbers)
         numbers = np.log(numbers) if self._log else numbers
-        places = np.where(inactive, 0.5, np.interp(numbers, self._knots, self._places))
+        positions = np.where(inactive, 0.5, np.interp(numbers, self._knots, self._positions))
         if self.width == 1:
-            return places[:, None]
-        return np.stack([places, inactive * 0.5], axis=1)
+            return positions[:, None]
+        return np.stack([positions, inactive * 0.5], axis=1)
 
 
 def _block(parameter: AnyParameter) -> _Choices | _Numbers:
@@ -239,6 +225,6 @@ def _are_numbers(choices: Sequence[Value]) -> bool:
     return all(isinstance(c, int | float) and not isinstance(c, bool) for c in choices)
 
 
-def _told_apart(value: Value | None) -> tuple[bool, Value | None]:
+def _choice_key(value: Value | None) -> tuple[bool, Value | None]:
     """Return a key for which ``True`` is not ``1``."""
     return isinstance(value, bool), value

@@ -1,15 +1,14 @@
-"""The history as Optuna's samplers read it: a study held in memory.
+"""The history as an Optuna study in memory, for Optuna's samplers.
 
-The study's own storage is not shown to a sampler: there it would see what other workers have
+A sampler does not read the study's own storage: there it would see trials that other workers have
 finished since, and it could write.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import optuna
 from optuna.distributions import (
@@ -28,11 +27,8 @@ from study.search_space.space import SearchSpace
 from study.search_strategy.samplers.incremental_state import shared_prefix
 from study.search_strategy.strategy import History, Observation
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 STUDY_NAME = "history"
-_LONG_AGO = datetime.datetime(2000, 1, 1)  # trials must have a date; no sampler looks at it
+_LONG_AGO = datetime.datetime(2000, 1, 1)  # a trial must have a date; no sampler reads it
 _STATES = {
     "complete": TrialState.COMPLETE,
     "pruned": TrialState.PRUNED,
@@ -41,20 +37,16 @@ _STATES = {
 
 
 class InMemoryStudy(InMemoryStorage):
-    """A study in memory that follows a history; every objective is maximised.
+    """A study in memory that follows a history. Every objective is maximised.
 
-    A failed training is shown as pruned before its first step, which Optuna ranks last. Samplers
-    that read complete trials only see it as complete with the worst score in every objective.
-
-    Args:
-        space: The search space.
-        objectives: Number of objectives.
-        failed_as_worst: Whether failed trainings are complete ones with the worst score.
+    A failed training appears as pruned before its first step, which Optuna ranks last. For
+    samplers that read complete trials only, ``failed_as_worst`` makes it a complete trial with
+    the worst score in every objective.
     """
 
     def __init__(self, space: SearchSpace, *, objectives: int, failed_as_worst: bool) -> None:
         super().__init__()
-        with _unannounced():
+        with _without_log():
             self.study_id = self.create_new_study(
                 [StudyDirection.MAXIMIZE] * objectives, STUDY_NAME
             )
@@ -64,7 +56,7 @@ class InMemoryStudy(InMemoryStorage):
 
     @contextmanager
     def asking(self, history: History) -> Iterator[FrozenTrial]:
-        """Follow the history and yield the trial to be drawn; it is forgotten afterwards."""
+        """Follow the history and yield the trial to be drawn, which is removed afterwards."""
         self._follow(history.observations)
         for values in history.running:
             self._append(_trial(TrialState.RUNNING, values, self.distributions))
@@ -108,8 +100,8 @@ class InMemoryStudy(InMemoryStorage):
 
 
 @contextmanager
-def _unannounced() -> Iterator[None]:
-    """Keep Optuna from saying that a study was created: nobody will find it anywhere."""
+def _without_log() -> Iterator[None]:
+    """Suppress Optuna's message that a study was created: it is not in any storage."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(max(verbosity, optuna.logging.WARNING))
     try:

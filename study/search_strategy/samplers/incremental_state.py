@@ -1,7 +1,9 @@
-"""A state that is a pure function of the finished trials, and yet cheap to keep up to date."""
+"""A state that is a pure function of the finished trials, and is cheap to keep up to date."""
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -11,14 +13,21 @@ S = TypeVar("S")
 
 EVERY = 16
 KEPT = 8
+"""A snapshot is taken after this many observations; this many snapshots are kept."""
+
+
+def copy_fields(state: S) -> S:
+    """Return a copy of a dataclass whose fields are copied one level deep."""
+    fields = dataclasses.fields(state)  # type: ignore[arg-type]
+    return type(state)(**{f.name: copy.copy(getattr(state, f.name)) for f in fields})
 
 
 class IncrementalState(Generic[S]):
-    """Folds ``step`` over the observations, going on from what an earlier call has done.
+    """Applies ``step`` to each observation, continuing from the result of an earlier call.
 
-    The result is the same as that of folding from the start. Where the new history does not
-    extend the last one, as when a slow worker's trial arrives between two that are known, the
-    fold goes back to the last snapshot both share.
+    The result is the same as from the start. If the new history does not extend the last one, for
+    example when the trial of a slow worker arrives between two known ones, it continues from the
+    last snapshot that both share.
 
     Args:
         start: Returns the state before the first observation.
@@ -31,7 +40,7 @@ class IncrementalState(Generic[S]):
         *,
         start: Callable[[], S],
         step: Callable[[S, Observation], None],
-        copy: Callable[[S], S],
+        copy: Callable[[S], S] = copy_fields,
     ) -> None:
         self._start, self._step, self._copy = start, step, copy
         self._seen: list[Observation] = []
@@ -39,7 +48,7 @@ class IncrementalState(Generic[S]):
         self._snapshots: list[tuple[int, S]] = []
 
     def over(self, observations: Sequence[Observation]) -> S:
-        """Return the state after these observations; it is to be read, not changed."""
+        """Return the state after these observations. The caller must not change it."""
         shared = shared_prefix(self._seen, observations)
         if shared < len(self._seen):
             self._go_back(shared)

@@ -1,11 +1,11 @@
-"""Local search by first improvement (White et al., 2004.08996, and the folklore before them).
+"""Local search by first improvement (White et al., 2004.08996).
 
-From the best of a few random points go to the first better one among those that differ in one
-choice; where none is better, start again from a random point.
+The search starts at the best of a few random points and moves to the first better point among
+those that differ in one choice. If none is better, it starts again at a random point.
 
-Neighbours are tried in shuffled order, but a change that failed lately waits for those that were
-not tried or failed longer ago (after Bentley's don't-look bits, 1992): what did not help a point
-will seldom help the next one, which differs in one choice.
+Neighbours are tried in shuffled order, but a change that failed recently comes after changes that
+were not tried or failed longer ago (after Bentley's don't-look bits, 1992). A change that did not
+improve a point seldom improves the next one, which differs in one choice.
 """
 
 from __future__ import annotations
@@ -33,27 +33,7 @@ from study.search_strategy.strategy import (
 
 CENTRE, RESTART = "centre", "restart"
 Change = tuple[str, bool, Value]
-"""A parameter and the value it got; ``True`` is not ``1``."""
-
-
-@dataclasses.dataclass(slots=True, kw_only=True)
-class _Climb:
-    """How far the search has come.
-
-    Args:
-        seen: Observations so far.
-        centre: The point whose neighbours are tried.
-        tried: Every point tried so far.
-        failed: When each change last made a point no better, counted in observations.
-    """
-
-    seen: int = 0
-    centre: Observation | None = None
-    tried: set[ValuesKey] = dataclasses.field(default_factory=set)
-    failed: dict[Change, int] = dataclasses.field(default_factory=dict)
-
-    def copy(self) -> _Climb:
-        return dataclasses.replace(self, tried=self.tried.copy(), failed=self.failed.copy())
+"""A parameter, whether its new value is a bool, and the value; ``True`` is not ``1``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +46,24 @@ class LocalSearch(Sampler):
     ] = 10
 
     def build(self, context: StrategyContext) -> Strategy:
-        """Return local search."""
         return LocalSearchStrategy(self, context)
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class _Climb:
+    """The state of the search.
+
+    Args:
+        seen: Number of observations so far.
+        centre: The point whose neighbours are tried.
+        tried: Every point tried so far.
+        failed: For each change, the value of ``seen`` when it last brought no improvement.
+    """
+
+    seen: int = 0
+    centre: Observation | None = None
+    tried: set[ValuesKey] = dataclasses.field(default_factory=set)
+    failed: dict[Change, int] = dataclasses.field(default_factory=dict)
 
 
 class LocalSearchStrategy:
@@ -76,9 +72,7 @@ class LocalSearchStrategy:
     def __init__(self, options: LocalSearch, context: StrategyContext) -> None:
         self._space = DiscreteSpace(context.space)
         self._seed, self._start, self._allows = context.seed, options.start, context.allows
-        self._climb: IncrementalState[_Climb] = IncrementalState(
-            start=_Climb, step=self._learn, copy=_Climb.copy
-        )
+        self._climb: IncrementalState[_Climb] = IncrementalState(start=_Climb, step=self._learn)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return an untried neighbour of the centre, or a random point to start from."""
@@ -115,7 +109,7 @@ class LocalSearchStrategy:
 
 
 def _change(before: Values, after: Values) -> Change:
-    """Return the first parameter of a neighbour that differs; what it opens comes after it."""
+    """Return the first parameter that differs; what it makes active comes after it."""
     for name, value in after.items():
         if name not in before or not same_value(before[name], value):
             return (name, isinstance(value, bool), value)
@@ -125,6 +119,6 @@ def _change(before: Values, after: Values) -> Change:
 def _restarts(observation: Observation, centre: Observation) -> bool:
     """Tell whether a trial was drawn as the next start after ``centre``.
 
-    Of several workers that ran out of neighbours together, only the first to finish starts anew.
+    If several workers run out of neighbours together, only the first to finish restarts.
     """
     return observation.notes.get(RESTART) == centre.number

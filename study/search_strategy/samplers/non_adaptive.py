@@ -40,11 +40,9 @@ class RandomSearch(Sampler):
     multi_objective: ClassVar[bool] = True
 
     def build(self, context: StrategyContext) -> Strategy:
-        """Return random search, which has no state."""
         return self
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Return a random point of the space."""
         return Proposal(values=history.space.sample(rng))
 
 
@@ -58,7 +56,6 @@ class Grid(Sampler):
     exhaustive: ClassVar[bool] = True
 
     def validate(self, context: StrategyContext) -> None:
-        """Check that the space has a grid of no more than ``GRID_LIMIT`` points."""
         super().validate(context)
         space = context.space
         for parameter in space.parameters:
@@ -75,7 +72,6 @@ class Grid(Sampler):
             )
 
     def build(self, context: StrategyContext) -> Strategy:
-        """Return the sequence of all allowed points."""
         identity = context.candidate_identity()
         return FixedSequence(_shuffled(context), identity, whole="the grid")
 
@@ -93,7 +89,6 @@ class QuasiRandom(Sampler):
     fixed_sequence: ClassVar[bool] = True
 
     def build(self, context: StrategyContext) -> Strategy:
-        """Return the Sobol' sequence (Owen 1998)."""
         points = pkgutil.resolve_name("study.search_strategy.samplers.sobol:sobol_points")
         return FixedSequence(points(context), context.candidate_identity())
 

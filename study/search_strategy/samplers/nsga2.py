@@ -1,11 +1,12 @@
 """NSGA-II (Deb et al. 2002): a population for several objectives at once.
 
-The better half of parents and children lives on: whole fronts first, of the last one those that
-lie far from their neighbours. Children take each parameter from one of two parents, and mutate.
+The better half of parents and children survives: whole fronts first, then from the last front the
+members that are far from their neighbours. A child takes each parameter from one of two parents,
+and mutates.
 
-Optuna's ``NSGAIISampler`` knows the parameters that all trials share and draws every conditional
-one anew for each child; here a child inherits those too. A population of fifty, its default, is
-one generation or two of a small study, so ours is a tenth of the budget.
+Optuna's ``NSGAIISampler`` models the parameters that all trials share and draws every conditional
+one anew for each child. Here a child inherits those too. Optuna's default population of fifty is
+one or two generations of a small study, so the default here is a tenth of the budget.
 """
 
 from __future__ import annotations
@@ -22,44 +23,24 @@ from study.search_space.candidate import Value, Values, ValuesKey, values_key
 from study.search_space.space import SearchSpace
 from study.search_strategy.sampler import Sampler, StrategyContext
 from study.search_strategy.samplers.incremental_state import IncrementalState
-from study.search_strategy.strategy import History, Observation, Proposal, Strategy, rank_quantiles
+from study.search_strategy.strategy import (
+    History,
+    Observation,
+    Proposal,
+    Strategy,
+    rank_quantiles,
+)
+from study.statistics.pareto import front_ranks
 
 Array = np.ndarray
 
 GENERATIONS = 10
 SMALLEST, LARGEST, USUAL = 10, 50, 20
-"""Bounds of the population, and its size where the budget is not known."""
+"""Bounds of the population, and its size where there is no budget."""
 CROSSOVER = 0.9
-"""Chance that a child has two parents (section IV of the paper)."""
+"""Probability that a child has two parents (section IV of the paper)."""
 TRIES = 20
-"""Mutations before a child that was seen before is let through."""
-
-
-@dataclasses.dataclass(slots=True, kw_only=True)
-class _Generation:
-    """Those that live, and those that wait for the next selection.
-
-    Args:
-        parents: The selected; none before the first selection.
-        order: Front and crowding of each parent, smaller is better.
-        children: Distinct candidates tried since.
-        known: Every candidate and every point seen so far.
-    """
-
-    parents: tuple[Observation, ...] = ()
-    order: tuple[tuple[int, float], ...] = ()
-    children: tuple[Observation, ...] = ()
-    candidates: set[str] = dataclasses.field(default_factory=set)
-    points: set[ValuesKey] = dataclasses.field(default_factory=set)
-
-    def copy(self) -> _Generation:
-        return _Generation(
-            parents=self.parents,
-            order=self.order,
-            children=self.children,
-            candidates=self.candidates.copy(),
-            points=self.points.copy(),
-        )
+"""Mutations tried for a child that was not seen before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +55,18 @@ class Nsga2(Sampler):
     ] = 0
 
     def build(self, context: StrategyContext) -> Strategy:
-        """Return NSGA-II."""
         return Nsga2Strategy(self, context)
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class _Generation:
+    """The selected parents with their order, and the distinct candidates tried since."""
+
+    parents: tuple[Observation, ...] = ()
+    order: tuple[tuple[int, float], ...] = ()
+    children: tuple[Observation, ...] = ()
+    candidates: set[str] = dataclasses.field(default_factory=set)
+    points: set[ValuesKey] = dataclasses.field(default_factory=set)
 
 
 class Nsga2Strategy:
@@ -84,7 +75,7 @@ class Nsga2Strategy:
     def __init__(self, options: Nsga2, context: StrategyContext) -> None:
         self._population = options.population or population_for(context.budget)
         self._state: IncrementalState[_Generation] = IncrementalState(
-            start=_Generation, step=self._learn, copy=_Generation.copy
+            start=_Generation, step=self._learn
         )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
@@ -126,7 +117,7 @@ def population_for(budget: int | None) -> int:
 
 
 def cross(a: Values, b: Values, rng: np.random.Generator) -> dict[str, Value]:
-    """Return each value from one of two points; those that one alone has are all taken."""
+    """Return each value from one of two points, and every value that only one of them has."""
     merged: dict[str, Value] = {}
     for name in dict.fromkeys((*a, *b)):
         first, second = (a, b) if rng.random() < 0.5 else (b, a)
@@ -135,15 +126,15 @@ def cross(a: Values, b: Values, rng: np.random.Generator) -> dict[str, Value]:
 
 
 def mutate(space: SearchSpace, values: Values, rng: np.random.Generator) -> dict[str, Value]:
-    """Return a point with one value in expectation drawn anew, and what it makes active."""
+    """Return a point with one value in expectation drawn anew, and what becomes active."""
     kept = {name: value for name, value in values.items() if rng.random() >= 1 / len(values)}
     return space.complete(kept, rng)
 
 
 def vectors(observations: Sequence[Observation]) -> Array:
-    """Return what is compared, larger is better, shape (n, objectives); failed ones are -inf.
+    """Return the scores to compare, shape (n, objectives); failed trials are -inf.
 
-    Of one objective it is the rank, in which pruned trials have a place.
+    With one objective it is the rank, because pruned trials have a rank too.
     """
     count = max((len(o.scores) for o in observations), default=1)
     if count <= 1:
@@ -153,32 +144,19 @@ def vectors(observations: Sequence[Observation]) -> Array:
 
 
 def selection_order(scores: Array) -> list[tuple[int, float]]:
-    """Return front (0 is dominated by none) and minus crowding distance of each, by rows."""
-    front = fronts(scores)
+    """Return front rank and minus crowding distance of each row; smaller is better."""
+    fronts = front_ranks(scores)
     distance = np.zeros(len(scores))
-    for number in set(front.tolist()):
-        members = np.flatnonzero(front == number)
+    for rank in set(fronts.tolist()):
+        members = np.flatnonzero(fronts == rank)
         distance[members] = crowding(scores[members])
-    return [(int(f), -float(d)) for f, d in zip(front, distance, strict=True)]
-
-
-def fronts(scores: Array) -> Array:
-    """Return the number of each row's front, shape (n,)."""
-    better = (scores[:, None] >= scores[None]).all(axis=2)
-    dominates = better & (scores[:, None] > scores[None]).any(axis=2)
-    front = np.full(len(scores), -1)
-    number = 0
-    while (left := front < 0).any():
-        dominated = (dominates & left[:, None]).any(axis=0)
-        front[left & ~dominated] = number
-        number += 1
-    return front
+    return [(int(f), -float(d)) for f, d in zip(fronts, distance, strict=True)]
 
 
 def crowding(scores: Array) -> Array:
-    """Return each row's distance between its two neighbours, summed over objectives, (n,).
+    """Return the distance between each row's two neighbours, summed over objectives.
 
-    Objectives are scaled to their range within the front; its ends are infinitely far.
+    Objectives are scaled to their range within the front. Its ends have an infinite distance.
     """
     distance = np.zeros(len(scores))
     if not np.isfinite(scores).all():

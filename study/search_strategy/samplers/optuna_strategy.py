@@ -1,8 +1,8 @@
-"""Optuna's samplers as strategies: rebuilt for every proposal, shown the history, asked once.
+"""Optuna's samplers as strategies: a new sampler reads the history and is asked once.
 
-A fresh sampler whose generator is derived from the place has nothing to lose in a crash, so the
-answer is the same after a restart and in any process. Samplers that keep their state in the
-storage would find none: ``nsga2`` and ``cmaes`` are the project's own.
+The generator of each sampler is derived from the sequence index, so the proposal is the same after
+a restart and in any process. Samplers that keep their state in the storage do not work this way:
+``nsga2`` and ``cmaes`` are the project's own.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ class OptunaStrategy:
         )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Return what the sampler suggests, parameter by parameter as in a trial."""
         sampler = _optuna_sampler(self._options, int(rng.integers(2**31)))
         with self._study.asking(history) as trial:
             study = optuna.load_study(study_name=STUDY_NAME, storage=self._study, sampler=sampler)
@@ -69,7 +68,7 @@ def _only_value(parameter: AnyParameter) -> Value:
 
 
 def _on_step(parameter: AnyParameter, value: Value) -> Value:
-    """Return 0.3 for the 0.30000000000000004 that low + 3 · step gives: twins must be equal."""
+    """Return 0.3 for 0.30000000000000004 (low + 3 · step), so that equal candidates are equal."""
     if not isinstance(parameter, FloatParameter):
         return value
     number = float(value)

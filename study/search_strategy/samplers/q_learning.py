@@ -1,13 +1,13 @@
 """Tabular Q-learning over the sequence of choices, after MetaQNN (Baker et al., 1611.02167).
 
-A point is built choice by choice; finished trials are replayed again and again. In the paper the
-state is the place in the sequence and the choice before it, and the reward is passed back through
-the best next value (Bellman). Where every state can be reached from every other, as in spaces of
-fixed length, that gives early choices no credit before thousands of trials. The default form
-takes the reward itself as the target of every step (Monte Carlo), and the place alone as state:
-there are fewer values to learn.
+A point is built choice by choice, and finished trials are replayed many times. In the paper the
+state is the parameter and the choice before it, and the reward is passed back through the best
+next value (Bellman). In spaces of fixed length every state can be reached from every other. There
+early choices get no credit before thousands of trials. The default form takes the reward itself as
+the target of every step (Monte Carlo) and the parameter alone as the state, so that there are
+fewer values to learn.
 
-The reward is the trial's rank among the distinct candidates so far, which suits any metric.
+The reward is the trial's rank among the distinct candidates so far, so it works for any metric.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pydantic.dataclasses import dataclass
 
 from study.search_strategy.sampler import Sampler, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace, Step
-from study.search_strategy.samplers.incremental_state import IncrementalState
+from study.search_strategy.samplers.incremental_state import IncrementalState, copy_fields
 from study.search_strategy.strategy import (
     History,
     Merit,
@@ -36,14 +36,14 @@ from study.search_strategy.strategy import (
 )
 
 State = tuple[int, int, int]
-"""Parameter to choose for, parameter chosen before it and its choice; (-1, 0) for none."""
+"""Index of the parameter, index of the one before it and its choice; (-1, 0) for none."""
 Path = tuple[tuple[State, int], ...]
-"""The states of a trial, each with the choice made in it."""
+"""The states of a trial, each with its choice."""
 ActionValues = dict[State, list[float]]
 """For every state met so far, one value per choice."""
 
 FIRST_VALUE = 0.5
-"""Value of what was never tried (section 4.3): a reward in the middle of the range."""
+"""Value of an untried choice (section 4.3): a reward in the middle of the range."""
 
 DEFAULT_BUDGET = 100
 
@@ -75,38 +75,6 @@ def chance_of_random(schedule: Schedule, spent: float) -> float:
     return float(np.interp(spent, shares, chances))
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
-class Memory:
-    """What was tried, and what each choice is worth.
-
-    Args:
-        paths: The path of every distinct candidate, in the order of their first trials.
-        merits: Merit of the first trial of each.
-        order: The merits in rising order.
-        index: Index of each candidate in ``paths``.
-        trials: Trials so far, repeats included.
-        values: For every state met so far, one number a choice.
-    """
-
-    paths: list[Path] = dataclasses.field(default_factory=list)
-    merits: list[Merit] = dataclasses.field(default_factory=list)
-    order: list[Merit] = dataclasses.field(default_factory=list)
-    index: dict[str, int] = dataclasses.field(default_factory=dict)
-    trials: int = 0
-    values: ActionValues = dataclasses.field(default_factory=dict)
-
-    def copy(self) -> Memory:
-        """Return a copy that later steps do not change."""
-        return Memory(
-            paths=self.paths.copy(),
-            merits=self.merits.copy(),
-            order=self.order.copy(),
-            index=self.index.copy(),
-            trials=self.trials,
-            values={state: row.copy() for state, row in self.values.items()},
-        )
-
-
 Order = Annotated[int, Field(ge=0, le=1, description="earlier choices in a state")]
 Alpha = Annotated[float, Field(ge=0.0, le=1.0, description="step size")]
 
@@ -123,7 +91,6 @@ class QLearning(Sampler):
     replays: Annotated[int, Field(ge=0, le=100_000, description="trials replayed per trial")] = 100
 
     def build(self, context: StrategyContext) -> Strategy:
-        """Return Q-learning."""
         return QLearningStrategy(self, context)
 
     def backup(self, values: ActionValues, path: Path, reward: float) -> None:
@@ -154,6 +121,31 @@ class MetaQnn(QLearning):
             target = max(row)
 
 
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Memory:
+    """The distinct candidates that were tried, and the value of each choice.
+
+    Args:
+        paths: The path of each candidate, in the order of their first trials.
+        merits: Merit of the first trial of each candidate.
+        order: The merits in rising order.
+        index: Index in ``paths`` by candidate id.
+        trials: Number of trials so far, duplicates included.
+        values: The value of each choice in each state.
+    """
+
+    paths: list[Path] = dataclasses.field(default_factory=list)
+    merits: list[Merit] = dataclasses.field(default_factory=list)
+    order: list[Merit] = dataclasses.field(default_factory=list)
+    index: dict[str, int] = dataclasses.field(default_factory=dict)
+    trials: int = 0
+    values: ActionValues = dataclasses.field(default_factory=dict)
+
+    def copy(self) -> Memory:
+        values = {state: row.copy() for state, row in self.values.items()}
+        return dataclasses.replace(copy_fields(self), values=values)
+
+
 class QLearningStrategy:
     """Chooses greedily, except for a falling share of random choices."""
 
@@ -165,7 +157,7 @@ class QLearningStrategy:
         )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Return a path that is greedy but for random choices."""
+        """Return a path of greedy choices, with random choices at the scheduled rate."""
         values = self.action_values(history.observations)
         epsilon = chance_of_random(self._options.schedule, _spent(history))
         taken: list[Step] = []
@@ -183,7 +175,7 @@ class QLearningStrategy:
         return Proposal(values=self._space.walk(choose, rng), notes={"epsilon": round(epsilon, 6)})
 
     def action_values(self, observations: tuple[Observation, ...]) -> ActionValues:
-        """Return what each choice is worth after these observations."""
+        """Return the value of each choice after these observations."""
         return self._memory.over(observations).values
 
     def _learn(self, memory: Memory, observation: Observation) -> None:
@@ -195,7 +187,7 @@ class QLearningStrategy:
             options.backup(memory.values, memory.paths[index], reward)
 
     def _remember(self, memory: Memory, observation: Observation) -> int:
-        """Return the index of the observation's candidate, kept if it is new."""
+        """Return the index of the observation's candidate, added if it is new."""
         memory.trials += 1
         identity = observation.candidate_id or f"trial {observation.number}"
         if identity in memory.index:
@@ -226,6 +218,6 @@ def _state(node: int, before: Sequence[Step], order: int) -> State:
 
 
 def _spent(history: History) -> float:
-    """Return the share of the budget that is spent; twins cost nothing."""
+    """Return the used share of the budget; duplicates cost nothing."""
     trained = {o.candidate_id for o in history.observations if o.number >= 0}
     return (len(trained) + len(history.running)) / (history.budget or DEFAULT_BUDGET)

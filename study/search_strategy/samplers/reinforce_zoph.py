@@ -1,13 +1,13 @@
 """REINFORCE as Zoph & Le published it (1611.01578): a recurrent network chooses.
 
-A two-layer LSTM reads the choice before and gives the logits of the next one, along the active
-parameters of a point. Each finished trial is one step of policy gradient, its reward compared
-with a moving average. From the paper, sections 3.2 and 4.1: 35 units a layer, weights from
+A two-layer LSTM reads the previous choice and gives the logits of the next one, along the active
+parameters of a point. Each finished trial is one step of policy gradient, with a moving average of
+the reward as baseline. From the paper, sections 3.2 and 4.1: 35 units per layer, weights from
 U(-0.08, 0.08), Adam at 0.0006, the validation accuracy cubed as the reward. The paper does not
-say how fast its average moves; 0.99 and the entropy bonus (there 0.0001, here off) are those of
-ENAS (Pham et al., 1802.03268, its published code).
+give the decay of the average. 0.99 and the entropy bonus (0.0001 there, off here) are those of
+ENAS (Pham et al., 1802.03268, published code).
 
-The paper trained 12,800 networks this way: within a few hundred trials the policy hardly moves.
+The paper trained 12,800 networks this way. Within a few hundred trials the policy hardly moves.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ POWER = 3
 
 
 class Controller(nn.Module):
-    """Gives the logits of each choice, having seen those before it.
+    """Gives the logits of each choice from the choices before it.
 
-    Each parameter has weights of its own at both ends of the LSTM. Those of one that is not active
-    in a point get no gradient, and Adam leaves them alone.
+    Each parameter has its own weights at both ends of the LSTM. The weights of an inactive
+    parameter get no gradient, so Adam does not change them.
 
     Args:
         counts: Number of values of each parameter.
@@ -62,12 +62,9 @@ class Controller(nn.Module):
 
 
 class Walk:
-    """One point's way through a controller, on its weights as arrays.
+    """Draws one point choice by choice from a controller, with its weights as arrays.
 
-    A step of PyTorch's LSTM is nearly all overhead, and a point has up to some dozen of them.
-
-    Args:
-        controller: The policy.
+    A single step of PyTorch's LSTM is almost all overhead, and a point has a dozen or more.
     """
 
     def __init__(self, controller: Controller) -> None:
@@ -101,7 +98,7 @@ class Walk:
         return np.asarray(weights / weights.sum())
 
     def chose(self, step: Step) -> None:
-        """Go on from a choice."""
+        """Continue after a choice."""
         self._seen = self._arrays[f"embeddings.{step.node}"][step.choice]
 
 
@@ -111,14 +108,7 @@ def _sigmoid(x: Array) -> Array:
 
 @dataclass(slots=True, kw_only=True)
 class _Learner:
-    """The controller, its optimiser's moments, and what rewards are compared with.
-
-    Args:
-        controller: The policy.
-        adam: Its optimiser.
-        baseline: Moving average of the rewards; None before the first.
-        lowest: Smallest reward so far.
-    """
+    """The controller, its optimiser, the moving average and the smallest of the rewards."""
 
     controller: Controller
     adam: torch.optim.Adam
@@ -126,10 +116,7 @@ class _Learner:
     lowest: float | None = None
 
     def copy(self) -> _Learner:
-        controller, adam = copy.deepcopy((self.controller, self.adam))
-        return _Learner(
-            controller=controller, adam=adam, baseline=self.baseline, lowest=self.lowest
-        )
+        return copy.deepcopy(self)
 
 
 class ReinforceZophStrategy:
@@ -199,9 +186,9 @@ class ReinforceZophStrategy:
 
 
 def _reward(observation: Observation, lowest: float | None) -> float | None:
-    """Return the score cubed; of a pruned trial at most, of a failed one exactly the lowest.
+    """Return the score cubed, or None if no trial is complete yet.
 
-    None where there is nothing yet to put such a trial below.
+    A failed trial gets the lowest reward so far, a pruned trial at most that.
     """
     if observation.outcome == "complete":
         return float(observation.scores[0] ** POWER)

@@ -1,21 +1,21 @@
-"""A surrogate's early lead joined with the late strength of local moves.
+"""A surrogate model for a strong start, joined with local moves for late progress.
 
 A Gaussian process on the choices themselves ranks the one-change neighbours of the best trials,
-some points two changes away, random points, and what climbing from the most promising of these
-reaches; the next trial is the one of the highest upper confidence bound (Srinivas et al.,
-0912.3995) among candidates that are new. Its constants were chosen on closed-form landscapes.
+some points two changes away, random points, and what climbs from the best of these reach. The next
+trial is the new candidate with the highest upper confidence bound (Srinivas et al., 0912.3995).
+The constants were chosen on closed-form landscapes.
 
-Results enter as normal scores of their ranks, so any metric does; pruned trials rank below
-complete ones and failed ones last. Candidates in training count as if they had reached what is
-expected of them, which keeps other workers away.
+Results enter as normal scores of their ranks, so any metric works. Pruned trials rank below
+complete ones, and failed trials last. Candidates in training count as if they had reached their
+expected result, which keeps other workers away.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
@@ -47,23 +47,25 @@ Array = np.ndarray
 Point = dict[str, Value]
 
 LEADERS = 5
-"""Best trials whose neighbours are looked at."""
+"""Number of best trials whose neighbours are scored."""
 DOUBLE_MOVES = 50
 RANDOM_POINTS = 200
 CLIMBS = 3
 CLIMB_STEPS = 10
 LARGEST_FIT = 300
-"""Trials the process is conditioned on; its cost grows with their cube."""
+"""Most trials on which the process is conditioned; its cost grows with their cube."""
 DECIMALS = 9
-"""Decimals of a bound: what rounding errors tell apart is equal, and the first one is taken."""
+"""Decimals of a bound. Bounds that differ by rounding errors are equal, and the first one wins."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
+class Scored(NamedTuple):
     """A point and its upper confidence bound, in normal scores."""
 
     bound: float
     point: Point
+
+
+Score = Callable[[Iterable[Point]], list[Scored]]
 
 
 class SurrogateStrategy:
@@ -78,16 +80,15 @@ class SurrogateStrategy:
         self._fitted: Sequence[Observation] = ()
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Return the most promising new point."""
         firsts = _first_trials(history.observations)
         if not firsts:
             return self._opening.propose(history, rng)
         if len(firsts) + len(history.running) < self._options.start:
-            with contextlib.suppress(SequenceEnded):  # its points may be fewer than the candidates
+            with contextlib.suppress(SequenceEnded):  # it may have fewer points than needed
                 return self._opening.propose(history, rng)
-        upper_bound = self._upper_bound(firsts, history.running)
+        score = self._upper_bound(firsts, history.running)
         leaders = sorted(firsts, key=lambda o: (merit(o), -o.number), reverse=True)[:LEADERS]
-        scored = self._search(upper_bound, [dict(o.values) for o in leaders], rng)
+        scored = self._search(score, [dict(o.values) for o in leaders], rng)
         tried = {values_key(o.values) for o in history.observations if o.holds_here}
         names = {o.candidate_id for o in history.observations if o.holds_here}
         if self._identity is not None:
@@ -103,14 +104,11 @@ class SurrogateStrategy:
             return False
         return self._identity is None or self._identity(point) not in names
 
-    def _upper_bound(
-        self, firsts: Sequence[Observation], running: Sequence[Values]
-    ) -> UpperConfidenceBound:
-        """Return the upper confidence bound, given the first trial of every candidate."""
-        kernel = self._fit(firsts)
+    def _upper_bound(self, firsts: Sequence[Observation], running: Sequence[Values]) -> Score:
+        """Return the function that scores points, given the first trial of every candidate."""
+        kernel, owner = self._fit(firsts), self._embedding.owner
         kept, results = _informative(firsts)
         points = self._embedding.matrix([o.values for o in kept])
-        owner = self._embedding.owner
         posterior = Posterior(points, results, owner=owner, kernel=kernel)
         if running:
             pending = self._embedding.matrix(running)
@@ -121,12 +119,19 @@ class SurrogateStrategy:
                 owner=owner,
                 kernel=kernel,
             )
-        return UpperConfidenceBound(
-            posterior=posterior, embedding=self._embedding, bound=self._options.bound
-        )
+
+        def score(points: Iterable[Point]) -> list[Scored]:
+            listed = list(points)
+            if not listed:
+                return []
+            mean, deviation = posterior.predict(self._embedding.matrix(listed))
+            bounds = np.round(mean + self._options.bound * deviation, DECIMALS)
+            return [Scored(float(b), point) for b, point in zip(bounds, listed, strict=True)]
+
+        return score
 
     def _fit(self, firsts: Sequence[Observation]) -> Kernel:
-        """Return the kernel fitted to the first trials, a sixteenth of them at most left out.
+        """Return the kernel fitted to the first trials, without at most a sixteenth of them.
 
         The fit starts from the prior each time, so it is a function of these trials alone.
         """
@@ -143,15 +148,13 @@ class SurrogateStrategy:
         return self._kernel
 
     def _search(
-        self, upper_bound: UpperConfidenceBound, leaders: Sequence[Point], rng: np.random.Generator
+        self, score: Score, leaders: Sequence[Point], rng: np.random.Generator
     ) -> list[Scored]:
-        """Return every point looked at."""
-        pool = upper_bound.score(self._pool(leaders, rng))
+        """Return every point that was scored."""
+        pool = score(self._pool(leaders, rng))
         best = sorted(pool, key=lambda s: -s.bound)[:CLIMBS]
-        return [
-            *pool,
-            *itertools.chain.from_iterable(self._climb(upper_bound, s, rng) for s in best),
-        ]
+        climbed = [self._climb(score, start, rng) for start in best]
+        return [*pool, *itertools.chain.from_iterable(climbed)]
 
     def _pool(self, leaders: Sequence[Point], rng: np.random.Generator) -> Iterator[Point]:
         for leader in leaders:
@@ -166,49 +169,22 @@ class SurrogateStrategy:
         yield from self._space.neighbours(point, rng)
         yield from self._space.nearby(point, rng)
 
-    def _climb(
-        self, upper_bound: UpperConfidenceBound, start: Scored, rng: np.random.Generator
-    ) -> Iterator[Scored]:
-        """Yield what lies around a climb along the steepest allowed changes."""
-        here = start
+    def _climb(self, score: Score, start: Scored, rng: np.random.Generator) -> list[Scored]:
+        """Return the points around a climb along the steepest allowed changes."""
+        here, scored = start, []
         for _ in range(CLIMB_STEPS):
-            around = upper_bound.score(self._around(here.point, rng))
-            yield from around
+            around = score(self._around(here.point, rng))
+            scored += around
             better = sorted((s for s in around if s.bound > here.bound), key=lambda s: -s.bound)
             above = next((s for s in better if self._context.allows(s.point)), None)
             if above is None:
-                return
+                break
             here = above
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpperConfidenceBound:
-    """Scores points by their upper confidence bound.
-
-    Args:
-        posterior: What is believed.
-        embedding: Turns points into vectors.
-        bound: Standard deviations above the mean.
-    """
-
-    posterior: Posterior
-    embedding: Embedding
-    bound: float
-
-    def score(self, points: Iterable[Point]) -> list[Scored]:
-        """Return the points with their bounds."""
-        listed = list(points)
-        if not listed:
-            return []
-        mean, deviation = self.posterior.predict(self.embedding.matrix(listed))
-        bounds = np.round(mean + self.bound * deviation, DECIMALS)
-        return [
-            Scored(bound=float(b), point=point) for b, point in zip(bounds, listed, strict=True)
-        ]
+        return scored
 
 
 def _first_trials(observations: Sequence[Observation]) -> list[Observation]:
-    """Return the first trial of every candidate; what twins repeat is no new evidence."""
+    """Return the first trial of every candidate; duplicates are no new evidence."""
     firsts: dict[str, Observation] = {}
     for observation in observations:
         firsts.setdefault(observation.candidate_id or f"trial {observation.number}", observation)
@@ -218,7 +194,8 @@ def _first_trials(observations: Sequence[Observation]) -> list[Observation]:
 def _informative(firsts: Sequence[Observation]) -> tuple[list[Observation], Array]:
     """Return at most ``LARGEST_FIT`` trials and their normal scores among all trials.
 
-    Of more, the better half is the best there are, the other half evenly spaced over the rest.
+    If there are more, one half is the best trials, and the other half is spread evenly over the
+    rest.
     """
     ranks = np.array(rank_quantiles(firsts)) * (len(firsts) - 1) + 0.5
     scores = np.asarray(ndtri(ranks / len(firsts)))
