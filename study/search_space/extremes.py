@@ -22,6 +22,8 @@ DRAWS = 300
 STARTS = 4
 MOST_ROUNDS = 30
 SEED = 0
+_OUTSIDE = 1e18
+"""Weight that ranks every network outside the constraints behind every one inside."""
 
 Score = Callable[[Values], float]
 
@@ -34,21 +36,6 @@ class ScoredPoint:
     score: float
 
 
-def count_of(space: SearchSpace, image: ImageFormat, measure: str) -> Score:
-    """Return the function from values to ``parameters`` or ``macs`` of their network."""
-
-    def count(values: Values) -> float:
-        stack = resolve(space.candidate(values).architecture, image)
-        return float(getattr(complexity(stack), measure))
-
-    return count
-
-
-def negated(score: Score) -> Score:
-    """Return the negative score, whose minimum is the maximum of ``score``."""
-    return lambda values: -score(values)
-
-
 def draws(space: SearchSpace, number: int = DRAWS) -> Iterator[Values]:
     """Yield random points; the same at every call."""
     rng = np.random.default_rng(SEED)
@@ -59,7 +46,36 @@ def draws(space: SearchSpace, number: int = DRAWS) -> Iterator[Values]:
 def drawn_inside(space: SearchSpace, image: ImageFormat, number: int) -> list[Values]:
     """Return the draws inside the constraints; if there are none, one point found by a search."""
     inside = [values for values in draws(space, number) if space.allows(values, image)]
-    return inside or [least(space, lambda v: space.excess(v, image), until=0.0).values]
+    return inside or [nearest_allowed(space, image).values]
+
+
+def nearest_allowed(space: SearchSpace, image: ImageFormat) -> ScoredPoint:
+    """Return the point nearest to the constraints; its score is 0 if it satisfies them."""
+    return least(space, lambda values: space.excess(values, image), until=0.0)
+
+
+def count_range(
+    space: SearchSpace, image: ImageFormat, measure: str, *, inside: bool
+) -> tuple[int, int]:
+    """Return the smallest and largest ``parameters`` or ``macs`` that a search finds.
+
+    Args:
+        space: The space.
+        image: Format of the images.
+        measure: Attribute of ``Complexity``.
+        inside: Whether networks outside the constraints do not count.
+    """
+
+    def count(values: Values) -> float:
+        stack = resolve(space.candidate(values).architecture, image)
+        return float(getattr(complexity(stack), measure))
+
+    def penalty(values: Values) -> float:
+        return _OUTSIDE * space.excess(values, image) if inside else 0.0
+
+    low = least(space, lambda values: count(values) + penalty(values))
+    high = least(space, lambda values: penalty(values) - count(values))
+    return round(count(low.values)), round(count(high.values))
 
 
 def least(space: SearchSpace, score: Score, *, until: float = -math.inf) -> ScoredPoint:

@@ -8,7 +8,7 @@ from typing import Any
 from study.search_space.candidate import ImageFormat, Value, Values, values_key
 from study.search_space.describe import describe_value, describe_values
 from study.search_space.distinct import size_space
-from study.search_space.extremes import count_of, draws, least, negated
+from study.search_space.extremes import count_range, draws, nearest_allowed
 from study.search_space.parameter import FloatParameter, same_value
 from study.search_space.reading.build import VALUE_FIELDS
 from study.search_space.reading.models import ROW, value_adapter
@@ -32,7 +32,7 @@ def report_unsatisfiable(document: YamlDocument, space: SearchSpace, image: Imag
     points = networks.points() if exact else draws(networks)
     if any(networks.allows(values, image) for values in points):
         return
-    if not exact and least(networks, lambda v: networks.excess(v, image), until=0.0).score == 0.0:
+    if not exact and nearest_allowed(networks, image).score == 0.0:
         return
     none = f"none of its {size:,} sizes of network" if exact else "no network that a search finds"
     nearest = "; ".join(_nearest(networks, image))
@@ -44,12 +44,10 @@ def _nearest(networks: SearchSpace, image: ImageFormat) -> Iterator[str]:
     """Yield for every bound the network nearest to it."""
     for measure, bound in networks.constraints.items():
         word = "MACs" if measure == "macs" else measure
-        count = count_of(networks, image, measure)
+        smallest, largest = count_range(networks, image, measure, inside=False)
         if bound.high is not None:
-            smallest = round(least(networks, count).score)
             yield f"the smallest has {smallest:,} {word}, allowed are at most {bound.high:,.0f}"
         if bound.low is not None:
-            largest = -round(least(networks, negated(count)).score)
             yield f"the largest has {largest:,} {word}, required are at least {bound.low:,.0f}"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from study.common.errors import SearchSpaceError
 from study.search_space.candidate import RECIPE_FIELDS, ImageFormat, Value, Values
 from study.search_space.distinct import architecture_space
-from study.search_space.extremes import Score, count_of, draws, least, negated
+from study.search_space.extremes import count_range, draws, least
 from study.search_space.parameter import AnyParameter, CategoricalParameter, bins
 from study.search_space.resolve import (
     Complexity,
@@ -29,8 +29,6 @@ MOST_VALUES = 32
 """Of a longer range only the bins are examined."""
 CONTEXTS = 200
 """Draws in which two choices are compared, if not every architecture can be."""
-_OUTSIDE = 1e18
-"""Weight that ranks every network outside the constraints behind every one inside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +85,9 @@ def survey_networks(space: SearchSpace, image: ImageFormat) -> NetworkSurvey:
     for measure in ("parameters", "macs"):
         counts = [getattr(counted, measure) for counted in networks.values()]
         ranges[measure] = (
-            (min(counts), max(counts)) if exact else _searched_range(architectures, image, measure)
+            (min(counts), max(counts))
+            if exact
+            else count_range(architectures, image, measure, inside=True)
         )
     return NetworkSurvey(
         exact=exact,
@@ -98,18 +98,6 @@ def survey_networks(space: SearchSpace, image: ImageFormat) -> NetworkSurvey:
         macs=ranges["macs"],
         seen={name: frozenset(values) for name, values in seen.items()},
     )
-
-
-def _searched_range(space: SearchSpace, image: ImageFormat, measure: str) -> tuple[int, int]:
-    """Return the smallest and largest count that a search inside the constraints finds."""
-    count = count_of(space, image, measure)
-    low = least(space, _inside(space, image, count)).values
-    high = least(space, _inside(space, image, negated(count))).values
-    return round(count(low)), round(count(high))
-
-
-def _inside(space: SearchSpace, image: ImageFormat, score: Score) -> Score:
-    return lambda values: score(values) + _OUTSIDE * space.excess(values, image)
 
 
 def idle_choices(space: SearchSpace, image: ImageFormat, survey: NetworkSurvey) -> tuple[str, ...]:
