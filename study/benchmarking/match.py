@@ -1,4 +1,7 @@
-"""Every sampler on the same seeds of one table: the games that are missing, played in parallel."""
+"""A match: every sampler on the same seeds of one table. The missing games are played in parallel.
+
+A match that is interrupted at any moment continues from the games that its folder keeps.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -14,21 +17,23 @@ from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+from study.benchmarking.game import Game, play, playing_code
 from study.benchmarking.games import GameFile, GameKey
-from study.benchmarking.play import Played, play
-from study.benchmarking.playing_code import playing_code
-from study.common.errors import SettingsError, StudyError
+from study.benchmarking.table_comparison import TableComparison, summarise
+from study.common.choices import split_choices
+from study.common.errors import StudyError
 from study.common.stop import Stop
 from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_file import load_table
 from study.search_strategy.registry import parse_sampler
 from study.search_strategy.sampler import StrategyContext
+from study.storage.locks import FileLock
 
 BASELINE = "random"
-LOOK_SECONDS = 0.2
+POLL_SECONDS = 0.2
 
-Told = Callable[[GameKey, int, int], None]
-"""Called after every game with its key, how many are played, and how many there are."""
+OnGame = Callable[[GameKey, int, int], None]
+"""Called after each game with its key, the number of games played, and the number in total."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +43,8 @@ class Match:
     Args:
         path: The table's file, or the name of a shipped table.
         table: The table.
-        samplers: As given to ``--sampler``; the baseline is one of them.
-        trials: Trainings in each game.
+        samplers: As given to ``--sampler``, with the baseline.
+        trials: Number of trainings of each game.
         seeds: Seeds, the same for every sampler.
     """
 
@@ -49,122 +54,154 @@ class Match:
     trials: int
     seeds: tuple[int, ...]
 
-    def games(self) -> list[GameKey]:
-        """Return the games, seed by seed, so that what is played so far can be paired."""
-        return [self.key(sampler, seed) for seed in self.seeds for sampler in self.samplers]
-
-    def key(self, sampler: str, seed: int) -> GameKey:
-        """Return the key of one game."""
-        return GameKey(
-            sampler=sampler,
-            seed=seed,
-            trials=self.trials,
-            table=self.table.digest,
-            code=playing_code(),
-        )
+    def keys(self, sampler: str | None = None) -> list[GameKey]:
+        """Return the keys of a sampler's games, or of all games, seed by seed."""
+        return [
+            GameKey(
+                sampler=name,
+                seed=seed,
+                trials=self.trials,
+                table=self.table.digest,
+                code=playing_code(),
+            )
+            for seed in self.seeds
+            for name in self.samplers
+            if sampler in (None, name)
+        ]
 
 
 def make_match(path: str, samplers: str, *, trials: int, repeats: int, seed: int) -> Match:
-    """Return the match that the command line asks for; the baseline is added.
+    """Return the match that the command line asks for, with the baseline added.
 
     Args:
         path: The table's file, or the name of a shipped table.
         samplers: Names with their options, as ``tpe,n_startup_trials=5,evolution``.
-        trials: Trainings in each game.
+        trials: Number of trainings of each game.
         repeats: Number of seeds.
-        seed: The first of them.
+        seed: The first seed.
 
     Raises:
         StudyError: The table cannot be read, or a sampler cannot play it.
     """
     table = load_table(path)
-    named = split_samplers(samplers)
-    players = named if BASELINE in named else (BASELINE, *named)
+    names = split_choices(samplers, flag="--samplers", example="tpe,evolution")
+    players = names if BASELINE in names else (BASELINE, *names)
     for sampler in players:
         parse_sampler(sampler).validate(
             StrategyContext(space=table.space, budget=trials, identity=table.identity)
         )
-    return Match(
-        path=path,
-        table=table,
-        samplers=players,
-        trials=trials,
-        seeds=tuple(range(seed, seed + repeats)),
-    )
+    seeds = tuple(range(seed, seed + repeats))
+    return Match(path=path, table=table, samplers=players, trials=trials, seeds=seeds)
 
 
-def split_samplers(text: str) -> tuple[str, ...]:
-    """Return the samplers of a list; ``key=value`` belongs to the name before it.
+def play_match(
+    match: Match,
+    folder: Path,
+    *,
+    workers: int,
+    stop: Stop,
+    on_game: OnGame,
+    note: Callable[[str], None],
+) -> TableComparison | None:
+    """Play the missing games and return the comparison; None if a stop was requested.
+
+    Args:
+        match: What is played.
+        folder: Where games are kept.
+        workers: Number of processes.
+        stop: Stop flag.
+        on_game: Called after each game.
+        note: Called with what the user should know.
 
     Raises:
-        SettingsError: A name is missing or given twice.
+        StudyError: The folder cannot be used, or a game cannot be played.
     """
-    found: list[str] = []
-    for part in (part.strip() for part in text.split(",")):
-        if not part or ("=" in part and not found):
-            raise SettingsError(f"--samplers {text}: a name is missing; write tpe,evolution")
-        if "=" in part:
-            found[-1] += f",{part}"
-        else:
-            found.append(part)
-    if twice := next((name for name in found if found.count(name) > 1), None):
-        raise SettingsError(f"--samplers {text}: {twice} is named twice")
-    return tuple(found)
+    with _exclusive(folder):
+        kept = GameFile(folder)
+        if stale := _stale(match, kept.games):
+            note(f"{len(stale)} games were played by other code; they are played again")
+            kept.forget(stale)
+        try:
+            _play_missing(match, kept, workers=workers, stop=stop, on_game=on_game)
+        finally:
+            kept.put_in_order()
+        if any(key not in kept.games for key in match.keys()):
+            return None
+        games = {
+            sampler: [kept.games[key] for key in match.keys(sampler)] for sampler in match.samplers
+        }
+        return summarise(match.table, games, trials=match.trials, seeds=match.seeds)
 
 
-def stale_games(match: Match, kept: GameFile) -> list[GameKey]:
-    """Return games of this match that other code has played."""
-    wanted = {(key.sampler, key.seed, key.trials, key.table) for key in match.games()}
+@contextmanager
+def _exclusive(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process.
+
+    Raises:
+        StudyError: Another process has it, or it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{folder}: cannot be made a folder ({error.strerror}); name another with --out"
+        raise StudyError(message) from error
+    lock = FileLock(folder / ".lock")
+    if not lock.try_acquire():
+        raise StudyError(f"{folder}: another comparison uses it; wait, or name another with --out")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _stale(match: Match, kept: Iterable[GameKey]) -> list[GameKey]:
+    """Return the games of this match that were played by other code."""
+    wanted = {(key.sampler, key.seed, key.trials, key.table) for key in match.keys()}
     return [
         key
-        for key in kept.games
+        for key in kept
         if key.code != playing_code() and (key.sampler, key.seed, key.trials, key.table) in wanted
     ]
 
 
-def play_missing(match: Match, kept: GameFile, *, workers: int, stop: Stop, told: Told) -> bool:
-    """Play what is missing, every game kept as soon as it is over.
-
-    Returns:
-        Whether all games are played; False where a stop was asked for.
+def _play_missing(
+    match: Match, kept: GameFile, *, workers: int, stop: Stop, on_game: OnGame
+) -> None:
+    """Play the missing games until a stop is requested; each is kept as soon as it is over.
 
     Raises:
         StudyError: A game cannot be played, or its process died.
     """
-    keys = match.games()
+    keys = match.keys()
     missing = [key for key in keys if key not in kept.games]
     if not missing:
-        return True
+        return
     with _pool(match.path, workers=min(workers, len(missing)), stop=stop) as pool:
-        begun = {pool.submit(_play, match.path, key): key for key in missing}
-        for future in _as_they_end(begun, stop):
-            kept.add(begun[future], _result(future, begun[future]))
-            told(begun[future], sum(key in kept.games for key in keys), len(keys))
-    return all(key in kept.games for key in keys)
+        started = {pool.submit(_play, match.path, key): key for key in missing}
+        pending: set[Future[Game]] = set(started)
+        while pending and not stop():
+            ended, pending = wait(
+                pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED
+            )
+            for future in ended:
+                key = started[future]
+                kept.add(key, _result(future, key))
+                on_game(key, sum(key in kept.games for key in keys), len(keys))
 
 
-def _as_they_end(
-    futures: Sequence[Future[Played]] | dict[Future[Played], GameKey], stop: Stop
-) -> Iterator[Future[Played]]:
-    pending = set(futures)
-    while pending and not stop():
-        ended, pending = wait(pending, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
-        yield from ended
-
-
-def _result(future: Future[Played], key: GameKey) -> Played:
+def _result(future: Future[Game], key: GameKey) -> Game:
     try:
         return future.result()
     except BrokenProcessPool as error:
         raise StudyError(
-            f"the process that played {key.sampler} with seed {key.seed} died; what was played is"
-            " kept, run the same command again (with fewer --workers where memory is short)"
+            f"the process that played {key.sampler} with seed {key.seed} died; the games played so"
+            " far are kept. Run the same command again (with fewer --workers if memory is short)"
         ) from error
 
 
 @contextmanager
 def _pool(path: str, *, workers: int, stop: Stop) -> Iterator[ProcessPoolExecutor]:
-    """Yield processes that leave when a stop is asked for, or when this process is gone."""
+    """Yield processes that end when a stop is requested, or when this process is gone."""
     context = multiprocessing.get_context("spawn")
     leave = context.Event()
     before = os.environ.get("OMP_NUM_THREADS")
@@ -185,22 +222,17 @@ def _pool(path: str, *, workers: int, stop: Stop) -> Iterator[ProcessPoolExecuto
 
 
 def _begin(path: str, parent: int, leave: Event) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to hear
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     threading.Thread(target=_watch, args=(parent, leave), daemon=True).start()
     load_table(path)
 
 
 def _watch(parent: int, leave: Event) -> None:
-    while not leave.wait(LOOK_SECONDS):
+    while not leave.wait(POLL_SECONDS):
         if os.getppid() != parent:
             break
     os._exit(1)
 
 
-def _play(path: str, key: GameKey) -> Played:
+def _play(path: str, key: GameKey) -> Game:
     return play(load_table(path), key.sampler, trials=key.trials, seed=key.seed)
-
-
-def folder_of(match: Match, out: Path | None) -> Path:
-    """Return where a match is kept: as asked for, or under a name of its own."""
-    return out or Path(f"comparison-{match.table.name}-{match.trials}")

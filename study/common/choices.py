@@ -119,6 +119,30 @@ def parse_choice(text: str, registry: Mapping[str, type[C]], *, what: str) -> C:
         raise SettingsError("\n".join(lines)) from None
 
 
+def split_choices(text: str, *, flag: str, example: str) -> tuple[str, ...]:
+    """Return the choices of ``tpe,n_startup_trials=5,evolution``: options follow their name.
+
+    Args:
+        text: The list.
+        flag: The flag that it is given to, for messages.
+        example: A correct list, for messages.
+
+    Raises:
+        SettingsError: A name is missing, or a choice is given twice.
+    """
+    found: list[str] = []
+    for part in (part.strip() for part in text.split(",")):
+        if not part or ("=" in part and not found):
+            raise SettingsError(f"{flag} {text}: a name is missing; write {example}")
+        if "=" in part:
+            found[-1] += f",{part}"
+        else:
+            found.append(part)
+    if twice := next((name for name in found if found.count(name) > 1), None):
+        raise SettingsError(f"{flag} {text}: {twice} is given twice; leave one out")
+    return tuple(found)
+
+
 def _suggest(word: str, known: Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(word, names, n=1)
