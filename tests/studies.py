@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner
+
+from study.cli import app
 from study.search_space.reading.loading import read_space_text
 from study.settings.study_settings import StudySettings, make_settings
 from study.storage.records import TrialRecord
@@ -56,8 +60,17 @@ def command(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
     )
 
 
+def invoke(*arguments: str, cwd: Path) -> tuple[int, str, str]:
+    """Run the command line in this process and return exit code, stdout and stderr."""
+    with contextlib.chdir(cwd):
+        done = CliRunner(env={"OPTUNA_STORAGE": None}).invoke(
+            app, arguments, catch_exceptions=False
+        )
+    return done.exit_code, done.stdout, done.stderr
+
+
 def answer(*arguments: str, cwd: Path) -> tuple[int, str, str]:
-    """Run the command line and return exit code, stdout and stderr."""
+    """Run the command line as a process and return exit code, stdout and stderr."""
     process = command(*arguments, cwd=cwd)
     out, err = process.communicate(timeout=120)
     return process.returncode, out, err

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from study.performance_estimation.tabular.table import BenchmarkTable
-from study.running.candidate_source.draw import CandidateSource
+from study.running.candidate_source.sampled_source import SampledSource
 from study.search_space.candidate import Values
 from study.search_strategy.registry import parse_sampler
 from study.search_strategy.sampler import StrategyContext
@@ -32,7 +32,7 @@ CODE = (
     "search_strategy",
     "search_space",
     "running/candidate_source",
-    "transfer/observations.py",
+    "transfer/results.py",
     "benchmarking/game.py",
     "common/choices.py",
 )
@@ -91,7 +91,7 @@ def play(table: BenchmarkTable, sampler: str, *, trials: int, seed: int) -> Game
     context = StrategyContext(space=table.space, budget=trials, identity=table.identity, seed=seed)
     strategy = _Timed(parse_sampler(sampler).make(context))
     points = _Points(table)
-    source = CandidateSource(
+    source = SampledSource(
         points=points,
         space=table.space,
         strategy=strategy,
@@ -139,9 +139,11 @@ class _Points:
         object.__setattr__(self, "distinct", first)
 
     def identify(self, values: Values) -> str:
+        """Return the candidate id of a point."""
         return self.table.identity(values)
 
-    def allows(self, values: Values) -> bool:  # noqa: ARG002 - a table has every point
+    def allows(self, values: Values) -> bool:
+        """Return True: a table has every point."""
         return True
 
 

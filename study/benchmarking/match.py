@@ -54,7 +54,7 @@ class Match:
     trials: int
     seeds: tuple[int, ...]
 
-    def keys(self, sampler: str | None = None) -> list[GameKey]:
+    def game_keys(self, sampler: str | None = None) -> list[GameKey]:
         """Return the keys of a sampler's games, or of all games, seed by seed."""
         return [
             GameKey(
@@ -125,10 +125,11 @@ def play_match(
             _play_missing(match, kept, workers=workers, stop=stop, on_game=on_game)
         finally:
             kept.put_in_order()
-        if any(key not in kept.games for key in match.keys()):
+        if any(key not in kept.games for key in match.game_keys()):
             return None
         games = {
-            sampler: [kept.games[key] for key in match.keys(sampler)] for sampler in match.samplers
+            sampler: [kept.games[key] for key in match.game_keys(sampler)]
+            for sampler in match.samplers
         }
         return summarise(match.table, games, trials=match.trials, seeds=match.seeds)
 
@@ -156,7 +157,7 @@ def _exclusive(folder: Path) -> Iterator[None]:
 
 def _stale(match: Match, kept: Iterable[GameKey]) -> list[GameKey]:
     """Return the games of this match that were played by other code."""
-    wanted = {(key.sampler, key.seed, key.trials, key.table) for key in match.keys()}
+    wanted = {(key.sampler, key.seed, key.trials, key.table) for key in match.game_keys()}
     return [
         key
         for key in kept
@@ -172,7 +173,7 @@ def _play_missing(
     Raises:
         StudyError: A game cannot be played, or its process died.
     """
-    keys = match.keys()
+    keys = match.game_keys()
     missing = [key for key in keys if key not in kept.games]
     if not missing:
         return
@@ -180,9 +181,7 @@ def _play_missing(
         started = {pool.submit(_play, match.path, key): key for key in missing}
         pending: set[Future[Game]] = set(started)
         while pending and not stop():
-            ended, pending = wait(
-                pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED
-            )
+            ended, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             for future in ended:
                 key = started[future]
                 kept.add(key, _result(future, key))

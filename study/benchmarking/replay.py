@@ -1,17 +1,19 @@
-"""Work every draw of a stored study out again, and say whether the same candidate comes out.
+"""Repeat every draw of a stored study, and say whether the same candidate comes out.
 
-A trial stores the places that were finished and those that were in training when it was drawn.
-That, the study's seed and the trials themselves are all that a draw may depend on; whoever drew
-it, in which order, after which crash and with what in memory must not matter.
+A trial stores which sequence indices were finished and which were in training when it was drawn.
+A draw depends on these, on the study's seed and on the trials themselves. It does not depend on
+the worker, the order of the trials, crashes, or what a process has in memory.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
+
+from pydantic.dataclasses import dataclass
 
 from study.common.errors import EvaluationError
 from study.running.candidate_source.source import CandidateSource, make_source
@@ -29,53 +31,97 @@ from study.storage.stored_study import StoredStudy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
-    """A draw, worked out again.
+class ReplayedDraw:
+    """A draw that was repeated.
 
     Args:
-        record: The trial as it is stored.
-        differences: What came out otherwise, a line each; empty where all is the same.
+        number: Number of the trial.
+        sequence_index: Its index in the sequence of candidates.
+        origin: How the candidate was found, in words.
+        differences: What came out differently, a line each; empty if everything is the same.
     """
 
-    record: TrialRecord
+    number: int
+    sequence_index: int
+    origin: str
     differences: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Replay:
-    """Replays a stored study.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayResult:
+    """The repeated draws of a study, up to the first that differs.
+
+    Args:
+        study: Name of the study.
+        draws: The draws, in the order in which the trials were made.
+    """
+
+    study: str
+    draws: tuple[ReplayedDraw, ...]
+
+    @property
+    def different(self) -> ReplayedDraw | None:
+        """The first draw that differs, if any."""
+        return next((draw for draw in self.draws if draw.differences), None)
+
+
+ORIGINS = {
+    "strategy": "by the strategy",
+    "enqueued": "from the list",
+    "screened": "by the screen",
+    "unvisited": "at random among untried ones",
+}
+
+
+def drawn_trials(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the trials that have a draw; a trial that was lost before it has none."""
+    return [record for record in records if record.draw is not None]
+
+
+def replay_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> ReplayResult:
+    """Return the repeated draws of a study, up to the first that differs.
 
     Args:
         stored: The study.
         records: All its trials, in number order.
 
     Raises:
-        EvaluationError: Its candidates were listed beforehand.
+        StudyError: The study's candidates were listed, or what it started from is gone.
     """
+    if stored.settings.plan is not None:
+        raise EvaluationError(
+            f"study '{stored.settings.study}' trains a list of candidates; none was drawn, so"
+            " there is nothing to repeat"
+        )
+    replay = Replay(stored, records)
+    draws: list[ReplayedDraw] = []
+    for record in drawn_trials(records):
+        draws.append(replay.repeat(record))
+        if draws[-1].differences:
+            break
+    return ReplayResult(study=stored.settings.study, draws=tuple(draws))
 
-    stored: StoredStudy
-    records: Sequence[TrialRecord]
 
-    def __post_init__(self) -> None:
-        if self.stored.settings.plan is not None:
-            raise EvaluationError(
-                f"study '{self.stored.settings.study}' trains a list of candidates; none was"
-                " drawn, so there is nothing to work out again"
-            )
+class Replay:
+    """Repeats the draws of a study; all trials are in number order."""
 
-    @property
-    def drawn(self) -> list[TrialRecord]:
-        """The trials that were drawn; those that were lost before are not among them."""
-        return [record for record in self.records if record.draw is not None]
+    def __init__(self, stored: StoredStudy, records: Sequence[TrialRecord]) -> None:
+        self.stored, self.records = stored, records
 
-    def replayed(self) -> Iterator[Replayed]:
-        """Yield every draw, worked out again, in the order the trials were made.
-
-        Raises:
-            StudyError: What the study started from is gone.
-        """
-        for record in self.drawn:
-            yield Replayed(record=record, differences=tuple(self._differences(record)))
+    def repeat(self, record: TrialRecord) -> ReplayedDraw:
+        draw = record.draw
+        assert draw is not None
+        origin = ORIGINS.get(draw.source, draw.source)
+        if draw.retry_of is not None:
+            origin = "repeated after an interruption"
+        elif draw.continues is not None:
+            origin = "continued after a prune"
+        return ReplayedDraw(
+            number=record.number,
+            sequence_index=draw.sequence_index,
+            origin=origin,
+            differences=tuple(self._differences(record)),
+        )
 
     def _differences(self, record: TrialRecord) -> list[str]:
         draw = record.draw
@@ -88,31 +134,31 @@ class Replay:
             return unlike
         state, missing = self._as_seen(record.number, draw)
         if missing:
-            return [f"it says that it knew places that no earlier trial has: {ranges(missing)}"]
+            return [f"stored as known, but of no earlier trial: {ranges(missing)}"]
         try:
             found = self._source(draw.budget).next(state)
         except Exhausted as reason:
-            return [f"drawn again: nothing, for {reason}"]
+            return [f"repeated draw: none; {reason}"]
         if found is None:
-            return ["drawn again: nothing before a running trial has ended"]
+            return ["repeated draw: none before a running trial ends"]
         return _compared(record, draw, found)
 
     def _other_than_lost(self, record: TrialRecord, draw: Draw) -> list[str]:
         """Compare a repeated trial with the lost one that it repeats."""
         lost = self._before(record, draw.retry_of)
         if lost is None:
-            return [f"it repeats trial {draw.retry_of}, which is not there"]
+            return [f"it repeats trial {draw.retry_of}, which does not exist"]
         if not lost.lost:
             return [f"it repeats trial {lost.number}, which was not lost"]
         return _compared_with_earlier(record, draw, lost)
 
     def _other_than_pruned(self, record: TrialRecord, draw: Draw) -> list[str]:
-        """Compare a trial with the pruned one that it goes on with."""
+        """Compare a trial with the pruned one that it continues."""
         pruned = self._before(record, draw.continues)
         if pruned is None:
-            return [f"it goes on with trial {draw.continues}, which is not there"]
+            return [f"it continues trial {draw.continues}, which does not exist"]
         if pruned.state != "pruned":
-            return [f"it goes on with trial {pruned.number}, which was not pruned"]
+            return [f"it continues trial {pruned.number}, which was not pruned"]
         return _compared_with_earlier(record, draw, pruned)
 
     def _before(self, record: TrialRecord, number: int | None) -> TrialRecord | None:
@@ -127,7 +173,7 @@ class Replay:
         return {record.number: record for record in self.records}
 
     def _as_seen(self, number: int, draw: Draw) -> tuple[StudyState, list[int]]:
-        """Return how the study stood when a trial was drawn, and places that are not there."""
+        """Return the state when a trial was drawn, and the indices that no trial has."""
         latest = latest_by_index(record for record in self.records if record.number < number)
         seen, running = unranges(draw.seen), unranges(draw.running)
         known = sorted({*seen, *running})
@@ -155,7 +201,7 @@ class Replay:
         return {}
 
     def _source(self, budget: int | None) -> CandidateSource:
-        """Return what draws in this study where it shall have so many trials."""
+        """Return the candidate source of this study with this number of trials."""
         if budget not in self._sources:
             settings = self.stored.settings.with_changes(trials=budget)
             self._sources[budget] = make_source(replace(self.stored, settings=settings))
@@ -163,20 +209,20 @@ class Replay:
 
 
 def _unlike_all_before(draw: Draw) -> list[str]:
-    """Return a line where a draw did not know every place before its own.
+    """Return a line if a draw did not know every sequence index before its own.
 
-    A new place is drawn only when all before it are finished or being trained: what was lost is
-    repeated first.
+    A new candidate is drawn only when all before it are finished or in training, because a lost
+    trial is repeated first.
     """
     known = sorted({*unranges(draw.seen), *unranges(draw.running)})
     if known == list(range(draw.sequence_index)):
         return []
     before = f"0-{draw.sequence_index - 1}" if draw.sequence_index else "none"
-    return [f"it says that it knew the places {ranges(known) or 'none'}; before it were {before}"]
+    return [f"stored as known: {ranges(known) or 'none'}; sequence indices before it: {before}"]
 
 
 def _compared_with_earlier(record: TrialRecord, draw: Draw, earlier: TrialRecord) -> list[str]:
-    """Return where a trial differs from an earlier one whose candidate it has."""
+    """Return the differences between a trial and an earlier one of the same candidate."""
     drawn = earlier.draw
     assert drawn is not None
     found = DrawnCandidate(
@@ -185,7 +231,7 @@ def _compared_with_earlier(record: TrialRecord, draw: Draw, earlier: TrialRecord
     return [
         *_compared(record, draw, found),
         *_unequal("sequence_index", draw.sequence_index, drawn.sequence_index),
-        *_unequal("places seen", draw.seen, drawn.seen),
+        *_unequal("known indices", draw.seen, drawn.seen),
     ]
 
 
@@ -200,13 +246,13 @@ def _compared(record: TrialRecord, draw: Draw, found: DrawnCandidate) -> list[st
 
 
 def _unequal(what: str, stored: object, found: object) -> list[str]:
-    """Return a line where two things differ in any bit of their stored form."""
+    """Return a line if two things differ in any bit of their stored form."""
     one, other = (_stored_form(value) for value in (stored, found))
-    return [] if one == other else [f"{what}: stored {one}, drawn again {other}"]
+    return [] if one == other else [f"{what}: stored {one}, repeated {other}"]
 
 
 def _stored_form(value: Any) -> str:
-    """Return the value as JSON, in which a float has all its bits and 1 is not 1.0 nor true."""
+    """Return the value as JSON, which keeps all bits and tells 1, 1.0 and true apart."""
     return json.dumps(value, sort_keys=True, default=_plain)
 
 

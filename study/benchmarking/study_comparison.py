@@ -121,8 +121,7 @@ def _strategies(settings: Sequence[StudySettings]) -> list[str]:
     fields = [
         name
         for name in StudySettings.model_fields
-        if name not in NO_STRATEGY
-        and len({str(getattr(one, name)) for one in settings}) > 1
+        if name not in NO_STRATEGY and len({str(getattr(one, name)) for one in settings}) > 1
     ]
     names = [
         ", ".join([one.sampler, *(f"{name} {getattr(one, name)}" for name in fields)])
@@ -136,9 +135,7 @@ def _strategies(settings: Sequence[StudySettings]) -> list[str]:
     ]
 
 
-def _curve(
-    settings: StudySettings, records: Sequence[TrialRecord], strategy: str
-) -> StudyCurve:
+def _curve(settings: StudySettings, records: Sequence[TrialRecord], strategy: str) -> StudyCurve:
     state = study_state(records, retries=settings.retries)
     sign = 1.0 if settings.measures[0].maximise else -1.0
     ended = (state.latest[index] for index in (*state.finished, *state.duplicates))

@@ -1,21 +1,22 @@
-"""``compare`` as a process: its files, a kill in the middle, and every wrong input."""
+"""``compare``: its files, a kill in the middle, and every wrong input."""
 
 from __future__ import annotations
 
 import signal
 import time
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
+from pydantic import TypeAdapter
 
 from study.benchmarking.games import GAMES
+from study.benchmarking.table_comparison import TableComparison
 from study.search_strategy.registry import SAMPLERS
 from tests.benchmarking.tables import write_table
-from tests.studies import answer, command
+from tests.studies import command, invoke
 
 MATCH = ("--samplers", "evolution,population=5,grid", "--trials", "12", "--repeats", "6")
-DETERMINISTIC = (GAMES, "comparison.txt", "regret.csv", "regret.svg")
+DETERMINISTIC = (GAMES, "comparison.txt", "comparison.json", "regret.csv", "regret.html")
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
@@ -24,19 +25,21 @@ def _bytes(folder: Path) -> dict[str, bytes]:
 
 def test_a_comparison_is_told_written_and_not_played_twice(tmp_path: Path) -> None:
     table = str(write_table(tmp_path))
-    code, out, err = answer("compare", "--table", table, *MATCH, "--workers", "2", cwd=tmp_path)
+    code, out, err = invoke("compare", "--table", table, *MATCH, "--workers", "2", cwd=tmp_path)
 
     assert code == 0, err
     folder = tmp_path / "comparison-layers-12"
     assert "layers: 81 points, 81 candidates; 6 paired seeds (0 to 5), 12 trials each" in out
     for sampler in ("random", "evolution,population=5", "grid"):
         assert f"\n{sampler} " in out
-    assert "Median time of an ask" in out
+    assert "Median time of a proposal" in out
     assert "[18/18]" in err
-    assert ElementTree.parse(folder / "regret.svg").getroot().tag.endswith("svg")
+    stored = (folder / "comparison.json").read_bytes()
+    assert len(TypeAdapter(TableComparison).validate_json(stored).results) == 3
+    assert 'id="regret"' in (folder / "regret.html").read_text("utf-8")
     assert (folder / "comparison.txt").read_text("utf-8") in out
     before = _bytes(folder)
-    code, again, err = answer("compare", "--table", table, *MATCH, cwd=tmp_path)
+    code, again, err = invoke("compare", "--table", table, *MATCH, cwd=tmp_path)
     assert (code, again) == (0, out)
     assert "[" not in err
     assert _bytes(folder) == before
@@ -58,10 +61,10 @@ def test_a_killed_comparison_goes_on_where_it_stood_to_the_same_bytes(tmp_path: 
     kept = set(games.read_text("utf-8").splitlines()[:5])
     assert len(games.read_bytes().splitlines()) < 20
 
-    code, out, err = answer(*arguments, "killed", cwd=tmp_path)
+    code, out, err = invoke(*arguments, "killed", cwd=tmp_path)
     assert code == 0, err
     assert kept <= set(games.read_text("utf-8").splitlines())
-    code, whole, _ = answer(*arguments, "whole", cwd=tmp_path)
+    code, whole, _ = invoke(*arguments, "whole", cwd=tmp_path)
     assert code == 0
     assert _bytes(tmp_path / "killed") == _bytes(tmp_path / "whole")
     assert out.partition("Median")[0] == whole.partition("Median")[0]
@@ -80,7 +83,7 @@ def test_ctrl_c_keeps_the_games_and_says_how_to_go_on(tmp_path: Path) -> None:
 
     assert process.returncode == 130
     assert time.monotonic() - began < 5
-    assert "kept in comparison-layers-80, and the same command goes on" in err
+    assert "kept in comparison-layers-80, and the same command continues" in err
     assert (tmp_path / "comparison-layers-80" / GAMES).read_bytes().endswith(b"\n")
 
 
@@ -99,16 +102,11 @@ WRONG = [
 ]
 
 
-def test_every_wrong_input_gets_one_clear_message(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from study.cli import main
-
+def test_every_wrong_input_gets_one_clear_message(tmp_path: Path) -> None:
     table = str(write_table(tmp_path))
-    monkeypatch.chdir(tmp_path)
     for arguments, message in WRONG:
-        code = main(["compare", *(a.format(table=table) for a in arguments)])
-        err = capsys.readouterr().err
+        given = (argument.format(table=table) for argument in arguments)
+        code, _, err = invoke("compare", *given, cwd=tmp_path)
         assert code in (1, 2), arguments
         assert message in err, (arguments, err)
         assert "Traceback" not in err
@@ -119,7 +117,7 @@ def test_every_sampler_can_be_compared(tmp_path: Path) -> None:
     table = str(write_table(tmp_path))
     named = [name for name in SAMPLERS if name != "cmaes"]  # wants numbers, the table has none
     able = ",".join(named)
-    code, out, err = answer(
+    code, out, err = invoke(
         "compare", "--table", table, "--samplers", able, "--trials", "14", "--repeats", "2",
         "--quiet", cwd=tmp_path,
     )  # fmt: skip

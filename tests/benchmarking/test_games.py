@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from study.benchmarking.game import Game
 from study.benchmarking.games import GAMES, TIMES, GameFile, GameKey
-from study.benchmarking.match import split_samplers
-from study.benchmarking.play import Played
+from study.common.choices import split_choices
 from study.common.errors import StudyError
 
 
@@ -16,8 +16,8 @@ def _key(sampler: str, seed: int) -> GameKey:
     return GameKey(sampler=sampler, seed=seed, trials=3, table="t", code="c")
 
 
-def _played(seed: int) -> Played:
-    return Played(
+def _played(seed: int) -> Game:
+    return Game(
         regret=(1.0 / 3, 0.1, float(seed)), best=(0.1, 0.2, 0.3), cost=(1, 2, 3), ask=(0.5,)
     )
 
@@ -29,12 +29,12 @@ def test_games_are_read_back_as_they_were_kept(tmp_path: Path) -> None:
 
     assert again.games == kept.games
     assert again.games[_key("random", 1)].regret == (0.333333, 0.1, 1.0)
-    assert again.asks[_key("random", 1)] == (0.5,)
+    assert again.games[_key("random", 1)].ask == (0.5,)
 
 
 def test_small_numbers_keep_their_digits(tmp_path: Path) -> None:
     kept = GameFile(tmp_path)
-    small = Played(regret=(1e-9 / 3, 0.0), best=(-2e-8, 1.5), cost=(1, 2), ask=(0.5,))
+    small = Game(regret=(1e-9 / 3, 0.0), best=(-2e-8, 1.5), cost=(1, 2), ask=(0.5,))
     kept.add(_key("random", 0), small)
     game = GameFile(tmp_path).games[_key("random", 0)]
 
@@ -77,7 +77,7 @@ def test_a_spoilt_line_is_named(tmp_path: Path, name: str) -> None:
 
 def test_samplers_keep_the_options_that_follow_them() -> None:
     text = "tpe, evolution,population=10,sample=3,random,tpe,n_startup_trials=5"
-    assert split_samplers(text) == (
+    assert split_choices(text, flag="--samplers", example="tpe,evolution") == (
         "tpe",
         "evolution,population=10,sample=3",
         "random",
@@ -86,6 +86,6 @@ def test_samplers_keep_the_options_that_follow_them() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "tpe,,random", "a=1", "tpe,tpe"])
-def test_a_list_with_holes_or_repeats_is_refused(text: str) -> None:
+def test_a_list_with_gaps_or_repeats_is_refused(text: str) -> None:
     with pytest.raises(StudyError, match="--samplers"):
-        split_samplers(text)
+        split_choices(text, flag="--samplers", example="tpe,evolution")

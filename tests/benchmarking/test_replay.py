@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 
-from study.benchmarking.replaying import Replay, Replayed
-from study.cli import main
+from study.benchmarking.replay import Replay, ReplayResult, replay_study
 from study.running.study_runner import run_study
 from study.search_strategy.registry import SAMPLERS
 from study.settings.run_context import RunContext
 from study.storage.records import TrialRecord
 from study.storage.stored_study import StoredStudy, load_trials
-from tests.studies import settings
+from tests.studies import invoke, settings
 
 SMALL = """\
 parameters:
@@ -38,30 +37,29 @@ parameters:
 SLOW = frozenset({"tpe", "gp", "cmaes", "nsga2", "auto", "surrogate", "q_learning:metaqnn"})
 
 
-def _place(folder: Path) -> RunContext:
+def _run_context(folder: Path) -> RunContext:
     return RunContext(url=f"sqlite:///{folder}/study.db", device="cpu")
 
 
 def _run(folder: Path, *, workers: int = 1, **changes: Any) -> tuple[TrialRecord, ...]:
     values = {"space_text": SMALL, "space_name": "small.yaml", "trials": 14, "seed": 5}
     asked = settings(**{**values, **changes})
-    return run_study(asked, _place(folder), workers=workers).trials
+    return run_study(asked, _run_context(folder), workers=workers).trials
 
 
 def _stored(folder: Path, name: str = "test") -> tuple[StoredStudy, tuple[TrialRecord, ...]]:
-    return load_trials(name, _place(folder).url)
+    return load_trials(name, _run_context(folder).url)
 
 
-def _replayed(folder: Path, name: str = "test") -> list[Replayed]:
-    stored, records = _stored(folder, name)
-    return list(Replay(stored=stored, records=records).replayed())
+def _assert_same(folder: Path, name: str = "test") -> ReplayResult:
+    result = replay_study(*_stored(folder, name))
+    assert result.different is None
+    return result
 
 
-def _assert_same(folder: Path, name: str = "test") -> list[Replayed]:
-    replayed = _replayed(folder, name)
-    differing = [(one.record.number, one.differences) for one in replayed if one.differences]
-    assert not differing
-    return replayed
+def _assert_same_with_running_trials(folder: Path) -> None:
+    _assert_same(folder)
+    assert any(record.draw and record.draw.running for record in _stored(folder)[1])
 
 
 def _able(objectives: int) -> list[Any]:
@@ -81,7 +79,7 @@ def _space_of(sampler: str) -> dict[str, Any]:
 @pytest.mark.parametrize("sampler", _able(1))
 def test_a_serial_study_comes_out_the_same(tmp_path: Path, sampler: str) -> None:
     _run(tmp_path, sampler=sampler, estimator="synthetic,fail=0.1", **_space_of(sampler))
-    assert len(_assert_same(tmp_path)) >= 14
+    assert len(_assert_same(tmp_path).draws) >= 14
 
 
 @pytest.mark.slow
@@ -89,9 +87,7 @@ def test_a_serial_study_comes_out_the_same(tmp_path: Path, sampler: str) -> None
 def test_a_study_of_three_workers_comes_out_the_same(tmp_path: Path, sampler: str) -> None:
     changes = {"pruner": "median", "trials": 24, **_space_of(sampler)}
     _run(tmp_path, workers=3, sampler=sampler, estimator="synthetic,delay=0.02", **changes)
-    replayed = _assert_same(tmp_path)
-
-    assert any(one.record.draw and one.record.draw.running for one in replayed)
+    _assert_same_with_running_trials(tmp_path)
 
 
 @pytest.mark.slow
@@ -103,30 +99,25 @@ def test_a_study_of_two_objectives_comes_out_the_same(tmp_path: Path, sampler: s
 
 def test_three_workers_on_a_learning_sampler_come_out_the_same(tmp_path: Path) -> None:
     _run(tmp_path, workers=3, sampler="reinforce", estimator="synthetic,delay=0.03", trials=16)
-    replayed = _assert_same(tmp_path)
-
-    assert any(one.record.draw and one.record.draw.running for one in replayed)
+    _assert_same_with_running_trials(tmp_path)
 
 
 def test_lists_twins_and_unvisited_draws_come_out_the_same(tmp_path: Path) -> None:
     _run(tmp_path, space_text=ENQUEUED, study="listed", sampler="evolution,population=4")
     _run(tmp_path, space_text=TINY, study="used-up", sampler="reinforce,step=100", trials=5)
 
-    listed = _assert_same(tmp_path, "listed")
-    sources = {
-        one.record.draw.source for one in _assert_same(tmp_path, "used-up") if one.record.draw
-    }
-    assert listed[0].record.draw is not None
-    assert listed[0].record.draw.source == "enqueued"
-    assert sources >= {"strategy", "unvisited"}
+    assert _assert_same(tmp_path, "listed").draws[0].origin == "from the list"
+    origins = {draw.origin for draw in _assert_same(tmp_path, "used-up").draws}
+    assert origins >= {"by the strategy", "at random among untried ones"}
 
 
 def test_a_study_with_a_larger_budget_later_replays_both_parts(tmp_path: Path) -> None:
     _run(tmp_path, sampler="q_learning", trials=8)
     _run(tmp_path, sampler="q_learning", trials=16)
 
-    budgets = [one.record.draw.budget for one in _assert_same(tmp_path) if one.record.draw]
-    assert set(budgets) == {8, 16}
+    _assert_same(tmp_path)
+    budgets = {record.draw.budget for record in _stored(tmp_path)[1] if record.draw}
+    assert budgets == {8, 16}
 
 
 def test_a_study_that_starts_from_another_replays_while_that_is_there(tmp_path: Path) -> None:
@@ -139,17 +130,16 @@ def test_a_study_that_starts_from_another_replays_while_that_is_there(tmp_path: 
 
     _assert_same(tmp_path, "warm")
     _assert_same(tmp_path, "saving")
-    optuna.delete_study(study_name="first", storage=_place(tmp_path).url)
+    optuna.delete_study(study_name="first", storage=_run_context(tmp_path).url)
     with pytest.raises(Exception, match="'warm' was warm-started"):
-        _replayed(tmp_path, "warm")
+        replay_study(*_stored(tmp_path, "warm"))
 
 
 def test_the_memory_of_a_strategy_does_not_matter(tmp_path: Path) -> None:
     _run(tmp_path, sampler="q_learning", trials=20)
     stored, records = _stored(tmp_path)
     for record in (records[-1], records[4]):  # each with a strategy that has seen nothing else
-        alone = Replay(stored=stored, records=records)
-        assert alone._differences(record) == []
+        assert Replay(stored, records).repeat(record).differences == ()
 
 
 def _tamper(folder: Path, number: int, change: Callable[[sqlite3.Connection, int], None]) -> None:
@@ -198,29 +188,30 @@ def test_a_study_that_was_tampered_with_is_found_out(
     number: int,
     change: Callable[[sqlite3.Connection, int], None],
     first: range,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     _run(tmp_path, sampler="reinforce")
     _tamper(tmp_path, number, change)
 
-    code = main(["replay", "test", "--verify", "--storage", _place(tmp_path).url])
-    out = capsys.readouterr().out
-    assert code == 1
-    assert any(f"test: trial {n} (sequence index {n}) differs" in out for n in first)
+    different = replay_study(*_stored(tmp_path)).different
+    assert different is not None
+    assert different.number == different.sequence_index
+    assert different.number in first
 
 
-def test_the_command_prints_the_sequence_or_that_all_is_the_same(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_prints_the_sequence_or_whether_all_is_the_same(tmp_path: Path) -> None:
     _run(tmp_path, space_text=ENQUEUED, sampler="random", trials=5)
-    url = _place(tmp_path).url
 
-    assert main(["replay", "test", "--storage", url]) == 0
-    printed = capsys.readouterr().out
-    assert "from the list" in printed
-    assert "0-3" in printed
-    assert main(["replay", "test", "--verify", "--storage", url]) == 0
-    told = capsys.readouterr().out
-    assert told == "test: 5 draws, the same bit for bit: 1 from the list and 4 by the strategy\n"
-    assert main(["replay", "none", "--verify", "--storage", url]) == 1
-    assert "has no study 'none'" in capsys.readouterr().err
+    code, out, _ = invoke("replay", "test", cwd=tmp_path)
+    assert code == 0
+    assert "from the list" in out
+    assert "0-3" in out
+    code, out, _ = invoke("replay", "test", "--verify", cwd=tmp_path)
+    assert code == 0
+    assert "5 draws, the same bit for bit: 1 from the list and 4 by the strategy" in out
+    code, _, err = invoke("replay", "none", "--verify", cwd=tmp_path)
+    assert code == 1
+    assert "has no study 'none'" in err
+    _tamper(tmp_path, 3, _dropout)
+    code, out, _ = invoke("replay", "test", "--verify", cwd=tmp_path)
+    assert code == 1
+    assert "trial 3 (sequence index 3) differs" in out

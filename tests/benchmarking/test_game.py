@@ -1,4 +1,4 @@
-"""One game on a table: what is trained, what is learned, what it comes to."""
+"""One game on a table: what is trained, what is learned, and the result."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.benchmarking.play import play
+from study.benchmarking.game import play
 from study.performance_estimation.tabular.table_file import load_table
+from study.running.candidate_source.sampled_source import MAX_REPEATS
 from study.search_strategy.registry import SAMPLERS
+from study.search_strategy.samplers.non_adaptive import RandomSearch
+from study.search_strategy.strategy import History, Proposal
 from tests.benchmarking.tables import arrays, write_table
 
 FAST = [name for name in SAMPLERS if name in ("random", "grid", "reinforce", "evolution")]
@@ -51,3 +54,19 @@ def test_twins_are_trained_once_and_cost_nothing(tmp_path: Path) -> None:
 
     assert len(played.regret) == 41
     assert played.cost[-1] == pytest.approx(columns["cost"][:41].sum())
+
+
+def test_a_sampler_that_repeats_itself_gets_candidates_that_were_not_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stubborn:
+        def propose(self, history: History, rng: np.random.Generator) -> Proposal:
+            del rng
+            assert history.budget == 10
+            return Proposal(values=next(iter(history.space.points())))
+
+    monkeypatch.setattr(RandomSearch, "build", lambda self, context: Stubborn())
+    game = play(load_table(write_table(tmp_path)), "random", trials=10, seed=0)
+
+    assert len(game.regret) == 10
+    assert len(game.ask) == 1 + 9 * MAX_REPEATS

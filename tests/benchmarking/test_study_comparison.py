@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.benchmarking.studies import StudyComparison, Told, compare_studies
+from study.benchmarking.study_comparison import Study, StudyComparison, compare_studies
 from study.common.errors import StudyError
-from study.report.compare_studies_text import studies_text
+from study.report.compare import study_comparison_section
+from study.report.terminal import render_text
 from study.running.study_runner import StudyResult, run_study
 from study.settings.run_context import RunContext
-from tests.studies import answer, settings
+from tests.studies import invoke, settings
 
 SMALL = """
 name: small-space
@@ -39,13 +40,16 @@ def run(tmp_path: Path) -> Run:
     return started
 
 
-def _told(result: StudyResult, **changes: Any) -> Told:
-    given = {"settings": result.stored.settings, "digest": "d", "records": result.trials}
-    return Told(**{**given, **changes})
+def _study(result: StudyResult) -> Study:
+    return result.stored, result.trials
 
 
 def _compared(*results: StudyResult) -> StudyComparison:
-    return compare_studies([_told(result) for result in results])
+    return compare_studies([_study(result) for result in results])
+
+
+def _text(comparison: StudyComparison) -> str:
+    return render_text(study_comparison_section(comparison))
 
 
 def test_the_best_is_that_of_the_trials_so_far(run: Run) -> None:
@@ -55,9 +59,9 @@ def test_the_best_is_that_of_the_trials_so_far(run: Run) -> None:
     assert found.trials == 3
     for curve, result in zip(found.curves, (random, grid), strict=True):
         reached = [t.objectives[0] for t in result.trials if t.reused_from is None]
-        assert np.isnan(curve.best[0])
-        assert curve.best[1:].tolist() == np.maximum.accumulate(reached).tolist()
-    text = studies_text(found)
+        assert curve.best[0] is None
+        assert list(curve.best[1:]) == np.maximum.accumulate(reached).tolist()
+    text = _text(found)
     assert "all have 3 trials or more" in text
     assert f"{found.curves[1].best[3]:.4f}" in text
     assert "No test" in text
@@ -71,8 +75,8 @@ def test_reused_results_raise_the_best_and_are_no_trials(run: Run) -> None:
 
     assert all(isinstance(t.reused_from, str) for t in new.trials)
     assert (found.trials, found.curves[0].trials) == (0, 0)
-    assert found.curves[0].best.tolist() == [max(t.objectives[0] for t in old.trials)]
-    text = studies_text(found)
+    assert found.curves[0].best == (max(t.objectives[0] for t in old.trials),)
+    text = _text(found)
     assert "all have 0 trials or more" in text
     assert f"{found.curves[0].best[0]:.4f}" in text
 
@@ -85,8 +89,8 @@ def test_a_reused_result_counts_after_the_trial_before_it(run: Run) -> None:
         replace(second, objectives=(0.9,), reused_from="old/7"),
         replace(third, objectives=(0.2,), reused_from=None),
     )
-    found = compare_studies([_told(result, records=records)] * 2)
-    assert found.curves[0].best[1:].tolist() == [0.9, 0.9]
+    found = compare_studies([(result.stored, records)] * 2)
+    assert found.curves[0].best[1:] == (0.9, 0.9)
 
 
 def test_strategies_with_common_seeds_are_tested(run: Run) -> None:
@@ -97,29 +101,30 @@ def test_strategies_with_common_seeds_are_tested(run: Run) -> None:
     ]
     found = _compared(*results)
 
-    assert (found.paired, found.seeds) == (("random", "grid"), (0, 1))
-    by_name = {curve.name: curve.best[3] for curve in found.curves}
+    assert found.seeds == (0, 1)
+    by_name = {curve.name: curve.best[3] or 0.0 for curve in found.curves}
     less = np.mean([by_name[f"grid{s}"] - by_name[f"random{s}"] for s in (0, 1)])
     assert found.pairs[0].difference == pytest.approx(less)
-    assert "Wilcoxon's signed-rank test over the seeds 0, 1" in studies_text(found)
+    assert "Wilcoxon's signed-rank test over the seeds 0, 1" in _text(found)
 
 
 def test_what_cannot_be_compared_is_refused_in_a_line(run: Run) -> None:
     one, other = run("a", trials=2), run("b", trials=2, objectives=("log_loss",))
     with pytest.raises(StudyError, match="'a' and 'b' optimise accuracy and log_loss"):
         _compared(one, other)
-    with pytest.raises(StudyError, match="look at different data"):
-        compare_studies([_told(one), _told(one, digest="other")])
+    changed = replace(one.stored, data={**one.stored.data, "sha256": "other"})
+    with pytest.raises(StudyError, match="have different data"):
+        compare_studies([_study(one), (changed, one.trials)])
     pruned = [record for record in one.trials if record.state == "pruned"]
     with pytest.raises(StudyError, match="study 'a' has no result to compare; run it first"):
-        compare_studies([_told(one), _told(one, records=pruned)])
+        compare_studies([_study(one), (one.stored, pruned)])
 
 
 def test_the_command_compares_a_study_that_reused_everything(run: Run, tmp_path: Path) -> None:
     run("old", trials=9, sampler="grid")
     run("new", trials=9, sampler="grid", reuse=("old",))
     url = f"sqlite:///{tmp_path}/study.db"
-    code, out, err = answer("compare", "old", "new", "--storage", url, cwd=tmp_path)
+    code, out, err = invoke("compare", "old", "new", "--storage", url, cwd=tmp_path)
 
     assert code == 0, err
     assert "all have 0 trials or more" in out

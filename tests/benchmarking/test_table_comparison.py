@@ -1,4 +1,4 @@
-"""What is told and drawn of a comparison does not depend on how large the table's values are."""
+"""Text and figure of a comparison do not depend on how large the values of the table are."""
 
 from __future__ import annotations
 
@@ -8,29 +8,34 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from study.benchmarking.game import play
 from study.benchmarking.games import GameFile
 from study.benchmarking.match import make_match
-from study.benchmarking.play import play
-from study.benchmarking.summary import Comparison, summarise
-from study.report.compare_figure import regret_svg
-from study.report.compare_text import comparison_text
+from study.benchmarking.table_comparison import TableComparison, summarise
+from study.report.compare import regret_figure, table_comparison_section
+from study.report.terminal import render_text
 from tests.benchmarking.tables import arrays, write_table
 
 ALONE = dict.fromkeys(("curves", "cost", "twins", "parameters", "macs"))
 
 
-def _comparison(folder: Path, values: np.ndarray) -> Comparison:
+def _comparison(folder: Path, values: np.ndarray) -> TableComparison:
     folder.mkdir()
     path = write_table(folder, values=values, **ALONE)
     match = make_match(str(path), "evolution,population=5", trials=30, repeats=6, seed=0)
     kept = GameFile(folder)
-    for key in match.games():
+    for key in match.game_keys():
         kept.add(key, play(match.table, key.sampler, trials=key.trials, seed=key.seed))
-    return summarise(match, GameFile(folder).games)
+    games = {name: [kept.games[key] for key in match.game_keys(name)] for name in match.samplers}
+    return summarise(match.table, games, trials=match.trials, seeds=match.seeds)
 
 
-def _paths(comparison: Comparison) -> list[str]:
-    return re.findall(r'd="M[^"]*"', regret_svg(comparison))
+def _text(comparison: TableComparison) -> str:
+    return render_text(table_comparison_section(comparison))
+
+
+def _lines(comparison: TableComparison) -> list[tuple[float, ...]]:
+    return [tuple(trace.y) for trace in regret_figure(comparison).plot.data]
 
 
 @pytest.mark.parametrize("scale", [1e-7, 1e5])
@@ -46,13 +51,16 @@ def test_values_of_any_size_are_told_in_four_digits_and_drawn_alike(
     assert not small.in_points
     for one, other in zip(small.results, plain.results, strict=True):
         assert one.sampler == other.sampler
-        assert one.curve.mean == pytest.approx(scale * other.curve.mean, rel=1e-4)
-        assert f" {one.curve.mean[-1]:.4g} " in comparison_text(small)
-        assert f"{one.curve.mean[-1]:.4g} after 30 trials" in regret_svg(small)
+        assert one.curve.mean == pytest.approx(
+            [scale * mean for mean in other.curve.mean], rel=1e-4
+        )
+        assert f" {one.curve.mean[-1]:.4g} " in _text(small)
+        assert f"{one.curve.mean[-1]:.4g} after 30 trials" in regret_figure(small).text
     corrected = [[pair.corrected for pair in found.over_all] for found in (small, plain)]
     assert corrected[0] == corrected[1]
-    shown = len(set(_paths(small)))
-    assert shown == len(set(_paths(plain))) > 4
+    for drawn, plainly in zip(_lines(small), _lines(plain), strict=True):
+        assert len(set(drawn)) > 4
+        assert drawn == pytest.approx([scale * number for number in plainly], rel=1e-4)
 
 
 def test_small_shares_are_told_and_drawn_too(tmp_path: Path) -> None:
@@ -60,13 +68,13 @@ def test_small_shares_are_told_and_drawn_too(tmp_path: Path) -> None:
     regret = comparison.results[0].curve.mean
 
     assert comparison.in_points
-    assert f" {regret[9]:.4g} " in comparison_text(comparison)
-    assert f"{regret[-1]:.4g} after" in regret_svg(comparison)
+    assert f" {regret[9]:.4g} " in _text(comparison)
+    assert f"{regret[-1]:.4g} after" in regret_figure(comparison).text
 
 
 def test_percentage_points_have_three_decimals(tmp_path: Path) -> None:
     comparison = _comparison(tmp_path / "a", arrays()["values"])
-    text = comparison_text(comparison)
+    text = _text(comparison)
 
     assert f" {comparison.results[0].curve.mean[9]:.3f} " in text
     assert re.search(r" [+-]\d+\.\d{3} ", text)
