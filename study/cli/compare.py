@@ -89,29 +89,27 @@ def compare(
 
 
 def _write_and_print(comparison: TableComparison, folder: Path) -> None:
-    from plotly.io import to_html
     from pydantic import TypeAdapter
 
     from study.benchmarking.table_comparison import TableComparison
     from study.common.atomic_write import write_text
     from study.report.compare import (
         curves_csv,
-        regret_figure,
+        table_comparison_document,
         table_comparison_section,
         times_table,
     )
-    from study.report.figures.kit import standalone
+    from study.report.html import render_html
     from study.report.terminal import print_report, render_text
 
     times = {"results": {"__all__": {"ask", "asks"}}}  # they differ from run to run
     as_json = TypeAdapter(TableComparison).dump_json(comparison, indent=2, exclude=times)
     section = table_comparison_section(comparison)
-    figure = regret_figure(comparison)
     files = {
         "comparison.txt": render_text(section),
         "comparison.json": as_json.decode() + "\n",
         "regret.csv": curves_csv(comparison),
-        "regret.html": to_html(standalone(figure), div_id=figure.name),
+        "comparison.html": render_html(table_comparison_document(comparison)),
     }
     for name, content in files.items():
         write_text(folder / name, content)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from study.benchmarking.games import DIGITS
 from study.benchmarking.study_comparison import StudyComparison, StudyCurve
 from study.benchmarking.table_comparison import Curve, SamplerResult, TableComparison
-from study.common.formats import ABSENT, amount, counted, measure, metric_words
+from study.common.formats import ABSENT, amount, counted, measure, describe_metric
 from study.common.numbers import SMALLEST, Form, decimals, form_of, signed
 from study.report.document import (
+    Document,
     Figure,
     Paragraph,
     Section,
@@ -126,6 +128,16 @@ def _better(pair: Pair) -> str:
 
 def _p_value(pair: Pair) -> str:
     return f"{pair.corrected:.3f}" if pair.corrected >= 0.001 else f"{pair.corrected:.0e}"
+
+
+def table_comparison_document(comparison: TableComparison) -> Document:
+    """Return the result of a match with its figure."""
+    section = table_comparison_section(comparison)
+    return Document(
+        title=f"Samplers on {comparison.table}",
+        kind="comparison of samplers",
+        sections=(replace(section, blocks=(*section.blocks, regret_figure(comparison))),),
+    )
 
 
 def times_table(comparison: TableComparison) -> Table:
@@ -264,7 +276,7 @@ def _best_values(comparison: StudyComparison) -> Table:
 
     return Table(
         caption=(
-            f"Best {metric_words(key)} after each number of trials; all have"
+            f"Best {describe_metric(key)} after each number of trials; all have"
             f" {counted(comparison.trials, 'trial')} or more"
         ),
         columns=(
@@ -287,7 +299,7 @@ def _tests_of_strategies(comparison: StudyComparison) -> Table:
         caption=(
             f"Wilcoxon's signed-rank test over the seeds {seeds}, Holm's correction; loss after"
             f" {comparison.trials} trials, first minus second; a {better}"
-            f" {metric_words(comparison.measure.key)} is a smaller loss"
+            f" {describe_metric(comparison.measure.key)} is a smaller loss"
         ),
         columns=(
             text_column("First"),

@@ -16,7 +16,7 @@ from tests.benchmarking.tables import write_table
 from tests.studies import command, invoke
 
 MATCH = ("--samplers", "evolution,population=5,grid", "--trials", "12", "--repeats", "6")
-DETERMINISTIC = (GAMES, "comparison.txt", "comparison.json", "regret.csv", "regret.html")
+DETERMINISTIC = (GAMES, "comparison.txt", "comparison.json", "regret.csv", "comparison.html")
 
 
 def _bytes(folder: Path) -> dict[str, bytes]:
@@ -36,7 +36,7 @@ def test_a_comparison_is_told_written_and_not_played_twice(tmp_path: Path) -> No
     assert "[18/18]" in err
     stored = (folder / "comparison.json").read_bytes()
     assert len(TypeAdapter(TableComparison).validate_json(stored).results) == 3
-    assert 'id="regret"' in (folder / "regret.html").read_text("utf-8")
+    assert "Mean regret: layers, 6 seeds" in (folder / "comparison.html").read_text("utf-8")
     assert (folder / "comparison.txt").read_text("utf-8") in out
     before = _bytes(folder)
     code, again, err = invoke("compare", "--table", table, *MATCH, cwd=tmp_path)
