@@ -10,7 +10,8 @@ from pydantic.dataclasses import dataclass
 from study.common.errors import EvaluationError
 from study.settings.metrics import Measure
 from study.settings.study_settings import StudySettings
-from study.statistics.paired import Array, Pair, pairwise
+from study.statistics.ranks import Array
+from study.statistics.significance import Pair, pairwise
 from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 from study.storage.stored_study import StoredStudy

@@ -9,7 +9,8 @@ from pydantic.dataclasses import dataclass
 
 from study.benchmarking.game import Game
 from study.performance_estimation.tabular.table import BenchmarkTable
-from study.statistics.paired import Array, Pair, areas, band, pairwise
+from study.statistics.ranks import Array, areas, band
+from study.statistics.significance import Pair, pairwise
 
 MILESTONES = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 

@@ -23,7 +23,7 @@ from study.report.document import (
     paragraphs,
     text_column,
 )
-from study.statistics.paired import Pair
+from study.statistics.significance import Pair
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
