@@ -124,7 +124,7 @@ def macro_auc(scores: Floats, labels: Labels) -> Statistic:
         labels: True classes, (n,).
     """
     areas = [
-        _auc(scores[:, c], labels == c)
+        binary_auc(scores[:, c], labels == c)
         for c in range(scores.shape[1])
         if 0 < np.count_nonzero(labels == c) < len(labels)
     ]
@@ -133,8 +133,12 @@ def macro_auc(scores: Floats, labels: Labels) -> Statistic:
     return mean_of(areas)
 
 
-def _auc(scores: Floats, positive: NDArray[np.bool_]) -> Statistic:
-    """Return the weighted Mann-Whitney statistic of one class's scores (n,)."""
+def binary_auc(scores: Floats, positive: NDArray[np.bool_]) -> Statistic:
+    """Return the area under the ROC curve of one class's scores (n,).
+
+    It is the weighted Mann-Whitney statistic (Hanley and McNeil 1982): ties count one half. It is
+    NaN where all images or none are positive.
+    """
     order = np.argsort(scores, kind="stable")
     ranked = scores[order]
     starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])  # of each group of ties

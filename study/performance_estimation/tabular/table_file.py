@@ -22,15 +22,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import zlib
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from study.common.errors import DataError, SearchSpaceError
+from study.data.npz import NpzFile
 from study.performance_estimation.tabular.table import Array, BenchmarkTable, Unit, find_twins
 from study.performance_estimation.tabular.table_space import OwnSpace, table_space_from_text
 from study.search_space.parameter import CategoricalParameter
@@ -98,7 +97,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 @lru_cache(maxsize=4)
 def _load(path: Path, _: object) -> BenchmarkTable:
     """Return the table of a file; the second argument changes when the file does."""
-    arrays = _read_arrays(path)
+    arrays = NpzFile(path).read_all()
     if set(arrays) == {"acc", "params", "flops"} and arrays["acc"].shape == (3**MACRO_LAYERS, 3):
         return _table(path, MACRO_SPACE, _macro_arrays(arrays))
     beside = path.with_suffix(".yaml")
@@ -124,17 +123,6 @@ def _check_grid_points(path: Path, space: SearchSpace) -> None:
                 " row; write the values as 'step' or choices instead"
             )
             raise SearchSpaceError([message])
-
-
-def _read_arrays(path: Path) -> dict[str, Array]:
-    damaged = (BadZipFile, zlib.error, ValueError, EOFError, OSError, KeyError)
-    wrong = (AttributeError, TypeError, NotImplementedError, SyntaxError, MemoryError)
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (*damaged, *wrong) as error:
-        message = f"{path}: cannot be read as an .npz file ({error}); make or copy it again"
-        raise DataError(message) from error
 
 
 def _table(path: Path, space: SearchSpace, arrays: Mapping[str, Array]) -> BenchmarkTable:

@@ -1,13 +1,17 @@
-"""How good class scores are: pure functions of scores and labels.
+"""Metrics of class scores: pure functions of scores and labels.
 
-A class without images in the split cannot be judged and is left out of every mean over classes.
+A class without images in the split is left out of every mean over classes.
 """
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from study.statistics.bootstrap import binary_auc, plain
 
 METRICS = ("accuracy", "loss", "balanced_accuracy", "auc", "balanced_log_loss")
 """Names of the metrics, without their split."""
@@ -50,28 +54,16 @@ def _mean_over_classes(values: Tensor, labels: Tensor, classes: int) -> float:
     """Return the mean over classes of the mean of ``values`` (n,) within each class."""
     counts = torch.bincount(labels, minlength=classes).double()
     sums = torch.zeros_like(counts).index_add_(0, labels, values)
-    there = counts > 0
-    return float((sums[there] / counts[there]).mean())
+    present = counts > 0
+    return float((sums[present] / counts[present]).mean())
 
 
 def _macro_auc(scores: Tensor, labels: Tensor) -> float:
     """Return the mean over classes of the area under the one-versus-rest ROC curve.
 
-    The area is the Mann-Whitney statistic (Hanley and McNeil 1982), ties counted as one half.
-    Only classes that some images have and others have not are judged; without any it is 0.5,
-    the value of scores that say nothing.
+    Without any class to compare with others it is 0.5, the value of random scores.
     """
-    areas = [_auc(scores[:, c], labels == c) for c in range(scores.shape[1])]
-    judged = [area for area in areas if area is not None]
+    columns, classes = scores.cpu().numpy().T, labels.cpu().numpy()
+    areas = [plain(binary_auc(c, classes == i), len(classes)) for i, c in enumerate(columns)]
+    judged = [area for area in areas if not math.isnan(area)]
     return sum(judged) / len(judged) if judged else 0.5
-
-
-def _auc(scores: Tensor, positive: Tensor) -> float | None:
-    ours, others = scores[positive], scores[~positive]
-    if not len(ours) or not len(others):
-        return None
-    others = others.sort().values
-    below = torch.searchsorted(others, ours)
-    not_above = torch.searchsorted(others, ours, right=True)
-    wins = (below + not_above).double().sum() / 2
-    return float(wins / (len(ours) * len(others)))
