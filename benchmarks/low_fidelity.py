@@ -2,11 +2,11 @@
 
     python -m benchmarks.low_fidelity --space seed --data octmnist.npz --epochs 8 --sample 30
 
-A cascade needs cheap looks at candidates before it trains some in full. A pruner looks at the
-first epochs of the full training, which goes on if it passes; a separate stage would train as
-many epochs with the schedule compressed to them, and start again. Both looks are compared by
-Kendall's τ with the mean of two full trainings with other seeds; 95 % intervals are percentile
-bootstrap over candidates, the same 2,000 resamples for all.
+A cascade needs cheap scores of candidates before it trains some in full. A pruner uses the first
+epochs of the full training, which continues for the survivors. A separate stage would train the
+same number of epochs with a compressed schedule, and start again for the survivors. Both scores are
+compared by Kendall's τ with the mean of two full trainings with other seeds. 95 % intervals are
+percentile bootstrap over candidates, the same 2,000 resamples for all.
 """
 
 from __future__ import annotations
@@ -36,12 +36,11 @@ RESAMPLES = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What is trained on.
+    """What candidates are trained on.
 
     Args:
-        context: The space and the images.
         precision: A name of ``DTYPES``.
-        epochs: Of a full training.
+        epochs: Epochs of a full training.
     """
 
     context: EstimatorContext
@@ -60,8 +59,8 @@ class Bench:
         return [result.metrics[METRIC] for result in training.results]
 
 
-def looks(bench: Bench, values: Values, short: tuple[int, ...]) -> list[float]:
-    """Return the reference, then for each short length both looks of one candidate."""
+def scores_of(bench: Bench, values: Values, short: tuple[int, ...]) -> list[float]:
+    """Return the reference, then for each short length both scores of one candidate."""
     full = bench.curve(values, epochs=bench.epochs, seed=0)
     reference = np.mean([bench.curve(values, epochs=bench.epochs, seed=s)[-1] for s in (1, 2)])
     row = [float(reference)]
@@ -71,7 +70,7 @@ def looks(bench: Bench, values: Values, short: tuple[int, ...]) -> list[float]:
 
 
 def report(rows: np.ndarray, short: tuple[int, ...]) -> str:
-    """Return τ of every look with its interval, and of their differences."""
+    """Return τ of every score with its interval, and of their differences."""
     weights = np.vstack([np.ones(len(rows)), resamples(len(rows), count=RESAMPLES, seed=0)])
     taus = [kendall(rows[:, column], rows[:, 0], weights) for column in range(1, rows.shape[1])]
     lines = []
@@ -102,7 +101,7 @@ def main() -> int:
     )
     sample = stratified_sample(space, data.image, size=arguments.sample, seed=0)
     short = tuple(arguments.short)
-    rows = np.array([looks(bench, values, short) for values in sample])
+    rows = np.array([scores_of(bench, values, short) for values in sample])
     sys.stdout.write(f"{space.name}, {len(rows)} candidates, {bench.precision}\n")
     sys.stdout.write(report(rows, short) + "\n")
     return 0

@@ -1,4 +1,4 @@
-"""The loop that most people write first, as the measure of the training core.
+"""The loop that most people write first, for comparison with the training core.
 
 A ``TensorDataset`` of float32 images behind a ``DataLoader``, NCHW memory, float32 arithmetic,
 all threads in one process, ``loss.item()`` at every step, validation after every epoch.

@@ -4,9 +4,9 @@
     python -m benchmarks.training_speed --memory
     python -m benchmarks.training_speed --accuracy --data octmnist.npz
 
-Both work through the same 15 candidates of the space ``seed`` for three epochs each, validation
-included, in turns (plain, ours, plain, ours, …), so that a change of the machine's load meets
-both. The clock runs from the moment all processes are ready until the last one is done.
+Both train the same 15 candidates of the space ``seed`` for three epochs each, validation included,
+in turns (plain, ours, plain, ours, …), so that a change of the machine's load affects both. The
+clock runs from the moment that all processes are ready until the last one is done.
 """
 
 from __future__ import annotations
@@ -47,12 +47,11 @@ BACKWARD = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What one side works through.
+    """The work of one side.
 
     Args:
-        images: Training images; as many validation images as OCTMNIST has for so many.
-        precision: A name of ``DTYPES``; the plain loop computes in float32 whatever it says.
-        epochs: Passes over the training images.
+        images: Training images. Validation images have the same share as in OCTMNIST.
+        precision: A name of ``DTYPES``. The plain loop always computes in float32.
     """
 
     images: int
@@ -93,34 +92,34 @@ def made_up(load: Load) -> TrainingData:
 
 
 def plain(load: Load, todo: Any, barrier: Barrier) -> None:
-    """Work as the plain loop does: one process, all threads."""
+    """Train as the plain loop does: one process, all threads."""
     torch.set_num_threads(os.cpu_count() or 1)
     loaders = plain_loaders(made_up(load))
     work = candidates()
     barrier.wait()
-    for place in iter(todo.get, None):
-        train_plainly(work[place], loaders, classes=4, epochs=load.epochs, seed=place)
+    for index in iter(todo.get, None):
+        train_plainly(work[index], loaders, classes=4, epochs=load.epochs, seed=index)
 
 
 def ours(load: Load, todo: Any, barrier: Barrier) -> None:
-    """Work as a study's worker does: one thread, the next candidate from a common list."""
+    """Train as a study's worker does: one thread, the next candidate from a common list."""
     data = made_up(load)
     work = candidates()
     barrier.wait()
-    for place in iter(todo.get, None):
-        stack = resolve(work[place].architecture, OCTMNIST)
-        settings = TrainingSettings(seed=place, epochs=load.epochs, precision=load.precision)
-        train(stack, work[place].recipe, data, settings=settings)
+    for index in iter(todo.get, None):
+        stack = resolve(work[index].architecture, OCTMNIST)
+        settings = TrainingSettings(seed=index, epochs=load.epochs, precision=load.precision)
+        train(stack, work[index].recipe, data, settings=settings)
 
 
 def timed(
-    side: Callable[..., None], load: Load, *, processes: int, places: Sequence[int]
+    side: Callable[..., None], load: Load, *, processes: int, indices: Sequence[int]
 ) -> float:
-    """Return the seconds a side takes for the candidates at ``places``."""
+    """Return the seconds a side takes for the candidates at ``indices``."""
     context = multiprocessing.get_context("spawn")
     todo, barrier = context.SimpleQueue(), context.Barrier(processes + 1)
-    for place in [*places, *[None] * processes]:
-        todo.put(place)
+    for index in [*indices, *[None] * processes]:
+        todo.put(index)
     workers = [context.Process(target=side, args=(load, todo, barrier)) for _ in range(processes)]
     for worker in workers:
         worker.start()
@@ -134,7 +133,7 @@ def timed(
 
 
 def peak(dtype: torch.dtype) -> float:
-    """Return the most FLOP/s of a matrix product that one thread reaches here."""
+    """Return the highest FLOP/s of a matrix product on one thread."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     a, b = (torch.ones(2048, 2048, dtype=dtype) for _ in range(2))
@@ -154,7 +153,7 @@ def flops(load: Load) -> float:
 
 
 def describe(load: Load) -> None:
-    """Print what the figures belong to."""
+    """Print machine, versions and precision."""
     load1 = os.getloadavg()[0]
     print(f"processor         {_processor()}, {os.cpu_count()} cores, load {load1:.1f} before")
     print(f"software          torch {torch.__version__}, Python {platform.python_version()}")
@@ -169,7 +168,7 @@ def compare(load: Load, rounds: int) -> None:
     rates: dict[str, list[float]] = {"plain": [], "ours": []}
     for number in range(1, rounds + 1):
         for side, processes in ((plain, 1), (ours, PROCESSES)):
-            rate = images / timed(side, load, processes=processes, places=every)
+            rate = images / timed(side, load, processes=processes, indices=every)
             rates[side.__name__].append(rate)
             print(f"round {number}  {side.__name__:<6} {rate:8,.0f} images/s", flush=True)
     ratios = [b / a for a, b in zip(rates["plain"], rates["ours"], strict=True)]
@@ -192,7 +191,7 @@ def memory(load: Load) -> None:
     """Print the peak resident memory of one process of each side on the largest network."""
     load = replace(load, epochs=1)  # the first epoch reaches the peak
     describe(load)
-    largest = max(range(CANDIDATES), key=lambda place: _parameters(candidates()[place]))
+    largest = max(range(CANDIDATES), key=lambda index: _parameters(candidates()[index]))
     context = multiprocessing.get_context("spawn")
     for side in (plain, ours):
         queue = context.SimpleQueue()
@@ -202,17 +201,17 @@ def memory(load: Load) -> None:
         process.join()
 
 
-def _peak_memory(side: Callable[..., None], load: Load, place: int, queue: Any) -> None:
+def _peak_memory(side: Callable[..., None], load: Load, index: int, queue: Any) -> None:
     context = multiprocessing.get_context("spawn")
     todo = context.SimpleQueue()
-    for item in (place, None):
+    for item in (index, None):
         todo.put(item)
     side(load, todo, context.Barrier(1))
     queue.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
 def accuracy(dataset: str, precision: str, *, seeds: range) -> None:
-    """Print the validation accuracy that both sides reach, and its spread over seeds."""
+    """Print the validation accuracy of both sides, and its spread over seeds."""
     found = load_search_data(dataset)
     data = TrainingData(
         train_images=found.train_images,

@@ -1,10 +1,10 @@
-"""Train every candidate of a space with several seeds, and put what they reached into a table.
+"""Train every candidate of a space with several seeds, and write the results to a table.
 
     python -m benchmarks.tables.make SPACE.yaml --dataset octmnist --seeds 2
 
-Each seed is an ordinary study with the sampler ``grid``, called after the space and the seed: it
-can be cut off at any moment, and the same command goes on with it. When all are done, ``NAME.npz``
-is written beside the space; see docs/benchmarks.md.
+Each seed is an ordinary study with the sampler ``grid``, named after the space and the seed. It can
+be interrupted at any moment, and the same command continues it. When all are done, ``NAME.npz`` is
+written beside the space. ``docs/benchmarks.md`` describes the file.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ METRIC = "val_accuracy"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is tabulated.
+    """The table to make.
 
     Args:
         space: File of the space.
         dataset: A MedMNIST flag, or a ``.npz`` in MedMNIST's layout.
         seeds: Trainings of each candidate.
-        storage: Where the studies are kept.
+        storage: URL of the studies.
         workers: Processes.
     """
 
@@ -51,7 +51,7 @@ class Order:
 
 
 def tabulate(order: Order, *, stop: Stop) -> Path | None:
-    """Train what is missing and write the table; None where a stop was asked for.
+    """Train what is missing and write the table; return None where a stop was requested.
 
     Raises:
         StudyError: The space, the data or the storage cannot be used, or a training failed.
@@ -128,7 +128,7 @@ def _record(key: ValuesKey, trained: Mapping[ValuesKey, TrialRecord]) -> TrialRe
 
 
 def main() -> None:
-    """Make the table that the command line asks for."""
+    """Make the table of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Plain)
     parser.add_argument(
         "space", type=Path, help="YAML file; every parameter with countable values"
@@ -140,7 +140,7 @@ def main() -> None:
     stop = Stop()
     with end_on_signals(stop):
         path = tabulate(Order(**vars(parser.parse_args())), stop=stop)
-    print("interrupted; the same command goes on" if path is None else f"wrote {path}")
+    print("interrupted; the same command continues" if path is None else f"wrote {path}")
 
 
 _Plain = argparse.RawDescriptionHelpFormatter
