@@ -4,9 +4,9 @@
 
 A cascade needs cheap scores of candidates before it trains some in full. A pruner uses the first
 epochs of the full training, which continues for the survivors. A separate stage would train the
-same number of epochs with a compressed schedule, and start again for the survivors. Both scores are
-compared by Kendall's τ with the mean of two full trainings with other seeds. 95 % intervals are
-percentile bootstrap over candidates, the same 2,000 resamples for all.
+same number of epochs with a compressed schedule, and start again for the survivors. Both scores
+are compared by Kendall's τ with the mean of two full trainings with other seeds. 95 % intervals
+are percentile bootstrap over candidates, the same 2,000 resamples for all.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m benchmarks.tables.make SPACE.yaml --dataset octmnist --seeds 2
 
-Each seed is an ordinary study with the sampler ``grid``, named after the space and the seed. It can
-be interrupted at any moment, and the same command continues it. When all are done, ``NAME.npz`` is
-written beside the space. ``docs/benchmarks.md`` describes the file.
+Each seed is an ordinary study with the sampler ``grid``, named after the space and the seed. It
+can be interrupted at any moment, and the same command continues it. When all are done,
+``NAME.npz`` is written beside the space. ``docs/benchmarks.md`` describes the file.
 """
 
 from __future__ import annotations
