@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from study.common.errors import DataError
@@ -72,18 +69,6 @@ def test_a_home_that_cannot_be_written_is_answered_with_the_flag(
     monkeypatch.setattr(catalogue._medmnist_info(), "DEFAULT_ROOT", None)
     with pytest.raises(DataError, match="--data-root"):
         default_data_root()
-
-
-def test_the_format_of_a_set_is_known_without_torch() -> None:
-    program = (
-        "import sys\n"
-        "from study.data.sources import image_format\n"
-        "assert image_format('octmnist').classes == 4\n"
-        "assert image_format('digits').classes == 10\n"
-        "loaded = {'torch', 'torchvision', 'sklearn', 'optuna'} & set(sys.modules)\n"
-        "assert not loaded, loaded\n"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.parametrize("dataset", dataset_names())

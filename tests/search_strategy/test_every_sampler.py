@@ -152,14 +152,3 @@ def test_it_works_without_a_budget_and_with_constant_scores(name: str) -> None:
     assert_is_point(first.values, FLAT)
     trials = trials_for(name, 25)
     assert len(play(strategy, FLAT, constant, trials=trials, seed=0)) == trials
-
-
-def test_the_registry_is_read_without_torch_optuna_and_scipy() -> None:
-    code = (
-        "import sys; from study.search_strategy.registry import PRUNERS, SAMPLERS; "
-        "print(sorted({'torch', 'optuna', 'scipy'} & set(sys.modules)))"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    )
-    assert found.stdout.strip() == "[]"
