@@ -1,4 +1,4 @@
-"""What a study may cost, what it has cost, and whether the next trial still fits."""
+"""The limits of a study, what it has used, and whether another trial fits."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """The limits of a study; None where there is none.
+    """The limits of a study; None for no limit.
 
     Args:
-        trials: Finished trials in all.
-        seconds: Seconds in which at least one process works on it, over all its runs.
-        epochs: Epochs trained in all.
+        trials: Number of finished trials.
+        seconds: Seconds in which at least one process works, over all runs.
+        epochs: Number of trained epochs.
     """
 
     trials: int | None = None
@@ -22,13 +22,13 @@ class Budget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What a study has used up.
+    """What a study has used.
 
     Args:
-        trials: Finished trials; twins cost nothing and are not among them.
-        epochs: Epochs trained, also in trials that were lost.
+        trials: Finished trials; duplicates cost nothing and do not count.
+        epochs: Trained epochs, those of lost trials included.
         training_seconds: Seconds of training and validation, summed over workers.
-        wall_seconds: Seconds in which at least one process was at work.
+        wall_seconds: Seconds in which at least one process worked.
     """
 
     trials: int = 0
@@ -38,7 +38,7 @@ class Spent:
 
 
 def used_up(budget: Budget, spent: Spent) -> str | None:
-    """Return which limit has been reached, in words, or None."""
+    """Return which limit is reached, as text, or None."""
     if budget.trials is not None and spent.trials >= budget.trials:
         return f"all {budget.trials} trials are done"
     if budget.seconds is not None and spent.wall_seconds >= budget.seconds:
@@ -49,13 +49,11 @@ def used_up(budget: Budget, spent: Spent) -> str | None:
 
 
 def has_room(budget: Budget, spent: Spent, *, running: int, running_epochs: float) -> bool:
-    """Tell whether one more trial may start beside those that run.
+    """Tell whether one more trial may start beside the running ones.
 
     Args:
-        budget: The limits.
-        spent: What is used up.
-        running: Trials being trained.
-        running_epochs: Epochs that these, and the next one, may still train.
+        running: Number of trials in training.
+        running_epochs: Epochs that these and the next one may still train.
     """
     if budget.trials is not None and spent.trials + running >= budget.trials:
         return False
@@ -63,12 +61,11 @@ def has_room(budget: Budget, spent: Spent, *, running: int, running_epochs: floa
 
 
 def too_little_left(budget: Budget, spent: Spent, *, next_epochs: float) -> str | None:
-    """Return, in words, that what is left of the epochs is too little for one more training.
+    """Return a text where the epochs that are left do not suffice for one more training.
 
     Args:
-        budget: The limits.
-        spent: What is used up, with no trial running.
-        next_epochs: Epochs the next training may take.
+        spent: What is used while no trial is running.
+        next_epochs: Epochs that the next training may take.
     """
     if budget.epochs is None or spent.epochs + next_epochs <= budget.epochs:
         return None

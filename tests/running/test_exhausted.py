@@ -22,16 +22,17 @@ ALL = "all 9 distinct candidates of the space have been tried"
 
 
 @pytest.mark.parametrize(
-    ("sampler", "text"),
+    ("sampler", "text", "patience"),
     [
-        ("grid", "all 9 points of the grid are done"),
-        ("qmc", ALL),
-        ("random", ALL),
-        ("auto", ALL),
-        ("surrogate,start=50", ALL),
+        ("grid", "all 9 points of the grid are done", sobol.PATIENCE),
+        ("random", ALL, sobol.PATIENCE),
+        *(
+            (name, ALL, patience)
+            for name in ("qmc", "auto", "surrogate,start=50")
+            for patience in (sobol.PATIENCE, 0)
+        ),
     ],
 )
-@pytest.mark.parametrize("patience", [sobol.PATIENCE, 0])
 def test_a_study_without_limit_tries_every_candidate_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str, text: str, patience: int
 ) -> None:

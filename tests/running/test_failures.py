@@ -136,6 +136,7 @@ def test_a_candidate_outside_the_constraints_is_not_trained(tmp_path: Path) -> N
             assert "allowed: at most 100,000" in failure.text
 
 
+@pytest.mark.slow
 def test_a_hundred_failures_in_a_row_end_the_study_with_the_common_cause(tmp_path: Path) -> None:
     result, trials = work(tmp_path, FAILURES["data error"], trials=500, always=True)
     assert result.ending == "failing"

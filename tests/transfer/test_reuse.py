@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +36,27 @@ parameters:
 """
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., StudyResult]:
-    def started(name: str, *, fork_of: str | None = None, **changes: Any) -> StudyResult:
-        asked = settings(**{"study": name, "space_text": SMALL, "sampler": "random", **changes})
-        run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
-        return run_study(asked, run_context, fork_of=fork_of)
+def start(folder: Path, name: str, *, fork_of: str | None = None, **changes: Any) -> StudyResult:
+    asked = settings(**{"study": name, "space_text": SMALL, "sampler": "random", **changes})
+    return run_study(asked, RunContext(url=f"sqlite:///{folder}/study.db"), fork_of=fork_of)
 
-    return started
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a storage with two finished studies: ``old`` of four trials, ``grid`` of all nine."""
+    folder = tmp_path_factory.mktemp("searched")
+    start(folder, "old", trials=4)
+    start(folder, "grid", trials=9, sampler="grid")
+    return folder / "study.db"
+
+
+@pytest.fixture
+def run(searched: Path, tmp_path: Path) -> Callable[..., StudyResult]:
+    """Return a function that runs studies in a copy of that storage."""
+    source, target = sqlite3.connect(searched), sqlite3.connect(tmp_path / "study.db")
+    with closing(source), closing(target):
+        source.backup(target)
+    return partial(start, tmp_path)
 
 
 Run = Callable[..., StudyResult]
@@ -55,8 +71,8 @@ def reused(result: StudyResult) -> list[TrialRecord]:
 
 
 def test_results_of_another_study_cost_nothing_and_name_their_trial(run: Run) -> None:
-    old = run("old", trials=5)
-    alone = run("alone", trials=9, sampler="grid")
+    old = run("old", trials=4)
+    alone = run("grid", trials=9, sampler="grid")
     new = run("new", trials=9, sampler="grid", reuse=("old",))
     duplicates = reused(new)
     assert {t.candidate_id for t in duplicates} == {t.candidate_id for t in old.trials}
@@ -67,11 +83,10 @@ def test_results_of_another_study_cost_nothing_and_name_their_trial(run: Run) ->
         assert duplicate.epochs == 0
     assert outcome(new.trials) == outcome(alone.trials)  # it changes the cost alone
     assert len(new.state.finished) == 9 - len(duplicates)
-    assert any(note == "reuse of 'old': 5 of 5 results hold here" for note in new.notes)
+    assert any(note == "reuse of 'old': 4 of 4 results hold here" for note in new.notes)
 
 
 def test_reuse_of_all_says_of_every_study_what_it_gives(run: Run, tmp_path: Path) -> None:
-    run("good", trials=3)
     run("seeded", trials=3, seed=1)
     run("noisy", trials=3, estimator="synthetic,noise=0.1")
     optuna.create_study(study_name="foreign", storage=f"sqlite:///{tmp_path}/study.db")
@@ -79,15 +94,15 @@ def test_reuse_of_all_says_of_every_study_what_it_gives(run: Run, tmp_path: Path
     told = [note for note in notes if note.startswith("reuse")]
     assert "was not made by this program" in told[0]
     assert told[1:] == [
-        "reuse of 'good': 3 of 3 results hold here",
+        "reuse of 'grid': 9 of 9 results hold here",
         "reuse of 'noisy': none (estimator: synthetic,noise=0.1 there, synthetic here)",
+        "reuse of 'old': 4 of 4 results hold here",
         "reuse of 'seeded': none (seed: 1 there, 0 here)",
     ]
 
 
 def test_a_result_is_judged_by_the_new_study_s_metric(run: Run) -> None:
-    run("old", trials=9, sampler="grid")
-    new = run("new", trials=4, sampler="grid", objectives=("log_loss",), reuse=("old",))
+    new = run("new", trials=4, sampler="grid", objectives=("log_loss",), reuse=("grid",))
     assert len(reused(new)) == 9
     assert all(t.objectives == (t.metrics["val_loss"],) for t in new.trials)
 
@@ -105,7 +120,7 @@ def test_a_result_is_judged_by_the_new_study_s_metric(run: Run) -> None:
 def test_what_results_depend_on_has_to_agree(
     run: Run, changes: dict[str, Any], reason: str
 ) -> None:
-    old, new = run("old", trials=1).stored, run("new", trials=1).stored
+    old, new = run("old", trials=4).stored, run("grid", trials=9, sampler="grid").stored
     assert disagreements(new, old) == []
     for kind in ("data", ENVIRONMENT):
         stored = getattr(old, kind)
@@ -123,13 +138,13 @@ def test_a_study_cannot_reuse_itself_or_one_that_is_not_there(run: Run) -> None:
 
 
 def test_a_fork_takes_over_what_holds_and_goes_on_from_it(run: Run) -> None:
-    old = run("old", trials=5)
+    old = run("old", trials=4)
     new = run("new", trials=2, sampler="tpe", fork_of="old")
     taken = forked(new.stored)
     assert [t.reused_from for t in taken] == [f"old/{t.number}" for t in trained(old)]
     assert [t.objectives for t in taken] == [t.objectives for t in trained(old)]
     assert [t.architecture for t in taken] == [t.architecture for t in trained(old)]
-    assert "fork of 'old': 5 of 5 results" in new.notes
+    assert "fork of 'old': 4 of 4 results" in new.notes
     assert len(new.state.finished) == 2
     assert not {t.candidate_id for t in trained(new)} & {t.candidate_id for t in old.trials}
 
@@ -171,11 +186,11 @@ def _delete(storage: Any, trial: int) -> None:
 
 
 def test_a_fork_into_another_space_takes_the_points_that_are_in_it(run: Run) -> None:
-    old = run("old", trials=9, sampler="grid")
+    old = run("grid", trials=9, sampler="grid")
     narrow = SMALL.replace("[16, 32, 64]", "[64, 16]").replace(
         "{type: int, low: 1, high: 3}", "{type: int, low: 2, high: 4}"
     )
-    new = run("new", trials=1, space_text=narrow, fork_of="old")
+    new = run("new", trials=1, space_text=narrow, fork_of="grid")
     wanted = [
         t.candidate_id
         for t in old.trials
@@ -186,26 +201,24 @@ def test_a_fork_into_another_space_takes_the_points_that_are_in_it(run: Run) -> 
 
 
 def test_a_fork_may_fix_what_varied_and_vary_what_was_fixed(run: Run) -> None:
-    run("old", trials=9, sampler="grid")
     text = SMALL.replace("{type: int, low: 1, high: 3}", "2").replace(
         "epochs: 3", "epochs: {type: int, low: 1, high: 4}"
     )
-    new = run("new", trials=1, space_text=text, fork_of="old")
+    new = run("new", trials=1, space_text=text, fork_of="grid")
     assert [t.params["epochs"] for t in forked(new.stored)] == [3, 3, 3]
 
 
 def test_a_fork_with_another_seed_is_made_and_says_why_it_took_nothing(run: Run) -> None:
-    run("old", trials=3)
     new = run("new", trials=2, seed=4, fork_of="old")
     assert forked(new.stored) == []
-    assert "fork of 'old': 0 of 3 results (not taken: seed: 0 there, 4 here)" in new.notes
+    assert "fork of 'old': 0 of 4 results (not taken: seed: 0 there, 4 here)" in new.notes
 
 
 def test_a_fork_takes_over_the_test_set_access_log(run: Run) -> None:
     def accesses(study: StudyResult) -> list[Access]:
         return read_accesses(study.stored.study)
 
-    old = run("old", trials=2)
+    old = run("old", trials=4)
     access = Access(
         when=dt.datetime(2026, 3, 4, tzinfo=dt.UTC),
         candidate_id="c",
@@ -224,14 +237,12 @@ def test_a_fork_takes_over_the_test_set_access_log(run: Run) -> None:
 
 
 def test_a_fork_of_a_fork_names_the_trial_that_was_trained(run: Run) -> None:
-    run("a", trials=3)
-    run("b", trials=1, fork_of="a")
+    run("b", trials=1, fork_of="old")
     origins = [t.reused_from for t in forked(run("c", trials=1, fork_of="b").stored)]
-    assert sorted(map(str, origins))[:3] == ["a/0", "a/1", "a/2"]
+    assert {"old/0", "old/1", "old/2", "old/3"} < set(origins)
 
 
 def test_an_existing_study_is_not_taken_for_a_fork(run: Run) -> None:
-    run("old", trials=1)
     run("new", trials=1)
     with pytest.raises(ResumeError, match="was not forked, not of 'old'"):
         run("new", trials=1, fork_of="old")
@@ -240,11 +251,10 @@ def test_an_existing_study_is_not_taken_for_a_fork(run: Run) -> None:
     with pytest.raises(StorageError, match="has no study 'gone'"):
         run("y", trials=1, fork_of="gone")
     with pytest.raises(StorageError, match="has no study 'y'"):
-        open_study("y", run("old", trials=1).stored.url)
+        open_study("y", run("old", trials=4).stored.url)
 
 
 def test_all_of_a_forked_space_is_tried_once(run: Run) -> None:
-    run("old", trials=4)
     new = run("new", trials=None, timeout=100, sampler="grid", fork_of="old")
     assert new.work.ending == "exhausted"
     assert len(new.state.finished) == 5
@@ -259,12 +269,12 @@ def test_all_of_a_forked_space_is_tried_once(run: Run) -> None:
     ],
 )
 def test_a_warm_start_is_prior_knowledge_that_stays_the_same(run: Run, sampler: str) -> None:
-    old = run("old", trials=4, seed=3, epochs=1)
-    arguments: dict[str, Any] = {"sampler": sampler, "warm_start": "old"}
+    old = run("other", trials=4, seed=3, epochs=1)
+    arguments: dict[str, Any] = {"sampler": sampler, "warm_start": "other"}
     whole = run("whole", trials=6, **arguments)
-    assert "warm start from 'old': 4 of 4 results" in whole.notes
+    assert "warm start from 'other': 4 of 4 results" in whole.notes
     run("parts", trials=2, **arguments)
-    run("old", trials=6, seed=3, epochs=1)
+    run("other", trials=6, seed=3, epochs=1)
     parts = run("parts", trials=6, **arguments)
     assert outcome(parts.trials) == outcome(whole.trials)
     prior = drawing(parts.stored).prior
@@ -275,13 +285,12 @@ def test_a_warm_start_is_prior_knowledge_that_stays_the_same(run: Run, sampler: 
 
 
 def test_a_warm_start_counts_what_does_not_fit(run: Run) -> None:
-    run("old", trials=9, sampler="grid")
     narrow = SMALL.replace("low: 1", "low: 3")
-    new = run("new", trials=1, space_text=narrow, warm_start="old")
-    assert "warm start from 'old': 3 of 9 results (not taken: 6 outside this space)" in new.notes
+    new = run("new", trials=1, space_text=narrow, warm_start="grid")
+    assert "warm start from 'grid': 3 of 9 results (not taken: 6 outside this space)" in new.notes
     other = "name: o\nparameters:\n  kernel: {type: categorical, choices: [1, 7]}\n"
     with pytest.raises(SettingsError, match="9 outside this space"):
-        run("none", trials=1, space_text=other, warm_start="old")
+        run("none", trials=1, space_text=other, warm_start="grid")
 
 
 def test_a_warm_start_from_the_pooled_split_says_what_a_test_is_worth_then(run: Run) -> None:
@@ -295,7 +304,7 @@ def test_a_warm_start_from_the_pooled_split_says_what_a_test_is_worth_then(run: 
 
 
 def test_a_warm_start_whose_study_is_gone_is_refused(run: Run) -> None:
-    old = run("old", trials=3)
+    old = run("old", trials=4)
     run("new", trials=1, warm_start="old")
     optuna.delete_study(study_name="old", storage=old.stored.study._storage)
     with pytest.raises(StorageError, match=r"'new' was warm-started: .*has no study 'old'"):
@@ -309,9 +318,8 @@ def drawing(stored: StoredStudy) -> SampledSource:
 
 
 def test_a_warm_start_moves_a_learning_strategy(run: Run) -> None:
-    run("old", trials=9, sampler="grid")
     cold = drawing(run("cold", trials=1, sampler="reinforce").stored)
-    warm = drawing(run("warm", trials=1, sampler="reinforce", warm_start="old").stored)
+    warm = drawing(run("warm", trials=1, sampler="reinforce", warm_start="grid").stored)
     nothing = study_state((), retries=0)
     policies = [s.strategy.policy(s.history(nothing).observations) for s in (cold, warm)]  # type: ignore[attr-defined]
     assert [p.tolist() for p in policies[0]] == [[pytest.approx(1 / 3)] * 3] * 2
@@ -319,10 +327,9 @@ def test_a_warm_start_moves_a_learning_strategy(run: Run) -> None:
 
 
 def test_reuse_is_told_by_the_results_that_are_there(run: Run) -> None:
-    run("old", trials=2)
     stored = run("new", trials=1, reuse=("old",)).stored
-    run("old", trials=4)
-    assert len(reusable_results(stored).known) == 4
+    run("old", trials=6)
+    assert len(reusable_results(stored).known) == 6
 
 
 @pytest.mark.slow
