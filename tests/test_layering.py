@@ -28,11 +28,7 @@ LIGHT: Mapping[str, set[str]] = {
     "study.data.sources": TRAINING,
     "study.settings.problem": TRAINING,
     "study.cli": TRAINING,
-    "study.report.table": {"torch", "plotly", "medmnist"},
-    "study.report.listing": {"torch", "plotly", "medmnist"},
-    "study.report.notes": {"torch", "plotly", "medmnist"},
-    "study.report.json_report": {"torch", "plotly", "medmnist"},
-    "study.report.csv_report": {"torch", "plotly", "medmnist"},
+    "study.report.data_formats": {"plotly", "medmnist", "torchvision"},
 }
 """Modules, in the order in which one process imports them, and what they must not load."""
 
