@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from study.retraining.retraining import Force
+from study.confirmation.retraining import Force
 from study.running.study_runner import run_study
 from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings

@@ -9,8 +9,7 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor, nn
 
-from study.bundle.bundle import WEIGHTS, Bundle, Preprocessing
-from study.bundle.bundle_reading import read_bundle
+from study.bundle.bundle import WEIGHTS, Bundle, Preprocessing, read_bundle
 from study.common.errors import EvaluationError
 from study.network.build import build
 from study.network.forward import class_scores

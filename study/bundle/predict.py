@@ -14,9 +14,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from study.bundle.array_files import ArrayPlace, array_place, read_pictures
 from study.bundle.classifier import Classifier
-from study.bundle.image_files import SUFFIXES, Fitting, Picture, Refusal, read_picture
+from study.bundle.images import (
+    SUFFIXES,
+    ArrayFile,
+    Fitting,
+    Picture,
+    Refusal,
+    array_file,
+    read_picture,
+    read_pictures,
+)
 from study.network.forward import batch_size
 from study.search_space.candidate import ImageFormat
 
@@ -133,25 +141,25 @@ def _pictures(
     files: Iterable[str], image: ImageFormat, fitting: Fitting, readers: int
 ) -> Iterator[Picture | Refusal]:
     """Yield every picture in order; image files that follow one another are read together."""
-    places = (place for file in files for place in _places(file))
+    found = (each for file in files for each in _files(file))
     with ThreadPoolExecutor(readers) as pool:
-        for in_array, group in groupby(places, key=lambda place: isinstance(place, ArrayPlace)):
+        for in_array, group in groupby(found, key=lambda each: isinstance(each, ArrayFile)):
             while not in_array and (some := list(islice(group, FILES_A_READER * readers))):
                 yield from pool.map(partial(read_picture, image=image, fitting=fitting), some)
-            for place in group:
-                assert isinstance(place, ArrayPlace)
-                yield from read_pictures(place, image, fitting)
+            for each in group:
+                assert isinstance(each, ArrayFile)
+                yield from read_pictures(each, image, fitting)
 
 
-def _places(file: str) -> list[Path | ArrayPlace]:
+def _files(file: str) -> list[Path | ArrayFile]:
     """Return the array, the file itself, or the image files of a directory."""
-    place = array_place(file)
-    if place is not None:
-        return [place]
+    array = array_file(file)
+    if array is not None:
+        return [array]
     path = Path(file)
     try:
         inside = sorted(path.iterdir()) if path.is_dir() else []
-    except OSError:  # told where it is read
+    except OSError:  # the reader reports it
         return [path]
     return [file for file in inside if file.suffix.lower() in SUFFIXES] or [path]
 

@@ -30,9 +30,9 @@ def confirm(
 ) -> int:
     """Train the best candidates again with fresh seeds; print which is best, with an interval."""
     from study.confirmation.confirm import confirm
+    from study.confirmation.retraining import Force
     from study.report.confirmation_section import confirmation_section
     from study.report.terminal import print_report
-    from study.retraining.retraining import Force
 
     force = Force(
         run_context=run_context_of(storage, data_root, artifacts, device),

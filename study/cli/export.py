@@ -33,7 +33,7 @@ def export(
     device: Device = None,
 ) -> int:
     """Write the tested network (or else the confirmed or best one), ready to use elsewhere."""
-    from study.bundle.exporting import export_study
+    from study.bundle.export import export_study
 
     run_context = run_context_of(storage, data_root, artifacts, device)
     now = dt.datetime.now(dt.UTC)

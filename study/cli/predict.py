@@ -39,7 +39,7 @@ def predict(
 ) -> int:
     """Classify images with an exported network. Exit code 1 if an image is refused."""
     from study.bundle.classifier import load
-    from study.bundle.image_files import Fitting, Refusal
+    from study.bundle.images import Fitting, Refusal
     from study.bundle.predict import predict, prediction_row, prediction_table
 
     classifier = load(bundle, digest=digest)

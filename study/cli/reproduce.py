@@ -21,8 +21,7 @@ def reproduce(
 ) -> int:
     """Train an exported network again and compare. Exit code 1 if it is not shown the same."""
     from study.bundle.classifier import load
-    from study.bundle.reproduce import reproduction_text
-    from study.bundle.reproducing import reproduce_bundle
+    from study.bundle.reproduce import reproduce_bundle, reproduction_text
 
     classifier = load(bundle)
     run_context = run_context_of(DEFAULT_URL, data_root, None, device)

@@ -37,11 +37,11 @@ def final_test(
     quiet: Quiet = False,
 ) -> int:
     """Train the confirmed candidate with fresh seeds and test it; every access is logged."""
+    from study.confirmation.retraining import Force
     from study.final_test.final_test import run_test
     from study.report.document import Paragraph
     from study.report.final_test_section import final_test_section
     from study.report.terminal import print_report
-    from study.retraining.retraining import Force
 
     force = Force(
         run_context=run_context_of(storage, data_root, artifacts, device),

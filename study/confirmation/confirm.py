@@ -19,9 +19,7 @@ from study.confirmation.judge import (
     image_values,
 )
 from study.confirmation.result import Confirmation
-from study.network.forward import class_scores, normalise
-from study.results.ranking import Objective, pareto_front
-from study.retraining.retraining import (
+from study.confirmation.retraining import (
     Force,
     Networks,
     completed_runs,
@@ -31,6 +29,8 @@ from study.retraining.retraining import (
     seed_of,
     trained_in_full,
 )
+from study.network.forward import class_scores, normalise
+from study.results.ranking import Objective, pareto_front
 from study.running.study_data import load_data
 from study.running.study_runner import StudyResult
 from study.search_space.candidate import ImageFormat

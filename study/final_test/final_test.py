@@ -16,13 +16,7 @@ from study.common.errors import EvaluationError
 from study.common.stored_form import canonical, to_stored
 from study.common.version import code_version
 from study.confirmation.result import Confirmation, read_confirmation
-from study.final_test.measure import UnderTest, final_test
-from study.final_test.prediction_files import prediction_files
-from study.final_test.result import FinalTest
-from study.final_test.test_access_log import Access, open_logged, read_accesses, validate_split
-from study.network.forward import class_scores, normalise
-from study.network.weights import sha256, weights_of
-from study.retraining.retraining import (
+from study.confirmation.retraining import (
     Force,
     Networks,
     completed_runs,
@@ -30,6 +24,12 @@ from study.retraining.retraining import (
     retrain,
     seed_of,
 )
+from study.final_test.measure import UnderTest, final_test
+from study.final_test.prediction_files import prediction_files
+from study.final_test.result import FinalTest
+from study.final_test.test_access_log import Access, open_logged, read_accesses, validate_split
+from study.network.forward import class_scores, normalise
+from study.network.weights import sha256, weights_of
 from study.running.study_data import describe_data_checks
 from study.running.study_runner import StudyResult
 from study.search_space.resolve import resolve

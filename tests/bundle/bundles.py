@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from study.bundle.bundle import Bundle, DataFacts, Figure, TrainingFacts
-from study.bundle.export import PREPROCESSING, export
+from study.bundle.export import PREPROCESSING, write_bundle
 from study.network.build import build
 from study.search_space.candidate import OCTMNIST, Architecture, Candidate, ImageFormat, Stage
 from study.search_space.resolve import candidate_id, resolve
@@ -82,4 +82,6 @@ def images(n: int, image: ImageFormat = OCTMNIST, seed: int = 0) -> Tensor:
 def exported(directory: Path, **fields: object) -> Bundle:
     """Write a bundle of ``PLAIN`` and return its description."""
     bundle = described(**fields)  # type: ignore[arg-type]
-    return export(directory, bundle=bundle, network=network(bundle), space_text="parameters: {}\n")
+    return write_bundle(
+        directory, bundle=bundle, network=network(bundle), space_text="parameters: {}\n"
+    )

@@ -27,12 +27,12 @@ from study.bundle.bundle import (
     Bundle,
     FileFacts,
     description_text,
+    read_bundle,
     sealed,
     with_digest,
 )
-from study.bundle.bundle_reading import read_bundle
 from study.bundle.classifier import load
-from study.bundle.export import export
+from study.bundle.export import write_bundle
 from study.common.errors import EvaluationError
 from study.network.forward import LARGEST_BATCH, batch_size, normalise
 from study.network.weights import weights_of
@@ -62,7 +62,7 @@ def test_a_network_comes_back_bit_for_bit(
 ) -> None:
     bundle = described(architecture, image)
     trained = network(bundle)
-    written = export(tmp_path / "b", bundle=bundle, network=trained)
+    written = write_bundle(tmp_path / "b", bundle=bundle, network=trained)
     classifier = study.load(tmp_path / "b")
     assert classifier.bundle == written
     batch = images(9, image)
@@ -187,7 +187,7 @@ def test_a_missing_file_is_named(copy: Path, name: str) -> None:
 
 def test_weights_of_another_bundle_are_refused(copy: Path, tmp_path: Path) -> None:
     bundle = described()
-    export(tmp_path / "other", bundle=bundle, network=network(bundle, seed=1))
+    write_bundle(tmp_path / "other", bundle=bundle, network=network(bundle, seed=1))
     shutil.copy(tmp_path / "other" / WEIGHTS, copy / WEIGHTS)
     with pytest.raises(EvaluationError, match="its SHA-256 is not the one listed"):
         load(copy)
@@ -377,14 +377,14 @@ def test_weights_that_are_not_finite_are_not_exported(tmp_path: Path) -> None:
     with torch.no_grad():
         next(broken.parameters()).view(-1)[0] = torch.nan
     with pytest.raises(EvaluationError, match="not finite"):
-        export(tmp_path / "b", bundle=bundle, network=broken)
+        write_bundle(tmp_path / "b", bundle=bundle, network=broken)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_network_of_other_layers_is_not_exported(tmp_path: Path) -> None:
     bundle = described()
     with pytest.raises(EvaluationError, match="weights of other layers"):
-        export(tmp_path / "b", bundle=bundle, network=nn.Linear(50, 400))
+        write_bundle(tmp_path / "b", bundle=bundle, network=nn.Linear(50, 400))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from study.bundle.bundle import Bundle, DataFacts, TrainingFacts
+from study.bundle.chosen_network import final_figures, validation_figures
 from study.bundle.classifier import load
-from study.bundle.export import PREPROCESSING, export
-from study.bundle.figures import final_figures, validation_figures
+from study.bundle.export import PREPROCESSING, write_bundle
 from study.bundle.predict import Prediction, predict
 from study.bundle.reproduce import reproduce, reproduction_text, retrain
 from study.data.dataset import SearchData, load_search_data
@@ -129,7 +129,7 @@ def bundle(trained: Trained, tested: FinalTest, tmp_path_factory: pytest.TempPat
         test_accesses=1,
     )
     run_context = tmp_path_factory.mktemp("end to end") / "bundle"
-    export(run_context, bundle=described, network=training.network)
+    write_bundle(run_context, bundle=described, network=training.network)
     return run_context
 
 

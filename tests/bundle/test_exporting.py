@@ -10,14 +10,13 @@ import torch
 
 from study.bundle.bundle import Bundle
 from study.bundle.classifier import load
-from study.bundle.exporting import export_study
-from study.bundle.reproduce import reproduction_text
-from study.bundle.reproducing import reproduce_bundle
+from study.bundle.export import export_study
+from study.bundle.reproduce import reproduce_bundle, reproduction_text
 from study.common.errors import EvaluationError
 from study.confirmation.confirm import confirm
+from study.confirmation.retraining import seed_of
 from study.final_test.final_test import run_test
 from study.final_test.test_access_log import read_accesses
-from study.retraining.retraining import seed_of
 from study.storage.records import ranked
 from study.storage.stored_study import TEST, load_trials, open_study
 from tests.data.files import write_npz

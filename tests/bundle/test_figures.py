@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from study.bundle.figures import final_figures, validation_figures
+from study.bundle.chosen_network import final_figures, validation_figures
 from study.final_test.measure import UnderTest, final_test
 from study.final_test.result import ACCURACY, AUC, CALIBRATION
 from study.statistics.intervals import next_value_interval, t_interval, wilson

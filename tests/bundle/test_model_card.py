@@ -27,7 +27,7 @@ def test_the_card_says_what_how_good_on_what_data_and_what_it_is_not_for() -> No
 def test_figures_by_which_the_candidate_was_chosen_are_called_too_good() -> None:
     assert "too good by an unknown amount" in model_card(described())
     tested = model_card(described(test_accesses=2))
-    assert "looked at the test part 2 times" in tested
+    assert "The test part was opened 2 times" in tested
     assert "too good" not in tested
     assert "neither confirmed nor tested" in model_card(described(figures={}))
 

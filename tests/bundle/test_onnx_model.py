@@ -10,7 +10,7 @@ import torch
 from study.bundle import onnx_model as module
 from study.bundle.bundle import ONNX
 from study.bundle.classifier import Classifier, load
-from study.bundle.export import classifier_of, export
+from study.bundle.export import classifier_of, write_bundle
 from study.bundle.onnx_model import TOLERANCE, onnx_available, onnx_model
 from study.common.errors import EvaluationError
 from study.search_space.candidate import OCTMNIST, Architecture, ImageFormat
@@ -75,7 +75,7 @@ def test_onnx_is_part_of_the_bundle_with_its_check(tmp_path: Path) -> None:
     bundle = described()
     classifier = classifier_of(bundle, network(bundle))
     model = onnx_model(classifier, images(5))
-    written = export(tmp_path / "b", bundle=bundle, network=classifier.network, onnx=model)
+    written = write_bundle(tmp_path / "b", bundle=bundle, network=classifier.network, onnx=model)
     assert (tmp_path / "b" / ONNX).read_bytes() == model.content
     assert load(tmp_path / "b").bundle.onnx == model.check == written.onnx
 

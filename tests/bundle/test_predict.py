@@ -19,9 +19,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from study.bundle.array_files import ArrayPlace, array_place
 from study.bundle.classifier import Classifier, load
-from study.bundle.image_files import Fitting, Refusal
+from study.bundle.images import ArrayFile, Fitting, Refusal, array_file
 from study.bundle.predict import (
     Prediction,
     predict,
@@ -251,9 +250,7 @@ def test_one_transparent_colour_is_refused_where_a_pixel_has_it(
 
 
 def test_a_cmyk_jpeg_is_refused(grey: Classifier, save: Save) -> None:
-    assert "pixels of kind CMYK" in _reason(
-        grey, save("a.jpg", _picture(mode="RGB").convert("CMYK"))
-    )
+    assert "pixel mode CMYK" in _reason(grey, save("a.jpg", _picture(mode="RGB").convert("CMYK")))
 
 
 def test_a_photograph_stands_as_its_orientation_says(grey: Classifier, tmp_path: Path) -> None:
@@ -409,15 +406,15 @@ def test_a_file_name_cannot_colour_the_terminal(grey: Classifier) -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("a.npz", ArrayPlace(path=Path("a.npz"), name=None)),
-        ("d/a.npz:val_images", ArrayPlace(path=Path("d/a.npz"), name="val_images")),
-        ("C:/a.npz", ArrayPlace(path=Path("C:/a.npz"), name=None)),
+        ("a.npz", ArrayFile(path=Path("a.npz"), name=None)),
+        ("d/a.npz:val_images", ArrayFile(path=Path("d/a.npz"), name="val_images")),
+        ("C:/a.npz", ArrayFile(path=Path("C:/a.npz"), name=None)),
         ("a.png", None),
         ("a:b.png", None),
     ],
 )
-def test_a_place_in_a_file_is_told_from_a_path(text: str, place: ArrayPlace | None) -> None:
-    assert array_place(text) == place
+def test_a_place_in_a_file_is_told_from_a_path(text: str, place: ArrayFile | None) -> None:
+    assert array_file(text) == place
 
 
 def test_the_formats_of_the_tests_are_those_of_the_networks(grey: Classifier) -> None:

@@ -111,7 +111,7 @@ def test_only_what_was_shown_to_be_reproduced_exits_with_0(
         identical=identical, largest_difference=0.1, measures=compared, differences=()
     )
     monkeypatch.setattr("study.bundle.classifier.load", lambda _: None)
-    monkeypatch.setattr("study.bundle.reproducing.reproduce_bundle", lambda *_, **__: found)
+    monkeypatch.setattr("study.bundle.reproduce.reproduce_bundle", lambda *_, **__: found)
     assert reproduce_command(Path("out")) == code
 
 

@@ -11,8 +11,8 @@ from study.common.errors import EvaluationError, ResumeError
 from study.common.stop import Stop
 from study.confirmation.confirm import confirm
 from study.confirmation.result import read_confirmation
+from study.confirmation.retraining import seed_of
 from study.report.study_summary import summarise_study
-from study.retraining.retraining import seed_of
 from study.storage.records import TrialRecord, ranked, training_seed
 from study.storage.stored_study import load_trials, open_study
 from tests.report import rendered

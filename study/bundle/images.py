@@ -1,0 +1,317 @@
+"""Read image files and ``.npz`` arrays as the pixels that a network takes.
+
+Nothing is changed without a notice. Three equal channels count as grey, an opaque alpha channel is
+dropped, and the EXIF orientation is applied. Everything that loses or invents information must be
+allowed by the user: ``Fitting``. An image that does not fit gives a refusal that names the remedy.
+"""
+
+from __future__ import annotations
+
+import struct
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
+
+from study.search_space.candidate import ImageFormat
+
+Pixels = NDArray[np.uint8]
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+FORMATS = ("PNG", "JPEG")
+MOST_PIXELS = 64_000_000
+"""Limit for one image before it is resized; 256 MB when decoded."""
+
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, MemoryError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitting:
+    """Changes that the user allows for images that do not fit.
+
+    Args:
+        resize: Crop to the largest square in the middle and resample it (bilinear, antialiased),
+            as MedMNIST did with its source images.
+        convert: Convert colour to grey (ITU-R 601-2), or repeat grey as colour.
+    """
+
+    resize: bool = False
+    convert: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An image that fits: its source and its uint8 pixels (channels, size, size)."""
+
+    source: str
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An image that cannot be classified, with the reason and the remedy."""
+
+    source: str
+    reason: str
+
+
+class Misfit(Exception):  # noqa: N818 - it becomes a refusal, not an error
+    """An image does not fit; the text gives the reason and the remedy."""
+
+
+def read_picture(path: Path, image: ImageFormat, fitting: Fitting) -> Picture | Refusal:
+    """Read a PNG or JPEG file."""
+    try:
+        return Picture(source=str(path), pixels=_decoded(path, image, fitting))
+    except Misfit as misfit:
+        return Refusal(source=str(path), reason=str(misfit))
+
+
+def fitted(pixels: Pixels, image: ImageFormat, fitting: Fitting) -> Pixels:
+    """Return pixels (h, w) or (h, w, channels) as (channels, size, size).
+
+    Raises:
+        Misfit: They do not fit.
+    """
+    grey = pixels.ndim == 2 or pixels.shape[2] == 1
+    check_size(pixels.shape[1], pixels.shape[0], image, fitting)
+    plain = pixels.reshape(pixels.shape[:2]) if grey else pixels
+    if not grey and pixels.shape[2] != 3:
+        raise Misfit(f"{pixels.shape[2]} channels; save it as grey or RGB")
+    return _as_pixels(_with_channels(Image.fromarray(plain), image, fitting), image)
+
+
+def check_size(width: int, height: int, image: ImageFormat, fitting: Fitting) -> None:
+    """Raise Misfit for another size than the network takes, unless resizing is allowed."""
+    if (width, height) == (image.size, image.size):
+        return
+    if not fitting.resize:
+        raise Misfit(
+            f"{width}×{height} pixels, the network takes {image.size}×{image.size}; --resize "
+            "crops to the middle square and resamples it"
+        )
+    if not 0 < width * height <= MOST_PIXELS:
+        raise Misfit(f"{width}×{height} pixels are too many; crop or shrink it first")
+
+
+def _decoded(path: Path, image: ImageFormat, fitting: Fitting) -> Pixels:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore"
+            )  # about damaged EXIF and large images, which are handled here
+            with Image.open(path, formats=FORMATS) as opened:
+                check_size(*opened.size, image, fitting)
+                _check_depth(opened)
+                upright = ImageOps.exif_transpose(opened)
+                return _as_pixels(_with_channels(upright, image, fitting), image)
+    except UnidentifiedImageError:
+        raise Misfit(_no_image(path)) from None
+    except FileNotFoundError:
+        raise Misfit("there is no such file") from None
+    except IsADirectoryError:
+        raise Misfit("a directory without PNG or JPEG files") from None
+    except (*_DAMAGE, Image.DecompressionBombError) as error:
+        raise Misfit(_describe(error)) from None
+
+
+def _describe(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno is not None:  # the system's, not the decoder's
+        return f"cannot be read ({error.strerror}); check its name and its permissions"
+    detail = " ".join(str(error).split())[:120]
+    return f"damaged or cut off ({detail}); save or copy it again"
+
+
+def _check_depth(opened: ImageFile) -> None:
+    """Raise Misfit for 16 bits a channel: Pillow drops the lower half without a warning."""
+    if any(";16" in str(tile[3]) for tile in opened.tile):
+        raise Misfit("16 bits a channel; save it with 8 bits a channel, grey or RGB")
+
+
+def _no_image(path: Path) -> str:
+    if path.stat().st_size == 0:
+        return "an empty file"
+    return "neither PNG nor JPEG; save it as one of them, or as uint8 array in a .npz file"
+
+
+def _with_channels(picture: Image.Image, image: ImageFormat, fitting: Fitting) -> Image.Image:
+    """Return the picture in mode ``L`` or ``RGB``, as the network takes it."""
+    picture = _opaque(picture)
+    wanted = "L" if image.channels == 1 else "RGB"
+    if picture.mode == wanted:
+        return picture
+    if picture.mode == "RGB" and _is_grey(picture):
+        return picture.getchannel(0)
+    if not fitting.convert:
+        found, taken = ("colour", "grey") if wanted == "L" else ("grey", "colour")
+        raise Misfit(
+            f"a {found} image, the network takes {taken} ones; --convert turns it into one"
+        )
+    return picture.convert(wanted)
+
+
+def _opaque(picture: Image.Image) -> Image.Image:
+    """Return the picture as ``L`` or ``RGB`` if that loses nothing.
+
+    Raises:
+        Misfit: It is transparent, or has more than 8 bits a channel.
+    """
+    if _is_transparent(picture):
+        raise Misfit("a transparent image; save it without transparency")
+    plain = {"L": "L", "LA": "L", "1": "L", "RGB": "RGB", "RGBA": "RGB", "P": "RGB"}
+    if picture.mode in plain:
+        return picture.convert(plain[picture.mode])
+    raise Misfit(f"pixel mode {picture.mode}; save it with 8 bits a channel, grey or RGB")
+
+
+def _is_transparent(picture: Image.Image) -> bool:
+    if "transparency" in picture.info:  # of one colour, or of entries of the palette
+        picture = picture.convert("RGBA")
+    if picture.mode not in ("LA", "RGBA"):
+        return False
+    return bool(picture.getchannel("A").getextrema() != (255, 255))
+
+
+def _is_grey(picture: Image.Image) -> bool:
+    pixels = np.asarray(picture)
+    return bool((pixels == pixels[..., :1]).all())
+
+
+def _as_pixels(picture: Image.Image, image: ImageFormat) -> Pixels:
+    side = min(picture.size)
+    if picture.size != (image.size, image.size):
+        left, top = (picture.width - side) // 2, (picture.height - side) // 2
+        square = picture.crop((left, top, left + side, top + side))
+        picture = square.resize((image.size, image.size), Image.Resampling.BILINEAR)
+    pixels: Pixels = np.array(picture, dtype=np.uint8)
+    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+SUFFIX = ".npz"
+USUAL = "images"
+"""Name of the array that is read by default."""
+
+_SEALED = "test_"
+_ARRAY_DAMAGE = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    ValueError,
+    TypeError,
+    NotImplementedError,  # an unknown compression method
+    RuntimeError,  # an encrypted member
+    SyntaxError,
+    tokenize.TokenError,
+    OverflowError,
+    Warning,  # such as a header written by Python 2; made an error below
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayFile:
+    """A ``.npz`` file and the name of an array in it; None for ``images`` or the only one."""
+
+    path: Path
+    name: str | None
+
+    def __str__(self) -> str:
+        return str(self.path) if self.name is None else f"{self.path}:{self.name}"
+
+
+def array_file(text: str) -> ArrayFile | None:
+    """Read ``file.npz`` or ``file.npz:name``; None for another file."""
+    path, separator, name = text.rpartition(":")
+    if separator and path.endswith(SUFFIX) and name:
+        return ArrayFile(path=Path(path), name=name)
+    return ArrayFile(path=Path(text), name=None) if text.endswith(SUFFIX) else None
+
+
+def read_pictures(
+    file: ArrayFile, image: ImageFormat, fitting: Fitting
+) -> Iterator[Picture | Refusal]:
+    """Yield the images of an array, read one by one; one refusal if no image can be read.
+
+    A file may be larger than memory.
+    """
+    try:
+        with zipfile.ZipFile(file.path) as archive:
+            yield from _read(archive, file, image, fitting)
+    except Misfit as misfit:
+        yield Refusal(source=str(file), reason=str(misfit))
+    except FileNotFoundError:
+        yield Refusal(source=str(file), reason="there is no such file")
+    except _ARRAY_DAMAGE as error:
+        detail = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = f"damaged or cut off ({detail}); copy or save it again"
+        yield Refusal(source=str(file), reason=reason)
+
+
+def _read(
+    archive: zipfile.ZipFile, file: ArrayFile, image: ImageFormat, fitting: Fitting
+) -> Iterator[Picture | Refusal]:
+    name = _name(archive, file)
+    with archive.open(f"{name}.npy") as stream:
+        shape = _shape(stream, name)
+        check_size(shape[2], shape[1], image, fitting)
+        for index in range(shape[0]):
+            source = f"{file.path}:{name}[{index}]"
+            pixels = _next(stream, shape[1:], f"{name} ends after {index} of {shape[0]} images")
+            try:
+                yield Picture(source=source, pixels=fitted(pixels, image, fitting))
+            except Misfit as misfit:
+                yield Refusal(source=source, reason=str(misfit))
+        stream.read(1)  # at the end zipfile compares the checksum
+
+
+def _name(archive: zipfile.ZipFile, file: ArrayFile) -> str:
+    names = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
+    usual = USUAL if USUAL in names else names[0] if len(names) == 1 else None
+    name = file.name or usual
+    if name is None or name not in names:
+        found = ", ".join(sorted(names)[:8]) or "none"
+        raise Misfit(f"which array? There are: {found}; write {file.path}:NAME")
+    if name.startswith(_SEALED):
+        raise Misfit(
+            f"{name} is a test part, which only 'test' opens; use your own images or the "
+            "validation part"
+        )
+    return name
+
+
+def _shape(stream: IO[bytes], name: str) -> tuple[int, ...]:
+    """Return the array's shape as (n, h, w) or (n, h, w, channels), without reading it."""
+    version = npy.read_magic(stream)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"array format {version}")
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shape, fortran, dtype = read(stream)
+    if dtype != np.uint8:
+        raise Misfit(f"{name} is of type {dtype}; save pixels as uint8, 0 to 255")
+    if len(shape) == 2:
+        shape = (1, *shape)
+    if len(shape) not in (3, 4) or fortran or min(shape) < 0:
+        raise Misfit(
+            f"{name} has the shape {shape}; save images as (n, height, width[, channels])"
+        )
+    return tuple(shape)
+
+
+def _next(stream: IO[bytes], shape: tuple[int, ...], cut: str) -> Pixels:
+    size = int(np.prod(shape))
+    content = stream.read(size)
+    if len(content) < size:
+        raise EOFError(cut)
+    return np.frombuffer(content, dtype=np.uint8).reshape(shape)

@@ -1,1 +1,0 @@
-"""Candidates of a study, trained again in a linked study."""
