@@ -14,7 +14,7 @@ from study.cli.options import Quiet, Storage, Workers
 from study.common.errors import SettingsError
 from study.common.stop import INTERRUPTED, Stop
 from study.search_strategy.registry import SAMPLERS
-from study.storage.opening import DEFAULT_URL
+from study.storage.url import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.benchmarking.games import GameKey

@@ -9,7 +9,7 @@ import typer
 from study.cli.context import observers_of, print_notes, run_context_of, storage_flag, workers_of
 from study.cli.options import Artifacts, DataRoot, Device, Epochs, Quiet, Storage, Study, Workers
 from study.common.stop import INTERRUPTED, Stop
-from study.storage.opening import DEFAULT_URL
+from study.storage.url import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.running.study_runner import StudyResult

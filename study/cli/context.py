@@ -11,7 +11,7 @@ import typer
 
 from study.common.errors import SettingsError
 from study.common.redaction import redacted_url
-from study.storage.opening import DEFAULT_URL
+from study.storage.url import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.common.artifact_path import ArtifactPath

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from study.cli.options import Artifacts, Storage
-from study.storage.opening import DEFAULT_URL
+from study.storage.url import DEFAULT_URL
 
 
 def dashboard(

@@ -8,7 +8,7 @@ import typer
 
 from study.cli.options import Artifacts, Storage, Study
 from study.common.errors import StorageError
-from study.storage.opening import DEFAULT_URL
+from study.storage.url import DEFAULT_URL
 
 
 def delete(

@@ -10,7 +10,7 @@ import typer
 
 from study.cli.context import print_notes, run_context_of
 from study.cli.options import Artifacts, DataRoot, Device, Storage, Study
-from study.storage.opening import DEFAULT_URL
+from study.storage.url import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.bundle.bundle import Bundle

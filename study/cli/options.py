@@ -9,7 +9,7 @@ import typer
 
 from study.common.artifact_path import ArtifactPath, artifact_path
 from study.settings.metrics import MEASURES
-from study.storage.opening import DEFAULT_URL
+from study.storage.url import DEFAULT_URL
 
 Study = Annotated[str, typer.Argument(help="Name of the study.")]
 Space = Annotated[str, typer.Argument(help="A shipped space (seed, small, stages) or a file.")]

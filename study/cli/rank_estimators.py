@@ -25,7 +25,7 @@ from study.cli.options import (
     Workers,
 )
 from study.common.stop import INTERRUPTED, Stop
-from study.storage.opening import DEFAULT_URL
+from study.storage.url import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.rank_estimators.measuring import Judged

@@ -8,7 +8,7 @@ import typer
 
 from study.cli.context import print_notes
 from study.cli.options import Storage, Study
-from study.storage.opening import DEFAULT_URL
+from study.storage.url import DEFAULT_URL
 
 
 def replay(

@@ -9,7 +9,7 @@ import typer
 
 from study.cli.context import print_written
 from study.cli.options import Storage, Study
-from study.storage.opening import DEFAULT_URL
+from study.storage.url import DEFAULT_URL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

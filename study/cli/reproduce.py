@@ -8,7 +8,7 @@ import typer
 
 from study.cli.context import run_context_of
 from study.cli.options import Bundle, DataRoot, Device
-from study.storage.opening import DEFAULT_URL
+from study.storage.url import DEFAULT_URL
 
 
 def reproduce(

@@ -19,7 +19,7 @@ from study.cli.options import (
 )
 from study.cli.run import print_result, start_study
 from study.common.stop import Stop
-from study.storage.opening import DEFAULT_URL
+from study.storage.url import DEFAULT_URL
 
 
 def resume(

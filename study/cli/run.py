@@ -42,7 +42,7 @@ from study.cli.options import (
 )
 from study.common.errors import SettingsError, StudyError
 from study.common.stop import INTERRUPTED, Stop
-from study.storage.opening import DEFAULT_URL
+from study.storage.url import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.running.ray_workers import RayCluster

@@ -18,7 +18,7 @@ from study.cli.context import (
 )
 from study.cli.options import Artifacts, DataRoot, Device, Quiet, Storage, Study, Workers
 from study.common.stop import Stop
-from study.storage.opening import DEFAULT_URL
+from study.storage.url import DEFAULT_URL
 
 
 def final_test(

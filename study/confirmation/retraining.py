@@ -22,7 +22,7 @@ from study.search_space.candidate import Candidate, Recipe
 from study.settings.run_context import RunContext
 from study.settings.study_settings import Plan, StudySettings
 from study.storage.lifecycle import study_state
-from study.storage.locks import Holding, study_lock
+from study.storage.locks import holding, study_lock
 from study.storage.opening import open_storage
 from study.storage.records import TrialRecord, read_trials, training_seed
 from study.storage.storage_errors import storage_errors
@@ -139,7 +139,7 @@ def _taking_up(settings: StudySettings, plan: Plan, run_context: RunContext) -> 
         return _planned(settings, plan, other_runs=0)
     _refuse_stranger(stored, plan)
     lock = study_lock(stored.study._storage, run_context.url, settings.study)
-    with Holding(lock, interrupted=lambda: False), storage_errors(run_context.url):
+    with holding(lock), storage_errors(run_context.url):
         keys = {run.key for run in plan.trainings()}
         state = study_state(_trials(stored), retries=settings.retries)
         others = sum(record.training not in keys for record in state.latest.values())

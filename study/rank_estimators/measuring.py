@@ -29,7 +29,7 @@ from study.settings.problem import Problem
 from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
 from study.settings.validation import validate
-from study.storage.ledger import read_costs
+from study.storage.costs import read_costs
 from study.storage.records import TrialRecord
 from study.storage.storage_errors import storage_errors
 from study.storage.stored_study import StoredStudy

@@ -18,10 +18,10 @@ from study.final_test.result import FinalTest, read_final_test
 from study.final_test.test_access_log import Access, read_accesses
 from study.results.ranking import Objective, best, valued
 from study.settings.study_settings import Plan
-from study.storage.ledger import read_costs, read_entries
-from study.storage.opening import DEFAULT_URL
+from study.storage.costs import read_costs, read_processes
 from study.storage.records import TrialRecord
 from study.storage.stored_study import StoredStudy
+from study.storage.url import DEFAULT_URL
 
 FEWEST_TRIALS = 10
 """PED-ANOVA compares the best tenth with all trials; with fewer there is no tenth."""
@@ -174,7 +174,7 @@ def _data_notes(stored: StoredStudy) -> tuple[str, ...]:
 
 def _processes(attributes: dict[str, Any], records: Sequence[TrialRecord]) -> tuple[Process, ...]:
     processes = []
-    for entry in read_entries(attributes):
+    for entry in read_processes(attributes):
         own = [
             r
             for r in records

@@ -10,7 +10,7 @@ from study.performance_estimation.latency import METRIC, WithLatency
 from study.running.study_data import load_data
 from study.settings.run_context import RunContext
 from study.storage.checkpoints import study_folder
-from study.storage.stored_study import TOKEN, StoredStudy, refuse_strangers
+from study.storage.stored_study import TOKEN, StoredStudy, validate_worker
 
 
 def checkpoints(stored: StoredStudy, run_context: RunContext) -> ArtifactPath:
@@ -35,7 +35,7 @@ def estimator_context(
     """
     settings, problem = stored.settings, stored.problem
     data, described = load_data(settings, run_context)
-    refuse_strangers(stored, described)
+    validate_worker(stored, described)
     return EstimatorContext(
         space=problem.space,
         image=problem.image,

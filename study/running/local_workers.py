@@ -19,7 +19,7 @@ from study.common.machine import gpu_count
 from study.common.stop import PARENT, Stop
 from study.running.worker import WorkResult
 from study.settings.run_context import RunContext
-from study.storage.reap import park
+from study.storage.reap import mark_interrupted
 from study.storage.stored_study import StoredStudy
 
 GRACE_SECONDS = 1.4
@@ -67,7 +67,7 @@ def run_workers(
         while running:
             if stop.wait(0.1):
                 killed = _terminate(running)
-                park(stored.study, pids=killed)
+                mark_interrupted(stored.study, pids=killed)
                 return WorkResult(ending="interrupted", text="stopped as asked")
             for worker in list(running):
                 if worker.process.poll() is None:

@@ -21,7 +21,7 @@ from study.results.describe import describe_state, describe_trial
 from study.results.ranking import Objective, pareto_front
 from study.running.observer import StudyObserver
 from study.settings.problem import Problem
-from study.storage.ledger import FixedCost, read_costs
+from study.storage.costs import FixedCost, read_costs
 from study.storage.lifecycle import StudyState, study_state
 from study.storage.records import TrialReader, TrialRecord, ranked
 from study.storage.stored_study import StoredStudy

@@ -29,9 +29,9 @@ from study.running.observer import StudyObserver
 from study.running.study_data import load_data
 from study.running.worker import WorkResult, make_worker
 from study.settings.run_context import RunContext
-from study.storage.opening import sqlite_path
 from study.storage.storage_errors import storage_errors
 from study.storage.stored_study import StoredStudy, open_study
+from study.storage.url import sqlite_path
 
 LOCAL = "local"
 GRACE_SECONDS = 1.2

@@ -27,7 +27,7 @@ from study.running.candidate_source.sampled_source import SampledSource
 from study.running.candidate_source.source import CandidateSource
 from study.search_space.candidate import Values
 from study.search_strategy.strategy import History, generator
-from study.storage.ledger import COST
+from study.storage.costs import COST
 from study.storage.lifecycle import StudyState
 
 KEY = f"{COST}supernet"

@@ -22,7 +22,7 @@ from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
 from study.settings.validation import validate
 from study.storage.lifecycle import StudyState, study_state
-from study.storage.locks import Holding, schema_lock, study_lock
+from study.storage.locks import holding, schema_lock, study_lock
 from study.storage.opening import open_storage, quiet_optuna
 from study.storage.records import TrialRecord, read_trials
 from study.storage.storage_errors import storage_errors
@@ -150,7 +150,7 @@ def prepare(
         check_writable(run_context.artifacts)
     storage = open_or_create_storage(run_context.url)
     lock = study_lock(storage, run_context.url, settings.study)
-    with storage_errors(run_context.url), Holding(lock, interrupted=lambda: False):
+    with storage_errors(run_context.url), holding(lock):
         stored, remarks = create_or_load(
             settings,
             run_context.url,
@@ -167,7 +167,7 @@ def open_or_create_storage(url: str) -> Any:
     lock = schema_lock(url)
     if lock is None:
         return open_storage(url, create=True)
-    with Holding(lock, interrupted=lambda: False):
+    with holding(lock):
         return open_storage(url, create=True)
 
 

@@ -29,15 +29,15 @@ from study.search_strategy.strategy import Exhausted
 from study.settings.budget import Budget, Spent, has_room, too_little_left, used_up
 from study.settings.run_context import RunContext
 from study.storage import records
-from study.storage.checkpoints import needed, tidy
+from study.storage.checkpoints import needed_checkpoints, prune_checkpoints
+from study.storage.costs import ProcessLog, read_costs, read_processes, spent
 from study.storage.heartbeat import beating
-from study.storage.ledger import LedgerEntry, read_costs, read_entries, spent
 from study.storage.lifecycle import StudyState, same_failures, study_state
-from study.storage.locks import Holding, LockLost, StudyLock, study_lock
-from study.storage.opening import end_waiting
+from study.storage.locks import LockLost, StudyLock, holding, study_lock
+from study.storage.opening import stop_waiting_for_server
 from study.storage.processes import identity
 from study.storage.rdb import RECONNECT_SECONDS, connection_lost
-from study.storage.reap import disown, reap_dead_trials
+from study.storage.reap import reap_dead_trials, withdraw
 from study.storage.records import DrawnCandidate, TrialReader, TrialRecord
 from study.storage.storage_errors import storage_errors
 from study.storage.stored_study import StoredStudy, versions
@@ -79,7 +79,7 @@ class Worker:
         source: Decides what is tried next.
         context: What all trials share.
         trials: Reads the stored trials.
-        ledger: This process's entry in the study's ledger.
+        log: This process's entry among the processes of the study.
         stop: Cooperative stop flag.
         checkpoints: Folder of the checkpoints, pruned under the lock.
         weights: Shared weights of a supernet, trained under the lock; None without them.
@@ -91,7 +91,7 @@ class Worker:
     source: CandidateSource
     context: TrialContext
     trials: TrialReader
-    ledger: LedgerEntry
+    log: ProcessLog
     stop: Stop
     checkpoints: ArtifactPath
     weights: SharedWeights | None = None
@@ -108,7 +108,7 @@ class Worker:
         Raises:
             StorageError: The storage is lost, and not back within a minute.
         """
-        end_waiting(self.study, when=self.stop)
+        stop_waiting_for_server(self.study, when=self.stop)
         lost_since: float | None = None
         while True:
             try:
@@ -135,11 +135,8 @@ class Worker:
         if self.stop():
             return _interrupted()
         try:
-            with (
-                storage_errors(self.stored.url),
-                Holding(self.lock, interrupted=self.stop) as held,
-            ):
-                self.ledger.tick()
+            with storage_errors(self.stored.url), holding(self.lock, stop=self.stop):
+                self.log.tick()
                 trials = self.trials.read()
                 if reap_dead_trials(self.study, trials, me=self.context.worker):
                     trials = self.trials.read()
@@ -147,17 +144,17 @@ class Worker:
                 self._prune_checkpoints(state)
                 used = self._spent(trials, state)
                 if (ending := self._ending(used, state)) is not None:
-                    self.ledger.write()
+                    self.log.write()
                     return ending
                 ready = self._room(used, state) and self._weights_ready(state)
                 drawn = self.source.next(state) if ready else None
                 if drawn is not None:
-                    self._try(drawn, held)
+                    self._try(drawn)
                     return None
         except Exhausted as reason:
             return WorkResult(ending="exhausted", text=str(reason))
         except (Interrupted, InterruptedError):
-            self.ledger.write()
+            self.log.write()
             return _interrupted()
         self.stop.wait(WAIT_SECONDS)
         return None
@@ -169,13 +166,13 @@ class Worker:
 
     def _prune_checkpoints(self, state: StudyState) -> None:
         problem = self.context.problem
-        kept = needed(
+        kept = needed_checkpoints(
             state,
             keep=problem.settings.keep,
             measures=problem.settings.measures,
             may_go_on=problem.pruner.stops,
         )
-        tidy(self.checkpoints, kept)
+        prune_checkpoints(self.checkpoints, kept)
 
     def _weights_ready(self, state: StudyState) -> bool:
         return self.weights is None or self.weights.prepare(state)
@@ -191,8 +188,8 @@ class Worker:
 
     def _spent(self, trials: Sequence[TrialRecord], state: StudyState) -> Spent:
         attributes = self.study.user_attrs
-        entries, costs = read_entries(attributes), read_costs(attributes)
-        return spent(trials, len(state.finished), entries, costs)
+        processes, costs = read_processes(attributes), read_costs(attributes)
+        return spent(trials, len(state.finished), processes, costs)
 
     def _room(self, used: Spent, state: StudyState) -> bool:
         epochs = self.context.problem.epochs
@@ -204,7 +201,7 @@ class Worker:
             running_epochs=epochs * (len(state.running) + 1) - started,
         )
 
-    def _try(self, drawn: DrawnCandidate, held: Holding) -> None:
+    def _try(self, drawn: DrawnCandidate) -> None:
         """Run one trial, and release the lock when it has begun.
 
         Raises:
@@ -213,8 +210,8 @@ class Worker:
         begun: list[optuna.Trial] = []
 
         def release() -> None:
-            if not held.release():
-                disown(begun[0])
+            if not self.lock.release():
+                withdraw(begun[0])
                 raise LockLost
 
         def objective(trial: optuna.Trial) -> float | Sequence[float]:
@@ -234,7 +231,7 @@ class Worker:
                 raise cause from cause.__cause__  # Optuna hides it behind an assertion
             if not begun or not self._was_taken_away(begun[0]):
                 raise
-        self.ledger.tick()
+        self.log.tick()
 
     @contextmanager
     def _observed(self, trial: optuna.Trial) -> Iterator[None]:
@@ -296,14 +293,14 @@ def make_worker(
     """
     settings, problem = stored.settings, stored.problem
     process = identity(run_context.label)
-    ledger = LedgerEntry(stored.study, process)
-    ledger.write()
+    log = ProcessLog(stored.study, process)
+    log.write()
     trials = TrialReader(stored.study)
     context = estimator_context(stored, run_context, stop=stop)
     estimator = stored.problem.estimator.make(context)
 
     def alive() -> None:
-        ledger.tick()
+        log.tick()
         if stop():
             raise Interrupted
 
@@ -321,7 +318,7 @@ def make_worker(
             alive=alive,
         ),
         trials=trials,
-        ledger=ledger,
+        log=log,
         stop=stop,
         checkpoints=checkpoints(stored, run_context),
         weights=shared_weights(estimator, source, stored.study, alive=alive),

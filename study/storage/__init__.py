@@ -1,1 +1,1 @@
-"""What is kept of a study: its database, its trials, its ledger, and who may write when."""
+"""The stored study: its database, trials, states, costs, locks and checkpoints."""

@@ -1,7 +1,26 @@
-"""From the stored trials to what comes next: pure, and worked out anew every time.
+"""The state of a study, as a pure function of its stored trials.
 
-Nothing about the state of a study is stored besides its trials. A worker that was killed between
-any two lines leaves trials behind from which the next worker draws the same conclusion.
+Nothing else about the state is stored. After a kill between any two lines the next worker computes
+the same state from the trials.
+
+The states of a trial::
+
+    drawn --> duplicate     complete at once, with the result of an earlier trial (``reused_from``)
+      |
+      +-----> running --+-> complete
+                        |
+                        +-> pruned ------> promoted: a new trial continues it (``continues``)
+                        |
+                        +-> failed         out of memory, non-finite loss, ...: it counts
+                        |
+                        +-> interrupted -> repeated by a new trial (``retry_of``); never a loss
+                        |
+                        +-> lost --------> repeated, up to ``retries`` times, then it counts
+                                           (killed, crashed, or no heartbeat)
+
+The new trial of a promoted, interrupted or lost one has the same sequence index and continues from
+the checkpoint. Complete, pruned and failed trials, and trials lost too often, use up the budget of
+trials. Duplicates do not.
 """
 
 from __future__ import annotations
@@ -13,21 +32,20 @@ from dataclasses import dataclass
 from study.storage.records import TrialRecord, latest_by_index
 
 SAME_FAILURES = 100
-"""So many failed candidates in a row end the study: the cause is not the candidates."""
+"""Failed candidates in a row that end the study, because the candidates are not the cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyState:
-    """Where a study stands.
+    """The state of a study. All numbers are sequence indices.
 
     Args:
-        latest: The trial that counts at each place.
-        finished: Places with an outcome that cost budget: complete, pruned, failed for good.
-        duplicates: Places whose result was reused.
-        running: Places that are being trained.
-        to_repeat: Places whose trial was lost and that have retries left, lowest first.
-        given_up: Places of pruned trials whose continuation was lost too often.
-        next_place: The first place nothing was drawn for.
+        latest: The trial that counts for each index.
+        finished: Indices of trials that use up the budget: complete, pruned or finally failed.
+        duplicates: Indices of trials that reuse a result.
+        to_repeat: Indices of lost trials with retries left, and of interrupted ones, lowest first.
+        next_index: The first index without a trial.
+        given_up: Indices of pruned trials whose promotion was lost too often.
     """
 
     latest: Mapping[int, TrialRecord]
@@ -40,7 +58,7 @@ class StudyState:
 
 
 def study_state(records: Sequence[TrialRecord], *, retries: int) -> StudyState:
-    """Return where the study stands, from all its trials in number order."""
+    """Return the state of a study from all its trials, in number order."""
     latest = latest_by_index(records)
     last = {record.sequence_index: record for record in records}
     losses = Counter(
@@ -82,7 +100,7 @@ def study_state(records: Sequence[TrialRecord], *, retries: int) -> StudyState:
 
 
 def same_failures(state: StudyState) -> str | None:
-    """Return the common cause if the last hundred trained candidates all failed, else None."""
+    """Return the most common cause if the last hundred trained candidates all failed."""
     last = [state.latest[sequence_index] for sequence_index in state.finished[-SAME_FAILURES:]]
     if len(last) < SAME_FAILURES or any(record.state != "failed" for record in last):
         return None

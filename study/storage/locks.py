@@ -1,6 +1,14 @@
-"""One lock for each study: "count, then create" happens in one worker at a time.
+"""The lock of a study, and the lock of a database's tables.
 
-A lock is freed by the system when its holder dies, however that happens.
+The lock of a study protects everything that is read, decided and then written:
+
+    count the trials -> reap dead ones -> draw a candidate -> create its trial     every worker
+    create the study, or compare its stored settings and raise its limits          ``run``
+    prune checkpoints, train the shared weights of a supernet                      every worker
+
+A worker releases the lock as soon as its trial is stored with its draw, and trains without it. The
+system frees a lock when its holder dies. A PostgreSQL lock can also be lost while its holder
+lives, with the connection. ``release`` then returns False, and the draw is taken back.
 """
 
 from __future__ import annotations
@@ -10,82 +18,91 @@ import hashlib
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from study.storage.opening import check_url, sqlite_path, with_driver
+import filelock
+from optuna.storages import BaseStorage
+from sqlalchemy.exc import SQLAlchemyError
+
+from study.storage.opening import check_url
+from study.storage.rdb import backend_of, open_engine
 from study.storage.storage_errors import opening_errors, storage_errors
-
-if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
+from study.storage.url import sqlite_path, with_driver
 
 POLL_SECONDS = 0.02
 SERVER_WAIT_MS = 500
 PING_SECONDS = 60.0
 IDLE_SECONDS = 600
-"""A session that says nothing for so long is ended by the server (PostgreSQL 14 or newer)."""
+"""The server ends a session that sends nothing for this time (PostgreSQL 14 or newer)."""
 
 
-class LockLost(Exception):  # noqa: N818 - an outcome: the draw is made again
-    """The lock went with its connection while a candidate was drawn."""
+class LockLost(Exception):  # noqa: N818 - an outcome: the candidate is drawn again
+    """The lock was lost with its connection while a candidate was drawn."""
 
 
 class StudyLock(Protocol):
     """Mutual exclusion between the workers of one study."""
 
     def try_acquire(self) -> bool:
-        """Take the lock if it is free or becomes so in a moment; True where it is now held."""
+        """Take the lock if it is free or becomes free in a moment. Return whether it is held."""
 
     def release(self) -> bool:
-        """Give the lock back, or wait for it no longer.
+        """Release the lock, or stop waiting for it.
 
         Returns:
-            False where it was lost before, so that others may have had it.
+            False where the lock was lost before, so that other workers may have held it.
         """
 
 
-class FileLock:
-    """An exclusive lock on a file beside the database.
+@contextmanager
+def holding(lock: StudyLock, *, stop: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Hold a lock until the block ends, or until ``lock.release()`` inside it.
 
-    Args:
-        path: The lock file; it is created and stays.
+    Raises:
+        InterruptedError: ``stop`` returned True while the lock was waited for.
     """
+    try:
+        while not lock.try_acquire():
+            if stop():
+                raise InterruptedError
+            time.sleep(POLL_SECONDS)
+        yield
+    finally:
+        lock.release()
+
+
+class FileLock:
+    """An exclusive lock on a file, which is created and stays."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: IO[bytes] | None = None
+        # A soft lock, the fallback, would survive its holder.
+        self._lock = filelock.FileLock(path, thread_local=False, fallback_to_soft=False)
 
     def try_acquire(self) -> bool:
-        import fcntl
-
-        file = self._path.open("ab")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
+            self._lock.acquire(blocking=False)
+        except filelock.Timeout:
             return False
-        self._file = file
         return True
 
     def release(self) -> bool:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._lock.release(force=True)
         return True
 
 
 class AdvisoryLock:
     """A PostgreSQL advisory lock, which belongs to the session of one connection.
 
-    Waiting happens in the server, in the order of arrival, for half a second at a time. A lock may
-    be held for hours, while shared weights are trained, and its session is kept from idling then;
-    a holder that is suspended loses the lock after ten minutes.
+    The server queues the waiting sessions in the order of arrival, for half a second at a time. A
+    lock may be held for hours while shared weights are trained. A thread keeps its session from
+    idling. A suspended holder loses the lock after ten minutes.
 
     Args:
         engine: SQLAlchemy engine of the storage.
-        name: What is locked; hashed to the 64 bits PostgreSQL wants.
+        name: Name of the lock, hashed to the 64 bits of PostgreSQL's keys.
         url: Storage URL, for messages.
     """
 
@@ -106,13 +123,13 @@ class AdvisoryLock:
                 if _timed_out(error):
                     self._waiting = connection
                     return False
-                _end(connection)  # whether the lock came is unknown
+                _end(connection)  # it may hold the lock
                 raise
         self._connection, self._pings = connection, _Pings(connection)
         return True
 
     def _connect(self) -> Any:
-        """Return the connection of a session that may wait for the lock and hold it."""
+        """Return a connection whose session may wait for the lock and hold it."""
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
             connection.exec_driver_sql(_session_settings(connection))
@@ -122,8 +139,6 @@ class AdvisoryLock:
         return connection
 
     def release(self) -> bool:
-        from sqlalchemy.exc import SQLAlchemyError
-
         if self._waiting is not None:
             _end(self._waiting)
             self._waiting = None
@@ -134,7 +149,7 @@ class AdvisoryLock:
         try:
             unlock = connection.exec_driver_sql(
                 f"SELECT pg_advisory_unlock({self._key}), pg_advisory_unlock_all()"
-            )  # all: a wait that timed out at the last moment may have got it once more
+            )  # all: a wait that timed out at the last moment may have acquired it once more
             held = bool(unlock.scalar())
             connection.exec_driver_sql("RESET ALL")
         except SQLAlchemyError:
@@ -146,7 +161,7 @@ class AdvisoryLock:
 
 
 class _Pings:
-    """Statements on the connection of a lock's holder, each minute until ``end`` is called."""
+    """A thread that sends a statement on a lock's connection each minute, until ``end``."""
 
     def __init__(self, connection: Any) -> None:
         self._connection, self._ended = connection, threading.Event()
@@ -154,18 +169,18 @@ class _Pings:
         self._thread.start()
 
     def _ping(self) -> None:
-        with contextlib.suppress(Exception):  # whoever gives the lock back finds out
+        with contextlib.suppress(Exception):  # ``release`` notices a lost connection
             while not self._ended.wait(PING_SECONDS):
                 self._connection.exec_driver_sql("SELECT 1")
 
     def end(self) -> None:
-        """Leave the connection to the calling thread."""
+        """End the thread, so that the calling thread can use the connection."""
         self._ended.set()
         self._thread.join()
 
 
 def _session_settings(connection: Any) -> str:
-    """Return what lets the server see within a minute that the lock's holder has vanished."""
+    """Return a statement that lets the server notice a vanished holder within a minute."""
     settings = {
         "lock_timeout": f"{SERVER_WAIT_MS}ms",
         "tcp_keepalives_idle": "10",
@@ -179,65 +194,29 @@ def _session_settings(connection: Any) -> str:
 
 
 def _end(connection: Any) -> None:
-    """End a session, and with it whatever it may hold."""
+    """End a session, which frees its locks."""
     connection.invalidate()
     connection.close()
 
 
 def _timed_out(error: BaseException) -> bool:
-    """Tell whether a statement waited too long for a lock (PostgreSQL's code 55P03)."""
+    """Return whether a statement waited too long for a lock (PostgreSQL's code 55P03)."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) == "55P03"
 
 
-class Holding:
-    """Holds a study's lock for a ``with`` block, or until ``release`` is called inside it.
-
-    Args:
-        lock: The lock.
-        interrupted: Asked while waiting; waiting ends with ``InterruptedError`` when it says so.
-    """
-
-    def __init__(self, lock: StudyLock, *, interrupted: Callable[[], bool]) -> None:
-        self._lock, self._interrupted = lock, interrupted
-
-    def __enter__(self) -> Holding:
-        try:
-            while not self._lock.try_acquire():
-                if self._interrupted():
-                    raise InterruptedError
-                time.sleep(POLL_SECONDS)
-        except BaseException:
-            self._lock.release()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.release()
-
-    def release(self) -> bool:
-        """Give the lock back before the block ends; False where it was lost before."""
-        return self._lock.release()
-
-
 def study_lock(storage: BaseStorage, url: str, name: str) -> StudyLock:
-    """Return the lock of a study: beside an SQLite file, in PostgreSQL, else on this machine."""
+    """Return the lock of a study: beside an SQLite file, in PostgreSQL, or on this machine."""
     path = sqlite_path(url)
     if path is not None:
         return FileLock(path.with_name(f"{path.name}.lock"))
-    backend: Any = getattr(storage, "_backend", storage)
     if url.startswith("postgres"):
-        return AdvisoryLock(backend.engine, f"study/{name}", url)
+        return AdvisoryLock(backend_of(storage).engine, f"study/{name}", url)
     digest = hashlib.sha256(f"{url}/{name}".encode()).hexdigest()[:16]
     return FileLock(Path(tempfile.gettempdir()) / f"study-{digest}.lock")
 
 
 def schema_lock(url: str) -> StudyLock | None:
-    """Return the lock under which a database's tables are made; None where there can be none.
+    """Return the lock under which a database's tables are made; None where there is none.
 
     Raises:
         StorageError: The server of the URL cannot be used.
@@ -249,6 +228,4 @@ def schema_lock(url: str) -> StudyLock | None:
     if not url.startswith("postgres"):
         return None
     with opening_errors(url):
-        from study.storage.rdb import open_engine
-
         return AdvisoryLock(open_engine(with_driver(url)), "study/schema", url)

@@ -1,7 +1,4 @@
-"""The storage URL → an Optuna storage that is safe for several processes.
-
-Messages show the URL redacted_url, see ``problem``.
-"""
+"""Open the storage of a URL, safe for several processes."""
 
 from __future__ import annotations
 
@@ -9,45 +6,45 @@ import difflib
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
+
+import optuna
+from optuna.storages import BaseStorage
+from sqlalchemy.engine import make_url
 
 from study.common.errors import StorageError
 from study.common.redaction import redacted_url
+from study.storage.rdb import (
+    RECONNECT_SECONDS,
+    RETRY_SECONDS,
+    StudyCache,
+    StudyStorage,
+    backend_of,
+    connection_lost,
+    read_only_url,
+)
 from study.storage.storage_errors import opening_errors, storage_errors
-
-if TYPE_CHECKING:
-    import optuna
-    from optuna.storages import BaseStorage
-
-DEFAULT_URL = "sqlite:///study.db"
-_T = TypeVar("_T")
+from study.storage.url import sqlite_path, with_driver
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
 
-
-def sqlite_path(url: str) -> Path | None:
-    """Return the file of an SQLite URL, or None for another storage."""
-    match = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", url)
-    return Path(match.group(1)) if match else None
+_T = TypeVar("_T")
 
 
 def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> BaseStorage:
     """Open a storage.
 
     Args:
-        url: URL of a database as SQLAlchemy writes it; for PostgreSQL its own form, too.
-        create: Whether the tables, and an SQLite file, are made where they are missing; only one
-            process at a time may do that.
-        read_only: Open for looking only; nothing can be written through it.
+        url: URL of a database in SQLAlchemy's form, or in PostgreSQL's own form.
+        create: Whether missing tables, or a missing SQLite file, are made. Only one process at a
+            time may do that.
+        read_only: Whether the database rejects writes.
 
     Raises:
         StorageError: The URL is not one, or the storage cannot be opened.
     """
     check_url(url, create=create)
     with opening_errors(url):
-        from study.storage.rdb import StudyCache, StudyStorage, read_only_url
-
         quiet_optuna()
         path = sqlite_path(url)
         opened = read_only_url(path) if path is not None and read_only else with_driver(url)
@@ -55,13 +52,11 @@ def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> 
 
 
 def when_reachable(open_: Callable[[], _T], *, give_up: Callable[[], bool]) -> _T:
-    """Open something in a storage, waiting a minute for a server that is just being restarted.
+    """Open something in a storage. Wait up to a minute for a server that restarts.
 
     Raises:
         StorageError: It cannot be opened.
     """
-    from study.storage.rdb import RECONNECT_SECONDS, RETRY_SECONDS, connection_lost
-
     deadline = time.monotonic() + RECONNECT_SECONDS
     while True:
         try:
@@ -73,27 +68,19 @@ def when_reachable(open_: Callable[[], _T], *, give_up: Callable[[], bool]) -> _
             time.sleep(RETRY_SECONDS)
 
 
-def with_driver(url: str) -> str:
-    """Return PostgreSQL's own form of a URL as SQLAlchemy's, with the driver that is installed."""
-    return re.sub(r"^(postgres|postgresql)://", "postgresql+psycopg://", url)
-
-
 def quiet_optuna() -> None:
-    """Let Optuna log errors only: what a trial came to is told by the study itself."""
-    import optuna
-
+    """Let Optuna log errors only, because the study reports the end of a trial itself."""
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
 
 
 def check_url(url: str, *, create: bool) -> None:
-    """Refuse what cannot be the URL of a storage.
+    """Check that a text can be the URL of a storage.
 
     Args:
-        url: What was given.
         create: Whether an SQLite file may be missing.
 
     Raises:
-        StorageError: It is not one; with what to write.
+        StorageError: It cannot, with what to write instead.
     """
     shown = redacted_url(url)
     if "://" not in url:
@@ -130,7 +117,7 @@ def _check_scheme(url: str) -> None:
 
 
 def _check_address(url: str) -> None:
-    """Refuse what the driver would read otherwise than it was meant, and then tell."""
+    """Check for mistakes that a driver misreads, and whose error would show the password."""
     rest = url.partition("://")[2]
     address = rest if "?" in rest.partition("@")[0] else rest.partition("?")[0]
     if address.count("@") > 1:
@@ -138,8 +125,6 @@ def _check_address(url: str) -> None:
             f"storage '{redacted_url(url)}': more than one '@'; in a user name or a password write"
             " it as %40"
         )
-    from sqlalchemy.engine import make_url
-
     try:
         with storage_errors(url):
             make_url(url)
@@ -151,32 +136,26 @@ def _check_address(url: str) -> None:
 
 
 def silent_trial_ids(study: optuna.Study) -> set[int]:
-    """Return ids of running trials that had a heartbeat once and have lost it."""
-    backend = getattr(study._storage, "_backend", study._storage)
-    silent = getattr(backend, "silent_trials", None)
-    return set(silent(study._study_id)) if silent else set()
+    """Return ids of running trials whose heartbeat has stopped."""
+    return set(backend_of(study._storage).silent_trials(study._study_id))
 
 
-def end_waiting(study: optuna.Study, *, when: Callable[[], bool]) -> None:
-    """Let a study's storage stop waiting for a lost server when asked to."""
-    backend: Any = getattr(study._storage, "_backend", study._storage)
-    backend.interrupted = when
+def stop_waiting_for_server(study: optuna.Study, *, when: Callable[[], bool]) -> None:
+    """Let a study's storage stop waiting for a lost server when ``when`` returns True."""
+    backend_of(study._storage).interrupted = when
 
 
-def asked_to_stop(study: optuna.Study) -> bool:
-    """Tell whether the process that works on a study was asked to stop, see ``end_waiting``."""
-    backend: Any = getattr(study._storage, "_backend", study._storage)
-    return bool(backend.interrupted())
+def stop_requested(study: optuna.Study) -> bool:
+    """Return whether the function given to ``stop_waiting_for_server`` returns True."""
+    return backend_of(study._storage).interrupted()
 
 
 def load_study(storage: BaseStorage, name: str, url: str) -> optuna.Study:
     """Return the stored study of this name.
 
     Raises:
-        StorageError: There is none; the message lists those that there are.
+        StorageError: There is none. The message lists the studies of the storage.
     """
-    import optuna
-
     with storage_errors(url):
         try:
             return optuna.load_study(study_name=name, storage=storage)

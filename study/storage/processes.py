@@ -1,4 +1,4 @@
-"""Who runs a trial, and whether that process still lives."""
+"""Identify the process that runs a trial, and check whether it is alive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 def host() -> str:
     """Return a name of this machine, this boot and this process namespace.
 
-    Two processes can look each other up by number only where this name is the same.
+    Two processes can look each other up by process id only where this name is the same.
     """
     boot = _read("/proc/sys/kernel/random/boot_id")[:8]
     try:
@@ -26,13 +26,13 @@ def host() -> str:
 
 
 def identity(label: str = "") -> dict[str, Any]:
-    """Return what names the calling process: host, number and start."""
+    """Return the identity of the calling process: host, process id and start."""
     pid = os.getpid()
     return {"host": host(), "pid": pid, "start": _start_of(pid), "label": label}
 
 
 def lives(who: Mapping[str, Any]) -> bool | None:
-    """Tell whether the named process runs; None where that cannot be seen from here."""
+    """Return whether a process runs; None for a process of another host."""
     if who.get("host") != host():
         return None
     pid = int(who["pid"])
@@ -48,14 +48,14 @@ def lives(who: Mapping[str, Any]) -> bool | None:
 
 
 def same_process(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    """Tell whether two identities name one process."""
+    """Return whether two identities name the same process."""
     return all(a.get(key) == b.get(key) for key in ("host", "pid", "start"))
 
 
 def _start_of(pid: int) -> str:
-    """Return when a process started, in clock ticks since boot; empty where it is gone.
+    """Return the start of a process in clock ticks since boot; empty where it has ended.
 
-    A process that has ended and waits to be reaped counts as gone.
+    A zombie counts as ended.
     """
     stat = _read(f"/proc/{pid}/stat")
     fields = stat.rpartition(")")[2].split()

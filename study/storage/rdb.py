@@ -1,9 +1,9 @@
 """Optuna's SQL storage, made safe for several processes and patient with a server that restarts.
 
-SQLite is opened so that every transaction takes the write lock at its start (``BEGIN
-IMMEDIATE``): with Optuna's own settings two workers can pop one queued trial or settle one stale
-trial twice. PostgreSQL needs none of that; there a lost connection is waited out, so that a
-training that has run for an hour does not end because the server was restarted.
+On SQLite every transaction takes the write lock at its start (``BEGIN IMMEDIATE``). With Optuna's
+own settings two workers can take one queued trial, or mark one dead trial twice. PostgreSQL needs
+none of that. There the storage waits for a lost server, so that a training of an hour does not end
+because the server restarts.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import RDBStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Engine, create_engine, event
@@ -30,7 +30,7 @@ from study.common.errors import StorageError
 
 HEARTBEAT_SECONDS = 20
 GRACE_SECONDS = 120
-"""Six missed heartbeats: a worker of another machine is then taken for dead."""
+"""Six missed heartbeats. A worker of another machine then counts as dead."""
 BUSY_SECONDS = 60
 RECONNECT_SECONDS = 60.0
 RETRY_SECONDS = 0.5
@@ -42,7 +42,7 @@ _P = ParamSpec("_P")
 
 
 def patient(method: Callable[Concatenate[Any, _P], _T]) -> Callable[Concatenate[Any, _P], _T]:
-    """Return a method of the storage that can be done twice without harm, made patient."""
+    """Make a method of the storage patient. It must be harmless to call it twice."""
 
     def waiting(self: Any, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
         storage: StudyStorage = self
@@ -55,17 +55,16 @@ _stale_trials = patient(RDBStorage._get_stale_trial_ids)
 
 
 class StudyStorage(RDBStorage):
-    """Leaves heartbeats and stale trials to the study's own lifecycle, and is patient.
+    """Optuna's storage that waits for a lost server and runs no heartbeat of its own.
 
     Args:
-        url: URL of the database.
         create: Whether missing tables are made.
-        read_only: Whether the server shall refuse to write.
+        read_only: Whether the database rejects writes.
     """
 
     def __init__(self, url: str, *, create: bool, read_only: bool) -> None:
         self.interrupted: Callable[[], bool] = lambda: False
-        """Asked while a lost server is waited for; waiting ends when it says so."""
+        """Asked while waiting for a lost server. Waiting ends when it returns True."""
         self._patient = False
         sqlite = url.startswith("sqlite")
         with warnings.catch_warnings(), self._closed_if_it_fails():
@@ -80,7 +79,7 @@ class StudyStorage(RDBStorage):
         if sqlite:
             _make_sqlite_safe(self, url, read_only=read_only)
         self._patient = not sqlite
-        weakref.finalize(self, self.engine.dispose)  # connections are closed, not just forgotten
+        weakref.finalize(self, self.engine.dispose)  # closes the connections
 
     @contextmanager
     def _closed_if_it_fails(self) -> Iterator[None]:
@@ -92,7 +91,7 @@ class StudyStorage(RDBStorage):
             raise
 
     def get_heartbeat_interval(self) -> int | None:
-        """Return None: Optuna's own heartbeat ends for good when a connection is lost."""
+        """Return None, because Optuna's own heartbeat ends at the first lost connection."""
         return None
 
     def silent_trials(self, study_id: int) -> list[int]:
@@ -112,7 +111,7 @@ class StudyStorage(RDBStorage):
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """Finish a trial; that it was finished by an attempt whose answer got lost is success."""
+        """Finish a trial. A trial that an unanswered attempt has finished counts as success."""
         attempts = 0
 
         def attempt() -> bool:
@@ -134,7 +133,7 @@ class StudyStorage(RDBStorage):
         return stored.state == state and stored.values == (values and list(values))
 
     def patiently(self, call: Callable[[], _T]) -> _T:
-        """Call until it succeeds, while the server is away and a minute long."""
+        """Call until it succeeds. Retry up to a minute while the server is lost."""
         deadline = None
         while True:
             try:
@@ -151,9 +150,10 @@ class StudyStorage(RDBStorage):
 
 
 class StudyCache(_CachedStorage):
-    """Optuna's cache of finished trials, which reads all running ones whatever it is asked for.
+    """Optuna's cache of finished trials, with a cheap answer for queued trials.
 
-    ``Study.ask`` looks for queued trials each time; here that costs one query that finds nothing.
+    ``Study.ask`` asks for the queued trials each time, and Optuna's cache then reads all running
+    ones. Here that costs one query that finds nothing.
     """
 
     def get_all_trials(
@@ -167,19 +167,26 @@ class StudyCache(_CachedStorage):
         return super().get_all_trials(study_id, deepcopy=deepcopy, states=states)
 
 
-def connection_lost(error: BaseException) -> bool:
-    """Tell whether a database's exception means that the server could not be reached.
+def backend_of(storage: BaseStorage) -> StudyStorage:
+    """Return the storage behind its cache."""
+    backend = getattr(storage, "_backend", storage)
+    assert isinstance(backend, StudyStorage)
+    return backend
 
-    PostgreSQL's codes: class 08 is the connection, 57P01 to 57P03 a server that goes down or
-    comes up, 57P05 a session that was idle for too long, 53300 too many connections (its manual,
-    appendix A). An error without a code was raised on this side of a connection that broke or
-    could not be made.
+
+def connection_lost(error: BaseException) -> bool:
+    """Return whether a database's exception means that the server could not be reached.
+
+    PostgreSQL's codes (its manual, appendix A): class 08 is the connection, 57P01 to 57P03 a
+    server that stops or starts, 57P05 a session that was idle for too long, 53300 too many
+    connections. The client raises an error without a code where a connection broke or could not
+    be made.
     """
     return any(_is_lost(cause) for cause in _causes(error))
 
 
 def _causes(error: BaseException | None) -> Iterator[DBAPIError]:
-    """Yield the errors of the database that led to an error, the last one first."""
+    """Yield the errors of the database in a chain of exceptions, the last one first."""
     while error is not None:
         if isinstance(error, DBAPIError):
             yield error
@@ -189,7 +196,7 @@ def _causes(error: BaseException | None) -> Iterator[DBAPIError]:
 def _is_lost(error: DBAPIError) -> bool:
     code = getattr(error.orig, "sqlstate", None)
     if isinstance(error.orig, sqlite3.Error):
-        return False  # a file does not come back by waiting
+        return False  # waiting does not bring a file back
     if code is None:
         return type(error).__name__ in ("OperationalError", "InterfaceError")
     return str(code).startswith("08") or code in ("57P01", "57P02", "57P03", "57P05", "53300")
@@ -212,7 +219,7 @@ def _engine_options(url: str, *, read_only: bool) -> dict[str, Any]:
 
 
 def _postgres_arguments(url: str, *, read_only: bool) -> dict[str, Any]:
-    """Return libpq's parameters: a server that vanished without a word is noticed in seconds."""
+    """Return libpq's parameters, with which a vanished server is noticed in seconds."""
     arguments: dict[str, Any] = {
         "connect_timeout": CONNECT_SECONDS,
         "keepalives_idle": 10,
@@ -227,32 +234,32 @@ def _postgres_arguments(url: str, *, read_only: bool) -> dict[str, Any]:
 
 
 def read_only_url(path: Path) -> str:
-    """Return the URL of an SQLite file that is only looked at."""
+    """Return the URL of an SQLite file that is only read."""
     return f"sqlite:///file:{path}?mode=ro&uri=true"
 
 
 def _make_sqlite_safe(storage: RDBStorage, url: str, *, read_only: bool) -> None:
-    engine, there = storage.engine, _still_there(Path(make_url(url).database or ""))
+    engine, check = storage.engine, _file_check(Path(make_url(url).database or ""))
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy's begin event decides, below
         if not read_only:
-            there()  # before anything is asked: that would make a new, empty file
+            check()  # before the first statement, which would make a new, empty file
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
 
     @event.listens_for(engine, "begin")
     def _(connection: Any) -> None:
         if not read_only:
-            there()
+            check()
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     engine.dispose()
 
 
-def _still_there(path: Path) -> Callable[[], None]:
-    """Return a check that a file is the one it was: SQLite writes on into a removed one."""
+def _file_check(path: Path) -> Callable[[], None]:
+    """Return a check that a file was not replaced, because SQLite writes into a removed one."""
 
     def identity() -> tuple[int, int] | None:
         try:
@@ -267,7 +274,7 @@ def _still_there(path: Path) -> Callable[[], None]:
         if before is not None and identity() != before:
             raise StorageError(
                 f"storage '{path}': the file has vanished or was replaced; put it"
-                " back and run the same command again, or start anew without it"
+                " back and run the same command again, or start a new study without it"
             )
 
     return check

@@ -1,11 +1,11 @@
-"""What a trial stores, and the same read back: Optuna's trial ↔ ``TrialRecord``.
+"""Read Optuna's trials as ``TrialRecord``s.
 
-Everything lies in Optuna's own trial: parameters, value, intermediate values and user attributes
-under the names below, so that Optuna and optuna-dashboard read it as it is.
+Everything is stored in Optuna's own trial: parameters, value, intermediate values, and user
+attributes under the names below. Optuna and optuna-dashboard read it without this program.
 
-A *place* is the index of a draw in the study's one sequence of candidates. A trial lost to a crash
-or an interruption is repeated at its place under a new number; the last trial of a place is the
-one that counts.
+The *sequence index* is the index of a draw in the study's sequence of candidates. A trial that is
+lost to a crash or an interruption is repeated under a new number with the same sequence index. The
+last trial of a sequence index is the one that counts.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+from optuna import Study
+from optuna.trial import FrozenTrial
 
 from study.search_space.candidate import Value, Values
 from study.search_strategy.strategy import generator
-
-if TYPE_CHECKING:
-    from optuna import Study
-    from optuna.trial import FrozenTrial
 
 State = Literal["complete", "pruned", "failed", "running", "waiting"]
 
@@ -43,24 +42,24 @@ REPEAT = "repeat"
 """Key of a draw's notes: index of the training's seed in a plan."""
 
 LOST_KINDS = frozenset({"killed", "interrupted", "crash"})
-"""Failures that say nothing about the candidate; such a trial is run again."""
+"""Failures that are not caused by the candidate. Such a trial is repeated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draw:
-    """How a trial's candidate was drawn; enough to draw it again.
+    """How a trial's candidate was drawn. It is enough to draw the candidate again.
 
     Args:
         sequence_index: Index in the study's sequence of candidates, from 0.
-        attempt: Redraws before this one, for constraints or a twin in training.
-        seen: Places of the finished trials that the strategy knew, as ``0-11,13``.
-        running: Places of the trials that were being trained.
-        budget: Trials the study should have at that time.
+        attempt: Redraws before this one, for constraints or a duplicate in training.
+        seen: Sequence indices of the finished trials that the strategy knew, as ``0-11,13``.
+        running: Sequence indices of the trials that were running.
+        budget: Number of trials that the study was to have at that time.
         source: ``strategy``, ``enqueued``, ``screened`` or ``unvisited``.
         retry_of: Number of the lost trial that this one repeats.
-        continues: Number of the pruned trial that this one goes on with.
-        passed: Steps up to this one were judged by the pruner in an earlier trial at this place.
-        notes: What the strategy wrote down.
+        continues: Number of the pruned trial that this one continues.
+        passed: Last step that the pruner decided on in an earlier trial of this sequence index.
+        notes: Notes of the strategy.
     """
 
     sequence_index: int
@@ -80,10 +79,9 @@ class Failure:
     """Why a trial failed.
 
     Args:
-        kind: ``out of memory``, ``non-finite``, ``data error``, ``constraint``, or, for trials
-            that are run again, ``crash``, ``killed``, ``interrupted``.
-        text: What happened.
-        copied: Whether it is the failure of the trial whose result a twin reuses.
+        kind: ``out of memory``, ``non-finite``, ``data error`` or ``constraint``; for trials that
+            are repeated ``crash``, ``killed`` or ``interrupted``.
+        copied: Whether it is the failure of the trial whose result a duplicate reuses.
     """
 
     kind: str
@@ -96,30 +94,28 @@ class TrialRecord:
     """One stored trial.
 
     Args:
-        number: Optuna's trial number.
-        state: Optuna's state, in lower case (``failed`` for FAIL).
-        objectives: The objective value(s); empty where there is none. A pruned trial has its
+        state: Optuna's state in lower case; ``failed`` for FAIL.
+        objectives: Values of the objectives; empty where there are none. A pruned trial has its
             last intermediate value.
         params: Active parameters and their values.
-        draw: How the candidate was drawn; None where the trial was lost before it was.
-        candidate_id: Identity of the resolved candidate; empty where it was not drawn.
+        draw: None where the trial was lost before a candidate was drawn.
+        candidate_id: Identity of the resolved candidate; empty where none was drawn.
         architecture: The resolved stack of layers, as JSON.
         parameters: Trainable numbers of the network.
         macs: Multiply-accumulates for one image.
-        metrics: Final measures, named with their split.
-        curve: Measures after each epoch, in order; with ``train_loss``.
+        metrics: Final metrics, named with their split.
+        curve: Metrics after each epoch, in order, with ``train_loss``.
         intermediate: Objective value by epoch.
-        epochs: Epochs the candidate was trained for; 0 for a twin.
-        restored: How many of these a lost trial before this one had trained.
+        epochs: Epochs that the candidate was trained for; 0 for a duplicate.
+        restored: Epochs among these that an earlier trial trained.
         seconds: Seconds of training and validation in this trial.
-        reused_from: Number of the trial (or ``study/number``) whose result this twin reuses.
-        failure: Why it failed.
-        reason: Why it was pruned or reused, in words.
+        reused_from: Number of the trial (or ``study/number``) whose result a duplicate reuses.
+        reason: Why it was pruned or reused.
         facts: Seeds, precision, device, library and code versions.
-        worker: Who ran it: ``host``, ``pid``, ``start`` and a ``label``.
+        worker: Identity of the process that ran it: ``host``, ``pid``, ``start`` and ``label``.
         stopping: Whether its worker was asked to stop while it ran.
-        started: When it was created, UTC.
-        finished: When it ended, UTC.
+        started: Time of its creation, UTC.
+        finished: Time of its end, UTC.
     """
 
     number: int
@@ -159,13 +155,13 @@ class TrialRecord:
 
     @property
     def training(self) -> tuple[str, int | None]:
-        """What was trained: the candidate, and the index of its seed where a plan has several."""
+        """The candidate's id, and the index of its seed where a plan has several seeds."""
         repeat = None if self.draw is None else self.draw.notes.get(REPEAT)
         return self.candidate_id, repeat
 
     @property
     def lost(self) -> bool:
-        """Whether the trial ended without saying anything about its candidate."""
+        """Whether the trial ended for a reason that its candidate did not cause."""
         if self.state != "failed":
             return False
         failure = self.failure
@@ -198,11 +194,17 @@ def training_seed(seed: int, candidate_id: str) -> int:
     return int(generator(seed, "training", candidate_id).integers(2**62))
 
 
+_AS_STORED = (
+    *(CANDIDATE_ID, ARCHITECTURE, PARAMETERS, MACS, CONV_MACS, METRICS, EPOCHS, SECONDS),
+    *(REUSED_FROM, REASON, FACTS, WORKER, STOPPING),
+)
+"""Attributes that are fields of ``TrialRecord`` of the same name and form."""
+
+
 def read_trial(trial: FrozenTrial) -> TrialRecord:
     """Return the record of a stored trial."""
     attrs = trial.user_attrs
-    draw = attrs.get(DRAW)
-    failure = attrs.get(FAILURE)
+    draw, failure = attrs.get(DRAW), attrs.get(FAILURE)
     state = trial.state.name.lower().replace("fail", "failed")
     return TrialRecord(
         number=trial.number,
@@ -210,25 +212,13 @@ def read_trial(trial: FrozenTrial) -> TrialRecord:
         objectives=tuple(trial.values) if trial.values is not None else (),
         params=dict(trial.params),
         draw=None if draw is None else Draw(**draw),
-        candidate_id=attrs.get(CANDIDATE_ID, ""),
-        architecture=attrs.get(ARCHITECTURE, {}),
-        parameters=attrs.get(PARAMETERS),
-        macs=attrs.get(MACS),
-        conv_macs=attrs.get(CONV_MACS),
-        metrics=attrs.get(METRICS, {}),
         curve=tuple(attrs.get(CURVE, ())),
         intermediate=dict(trial.intermediate_values),
-        epochs=attrs.get(EPOCHS, 0.0),
         restored=attrs.get(RESTORED, 0.0),
-        seconds=attrs.get(SECONDS, 0.0),
-        reused_from=attrs.get(REUSED_FROM),
         failure=None if failure is None else Failure(**failure),
-        reason=attrs.get(REASON),
-        facts=attrs.get(FACTS, {}),
-        worker=attrs.get(WORKER, {}),
-        stopping=attrs.get(STOPPING, False),
         started=trial.datetime_start,
         finished=trial.datetime_complete,
+        **{name: attrs[name] for name in _AS_STORED if name in attrs},
     )
 
 
@@ -238,9 +228,9 @@ def read_trials(trials: Iterable[FrozenTrial]) -> list[TrialRecord]:
 
 
 def latest_by_index(records: Iterable[TrialRecord]) -> dict[int, TrialRecord]:
-    """Return the trial that counts at each place, in place order.
+    """Return the trial that counts for each sequence index, in the order of the indices.
 
-    That is its last one; but a lost one never takes the place of one that is not.
+    It is the last trial of its index. A lost trial never replaces one that is not lost.
     """
     latest: dict[int, TrialRecord] = {}
     for record in records:
@@ -253,9 +243,9 @@ def latest_by_index(records: Iterable[TrialRecord]) -> dict[int, TrialRecord]:
 
 
 def ranked(records: Sequence[TrialRecord], *, maximise: bool = True) -> list[TrialRecord]:
-    """Return complete trials of one objective, best first; ties by number; twins left out.
+    """Return the complete trials by their first objective, best first, ties by number.
 
-    A result that was taken from another study counts once, as its candidate's only one.
+    Duplicates are left out. A result taken from another study counts once.
     """
     done: dict[object, TrialRecord] = {}
     for record in records:
@@ -266,7 +256,7 @@ def ranked(records: Sequence[TrialRecord], *, maximise: bool = True) -> list[Tri
 
 
 def ranges(numbers: Iterable[int]) -> str:
-    """Return sorted whole numbers in short: ``0-11,13``."""
+    """Return sorted whole numbers in a short form, as ``0-11,13``."""
     parts: list[list[int]] = []
     for number in sorted(numbers):
         if parts and number == parts[-1][1] + 1:
@@ -277,7 +267,7 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 def unranges(text: str) -> list[int]:
-    """Return the numbers that ``ranges`` wrote."""
+    """Return the numbers of a text that ``ranges`` returned."""
     numbers: list[int] = []
     for part in filter(None, text.split(",")):
         low, _, high = part.partition("-")
@@ -286,7 +276,7 @@ def unranges(text: str) -> list[int]:
 
 
 class TrialReader:
-    """Reads the stored trials of a study; a finished trial is read once."""
+    """Reads the stored trials of a study. It reads a finished trial once."""
 
     def __init__(self, study: Study) -> None:
         self._study = study

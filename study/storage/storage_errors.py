@@ -1,6 +1,6 @@
-"""What a database or a disk reports → one clear line: which storage, what was said, what to do.
+"""Turn an error of a database or a disk into one clear line: where, what happened, what to do.
 
-Passwords never leave this file: messages show the URL redacted.
+Every message shows the URL without its password.
 """
 
 from __future__ import annotations
@@ -12,45 +12,10 @@ from contextlib import contextmanager
 from study.common.errors import StorageError
 from study.common.redaction import redacted, redacted_url
 
-
-@contextmanager
-def storage_errors(url: str) -> Iterator[None]:
-    """Turn a database's exceptions into one clear ``StorageError``."""
-    import sqlalchemy.exc
-    from optuna.exceptions import StorageInternalError
-
-    try:
-        yield
-    except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
-        raise StorageError(explain(error, url)) from error
-
-
-@contextmanager
-def opening_errors(url: str) -> Iterator[None]:
-    """Turn what can go wrong when a storage is opened into one clear ``StorageError``."""
-    try:
-        with storage_errors(url):
-            yield
-    except ImportError as error:
-        raise StorageError(
-            f"storage '{redacted_url(url)}': its database driver is not installed"
-            ' (for PostgreSQL: pip install "study-nas[postgres]" and write postgresql+psycopg://…)'
-        ) from error
-    except RuntimeError as error:
-        if "schema" not in str(error):
-            raise
-        raise StorageError(f"storage '{redacted_url(url)}': {error}") from error
-
-
-def is_database_error(error: BaseException) -> bool:
-    """Tell whether an exception comes from a database; imports none of its libraries."""
-    kinds = type(error).__mro__
-    return any(
-        (kind.__module__, kind.__name__)
-        in (("sqlalchemy.exc", "SQLAlchemyError"), ("optuna.exceptions", "StorageInternalError"))
-        for kind in kinds
-    )
-
+_DATABASE_ERRORS = (
+    ("sqlalchemy.exc", "SQLAlchemyError"),
+    ("optuna.exceptions", "StorageInternalError"),
+)
 
 _REMEDIES: Mapping[str, str] = {
     "disk is full": "free some space",
@@ -68,30 +33,6 @@ _REMEDIES: Mapping[str, str] = {
     "connection": "check that the server runs and can be reached",
 }
 
-
-def explain(error: BaseException, url: str) -> str:
-    """Return one line: which storage, what the database said, what to do."""
-    said = redacted(_root_cause(error), url=url)
-    fitting = (remedy for sign, remedy in _REMEDIES.items() if sign.lower() in said.lower())
-    remedy = next(fitting, "check the storage")
-    return (
-        f"storage '{redacted_url(url)}': {said}; {remedy}, then run the same command"
-        " again: what was finished is kept"
-    )
-
-
-def disk_error(error: BaseException) -> str | None:
-    """Return one line where a file could not be written for want of room or leave, else None."""
-    remedy = _DISK_REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
-    if remedy is None or not isinstance(error, OSError):
-        return None
-    where = error.filename or "the folder of artifacts"
-    return (
-        f"{where}: {error.strerror}; {remedy}, then run the same command"
-        " again: what was finished is kept"
-    )
-
-
 _DISK_REMEDIES: Mapping[int, str] = {
     errno.ENOSPC: "free some space, or name another folder with --artifacts",
     errno.EDQUOT: "free some of the quota, or name another folder with --artifacts",
@@ -100,9 +41,63 @@ _DISK_REMEDIES: Mapping[int, str] = {
     errno.EACCES: "make the folder writable, or name another one with --artifacts",
 }
 
+_AGAIN = "then run the same command again: what was finished is kept"
+
+
+@contextmanager
+def storage_errors(url: str) -> Iterator[None]:
+    """Turn a database's exceptions into one clear ``StorageError``."""
+    try:
+        yield
+    except Exception as error:
+        if not is_database_error(error):
+            raise
+        raise StorageError(explain(error, url)) from error
+
+
+@contextmanager
+def opening_errors(url: str) -> Iterator[None]:
+    """Turn the exceptions of opening a storage into one clear ``StorageError``."""
+    try:
+        with storage_errors(url):
+            yield
+    except ImportError as error:
+        raise StorageError(
+            f"storage '{redacted_url(url)}': its database driver is not installed"
+            ' (for PostgreSQL: pip install "study-nas[postgres]" and write postgresql+psycopg://…)'
+        ) from error
+    except RuntimeError as error:
+        if "schema" not in str(error):
+            raise
+        raise StorageError(f"storage '{redacted_url(url)}': {error}") from error
+
+
+def is_database_error(error: BaseException) -> bool:
+    """Return whether an exception comes from a database, without importing its libraries."""
+    return any(
+        (kind.__module__, kind.__name__) in _DATABASE_ERRORS for kind in type(error).__mro__
+    )
+
+
+def explain(error: BaseException, url: str) -> str:
+    """Return one line: the storage, the database's message and a remedy."""
+    found = redacted(_root_cause(error), url=url)
+    fitting = (remedy for sign, remedy in _REMEDIES.items() if sign.lower() in found.lower())
+    remedy = next(fitting, "check the storage")
+    return f"storage '{redacted_url(url)}': {found}; {remedy}, {_AGAIN}"
+
+
+def disk_error(error: BaseException) -> str | None:
+    """Return one line for a file that space or permissions did not allow to write, else None."""
+    remedy = _DISK_REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
+    if remedy is None or not isinstance(error, OSError):
+        return None
+    where = error.filename or "the folder of artifacts"
+    return f"{where}: {error.strerror}; {remedy}, {_AGAIN}"
+
 
 def _root_cause(error: BaseException) -> str:
-    """Return the first line of what went wrong first."""
+    """Return the first line of the exception that was raised first."""
     cause: BaseException = error
     while (before := cause.__cause__ or cause.__context__) is not None:
         cause = before

@@ -1,4 +1,4 @@
-"""A study in its storage: created once, loaded by name, guarded against changed meaning."""
+"""A study in its storage: created once, loaded by name, and resumed only with the same meaning."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
 
 from study.common.errors import ResumeError, StorageError
 from study.common.redaction import redacted_url
@@ -20,28 +23,27 @@ from study.storage.opening import load_study, open_storage
 from study.storage.records import TrialRecord, read_trials
 from study.storage.storage_errors import storage_errors
 
-if TYPE_CHECKING:
-    import optuna
-    from optuna.storages import BaseStorage
-
+FORMAT = 2
+"""Number of the stored form. Raised when attributes change, so that older studies are rejected."""
+FORMAT_KEY = "format"
 SETTINGS, DATA, ENVIRONMENT = "settings", "data", "environment"
 CONFIRMATION, TEST = "confirmation", "test"
-"""Attributes that hold the results of ``confirm`` and ``test``."""
+"""Attributes with the results of ``confirm`` and ``test``."""
 TOKEN = "token"
-"""Attribute that no other study has the same value of, not even one of the same name and place."""
+"""Attribute with a value that no other study has, not even one of the same name and storage."""
 
 TEST_ACCESS = "test_access:"
-"""Prefix of the keys of the test-set access log; see ``final_test.test_access_log``."""
+"""Prefix of the attributes with the log of accesses to the test part."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyDefinition:
-    """What decides the meaning of a study's results.
+    """Everything that determines the meaning of a study's results.
 
     Args:
-        settings: The settings it was made with, its limits as last set.
+        settings: The settings of its creation, with the limits of its last run.
         data: Name, digest, format, classes and notes of the data.
-        environment: Versions, precision and hardware at its start.
+        environment: Versions, precision and hardware at its creation.
     """
 
     settings: StudySettings
@@ -61,12 +63,7 @@ class StudyDefinition:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredStudy(StudyDefinition):
-    """A study and what was stored with it.
-
-    Args:
-        study: Optuna's study.
-        url: Where it is stored.
-    """
+    """A study in the storage of ``url``."""
 
     study: optuna.Study
     url: str
@@ -76,7 +73,7 @@ def open_study(name: str, url: str, *, read_only: bool = False) -> StoredStudy:
     """Load a study by name.
 
     Raises:
-        StorageError: There is no such study, or it was not made by this program.
+        StorageError: There is no such study, or this program cannot read it.
     """
     return read_study(name, open_storage(url, read_only=read_only), url)
 
@@ -85,7 +82,7 @@ def load_trials(name: str, url: str) -> tuple[StoredStudy, tuple[TrialRecord, ..
     """Load a study and its trials, for reading only.
 
     Raises:
-        StorageError: There is no such study, or it was not made by this program.
+        StorageError: There is no such study, or this program cannot read it.
     """
     stored = open_study(name, url, read_only=True)
     return stored, tuple(read_trials(stored.study.get_trials(deepcopy=False)))
@@ -95,7 +92,7 @@ def read_study(name: str, storage: BaseStorage, url: str) -> StoredStudy:
     """Load a study of an open storage by name.
 
     Raises:
-        StorageError: There is no such study, or it was not made by this program.
+        StorageError: There is no such study, or this program cannot read it.
     """
     study = load_study(storage, name, url)
     with storage_errors(url):
@@ -104,18 +101,24 @@ def read_study(name: str, storage: BaseStorage, url: str) -> StoredStudy:
 
 def _read(study: optuna.Study, url: str) -> StoredStudy:
     attributes = study.user_attrs
+    where = f"study '{study.study_name}' in '{redacted_url(url)}'"
     if SETTINGS not in attributes:
         raise StorageError(
-            f"study '{study.study_name}' in '{redacted_url(url)}' was not made by this program:"
-            " it has no settings; take another name with --study"
+            f"{where} was not made by this program: it has no settings; take another name with"
+            " --study"
+        )
+    if (found := attributes.get(FORMAT_KEY)) != FORMAT:
+        raise StorageError(
+            f"{where} was not made by this program, or by another version: its stored form is"
+            f" {found}, and this version reads {FORMAT}; take another name with --study, or use"
+            " the version that made it"
         )
     try:
         settings = StudySettings.model_validate_json(attributes[SETTINGS])
     except (TypeError, ValueError) as error:  # pydantic's are ValueErrors
         raise StorageError(
-            f"study '{study.study_name}' in '{redacted_url(url)}' was not made by this program, or"
-            " by a newer version: its settings cannot be read; take another name with --study, or"
-            " update this program"
+            f"{where} was not made by this program, or by a newer version: its settings cannot be"
+            " read; take another name with --study, or update this program"
         ) from error
     return StoredStudy(
         study=study,
@@ -134,28 +137,24 @@ def create_or_load(
     environment: Mapping[str, Any],
     beginnings: Callable[[BaseStorage, Mapping[str, Any]], Mapping[str, Any]] = lambda *_: {},
 ) -> tuple[StoredStudy, tuple[str, ...]]:
-    """Create the study, or load it where it is stored already. Call it under the study's lock.
+    """Create the study, or load it where it is stored. The caller holds the study's lock.
 
-    The settings are written last: they are the mark that the study is whole, so that a creation
-    that was cut off is taken up again.
+    The settings are written last. They mark the study as whole, so the next call completes a
+    creation that was cut off.
 
     Args:
-        settings: What is asked for.
-        url: Its storage.
-        data: What is stored of the data.
-        environment: What is stored of the machine; versions are added.
-        beginnings: Returns what a new study stores of studies it starts from, given the storage
-            and its environment; it may refuse.
+        data: Description of the data, stored with the study.
+        environment: Description of the machine, stored with the study. Versions are added.
+        beginnings: Returns the attributes that a new study takes from other studies, given the
+            storage and its environment. It may raise.
 
     Returns:
-        The study, and notes on what differs without changing what results mean.
+        The study, and notes on differences that do not change the meaning of results.
 
     Raises:
-        ResumeError: It is stored with settings, data or versions under which results would mean
-            something else.
+        ResumeError: The study is stored with other settings, data or versions, which change the
+            meaning of results.
     """
-    import optuna
-
     storage = open_storage(url, create=True)
     with storage_errors(url):
         study = _find(settings.study, storage)
@@ -171,7 +170,7 @@ def create_or_load(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # metric names are marked experimental
             study.set_metric_names(list(settings.objectives))
-        begun = {TOKEN: secrets.token_hex(8), **begun}
+        begun = {FORMAT_KEY: FORMAT, TOKEN: secrets.token_hex(8), **begun}
         for name, value in {DATA: dict(data), ENVIRONMENT: environment, **begun}.items():
             study.set_user_attr(name, value)
         study.set_user_attr(SETTINGS, settings.model_dump_json())
@@ -179,8 +178,6 @@ def create_or_load(
 
 
 def _find(name: str, storage: BaseStorage) -> optuna.Study | None:
-    import optuna
-
     try:
         return optuna.load_study(study_name=name, storage=storage)
     except KeyError:
@@ -188,7 +185,7 @@ def _find(name: str, storage: BaseStorage) -> optuna.Study | None:
 
 
 def versions() -> dict[str, Any]:
-    """Return which libraries, which code and which arithmetic this process has."""
+    """Return the versions of libraries, code and arithmetic of this process."""
     return {
         "libraries": dict(library_versions()),
         "code": code_version(),
@@ -204,7 +201,7 @@ def _resume(
 ) -> tuple[StoredStudy, tuple[str, ...]]:
     same_data = _same_data(stored.data, data)
     settings = stored.settings
-    if same_data and settings.dataset != asked.dataset:  # the file has moved
+    if same_data and settings.dataset != asked.dataset:  # the file was moved
         settings = settings.with_changes(dataset=asked.dataset)
     lines = differences(
         Problem(settings=settings, image=stored.image),
@@ -223,24 +220,23 @@ def _resume(
     return _read(stored.study, stored.url), tuple(notes)
 
 
-def refuse_strangers(stored: StoredStudy, data: Mapping[str, Any]) -> None:
-    """Refuse to let this process work on a study where its results would mean something else.
+def validate_worker(stored: StoredStudy, data: Mapping[str, Any]) -> None:
+    """Check that results of this process have the same meaning as the study's.
 
     Args:
-        stored: The study.
-        data: What is known of the data that this process has.
+        data: Description of the data of this process.
 
     Raises:
-        ResumeError: Its data, its code or its libraries are others than the study's.
+        ResumeError: Data, code or libraries differ from the study's.
     """
     refusals, _ = version_differences(stored.environment)
     validate_unchanged(stored.settings.study, _data_differences(stored.data, data) + refusals)
 
 
 def hardware_differences(stored: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """Return a line for each part of the machine that is another now; none of it forbids a resume.
+    """Return a line for each hardware change since the study's creation. Informational only.
 
-    Numbers of one machine are the same bytes every time; another processor may round otherwise.
+    One machine always computes the same bytes. Another processor may round differently.
     """
     return [
         f"{name}: stored {stored[name]}, now {found[name]}"
@@ -250,7 +246,7 @@ def hardware_differences(stored: Mapping[str, Any], found: Mapping[str, Any]) ->
 
 
 def _same_data(stored: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
-    """Tell whether two data sets have one content; what no estimator looks at has none."""
+    """Return whether two data sets have the same content. Unused data have no digest."""
     return bool(stored.get("sha256")) and stored["sha256"] == found.get("sha256")
 
 
@@ -277,10 +273,10 @@ def _direction_differences(stored: StoredStudy) -> list[str]:
 
 
 def version_differences(environment: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Return what has changed in code and libraries: what forbids a resume, and what does not.
+    """Return the changes in code and libraries: those that prevent a resume, and the others.
 
-    Another major version of a library, or of our own arithmetic, makes other numbers; a minor
-    one may, and is noted.
+    Another major version of a library or of our own arithmetic changes numbers. A minor version
+    may, and is noted.
     """
     refusals, notes = [], []
     if environment.get("numeric", NUMERIC_VERSION) != NUMERIC_VERSION:
@@ -304,10 +300,10 @@ def version_differences(environment: Mapping[str, Any]) -> tuple[list[str], list
 
 
 def resume_settings(stored: StoredStudy, **limits: Any) -> StudySettings:
-    """Return the stored settings with other limits where they are given.
+    """Return the stored settings with the given limits.
 
     Raises:
-        ResumeError: Code or libraries changed what results mean.
+        ResumeError: Code or libraries changed the meaning of results.
     """
     refusals, _ = version_differences(stored.environment)
     validate_unchanged(stored.settings.study, refusals)

@@ -25,7 +25,7 @@ from study.running.estimation import checkpoints
 from study.running.study_runner import prepare, run_study
 from study.running.worker import make_worker
 from study.settings.run_context import RunContext
-from study.storage.checkpoints import tidy
+from study.storage.checkpoints import prune_checkpoints
 from study.storage.records import read_trials
 from tests.studies import outcome, settings
 
@@ -61,7 +61,7 @@ def test_files_behind_a_url_are_replaced_listed_read_and_removed(url: str) -> No
         assert (folder / "a.pt").read_bytes() == content
     replace_file(folder / "b.pt", (b"",))
     assert sorted(path.name for path in folder.iterdir()) == ["a.pt", "b.pt"]
-    tidy(folder, {"b"})
+    prune_checkpoints(folder, {"b"})
     assert [path.name for path in folder.iterdir()] == ["b.pt"]
     assert not (folder / "a.pt").exists()
     (folder / "a.pt").unlink(missing_ok=True)
@@ -87,7 +87,7 @@ def test_what_was_cut_off_before_the_move_is_not_taken_for_the_file(
     with pytest.raises(KeyboardInterrupt):
         replace_file(path, (b"new",))
     assert path.read_bytes() == b"old"
-    tidy(remote(url), {"b"})  # left-overs of a candidate go with its checkpoint
+    prune_checkpoints(remote(url), {"b"})  # left-overs of a candidate go with its checkpoint
     assert list(remote(url).iterdir()) == []
 
 

@@ -12,7 +12,7 @@ from study.common.atomic_write import temporary_name, write_text
 from study.common.errors import StudyError
 from study.data.contact_sheet import contact_sheet
 from study.data.dataset import load_search_data
-from study.storage.checkpoints import tidy
+from study.storage.checkpoints import prune_checkpoints
 from tests.data.files import medmnist_arrays, write_npz
 
 
@@ -57,7 +57,7 @@ def test_a_second_writer_in_the_midst_of_the_first_disturbs_nothing(
 def test_what_was_left_half_written_goes_with_its_candidate(tmp_path: Path) -> None:
     for name in ("a.pt", "a-seed1.pt", "b.pt"):
         (tmp_path / temporary_name(name)).touch()
-    tidy(tmp_path, {"b"})
+    prune_checkpoints(tmp_path, {"b"})
     assert [path.name[:5] for path in tmp_path.iterdir()] == ["b.pt."]
 
 

@@ -15,7 +15,7 @@ from study.performance_estimation.estimator import Interrupted
 from study.running.study_runner import StudyResult, prepare, run_study
 from study.running.worker import make_worker
 from study.settings.run_context import RunContext
-from study.storage.ledger import read_entries, wall_seconds
+from study.storage.costs import read_processes, wall_seconds
 from study.storage.stored_study import open_study
 from tests.studies import outcome, settings
 
@@ -56,7 +56,7 @@ def test_time_is_counted_over_all_runs_and_not_between_them(tmp_path: Path) -> N
 
 def worked(folder: Path) -> float:
     attributes = open_study("test", f"sqlite:///{folder}/study.db").study.user_attrs
-    return wall_seconds(read_entries(attributes))
+    return wall_seconds(read_processes(attributes))
 
 
 def test_epochs_that_were_spent_stay_spent(tmp_path: Path) -> None:

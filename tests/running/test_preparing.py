@@ -18,7 +18,7 @@ from study.search_space.candidate import OCTMNIST
 from study.settings.problem import Problem
 from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
-from study.storage.ledger import FixedCost, read_costs
+from study.storage.costs import FixedCost, read_costs
 from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials
 from tests.report import rendered

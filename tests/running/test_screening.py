@@ -14,7 +14,7 @@ from study.report.study_summary import summarise_study
 from study.running.candidate_source.screening import PREFIX, stored_scores
 from study.running.study_runner import StudyResult, run_study
 from study.settings.run_context import RunContext
-from study.storage.ledger import read_costs
+from study.storage.costs import read_costs
 from study.storage.stored_study import load_trials
 from tests.studies import answer, command, outcome, settings
 

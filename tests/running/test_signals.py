@@ -17,7 +17,7 @@ import pytest
 
 from study.storage.heartbeat import ASK_SECONDS, beating
 from study.storage.lifecycle import study_state
-from study.storage.opening import end_waiting, open_storage
+from study.storage.opening import open_storage, stop_waiting_for_server
 from study.storage.processes import identity
 from study.storage.reap import reap_dead_trials
 from study.storage.records import STOPPING, WORKER, read_trial, read_trials
@@ -135,7 +135,7 @@ def test_a_trial_whose_worker_ended_within_a_step_is_parked_if_a_stop_was_asked_
 ) -> None:
     url = f"sqlite:///{tmp_path}/study.db"
     study = optuna.create_study(storage=open_storage(url, create=True), study_name="s")
-    end_waiting(study, when=lambda: asked)
+    stop_waiting_for_server(study, when=lambda: asked)
     trial = study.ask()
     trial.set_user_attr(WORKER, {**identity(), "start": "0"})
     with beating(study, trial._trial_id, url=url):

@@ -20,7 +20,7 @@ from study.storage.stored_study import (
     StoredStudy,
     create_or_load,
     open_study,
-    refuse_strangers,
+    validate_worker,
 )
 from tests.studies import answer, settings
 
@@ -244,12 +244,12 @@ def test_another_minor_version_or_commit_is_noted(tmp_path: Path) -> None:
 
 def test_a_worker_with_other_data_or_versions_is_refused(tmp_path: Path) -> None:
     stored = create(tmp_path)
-    refuse_strangers(stored, DATA_FOUND)
+    validate_worker(stored, DATA_FOUND)
     with pytest.raises(ResumeError, match="content of 'digits'"):
-        refuse_strangers(stored, {**DATA_FOUND, "sha256": "c" * 64})
+        validate_worker(stored, {**DATA_FOUND, "sha256": "c" * 64})
     change_environment(stored, numeric=0)
     with pytest.raises(ResumeError, match="arithmetic"):
-        refuse_strangers(open_study("test", url(tmp_path)), DATA_FOUND)
+        validate_worker(open_study("test", url(tmp_path)), DATA_FOUND)
 
 
 @pytest.mark.slow

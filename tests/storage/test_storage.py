@@ -17,7 +17,7 @@ from study.running.study_runner import run_study
 from study.settings.run_context import RunContext
 from study.storage.opening import check_url, open_storage
 from study.storage.storage_errors import explain
-from study.storage.stored_study import SETTINGS, open_study
+from study.storage.stored_study import FORMAT, FORMAT_KEY, SETTINGS, open_study
 from tests.studies import settings
 
 SECRET = "s3cret"
@@ -94,12 +94,29 @@ def test_a_study_with_settings_of_another_program_is_told_and_left_out_of_the_li
     run_study(settings(trials=1), RunContext(url=url))
     other = optuna.create_study(storage=open_storage(url), study_name="strange")
     other.set_user_attr(SETTINGS, strange)
-    said = "^study 'strange' in .* was not made by this program, or by a newer version: .*"
+    said = (
+        "^study 'strange' in .* was not made by this program, or by another version: .*--study.*"
+    )
     with pytest.raises(StorageError, match=said) as raised:
         open_study("strange", url)
     assert "\n" not in str(raised.value)
     assert [row[0] for row in study_list(url).rows] == ["test"]
     assert list(new_pages(url, None, known=())) == ["test"]
+
+
+def test_a_study_of_an_older_form_is_one_clear_error_wherever_it_is_opened(tmp_path: Path) -> None:
+    run_context = RunContext(url=f"sqlite:///{tmp_path}/x.db")
+    stored = run_study(settings(trials=1), run_context).stored
+    stored.study.set_user_attr(FORMAT_KEY, FORMAT - 1)
+    message = (
+        f"^study 'test' in .*: its stored form is {FORMAT - 1}, and this version reads {FORMAT}; "
+    )
+    for reopen in (
+        lambda: open_study("test", run_context.url),
+        lambda: run_study(settings(trials=2), run_context),
+    ):
+        with pytest.raises(StorageError, match=message):
+            reopen()
 
 
 def test_a_server_that_is_not_there_is_named_without_the_password() -> None:

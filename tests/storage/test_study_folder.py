@@ -81,6 +81,7 @@ def test_a_folder_that_leads_elsewhere_is_not_removed_and_the_study_stays(tmp_pa
     run_study(settings(trials=1), run_context)
     (tmp_path / "elsewhere").mkdir()
     folder = Path(str(study_folder(None, run_context.url, "test")))
+    folder.parent.mkdir(exist_ok=True)
     folder.symlink_to(tmp_path / "elsewhere")
     code, _, said = answer("delete", "test", "--yes", cwd=tmp_path)
     assert code == 1

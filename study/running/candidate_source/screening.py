@@ -19,7 +19,7 @@ from study.performance_estimation.screen import Scorer, ScreenSpec, make_scorer
 from study.search_space.candidate import Values
 from study.search_strategy.strategy import Proposal, generator
 from study.settings.problem import Problem
-from study.storage.ledger import COST
+from study.storage.costs import COST
 
 PART = 50
 """Candidates scored between two writes."""

@@ -1,6 +1,6 @@
-"""What a study has spent: from its trials, and from what its processes wrote down.
+"""The costs of a study: of its trials, its processes and the work beside the trials.
 
-Each process writes an entry of its own among the study's attributes, so that no two writers meet.
+Each process writes its own attribute of the study, so that no two processes write the same one.
 """
 
 from __future__ import annotations
@@ -9,17 +9,16 @@ import datetime as dt
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import optuna
 
 from study.settings.budget import Spent
 from study.storage.records import TrialRecord
 
-if TYPE_CHECKING:
-    import optuna
-
 PREFIX = "process:"
 COST = "cost:"
-"""Prefix of the attributes that hold what was spent beside the trials."""
+"""Prefix of the attributes with costs beside the trials."""
 
 WRITE_SECONDS = 5.0
 
@@ -29,11 +28,9 @@ class ProcessEntry:
     """One process that worked on a study.
 
     Args:
-        host: Where it ran.
-        pid: Its number there.
-        label: What it was, as ``worker 1``.
-        started: When it began, UTC.
-        seen: When it last wrote, UTC.
+        label: Its part in the study, such as ``worker 1``.
+        started: UTC.
+        seen: Time of its last entry, UTC.
     """
 
     host: str
@@ -44,17 +41,12 @@ class ProcessEntry:
 
     @property
     def wall_seconds(self) -> float:
-        """Seconds from its start to its last sign of life."""
+        """Seconds from its start to its last entry."""
         return (self.seen - self.started).total_seconds()
 
 
-class LedgerEntry:
-    """The calling process's entry in a study's ledger.
-
-    Args:
-        study: The study.
-        who: Identity of the process.
-    """
+class ProcessLog:
+    """Writes that the calling process works on a study."""
 
     def __init__(self, study: optuna.Study, who: Mapping[str, Any]) -> None:
         self._study = study
@@ -63,7 +55,7 @@ class LedgerEntry:
         self._written = self._started
 
     def write(self) -> None:
-        """Write that this process is at work."""
+        """Write the time until which this process has worked."""
         self._written = _now()
         self._study.set_user_attr(
             self._key,
@@ -77,13 +69,13 @@ class LedgerEntry:
         )
 
     def tick(self) -> None:
-        """Write, unless that was done a moment ago."""
+        """Write, unless the last entry is a few seconds old at most."""
         if (_now() - self._written).total_seconds() >= WRITE_SECONDS:
             self.write()
 
 
-def read_entries(attributes: Mapping[str, Any]) -> list[ProcessEntry]:
-    """Return the processes that worked on a study, in the order they started."""
+def read_processes(attributes: Mapping[str, Any]) -> list[ProcessEntry]:
+    """Return the processes that worked on a study, in the order of their start."""
     entries = [
         ProcessEntry(
             host=value["host"],
@@ -100,12 +92,11 @@ def read_entries(attributes: Mapping[str, Any]) -> list[ProcessEntry]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedCost:
-    """What a study spent before or beside its trials.
+    """A cost before or beside the trials.
 
     Args:
-        what: On what, as ``screen by synflow``.
+        what: Its purpose, such as ``screen by synflow``.
         epochs: Passes over the training images.
-        seconds: Time it took.
     """
 
     what: str
@@ -114,7 +105,7 @@ class FixedCost:
 
 
 def read_costs(attributes: Mapping[str, Any]) -> list[FixedCost]:
-    """Return what a study spent beside its trials, a line for each purpose."""
+    """Return the costs beside the trials, added up for each purpose."""
     parts = [value for key, value in sorted(attributes.items()) if key.startswith(COST)]
     return [
         FixedCost(
@@ -127,7 +118,7 @@ def read_costs(attributes: Mapping[str, Any]) -> list[FixedCost]:
 
 
 def wall_seconds(entries: Sequence[ProcessEntry]) -> float:
-    """Return for how long at least one process was at work: the union of their spans."""
+    """Return the time in which at least one process worked: the union of their spans."""
     total, end = 0.0, None
     for entry in sorted(entries, key=lambda e: e.started):
         start = entry.started if end is None else max(entry.started, end)
@@ -142,7 +133,7 @@ def spent(
     entries: Sequence[ProcessEntry],
     costs: Sequence[FixedCost] = (),
 ) -> Spent:
-    """Return what the study has used up, lost trials and fixed costs included."""
+    """Return the costs of a study, lost trials and fixed costs included."""
     return Spent(
         trials=finished,
         epochs=sum(r.epochs - r.restored for r in records) + sum(c.epochs for c in costs),
