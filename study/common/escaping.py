@@ -1,4 +1,4 @@
-"""User text made harmless where it is shown: Markdown, spreadsheets, plotly labels."""
+"""Escape user text for Markdown, spreadsheets and plotly labels."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def code(text: str) -> str:
 
 
 def in_spreadsheet(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    """Return text that no spreadsheet runs as a formula (OWASP, CSV injection)."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def in_plot(text: str) -> str:
-    """Return text that plotly shows as it is; it reads a few HTML tags in labels otherwise."""
+    """Return text that plotly shows as it is; plotly reads a few HTML tags in labels."""
     return html.escape(text, quote=False)

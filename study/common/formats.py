@@ -1,4 +1,4 @@
-"""Numbers and names → the words a reader sees. One form for each, everywhere."""
+"""Numbers and names as text: one form for each, used everywhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 ABSENT = "–"
-"""Stands where there is nothing to show."""
+"""Text for an absent value."""
 
 _SPLITS = {"val": "validation", "test": "test", "train": "training", "search": "search"}
 _ACRONYMS = {
@@ -81,7 +81,7 @@ def whole(number: float | None) -> str:
 
 
 def short(number: float | None) -> str:
-    """Return a count in three digits or so: ``422 k``, ``4.31 M``."""
+    """Return a count with about three digits: ``422 k``, ``4.31 M``."""
     if number is None or not math.isfinite(number):
         return ABSENT
     for scale, prefix in _PREFIXES:
@@ -102,7 +102,7 @@ def value(choice: int | float | str | bool | None) -> str:
 
 
 def plain(setting: object) -> str:
-    """Return any stored setting as text: lists and mappings in a line, nothing as a dash."""
+    """Return any stored setting as one line of text; a dash if it is empty."""
     if isinstance(setting, Mapping):
         return ", ".join(f"{key}: {plain(inner)}" for key, inner in setting.items()) or ABSENT
     if isinstance(setting, Sequence) and not isinstance(setting, str):
@@ -113,7 +113,7 @@ def plain(setting: object) -> str:
 
 
 def amount(number: float | None) -> str:
-    """Return an amount such as epochs: whole where it is whole, else one decimal."""
+    """Return an amount such as epochs: a whole number, or one decimal."""
     if number is None or not math.isfinite(number):
         return ABSENT
     return f"{number:,.0f}" if number == int(number) else f"{number:,.1f}"
@@ -125,7 +125,7 @@ def tenths(number: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Return a time span in the two units that matter: ``3 h 12 min``, ``41.3 s``."""
+    """Return a time span in at most two units: ``3 h 12 min``, ``41.3 s``."""
     if seconds is None or not math.isfinite(seconds):
         return ABSENT
     if seconds < 60:

@@ -1,4 +1,4 @@
-"""Numbers of any size, rounded and told so that small ones do not vanish."""
+"""Round and format numbers so that small ones do not become zero."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ Form = Callable[[float], str]
 DECIMALS = 3
 """Decimals of percentage points."""
 SMALLEST = 0.1
-"""Where every regret is smaller, three decimals tell too little apart."""
+"""Regrets below this limit need more than three decimals."""
 
 
 def magnitude(size: float) -> int:
-    """Return the power of ten a number begins with; 0 for 0."""
+    """Return the power of ten of the first digit of a number; 0 for 0."""
     return math.floor(math.log10(abs(size))) if size else 0
 
 
 def decimals(size: float, digits: int) -> int:
-    """Return the decimals that keep so many digits of a number of this size, at least as many."""
+    """Return the number of decimals that shows this many digits of a number of this size."""
     return max(digits, digits - 1 - magnitude(size))
 
 
 def rounded(number: float, digits: int) -> float:
-    """Return a number with so many decimals, a small one with so many significant digits."""
+    """Return a number rounded to this many decimals, or to significant digits if it is small."""
     return round(number, decimals(number, digits))
 
 
 def form_of(largest: float, *, in_points: bool) -> Form:
-    """Return how regrets are told: percentage points with three decimals, others in four digits.
+    """Return the format of regrets: points with three decimals, others with four digits.
 
     Args:
         largest: The largest of them.

@@ -1,1 +1,1 @@
-"""What optuna-dashboard shows of a study beside its numbers, and the server that shows it."""
+"""What this program adds to a study in optuna-dashboard, and the dashboard's server."""

@@ -41,7 +41,7 @@ PATIENCE = 0.3
 class TrialPictures(StudyObserver):
     """Attaches the drawing of a trial's network when the trial ends.
 
-    A twin gets none. A trial that is run again gets it when it ends.
+    A duplicate gets none. A trial that is run again gets it when it ends.
 
     Args:
         artifacts: Folder of all studies' files; None for the one beside the storage.

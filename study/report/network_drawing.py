@@ -1,7 +1,7 @@
-"""A resolved architecture as an SVG drawing: one line a layer, with shape and parameters.
+"""A resolved architecture as an SVG drawing: a line for each layer, with shape and parameters.
 
-On the left the map that leaves the layer, to scale; on the right the layer's parameters, as a
-number and as a bar. The drawing carries its own light and dark colours and needs nothing else.
+The left side shows the layer's output map, to scale. The right side shows the layer's parameters,
+as a number and as a bar. The drawing contains its own light and dark colours.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _RIGHT = _WIDTH - 20
 
 
 def architecture_svg(architecture: Mapping[str, Any]) -> str:
-    """Return the drawing of a stored architecture; empty where nothing is stored."""
+    """Return the drawing of a stored architecture; empty if nothing is stored."""
     stack = stack_from_stored(architecture)
     if stack is None:
         return ""
@@ -79,7 +79,7 @@ def _row(layer: Layer, index: int, *, largest: int, total: int) -> str:
 
 
 def _glyph(layer: Layer, middle: float, largest: int) -> str:
-    """Draw what leaves a layer: a square to scale, or a slim upright bar for a vector."""
+    """Draw the output of a layer: a square to scale, or a slim upright bar for a vector."""
     vector = "×" not in layer.shape
     side = max(5.0, _GLYPH * layer.size / largest)
     width, height = (7.0, 26.0) if vector else (side, side)
@@ -104,7 +104,7 @@ def _cost(layer: Layer, middle: float, total: int) -> str:
 
 
 def _flow(count: int) -> str:
-    """Draw the line that runs through all the maps."""
+    """Draw the line that connects all maps."""
     top, bottom = _TOP + _ROW / 2, _TOP + _ROW * (count - 0.5)
     return (
         f'<line class="net-flow" x1="{_GLYPH_CENTRE}" y1="{top}" x2="{_GLYPH_CENTRE}" '
@@ -113,7 +113,7 @@ def _flow(count: int) -> str:
 
 
 def _total(height: float, total: int) -> str:
-    """Draw the sum under a line, as under a bill."""
+    """Draw the sum of the parameters under a line."""
     y = height - 36
     return (
         f'<line class="net-sum" x1="{_TEXT}" y1="{y}" x2="{_RIGHT}" y2="{y}"/>'

@@ -247,7 +247,7 @@ def describe_counts(records: Sequence[TrialRecord], summary: StudySummary) -> st
     later = continued(records)
     kinds = [
         (trained, "trained to the end"),
-        (complete - trained, "reused as twins"),
+        (complete - trained, "reused as duplicates"),
         (sum(r.state == "pruned" and r.number not in later for r in records), "pruned"),
         (len(later), "pruned and continued later"),
         (sum(r.state == "failed" and not r.lost for r in records), "failed"),

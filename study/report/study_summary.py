@@ -1,4 +1,4 @@
-"""What a report says about a study beside its trials, read from the storage once."""
+"""What a report shows of a study apart from its trials, read from the storage once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Process:
         trials: Trials it finished.
         epochs: Epochs it trained, repeats after a crash included.
         training_seconds: Seconds of training and validation.
-        fixed: Whether it is no process but what the study spent beside its trials, as on a screen.
+        fixed: Whether this is a cost of the study outside its trials, such as a screen.
     """
 
     label: str
@@ -62,20 +62,20 @@ class StudySummary:
         space_name: Name of the search space.
         space_text: The space as YAML.
         trained_for: The command whose trainings these are, as ``confirm s``; empty for a search.
-        target: Trials the study shall have; None where only time or epochs limit it.
-        notices: What a reader must know first, as that the split was pooled.
-        caution: What to know before a value is believed; empty where it is of a training.
-        data_notes: The data checks' block of text.
+        target: Planned number of trials; None if only time or epochs limit the study.
+        notices: What a reader must know first, such as a pooled split.
+        caution: A warning about values that no training produced; empty for trainings.
+        data_notes: Results of the data checks, as text.
         versions: Version by package, and ``code``.
         classes: Names of the classes, in label order.
-        hardware: What it ran on, by kind (``cpu``, ``threads``, ``memory``).
-        processes: The cost ledger.
+        hardware: Hardware by kind (``cpu``, ``device``).
+        processes: Cost of each process, and fixed costs.
         accesses: The test-set access log, in order.
         confirmation: Stored result of ``confirm``.
         test: Stored result of the last ``test``.
-        importance: Share of the value's variation by parameter; see ``report.importance``.
-        storage: Where the study lies. Passwords are removed wherever it is shown.
-        resume: The command that goes on with the study.
+        importance: Share of the value's variation by parameter, from ``parameter_importance``.
+        storage: URL of the storage, without its password.
+        resume: The command that continues the study.
         created: When the study was created, UTC.
     """
 
@@ -109,7 +109,7 @@ class StudySummary:
 
 
 def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> StudySummary:
-    """Return what is known of a study beside its trials."""
+    """Return the summary of a stored study."""
     settings, attributes = stored.settings, stored.study.user_attrs
     plan = settings.plan
     space = stored.problem.space
@@ -153,18 +153,18 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
 
 
 def resume_command(name: str, url: str) -> str:
-    """Return the command that goes on with a study; the reader fills a password in."""
+    """Return the command that continues a study; a password is left for the reader to add."""
     flag = "" if url == DEFAULT_URL else f" --storage {shlex.quote(redacted(url))}"
     return f"run_study.py resume {shlex.quote(name)}{flag}"
 
 
 def _linked(plan: Plan | None) -> str:
-    """Say whose trainings these are, where they are another study's."""
+    """Return which study these trainings belong to; empty for a search."""
     if plan is None:
         return ""
     return (
         f"The trainings of '{plan.kind} {plan.origin}': listed candidates, {plan.repeats} fresh "
-        f"seeds each. What they say is in the report of '{plan.origin}'."
+        f"seeds each. The results are in the report of '{plan.origin}'."
     )
 
 
@@ -195,7 +195,7 @@ def _processes(attributes: dict[str, Any], records: Sequence[TrialRecord]) -> tu
 
 
 def _fixed_costs(attributes: dict[str, Any]) -> tuple[Process, ...]:
-    """Return what was spent beside the trials; its time is part of the processes' wall clock."""
+    """Return the costs outside the trials; the wall clocks of the processes include them."""
     return tuple(
         Process(label=cost.what, epochs=cost.epochs, training_seconds=cost.seconds, fixed=True)
         for cost in read_costs(attributes)
@@ -203,7 +203,7 @@ def _fixed_costs(attributes: dict[str, Any]) -> tuple[Process, ...]:
 
 
 def with_importance(stored: StoredStudy, summary: StudySummary) -> StudySummary:
-    """Return the summary with the importance of each parameter, where that can be told."""
+    """Return the summary with the importance of each parameter, if it can be estimated."""
     if len(summary.objectives) > 1:
         return summary
     return replace(summary, importance=parameter_importance(stored.study))

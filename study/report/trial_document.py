@@ -75,7 +75,7 @@ def _ending(record: TrialRecord) -> str:
     if record.reused_from is not None:
         reason = f" ({record.reason})" if record.reason else ""
         text = (
-            f"twin of {record.reused_from}: the same network with the same recipe, so its result "
+            f"duplicate of {record.reused_from}: the same network with the same recipe, so its result "
             f"is reused and nothing was trained{reason}"
         )
     if record.failure is not None and record.failure.text:

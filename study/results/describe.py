@@ -1,4 +1,4 @@
-"""Architectures and trials in words."""
+"""Text that describes architectures and trials."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def describe_architecture(architecture: Mapping[str, Any]) -> str:
     """Return a stored architecture in a line: ``conv3-32 → max → sep5-64 → gap → 4``.
 
     ``conv3-32`` is a 3×3 convolution to 32 channels, ``sep`` a depthwise-separable one, ``res`` a
-    residual block, ``max`` and ``avg`` 2×2 pooling, ``gap`` global average pooling; a lone number
-    is a linear layer's width. Empty where nothing is stored.
+    residual block, ``max`` and ``avg`` 2×2 pooling, ``gap`` global average pooling. A number alone
+    is the width of a linear layer. Empty if nothing is stored.
     """
     stack = stack_from_stored(architecture)
     return "" if stack is None else " → ".join(_parts(stack))
@@ -48,7 +48,7 @@ def _parts(stack: Stack) -> Iterator[str]:
 
 
 def architecture_sentence(architecture: Mapping[str, Any]) -> str:
-    """Return a stored architecture in a sentence for people; empty where nothing is stored."""
+    """Return a stored architecture in a sentence; empty if nothing is stored."""
     stack = stack_from_stored(architecture)
     if stack is None:
         return ""
@@ -68,23 +68,23 @@ def architecture_sentence(architecture: Mapping[str, Any]) -> str:
 def _block_kinds(blocks: Sequence[Block]) -> str:
     names = {"conv": "convolution", "separable": "separable convolution", "identity": "pooling"}
     kinds = [names.get(block.operation, block.operation) for block in blocks]
-    told = [f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)]
-    if not told:
+    parts = [f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)]
+    if not parts:
         return "No blocks"
-    return f"{listed(told)} block{'s' if len(blocks) > 1 else ''}"
+    return f"{listed(parts)} block{'s' if len(blocks) > 1 else ''}"
 
 
 def describe_recipe(params: Values) -> str:
-    """Return what was chosen for the training: ``adamw, learning rate 0.003, flip``."""
+    """Return the choices for the training: ``adamw, learning rate 0.003, flip``."""
     return ", ".join(
-        _choice_words(name, choice)
+        _describe_choice(name, choice)
         for name, choice in params.items()
         if name not in ARCHITECTURE_FIELDS and not name.startswith("stage")
         if choice is not False
     )
 
 
-def _choice_words(name: str, choice: Value) -> str:
+def _describe_choice(name: str, choice: Value) -> str:
     if choice is True:
         return headline(name).lower()
     if name == "optimizer":
@@ -146,7 +146,7 @@ def _choices(record: TrialRecord, parameters: Sequence[str]) -> list[str]:
 
 
 def describe_state(record: TrialRecord) -> str:
-    """Return how a trial ended, with the reason, in one line."""
+    """Return the state of a trial, with its reason, in one line."""
     if record.state == "failed":
         return _failure_words(record)
     if record.state == "complete":
@@ -162,7 +162,7 @@ def describe_state(record: TrialRecord) -> str:
 
 def _completion_words(record: TrialRecord) -> str:
     if record.reused_from is not None:
-        return f"twin of {record.reused_from}"
+        return f"duplicate of {record.reused_from}"
     if record.draw is not None and record.draw.continues is not None:
         return f"complete, continues {record.draw.continues}"
     return f"complete{_repeat_words(record)}"
@@ -175,7 +175,7 @@ def _failure_words(record: TrialRecord) -> str:
 
 
 def _repeat_words(record: TrialRecord) -> str:
-    """Return of which lost trial this one is the repeat; empty where it is none."""
+    """Return which lost trial this one repeats; empty if none."""
     if record.draw is None or record.draw.retry_of is None:
         return ""
     return f" (repeat of {record.draw.retry_of})"
@@ -186,7 +186,7 @@ def _one_line(text: str) -> str:
 
 
 def describe_size(record: TrialRecord) -> str:
-    """Return a network's size in words; empty where it is not known."""
+    """Return the size of a network; empty if it is unknown."""
     parts = []
     if record.parameters is not None:
         parts.append(f"{whole(record.parameters)} parameters")

@@ -1,4 +1,4 @@
-"""Which trial stands where: ranks, twins, the best, the Pareto front. Pure, for any records."""
+"""Ranks of trials: duplicates left out, the best, the Pareto front."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ _STATE_ORDER = {"complete": 0, "pruned": 1, "running": 2, "waiting": 3, "failed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """What a study optimises.
+    """A quantity that a study optimises.
 
     Args:
-        metric: Measure with its split, ``val_accuracy``; or ``parameters``, ``macs``.
-        direction: As Optuna writes it.
+        metric: Its name with the split, as ``val_accuracy``, or ``parameters``, ``macs``.
     """
 
     metric: str
@@ -38,8 +37,7 @@ class RankedTrial:
     """A trial and its rank.
 
     Args:
-        record: The trial.
-        rank: From 1; trials of one Pareto front share a rank. None for twins of ranked trials
+        rank: From 1; trials of one Pareto front share a rank. None for duplicates of ranked trials
             and for trials without a value to compare.
     """
 
@@ -57,10 +55,10 @@ def valued(record: TrialRecord, objectives: int = 1) -> bool:
 
 
 def distinct(records: Sequence[TrialRecord], objectives: int = 1) -> list[TrialRecord]:
-    """Return the complete trials that stand for a candidate of their own, in number order.
+    """Return the complete trials without duplicates, in number order.
 
-    A twin of a trial in ``records`` is left out. A result taken over from another study counts:
-    here it is the candidate's only one.
+    A duplicate of a trial in ``records`` is left out. A result that was reused from another study
+    counts, because here it is the only one of its candidate.
     """
     kept: list[TrialRecord] = []
     seen: set[tuple[str, int | None]] = set()
@@ -75,12 +73,12 @@ def distinct(records: Sequence[TrialRecord], objectives: int = 1) -> list[TrialR
 
 
 def continued(records: Sequence[TrialRecord]) -> set[int]:
-    """Return the numbers of the pruned trials that a later trial goes on with."""
+    """Return the numbers of the pruned trials that a later trial continued."""
     return {r.draw.continues for r in records if r.draw and r.draw.continues is not None}
 
 
 def finished(records: Sequence[TrialRecord]) -> int:
-    """Return how many trials have ended with something said of their candidate, each once."""
+    """Return the number of complete and pruned trials; a continued one counts once."""
     later = continued(records)
     return sum(r.state in ("complete", "pruned") and r.number not in later for r in records)
 
@@ -88,7 +86,7 @@ def finished(records: Sequence[TrialRecord]) -> int:
 def rank_trials(
     records: Sequence[TrialRecord], objectives: Sequence[Objective]
 ) -> list[RankedTrial]:
-    """Return every trial, best first: ranked, then twins by value, pruned, unfinished, failed."""
+    """Return every trial, best first: complete, pruned, running, waiting, failed ones."""
     fronts = _ranks(distinct(records, len(objectives)), objectives)
     sign = objectives[0].sign
 
@@ -108,7 +106,7 @@ def rank_trials(
 
 
 def best(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> TrialRecord | None:
-    """Return the best trial by the first objective; of equals, the earliest. None without any."""
+    """Return the best trial by the first objective; the earliest of equals; None without any."""
     candidates = distinct(records, len(objectives))
     if not candidates:
         return None
@@ -119,7 +117,7 @@ def best(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> Tri
 def pareto_front(
     records: Sequence[TrialRecord], objectives: Sequence[Objective]
 ) -> list[TrialRecord]:
-    """Return the trials that no other beats in every objective, by the first objective."""
+    """Return the trials that are not dominated, best by the first objective first."""
     candidates = distinct(records, len(objectives))
     ranks = front_ranks([_gains(record, objectives) for record in candidates])
     front = [record for record, rank in zip(candidates, ranks, strict=True) if rank == 1]

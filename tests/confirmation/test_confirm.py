@@ -104,7 +104,7 @@ def test_the_study_of_trainings_says_whose_they_are_and_counts_every_seed(search
         assert "onfirmed yet" not in report
         assert "never been opened" not in report
     assert "the best of 4 trained candidates" in text
-    assert "reused as twins" not in text
+    assert "reused as duplicates" not in text
 
 
 def test_a_confirmation_that_was_stopped_goes_on(searched: Path) -> None:

@@ -49,7 +49,7 @@ def files(stored: StoredStudy, trial: optuna.trial.FrozenTrial) -> list[str]:
     return [meta.filename for meta in found]
 
 
-def test_every_trial_has_a_note_and_its_pictures_and_a_twin_no_pictures(
+def test_every_trial_has_a_note_and_its_pictures_and_a_duplicate_no_pictures(
     run_context: RunContext,
 ) -> None:
     text = """
@@ -68,7 +68,7 @@ parameters:
         assert told["version"] == 1
         assert "Conv layers:" in told["body"]
         if trial in duplicates:
-            assert f"twin of {trial.user_attrs[records.REUSED_FROM]}" in told["body"]
+            assert f"duplicate of {trial.user_attrs[records.REUSED_FROM]}" in told["body"]
             assert files(stored, trial) == []
         else:
             assert files(stored, trial) == ["network.svg"]

@@ -62,7 +62,7 @@ def test_what_a_trial_stored_comes_back() -> None:
     assert trial["started"].startswith("2026-11-24T09:00:")
 
 
-def test_a_twin_names_its_original_and_a_trained_trial_null() -> None:
+def test_a_duplicate_names_its_original_and_a_trained_trial_null() -> None:
     trials = json_report([seed_trial(0), duplicate(1, 0), duplicate(2, "old/5")], summary())[
         "trials"
     ]

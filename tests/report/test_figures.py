@@ -62,12 +62,12 @@ def test_an_empty_study_has_no_figure() -> None:
     assert study_figures([], summary()) == []
 
 
-def test_twins_and_pruned_trials_are_told_apart_in_the_history() -> None:
+def test_duplicates_and_pruned_trials_are_told_apart_in_the_history() -> None:
     records = [seed_trial(0), duplicate(1, 0), pruned(2), failed(3), seed_trial(4, value=0.85)]
     figure = drawn(history(records, summary()))
     traces = {trace.name: list(trace.x) for trace in figure.plot.data}
     assert traces["Trained (2)"] == [0, 4]
-    assert traces["Twin, result reused (1)"] == [1]
+    assert traces["Duplicate, result reused (1)"] == [1]
     assert traces["Pruned, last value (1)"] == [2]
     assert traces["Best so far"] == [0, 4]
     assert len({trace.marker.symbol for trace in figure.plot.data[:3]}) == 3
@@ -81,7 +81,7 @@ def test_the_history_is_told_in_words() -> None:
         failed(5),
     ]
     assert drawn(history(records, summary())).text == (
-        "4 trials: 2 trained to the end, 1 reused as twins and 1 failed. The best validation "
+        "4 trials: 2 trained to the end, 1 reused as duplicates and 1 failed. The best validation "
         "accuracy went from 0.7000 to 0.8500, first reached in trial 4."
     )
 

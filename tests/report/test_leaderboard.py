@@ -33,7 +33,7 @@ def test_the_leaderboard_shows_the_seed_s_row_under_its_headings() -> None:
 def test_every_kind_of_trial_has_its_reason_in_the_table() -> None:
     records = [seed_trial(0), duplicate(1, 0), pruned(2), failed(3), failed(4, "killed")]
     states = " ".join(row[-1] for row in leaderboard(records, summary()).rows)
-    for words in ("twin of 0", "pruned at epoch 1", "failed: out of memory", "lost: killed"):
+    for words in ("duplicate of 0", "pruned at epoch 1", "failed: out of memory", "lost: killed"):
         assert words in states
 
 

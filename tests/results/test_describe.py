@@ -91,8 +91,8 @@ def test_a_large_space_is_headed_by_its_recipe_alone() -> None:
 
 def test_every_way_a_trial_can_end_has_words() -> None:
     assert describe_state(seed_trial(0)) == "complete"
-    assert describe_state(duplicate(4, 3)) == "twin of 3"
-    assert describe_state(duplicate(4, "other/3")) == "twin of other/3"
+    assert describe_state(duplicate(4, 3)) == "duplicate of 3"
+    assert describe_state(duplicate(4, "other/3")) == "duplicate of other/3"
     assert describe_state(pruned(0, 0.742)) == "pruned at epoch 1: 0.7420, cut 0.7810 of 9"
     assert describe_state(pruned(0, reason="too slow")) == "pruned: too slow"
     assert describe_state(pruned(0, reason=None)) == "pruned"

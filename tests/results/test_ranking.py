@@ -43,7 +43,7 @@ def test_a_value_that_is_no_number_is_never_the_best() -> None:
     assert best(records, summary().objectives) is None
 
 
-def test_a_twin_stands_beside_its_original_without_a_rank() -> None:
+def test_a_duplicate_stands_beside_its_original_without_a_rank() -> None:
     records = [seed_trial(0, value=0.9), duplicate(1, 0, 0.9), seed_trial(2, value=0.8)]
     assert [(s.record.number, s.rank) for s in rank_trials(records, summary().objectives)] == [
         (0, 1),

@@ -37,7 +37,7 @@ from study.storage.records import TrialRecord
 
 _BARS = (
     ("Complete", ACCENT, ""),
-    ("Twin", DUPLICATE, "."),
+    ("Duplicate", DUPLICATE, "."),
     ("Pruned", PRUNED, "/"),
     ("Failed", FAILED, "x"),
     ("Running", MARK, ""),
@@ -61,7 +61,7 @@ def history(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | N
     )
     for name, members, color, symbol in (
         ("Trained", trained, ACCENT, "circle"),
-        ("Twin, result reused", duplicates, DUPLICATE, "diamond-open"),
+        ("Duplicate, result reused", duplicates, DUPLICATE, "diamond-open"),
         ("Pruned, last value", pruned, PRUNED, "x-thin-open"),
     ):
         finite = [r for r in members if r.value is not None and math.isfinite(r.value)]
@@ -100,7 +100,7 @@ def _history_text(
 ) -> str:
     kinds = (
         (len(trained), "trained to the end"),
-        (duplicates, "reused as twins"),
+        (duplicates, "reused as duplicates"),
         (pruned, "pruned"),
         (sum(record.state == "failed" for record in records), "failed"),
     )
@@ -226,7 +226,7 @@ def _natural(label: str) -> list[tuple[str, int]]:
 
 def _bar_kind(record: TrialRecord) -> str:
     if record.state == "complete":
-        return "Complete" if record.reused_from is None else "Twin"
+        return "Complete" if record.reused_from is None else "Duplicate"
     return {"pruned": "Pruned", "failed": "Failed"}.get(record.state, "Running")
 
 
