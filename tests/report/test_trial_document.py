@@ -27,7 +27,7 @@ def test_a_trial_s_note_tells_network_measures_and_cost() -> None:
 
 def test_a_note_says_why_a_trial_was_pruned_reused_or_failed() -> None:
     assert "State: pruned at epoch 1: 0.6000, cut 0.7810" in trial_note(pruned(0), summary())
-    assert "duplicate of 3: the same network" in trial_note(duplicate(4, 3), summary())
+    assert "duplicate of 3: same network" in trial_note(duplicate(4, 3), summary())
     note = trial_note(failed(0), summary())
     assert "State: failed: out of memory. tried to allocate 20 GiB" in note
 
