@@ -75,8 +75,8 @@ def _ending(record: TrialRecord) -> str:
     if record.reused_from is not None:
         reason = f" ({record.reason})" if record.reason else ""
         text = (
-            f"duplicate of {record.reused_from}: same network, same recipe, so its result is reused "
-            f"and nothing was trained{reason}"
+            f"duplicate of {record.reused_from}: same network, same recipe, so its result is "
+            f"reused and nothing was trained{reason}"
         )
     if record.failure is not None and record.failure.text:
         text += f". {record.failure.text}"
