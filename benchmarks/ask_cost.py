@@ -1,13 +1,13 @@
-"""What it costs to ask a sampler for the next candidate, after so many trials.
+"""The time to ask a sampler for the next candidate, by the number of known trials.
 
     python -m benchmarks.ask_cost                           # every sampler but gp, 1,000 trials
     python -m benchmarks.ask_cost --space seed --trials 100 gp auto
 
-The history is as the runner makes it: rebuilt for every ask, equal to the last but not the same
-objects, with one new trial each time. Random candidates with a closed-form score stand for trained
-ones, a tenth of them pruned and a twentieth failed. ``first`` is the ask of a new process, which
-has the whole history to read; ``median`` and ``worst`` are of the asks after it. ``gp`` has to be
-named: after 1,000 trials one of its asks takes minutes.
+The history is built as in the runner: anew for every ask, with one more trial each time, equal to
+the last one but not the same objects. It has random candidates with a closed-form score. A tenth
+of them are pruned and a twentieth failed. ``first`` is the ask of a new process, which reads the
+whole history. ``median`` and ``worst`` are of the asks after it. ``gp`` runs only when named: after
+1,000 trials one of its asks takes minutes.
 """
 
 from __future__ import annotations
@@ -34,12 +34,7 @@ IMAGE = ImageFormat()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskCost:
-    """Milliseconds of the asks of one sampler.
-
-    Args:
-        first: The ask that reads the whole history.
-        later: Those after it, one new trial each.
-    """
+    """Milliseconds of the asks of one sampler: the first, which reads all trials, and the others."""
 
     first: float
     later: tuple[float, ...]
@@ -53,13 +48,13 @@ class AskCost:
 def ask_cost(
     sampler: str, space: SearchSpace, history: Sequence[Observation], *, asks: int
 ) -> AskCost:
-    """Return what a sampler takes for the last asks of a history.
+    """Return the time that a sampler takes for the last asks of a history.
 
     Args:
         sampler: As given to ``--sampler``.
         space: The search space.
-        history: All trials, the last ``asks`` of which are not known at the first ask.
-        asks: Asks after the first, one new trial each.
+        history: All trials; the last ``asks`` trials are unknown at the first ask.
+        asks: Asks after the first, with one new trial each.
 
     Raises:
         SettingsError: The sampler does not fit the space.
@@ -117,14 +112,14 @@ def _row(sampler: str, space: SearchSpace, history: Sequence[Observation], *, as
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print one row a sampler."""
+    """Print one row per sampler."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "samplers", nargs="*", default=[s for s in SAMPLERS if s != "gp"], metavar="sampler"
     )
     parser.add_argument("--space", default="stages", help="a shipped space or a file")
-    parser.add_argument("--trials", type=int, default=1000, help="trials known")
-    parser.add_argument("--asks", type=int, default=21, help="asks measured")
+    parser.add_argument("--trials", type=int, default=1000, help="number of known trials")
+    parser.add_argument("--asks", type=int, default=21, help="number of measured asks")
     chosen = parser.parse_args(arguments)
     space = load_space(chosen.space)
     print(f"{space.name}, {len(space.parameters)} parameters, {chosen.trials} trials known")

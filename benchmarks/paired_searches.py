@@ -1,7 +1,7 @@
-"""Searches with equal seeds held against each other: what each had found after so many epochs.
+"""Comparison of searches with equal seeds by what each has found after a number of epochs.
 
 A *find* is a candidate trained to the end. A search is its finds in order, each with the epochs
-that the whole search had trained by then. Pure functions.
+that the whole search has trained by then.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from study.storage.records import TrialRecord
 
 SHARES = (0.1, 0.2, 1.0)
-"""Parts of the reference's epochs at which a search is looked at."""
+"""Shares of the reference's epochs at which a search is judged."""
 
 RESAMPLES = 5000
 
@@ -25,9 +25,9 @@ class Find:
     """A candidate trained to the end.
 
     Args:
-        epochs: What the search had trained by then, this candidate and pruned ones included.
-        value: What the training reached; larger is better.
-        fresh: What other trainings of the same candidate reached, which had no part in the search.
+        epochs: Epochs of the whole search so far, including this candidate and pruned ones.
+        value: Value of the training; larger is better.
+        fresh: Value of other trainings of the candidate, which are not part of the search.
     """
 
     epochs: float
@@ -44,12 +44,12 @@ class Row:
 
     Args:
         name: Sampler, pruner and screen.
-        seeds: Pairs.
-        median_share: Median of the epochs until the reference's best value was reached within
-            noise, over the reference's epochs; infinite where most searches never did.
-        share_interval: Its 95 % bootstrap interval over seeds.
-        reached: For each of ``SHARES``, how many searches had reached it by then.
-        differences: For each of ``SHARES``, the fresh value of the best find by then less that of
+        seeds: Number of pairs.
+        median_share: Median of the epochs until the reference's best value is reached within
+            noise, over the reference's epochs; infinite where most searches never reach it.
+        share_interval: 95 % bootstrap interval of ``median_share`` over seeds.
+        reached: For each of ``SHARES``, how many searches have reached that value by then.
+        differences: For each of ``SHARES``, the fresh value of the best find by then minus that of
             the reference's best at its end: mean and 95 % bootstrap interval over seeds.
     """
 
@@ -62,11 +62,11 @@ class Row:
 
 
 def search_of(records: Sequence[TrialRecord], fresh: Callable[[TrialRecord], float]) -> Search:
-    """Return the finds of a study that one worker ran, without those that were never the best.
+    """Return the finds of a one-worker study that were the best so far.
 
     Args:
-        records: All its trials, in number order.
-        fresh: Gives the fresh value of a complete trial's candidate.
+        records: All trials, in number order.
+        fresh: Returns the fresh value of a complete trial's candidate.
     """
     return tuple(_finds(records, fresh))
 
@@ -90,13 +90,13 @@ def compare(
     epochs: float,
     noise: float,
 ) -> Row:
-    """Return how a kind of search does against the reference.
+    """Return the comparison of one kind of search with the reference.
 
     Args:
-        name: Of the row.
-        searches: One for each seed.
-        references: The reference's with the same seeds.
-        epochs: What the reference trains in all.
+        name: Name of the row.
+        searches: One search per seed.
+        references: The reference searches with the same seeds.
+        epochs: Epochs that a reference search trains.
         noise: Standard deviation of a candidate's value over trainings.
     """
     targets = [reference[-1].value - noise for reference in references]
@@ -117,14 +117,14 @@ def compare(
 
 
 def _reached(search: Search, target: float) -> float:
-    """Return the epochs until a value was reached; infinite where it never was."""
+    """Return the epochs until a value is reached; infinite where it is not."""
     return next((find.epochs for find in search if find.value >= target), math.inf)
 
 
 def _difference(
     searches: Sequence[Search], references: Sequence[Search], *, limit: float
 ) -> tuple[float, float, float]:
-    """Return mean and interval of the differences; NaN where a search had nothing yet."""
+    """Return mean and interval of the differences; NaN where a search has no find yet."""
     found = np.array([_fresh(search, limit) for search in searches])
     differences = found - np.array([reference[-1].fresh for reference in references])
     low, high = _interval(differences, np.mean)

@@ -1,15 +1,14 @@
-"""How many epochs a search needs with each pruner and the cascade, against searching plainly.
+"""How many epochs a search needs with each pruner and the cascade, compared with plain search.
 
     python -m benchmarks.pruner_study --table small_octmnist --seeds 30
     python -m benchmarks.pruner_study --space seed --data octmnist.npz --epochs 6 --seeds 8 \
         --spend 0.4 --search tpe/one_epoch --search tpe/asha/conv_macs:200
 
-Every search is an ordinary study run by the study's own loop, one worker, in a storage that is
-thrown away. The plain searches are random search, each of 15 candidates trained to the end, and
-TPE with as many; the others may train as many epochs as they, or the part named by ``--spend``.
-Searches with equal seeds are compared in pairs. The value that is optimised flatters its
-candidate, so the best finds are compared by fresh trainings: the other columns of a table, or two
-trainings with new seeds.
+Every search is an ordinary study with one worker, in a temporary storage. The plain searches are
+random search and TPE, which train 15 candidates to the end. The others may train as many epochs, or
+the share given by ``--spend``. Searches with equal seeds are compared in pairs. The optimised value
+is biased upwards, so the best finds are compared by fresh trainings: the other columns of a table,
+or two trainings with new seeds.
 """
 
 from __future__ import annotations
@@ -43,27 +42,27 @@ from study.settings.study_settings import make_settings
 from study.storage.records import TrialRecord
 
 CANDIDATES = 15
-"""Trained by a plain search: the trials of a study where none are asked for."""
+"""Candidates that a plain search trains: the default number of trials of a study."""
 
 PLAIN = ("random/none", "tpe/none")
 SCREEN = "conv_macs:200"
 FRESH_SEEDS = 2
 TOP_SHARE = 0.25
-"""Noise is that of good candidates: bad ones vary more, and no search is judged by them."""
+"""Noise is measured on good candidates: bad ones vary more, and no search is judged by them."""
 
 Fresh = Callable[[TrialRecord], Sequence[float]]
-"""A complete trial → what other trainings of its candidate reached."""
+"""A complete trial → the values of other trainings of its candidate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What is searched.
+    """The problem on which searches are compared.
 
     Args:
-        settings: What all searches share.
-        epochs: Of a full training.
-        fresh: Trains candidates anew.
-        noise: Returns the standard deviation of a good candidate's value over trainings, when
+        settings: The settings that all searches share.
+        epochs: Epochs of a full training.
+        fresh: Returns the values of fresh trainings.
+        noise: Returns the standard deviation of a good candidate's value over trainings, after
             all searches are done.
     """
 
@@ -82,8 +81,8 @@ def table_ground(file: str) -> Ground:
     """Return the trainings of a table with curves.
 
     Raises:
-        SettingsError: It has none, or no second seed.
-        DataError: It cannot be read.
+        SettingsError: The table has no curves, or no second seed.
+        DataError: The table cannot be read.
     """
     found = load_table(file)
     if found.curves is None or found.seeds < 2:
@@ -107,7 +106,7 @@ def table_ground(file: str) -> Ground:
 
 
 def training_ground(space: str, *, data: str, epochs: int) -> Ground:
-    """Return real trainings of a space on a data set, on the processor."""
+    """Return real trainings of a space on a data set, on the CPU."""
     name, text = read_space_text(space)
     device = torch.device("cpu")
     precision = probe_precision(device).precision
@@ -144,13 +143,13 @@ def training_ground(space: str, *, data: str, epochs: int) -> Ground:
 
 
 def run_search(ground: Ground, search: str, *, seed: int, epochs: float) -> Search:
-    """Return what one search found: a study in a storage of its own.
+    """Return the finds of one search, run as a study in its own storage.
 
     Args:
-        ground: What is searched.
+        ground: The problem.
         search: ``SAMPLER/PRUNER[/SCREEN]``.
-        seed: The study's.
-        epochs: It may train so many.
+        seed: The study's seed.
+        epochs: The study's epochs budget.
     """
     sampler, pruner, *screen = search.split("/")
     settings = make_settings(
@@ -168,7 +167,7 @@ def run_search(ground: Ground, search: str, *, seed: int, epochs: float) -> Sear
 
 
 def default_searches(epochs: int) -> list[str]:
-    """Return TPE with each pruner that can stop something, and the cascades."""
+    """Return TPE with each pruner that can stop a training, and the cascades."""
     pruners = [
         name for name, pruner in PRUNERS.items() if pruner.stops and pruner().starts_at < epochs
     ]
@@ -213,9 +212,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Pruners and cascade against plain search.")
     parser.add_argument("--table", help="a shipped table's name, or a file with curves")
-    parser.add_argument("--space", default="seed", help="what is searched by real training")
+    parser.add_argument("--space", default="seed", help="the space for real training")
     parser.add_argument("--data", default="digits", help="a MedMNIST flag, digits, or a .npz file")
-    parser.add_argument("--epochs", type=int, default=6, help="of a full real training")
+    parser.add_argument("--epochs", type=int, default=6, help="epochs of a full real training")
     parser.add_argument("--seeds", type=int, default=30, help="paired repeats")
     parser.add_argument("--spend", type=float, default=1.0, help="part of a plain search's epochs")
     parser.add_argument("--search", action="append", help="SAMPLER/PRUNER[/SCREEN]; repeatable")
