@@ -6,8 +6,8 @@
 The history is built as in the runner: anew for every ask, with one more trial each time, equal to
 the last one but not the same objects. It has random candidates with a closed-form score. A tenth
 of them are pruned and a twentieth failed. ``first`` is the ask of a new process, which reads the
-whole history. ``median`` and ``worst`` are of the asks after it. ``gp`` runs only when named: after
-1,000 trials one of its asks takes minutes.
+whole history. ``median`` and ``worst`` are of the asks after it. ``gp`` runs only when named:
+after 1,000 trials one ask takes minutes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ IMAGE = ImageFormat()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskCost:
-    """Milliseconds of the asks of one sampler: the first, which reads all trials, and the others."""
+    """Milliseconds of the asks of one sampler; the first one reads the whole history."""
 
     first: float
     later: tuple[float, ...]

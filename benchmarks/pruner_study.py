@@ -5,10 +5,10 @@
         --spend 0.4 --search tpe/one_epoch --search tpe/asha/conv_macs:200
 
 Every search is an ordinary study with one worker, in a temporary storage. The plain searches are
-random search and TPE, which train 15 candidates to the end. The others may train as many epochs, or
-the share given by ``--spend``. Searches with equal seeds are compared in pairs. The optimised value
-is biased upwards, so the best finds are compared by fresh trainings: the other columns of a table,
-or two trainings with new seeds.
+random search and TPE, which train 15 candidates to the end. The others may train as many epochs,
+or the share given by ``--spend``. Searches with equal seeds are compared in pairs. The optimised
+value is biased upwards, so the best finds are compared by fresh trainings: the other columns of a
+table, or two trainings with new seeds.
 """
 
 from __future__ import annotations
