@@ -24,8 +24,8 @@ from study.search_strategy.strategy import (
     generator,
 )
 
-Score = Callable[[Values, np.random.Generator], float | None]
-"""Values and noise → score, or None for a failed training."""
+Score = Callable[[Values, np.random.Generator], float | tuple[float, ...] | None]
+"""Values and noise → score or one score per objective, or None for a failed training."""
 
 FLAT = SearchSpace(
     name="flat",
@@ -108,16 +108,20 @@ def play(
     trials: int,
     seed: int,
     known: Sequence[Observation] = (),
+    objectives: int = 1,
+    identity: Callable[[Values], str] = lambda values: repr(sorted(values.items())),
 ) -> list[Observation]:
-    """Return the observations after so many trials, one after the other.
+    """Return the observations of this many trials, one after the other.
 
     Args:
-        strategy: What is played.
-        space: Its space.
+        strategy: Proposes the candidates.
+        space: The search space.
         score: The landscape.
-        trials: Trials in all, those of ``known`` included.
+        trials: Number of trials, including ``known``.
         seed: The study's seed.
         known: Trials that were played before.
+        objectives: Number of scores.
+        identity: Returns the candidate id of a point.
     """
     observations = list(known)
     for sequence_index in range(len(observations), trials):
@@ -126,6 +130,7 @@ def play(
             observations=tuple(observations),
             sequence_index=sequence_index,
             budget=trials,
+            objectives=objectives,
         )
         proposal = strategy.propose(history, generator(seed, "propose", sequence_index, 0))
         value = score(proposal.values, generator(seed, "noise", sequence_index))
@@ -134,9 +139,9 @@ def play(
                 number=sequence_index,
                 values=proposal.values,
                 outcome="failed" if value is None else "complete",
-                scores=() if value is None else (value,),
+                scores=() if value is None else value if isinstance(value, tuple) else (value,),
                 step=3,
-                candidate_id=repr(sorted(proposal.values.items())),
+                candidate_id=identity(proposal.values),
                 notes=proposal.notes,
             )
         )

@@ -1,10 +1,8 @@
-"""Tests of study/search_strategy/pruners/learning_curve.py."""
-
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from study.search_strategy.pruner import Curve
@@ -15,7 +13,6 @@ from study.search_strategy.pruners.learning_curve import (
 )
 
 EPOCHS = 20
-unhurried = settings(deadline=None, max_examples=100)
 
 
 def law(a: float, b: float, c: float, *, steps: int = EPOCHS, noise: float = 0.0) -> list[float]:
@@ -36,7 +33,6 @@ COMPLETE = [curve(law(0.9 + i / 100, 0.4, 0.8), sequence_index=i) for i in range
 BEST = max(c.last for c in COMPLETE)
 
 
-@unhurried
 @given(a=st.floats(0.5, 0.95), b=st.floats(0.05, 0.5), c=st.floats(0.25, 1.9))
 def test_a_power_law_without_noise_is_continued(a: float, b: float, c: float) -> None:
     own = curve(law(a, b, c, steps=8))
@@ -45,7 +41,6 @@ def test_a_power_law_without_noise_is_continued(a: float, b: float, c: float) ->
     assert forecast.score == pytest.approx(min(law(a, b, c)[-1], 1.0), abs=0.005)
 
 
-@unhurried
 @given(st.lists(st.floats(0, 1), min_size=4, max_size=EPOCHS - 1), st.floats(0, 1))
 def test_a_forecast_is_sane_whatever_the_curve(values: list[float], target: float) -> None:
     own = curve(values)

@@ -15,8 +15,14 @@ from study.search_strategy.samplers.nsga2 import (
     selection_order,
     vectors,
 )
-from study.search_strategy.strategy import History, Observation, Strategy, generator
-from tests.search_strategy.landscapes import CONDITIONAL, FLAT, assert_is_point, make_strategy
+from study.search_strategy.strategy import Observation, Strategy
+from tests.search_strategy.landscapes import (
+    CONDITIONAL,
+    FLAT,
+    assert_is_point,
+    make_strategy,
+    play,
+)
 
 
 def test_crowding_is_the_distance_of_the_neighbours_and_infinite_at_the_ends() -> None:
@@ -59,7 +65,7 @@ def test_one_value_in_expectation_is_drawn_anew() -> None:
     assert np.mean(changed) == pytest.approx(3 / 4, abs=0.06)  # a quarter is drawn as it was
 
 
-def two_objectives(values: Values) -> tuple[float, float]:
+def two_objectives(values: Values, _: np.random.Generator) -> tuple[float, float]:
     worth = {"a": 0.0, "b": 0.4, "c": 0.7, "d": 1.0}
     price = {"a": 0.0, "b": 0.1, "c": 0.5, "d": 1.0}
     chosen = [str(v) for v in values.values()]
@@ -67,26 +73,8 @@ def two_objectives(values: Values) -> tuple[float, float]:
 
 
 def front_size(strategy: Strategy, *, trials: int, seed: int) -> int:
-    """Return how many of the trials lie on the true front: choices a, b and c do, d seldom."""
-    observations: list[Observation] = []
-    for sequence_index in range(trials):
-        history = History(
-            space=FLAT,
-            observations=tuple(observations),
-            sequence_index=sequence_index,
-            budget=trials,
-            objectives=2,
-        )
-        proposal = strategy.propose(history, generator(seed, "draw", sequence_index, 0))
-        observations.append(
-            Observation(
-                number=sequence_index,
-                values=proposal.values,
-                outcome="complete",
-                scores=two_objectives(proposal.values),
-                candidate_id=str(proposal.values),
-            )
-        )
+    """Return how many trials are on the true front: choices a, b and c are, d seldom is."""
+    observations = play(strategy, FLAT, two_objectives, trials=trials, seed=seed, objectives=2)
     ideal = [_best_worth(-o.scores[1]) for o in observations]
     found = {o.scores for o, w in zip(observations, ideal, strict=True) if o.scores[0] > w - 0.1}
     return len(found)

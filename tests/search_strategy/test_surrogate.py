@@ -16,6 +16,7 @@ from study.search_strategy.strategy import History, Observation, generator
 from tests.search_strategy.landscapes import (
     CONDITIONAL,
     FLAT,
+    Score,
     constant,
     make_strategy,
     mixed,
@@ -24,51 +25,34 @@ from tests.search_strategy.landscapes import (
 )
 
 
-def test_no_candidate_is_proposed_twice() -> None:
-    observations = play(
-        make_strategy("surrogate", StrategyContext(space=FLAT)), FLAT, separable, trials=60, seed=0
-    )
-    assert len({values_key(o.values) for o in observations}) == 60
+@pytest.mark.parametrize(
+    ("parameters", "score", "trials"), [(6, separable, 60), (2, constant, 4**2)]
+)
+def test_no_candidate_is_proposed_twice(parameters: int, score: Score, trials: int) -> None:
+    space = SearchSpace(name="s", parameters=FLAT.parameters[:parameters])
+    strategy = make_strategy("surrogate", StrategyContext(space=space))
+    observations = play(strategy, space, score, trials=trials, seed=0)
+    assert len({values_key(o.values) for o in observations}) == trials
 
 
-def test_a_small_space_is_searched_to_its_end_without_a_repeat() -> None:
-    space = SearchSpace(name="s", parameters=FLAT.parameters[:2])
-    observations = play(
-        make_strategy("surrogate", StrategyContext(space=space)),
-        space,
-        constant,
-        trials=16,
-        seed=0,
-    )
-    assert len({values_key(o.values) for o in observations}) == 16
-
-
-def test_twins_are_told_by_their_candidate() -> None:
+def test_duplicates_are_recognised_by_their_candidate_id() -> None:
     def identity(values: Values) -> str:
         return "".join(sorted(map(str, values.values())))
 
     context = StrategyContext(space=FLAT, identity=identity)
-    strategy = make_strategy("surrogate", context)
-    observations: list[Observation] = []
-    for sequence_index in range(40):
-        history = History(
-            space=FLAT, observations=tuple(observations), sequence_index=sequence_index
-        )
-        values = strategy.propose(history, generator(0, "draw", sequence_index)).values
-        observations.append(
-            Observation(
-                number=sequence_index,
-                values=values,
-                outcome="complete",
-                scores=(float(sequence_index % 7),),
-                candidate_id=identity(values),
-            )
-        )
+    observations = play(
+        make_strategy("surrogate", context),
+        FLAT,
+        lambda _, noise: float(noise.integers(7)),
+        trials=40,
+        seed=0,
+        identity=identity,
+    )
     later = [o.candidate_id for o in observations[8:]]
     assert len(set(later)) == len(later)
 
 
-def test_what_is_being_trained_is_left_alone() -> None:
+def test_a_candidate_in_training_is_not_proposed() -> None:
     context = StrategyContext(space=FLAT, seed=1)
     known = tuple(play(make_strategy("surrogate", context), FLAT, separable, trials=30, seed=1))
     running: list[Values] = []
@@ -81,7 +65,7 @@ def test_what_is_being_trained_is_left_alone() -> None:
     assert len({values_key(values) for values in running}) == 6
 
 
-def test_constraints_hold_for_every_proposal_after_the_first_ones_too() -> None:
+def test_every_proposal_satisfies_the_constraints() -> None:
     space = SearchSpace(
         name="s",
         parameters=(
@@ -101,7 +85,7 @@ def test_constraints_hold_for_every_proposal_after_the_first_ones_too() -> None:
     assert all(space.allows(o.values, ImageFormat()) for o in observations)
 
 
-def test_of_many_trials_the_best_and_a_spread_of_the_others_are_looked_at() -> None:
+def test_of_many_trials_the_best_and_a_spread_of_the_others_are_used() -> None:
     observations = [
         Observation(number=n, values={}, outcome="complete", scores=(float(n),))
         for n in range(2 * LARGEST_FIT)
