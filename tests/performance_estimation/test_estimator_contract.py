@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from study.common.choices import options_of
 from study.data.dataset import SearchData
 from study.performance_estimation.estimator import Estimator, EstimatorContext, Fidelity, Step
 from study.performance_estimation.registry import ESTIMATORS, parse_estimator
@@ -38,6 +39,8 @@ from tests.performance_estimation.estimator_contract import (
     kill_me,
     small_data,
 )
+
+DOCS = Path(__file__).parents[2] / "docs/estimators.md"
 
 SPACE = SearchSpace(
     name="contract",
@@ -143,6 +146,15 @@ CONTRACTS = {"synthetic", "train", "table", "supernet", *PROXIES}
 
 def test_every_estimator_of_the_registry_is_among_them() -> None:
     assert set(ESTIMATORS) <= CONTRACTS
+
+
+@pytest.mark.parametrize("name", sorted(ESTIMATORS))
+def test_the_docs_have_every_option_with_its_default(name: str) -> None:
+    text = DOCS.read_text("utf-8")
+    for option, declared in options_of(ESTIMATORS[name]).items():
+        default = declared.default
+        shown = default if isinstance(default, str) else f"{default:g}"
+        assert f"`{option}={shown}`" in text
 
 
 def search_data() -> SearchData:
