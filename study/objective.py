@@ -27,6 +27,7 @@ from study.search_space.candidate import Values
 from study.search_strategy.pruner import Curve
 from study.settings.problem import Problem
 from study.storage import records
+from study.storage.reap import INTERRUPTED
 from study.storage.records import DrawnCandidate, Failure, TrialRecord, training_seed
 from study.storage.storage_errors import disk_error
 
@@ -101,7 +102,7 @@ def run_trial(
         _store_failure(trial, failure.kind, str(failure))
         raise
     except Interrupted:
-        _store_failure(trial, "interrupted", "the study was asked to stop; goes on when resumed")
+        _store_failure(trial, "interrupted", INTERRUPTED)
         raise
     except DataError as error:
         _store_failure(trial, "data error", str(error))

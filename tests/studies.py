@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from study.cli import app
 from study.search_space.reading.loading import read_space_text
+from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings, make_settings
 from study.storage.records import TrialRecord
 
@@ -31,6 +32,12 @@ def settings(**changes: Any) -> StudySettings:
         "trials": 8,
     }
     return make_settings(**{**values, **changes})
+
+
+def run_context(folder: Path, **changes: Any) -> RunContext:
+    """Return a storage in a folder, which is made where it is missing."""
+    folder.mkdir(exist_ok=True)
+    return RunContext(**{"url": f"sqlite:///{folder}/study.db", **changes})
 
 
 def outcome(trials: tuple[TrialRecord, ...]) -> list[tuple[Any, ...]]:

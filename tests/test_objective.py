@@ -6,14 +6,13 @@ import re
 from pathlib import Path
 
 from study.running.study_runner import StudyResult, run_study
-from study.settings.run_context import RunContext
 from study.storage import records
-from tests.studies import settings
+from tests.studies import run_context, settings
 
 
 def search(folder: Path, **changes: object) -> StudyResult:
     values = {"trials": 12, "epochs": 9, "sampler": "random", **changes}
-    return run_study(settings(**values), RunContext(url=f"sqlite:///{folder}/study.db"))
+    return run_study(settings(**values), run_context(folder))
 
 
 def decisions(result: StudyResult) -> dict[int, dict[str, float]]:

@@ -51,14 +51,14 @@ class Lines:
         self._prepared: list[str] = []
 
     def prepare(self, costs: Sequence[FixedCost]) -> None:
-        """See ``Progress``."""
+        """Print each cost once, whenever it has grown."""
         for line in map(cost_line, costs):
             if line not in self._prepared:
                 self._prepared.append(line)
                 print(line, file=self._out, flush=True)
 
     def show(self, records: Sequence[TrialRecord], state: StudyState) -> None:
-        """See ``Progress``."""
+        """Print a line for each trial that ended since the last call."""
         ended = [r for r in records if r.state not in ("running", "waiting")]
         if self._shown is None:  # trials of an earlier run are not shown
             self._shown = {record.number for record in ended}
@@ -78,7 +78,7 @@ class Lines:
         return f"[{done}] trial {record.number}: {words}{outcome}, {record.seconds:.1f} s"
 
     def close(self) -> None:
-        """See ``Progress``."""
+        """Do nothing: lines stay on the terminal."""
 
 
 class Live:
@@ -93,11 +93,11 @@ class Live:
         self._prepared: list[str] = []
 
     def prepare(self, costs: Sequence[FixedCost]) -> None:
-        """See ``Progress``."""
+        """Show the costs until the first trial begins."""
         self._prepared = [cost_line(cost) for cost in costs]
 
     def show(self, records: Sequence[TrialRecord], state: StudyState) -> None:
-        """See ``Progress``."""
+        """Draw the display anew."""
         done, total = len(state.finished), self._settings.trials
         bar = ProgressBar(total=total or max(done, 1), completed=done, width=40)
         self._live.update(Group(bar, Text("\n".join(self._lines(records, state, done)))))
@@ -130,7 +130,7 @@ class Live:
         return [f"best, trial {best[0].number}: {words}"]
 
     def close(self) -> None:
-        """See ``Progress``."""
+        """Remove the display."""
         self._live.stop()
 
 

@@ -241,6 +241,6 @@ def validate_unchanged(name: str, lines: list[str]) -> None:
         listed = "\n".join(f"  {line}" for line in lines)
         raise ResumeError(
             f"study '{name}' was made with other settings:\n{listed}\n"
-            f"go on as it was with 'resume {name}', take another name with --study, or start a"
-            f" new study from what stays valid with --study {name} --fork NEW"
+            f"continue it as it was with 'resume {name}', take another name with --study, or start"
+            f" a new study from what stays valid with --study {name} --fork NEW"
         )

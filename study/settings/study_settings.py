@@ -1,4 +1,4 @@
-"""The settings of a study: checked once, stored with it, compared on resume."""
+"""The settings of a study: validated once, stored with it, compared on resume."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class Plan:
 
 
 class StudySettings(BaseModel):
-    """Everything that decides what a study does. Hardware and places on disk are not in it."""
+    """Everything that decides what a study does. Hardware and paths are in ``RunContext``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -133,7 +133,7 @@ class StudySettings(BaseModel):
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
-        """What is optimised, first the one that curves and pruners look at."""
+        """What is optimised. Curves and pruners use the first one."""
         return find_measures(self.objectives)
 
     @cached_property
@@ -168,7 +168,7 @@ class StudySettings(BaseModel):
 
     @property
     def needs_data(self) -> bool:
-        """Whether the estimator or the screen looks at images."""
+        """Whether the estimator or the screen needs images."""
         screened = self.chosen_screen is not None and self.chosen_screen.score.needs_data
         return screened or self.chosen_estimator.needs_data
 

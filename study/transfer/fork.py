@@ -81,7 +81,7 @@ def check_origin(stored: StoredStudy, old: str | None) -> None:
     is_one = "was not forked" if taken is None else f"is a fork of '{taken.study}'"
     raise ResumeError(
         f"--fork {name}: that study is there already and {is_one}, not of '{old}'; take another"
-        f" name, or go on with it by 'resume {name}'"
+        f" name, or continue it with 'resume {name}'"
     )
 
 

@@ -19,10 +19,9 @@ from study.report.trial_document import study_list
 from study.search_space.candidate import OCTMNIST
 from study.search_space.reading.loading import load_space
 from study.settings.problem import Problem
-from study.settings.run_context import RunContext
 from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials
-from tests.studies import answer, command, settings
+from tests.studies import answer, command, run_context, settings
 
 PERFECT, USELESS, FAILING = "synthetic,noise=0", "synthetic,noise=0.5", "synthetic,fail=0.9"
 TRIED_OUT = (
@@ -38,10 +37,6 @@ def plan(**changes: object) -> TrustPlan:
         "sample": 30,
     }
     return TrustPlan(**{**values, **changes})  # type: ignore[arg-type]
-
-
-def run_context(folder: Path) -> RunContext:
-    return RunContext(url=f"sqlite:///{folder}/study.db")
 
 
 def trials(folder: Path) -> dict[str, tuple[TrialRecord, ...]]:

@@ -66,13 +66,13 @@ def test_epochs_that_were_spent_stay_spent(tmp_path: Path) -> None:
     assert len(run(tmp_path, epochs_budget=12.0).trials) == len(result.trials)
 
 
-def test_a_trial_that_was_parked_goes_on_though_no_whole_training_fits(tmp_path: Path) -> None:
+def test_an_interrupted_trial_continues_though_no_whole_training_fits(tmp_path: Path) -> None:
     asked = settings(
         estimator="train", precision="float32", sampler="random", trials=None,
         epochs_budget=6.0, epochs=3, fraction=0.1,
     )  # fmt: skip
     whole = run_study(asked, RunContext(url=f"sqlite:///{tmp_path}/whole.db"))
-    run_context, calls = RunContext(url=f"sqlite:///{tmp_path}/parked.db"), count()
+    run_context, calls = RunContext(url=f"sqlite:///{tmp_path}/interrupted.db"), count()
     stored, _ = prepare(asked, run_context, stop=Stop())
     worker = make_worker(stored, run_context, stop=Stop())
 

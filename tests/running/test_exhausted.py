@@ -8,8 +8,7 @@ import pytest
 
 from study.running.study_runner import run_study
 from study.search_strategy.samplers import sobol
-from study.settings.run_context import RunContext
-from tests.studies import settings
+from tests.studies import run_context, settings
 
 NINE = """
 name: nine
@@ -39,7 +38,7 @@ def test_a_study_without_limit_tries_every_candidate_and_says_so(
     """Without patience a quasi-random sequence leaves candidates out, as in lopsided spaces."""
     monkeypatch.setattr(sobol, "PATIENCE", patience)
     asked = settings(space_text=NINE, sampler=sampler, trials=None, timeout=100)
-    result = run_study(asked, RunContext(url=f"sqlite:///{tmp_path}/study.db"))
+    result = run_study(asked, run_context(tmp_path))
 
     assert (result.work.ending, result.work.text) == ("exhausted", text)
     assert len({trial.candidate_id for trial in result.trials}) == 9
@@ -48,6 +47,6 @@ def test_a_study_without_limit_tries_every_candidate_and_says_so(
 def test_a_thinned_grid_ends_with_the_number_of_its_points(tmp_path: Path) -> None:
     thinned = NINE.replace("low: 1, high: 3", "low: 1, high: 3, grid_points: 2")
     asked = settings(space_text=thinned, sampler="grid", trials=None, timeout=100)
-    result = run_study(asked, RunContext(url=f"sqlite:///{tmp_path}/study.db"))
+    result = run_study(asked, run_context(tmp_path))
 
     assert result.work.text == "all 6 points of the grid are done"

@@ -33,7 +33,7 @@ from study.storage.stored_study import load_trials
 from tests.studies import ROOT, answer, command, settings
 
 BAD = 1
-"""Candidates of so many convolution layers fail."""
+"""Candidates with this number of convolution layers fail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,15 +90,15 @@ def test_a_failure_is_recorded_shown_and_does_not_end_the_study(tmp_path: Path, 
 
 def test_a_crash_is_run_again_three_times_and_then_final(tmp_path: Path) -> None:
     _, trials = work(tmp_path, FAILURES["crash"])
-    by_place: dict[int | None, int] = {}
+    by_index: dict[int | None, int] = {}
     for trial in trials:
         if trial.state == "failed":
-            by_place[trial.sequence_index] = by_place.get(trial.sequence_index, 0) + 1
-    assert set(by_place.values()) == {4}
+            by_index[trial.sequence_index] = by_index.get(trial.sequence_index, 0) + 1
+    assert set(by_index.values()) == {4}
     state = study_state(trials, retries=3)
     assert len(state.finished) == 6
     repeats = [t.draw.retry_of for t in trials if t.draw and t.draw.retry_of is not None]
-    assert len(repeats) == 3 * len(by_place)
+    assert len(repeats) == 3 * len(by_index)
 
 
 class Careless(Problem):

@@ -168,7 +168,7 @@ def weights(artifacts: Path, url: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_killed_parents_and_workers_leave_an_exact_count_and_no_trained_twins(
+def test_killed_parents_and_workers_leave_an_exact_count_and_no_trained_duplicates(
     tmp_path: Path, storage_url: str
 ) -> None:
     arguments = (

@@ -88,7 +88,7 @@ def finish(url: str, folder: Path, *, trials: int) -> tuple[TrialRecord, ...]:
 
 
 def reserve(url: str, *, trials: int) -> None:
-    """Let the study have so many trials, without running them."""
+    """Raise the number of trials of the study, without running them."""
     from study.storage.stored_study import SETTINGS, open_study
 
     stored = open_study("test", url)

@@ -16,13 +16,12 @@ from study.running.progress import Lines
 from study.running.study_runner import StudyResult, run_study
 from study.search_space.candidate import OCTMNIST
 from study.settings.problem import Problem
-from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
 from study.storage.costs import FixedCost, read_costs
 from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials
 from tests.report import rendered
-from tests.studies import answer, command, outcome, settings
+from tests.studies import answer, command, outcome, run_context, settings
 
 SPACE = """
 name: shared
@@ -45,11 +44,6 @@ def supernet(**changes: Any) -> StudySettings:
         "fraction": 0.3,
     }
     return settings(**{**values, **changes})
-
-
-def run_context(folder: Path) -> RunContext:
-    folder.mkdir(exist_ok=True)
-    return RunContext(url=f"sqlite:///{folder}/study.db")
 
 
 def is_own(trial: TrialRecord) -> bool:

@@ -44,7 +44,7 @@ def test_a_resumed_study_is_timed_by_what_this_run_did() -> None:
     assert clock.describe(17, [running(17, 0)], now=8.0) == "about 12.0 s left"
 
 
-def test_without_a_number_of_trials_the_time_that_passed_is_told() -> None:
+def test_without_a_number_of_trials_the_elapsed_time_is_shown() -> None:
     clock = RemainingTime(None, epochs=2)
     clock.describe(0, [running(0, 0)], now=0.0)
     assert clock.describe(3, [running(3, 1)], now=9.0) == "running for 9.0 s"
@@ -63,13 +63,13 @@ def test_every_trial_that_ends_gets_one_line_with_its_own_count() -> None:
     ]
     for _ in range(2):
         lines.show(records, study_state(records, retries=3))
-    told = out.getvalue().splitlines()
-    assert [line.partition(":")[0] for line in told] == [
+    shown = out.getvalue().splitlines()
+    assert [line.partition(":")[0] for line in shown] == [
         "[1/4] trial 2",
         "[2/4] trial 3",
         "[3/4] trial 1",
     ]
-    assert "(lost: killed)" in told[0]
+    assert "(lost: killed)" in shown[0]
 
 
 def screen_of(arguments: list[str], folder: Path) -> str:

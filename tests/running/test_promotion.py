@@ -14,11 +14,10 @@ from study.running.curves import CompetingCurves, competing, stopped
 from study.running.study_runner import StudyResult, run_study
 from study.search_space.candidate import OCTMNIST
 from study.settings.problem import Problem
-from study.settings.run_context import RunContext
 from study.storage.lifecycle import study_state
 from study.storage.records import Draw, TrialReader, TrialRecord
 from study.storage.stored_study import load_trials
-from tests.studies import answer, command, outcome, settings
+from tests.studies import answer, command, outcome, run_context, settings
 
 SPACE = """
 name: quick
@@ -44,9 +43,7 @@ def train(folder: Path, **changes: Any) -> StudyResult:
         "sampler": "random",
         "trials": TRIALS,
     }
-    return run_study(
-        settings(**{**values, **changes}), RunContext(url=f"sqlite:///{folder}/study.db")
-    )
+    return run_study(settings(**{**values, **changes}), run_context(folder))
 
 
 def continued(trials: tuple[TrialRecord, ...]) -> list[TrialRecord]:

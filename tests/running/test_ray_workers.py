@@ -120,7 +120,7 @@ def _some_worker(folder: Path, *, but_not: set[int]) -> int:
 
 
 @pytest.mark.slow
-def test_a_real_training_on_ray_is_parked_by_ctrl_c_and_goes_on(tmp_path: Path) -> None:
+def test_a_real_training_on_ray_is_interrupted_by_ctrl_c_and_continues(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="ray is not installed (extra 'cluster')")
     arguments = (
         "run", "seed", "--dataset", "digits", "--epochs", "25", "--trials", "2",

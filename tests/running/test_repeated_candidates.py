@@ -58,7 +58,7 @@ class CrashesWhereDeep:
         return Estimate(metrics={"val_accuracy": 0.5}, epochs=1.0)
 
 
-def test_the_twin_of_a_candidate_that_crashed_for_good_is_not_trained_again(
+def test_the_duplicate_of_a_candidate_that_crashed_for_good_is_not_trained_again(
     tmp_path: Path,
 ) -> None:
     trials, state = work(tmp_path, CrashesWhereDeep(), sampler="grid", trials=None, timeout=100.0)
@@ -71,7 +71,7 @@ def test_the_twin_of_a_candidate_that_crashed_for_good_is_not_trained_again(
     assert not any(t.lost for t in copies)
 
 
-def test_a_twin_that_was_killed_while_its_result_was_copied_stays_one(tmp_path: Path) -> None:
+def test_a_duplicate_that_was_killed_while_its_result_was_copied_stays_one(tmp_path: Path) -> None:
     asked = settings(space_text=SPACE, sampler="grid", trials=10)
     whole = run_study(asked, RunContext(url=f"sqlite:///{tmp_path}/whole.db"))
     run_context = RunContext(url=f"sqlite:///{tmp_path}/killed.db")

@@ -13,22 +13,16 @@ from study.report.study_document import describe_cost
 from study.report.study_summary import summarise_study
 from study.running.candidate_source.screening import PREFIX, stored_scores
 from study.running.study_runner import StudyResult, run_study
-from study.settings.run_context import RunContext
 from study.storage.costs import read_costs
 from study.storage.stored_study import load_trials
-from tests.studies import answer, command, outcome, settings
-
-
-def run_context(folder: Path) -> RunContext:
-    folder.mkdir(exist_ok=True)
-    return RunContext(url=f"sqlite:///{folder}/study.db")
+from tests.studies import answer, command, outcome, run_context, settings
 
 
 def scores_of(result: StudyResult) -> list[float]:
     return [t.draw.notes["score"] for t in result.trials if t.draw and t.draw.source == "screened"]
 
 
-def test_the_best_draws_are_tried_first_and_then_the_sampler_goes_on(tmp_path: Path) -> None:
+def test_the_best_draws_are_tried_first_and_then_the_sampler_proposes(tmp_path: Path) -> None:
     result = run_study(settings(screen="conv_macs:60:5", trials=8), run_context(tmp_path))
     stored = stored_scores(result.stored.study.user_attrs)
     assert len(stored) == 60

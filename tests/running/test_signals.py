@@ -39,7 +39,7 @@ def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def reports(folder: Path, count: int) -> bool:
-    """Tell whether trials have reported so many epochs."""
+    """Tell whether trials have reported this many epochs."""
     path = folder / "study.db"
     if not path.exists():
         return False
@@ -65,7 +65,7 @@ STOPS: dict[str, Callable[[Terminal], None]] = {
     ("how", "workers"),
     [("Ctrl-C", 1), ("Ctrl-C", 2), ("SIGTERM", 1), ("SIGTERM", 2), ("hang-up", 1)],
 )
-def test_one_stop_parks_the_trials_within_two_seconds_and_says_how_to_go_on(
+def test_one_stop_interrupts_the_trials_within_two_seconds_and_says_how_to_resume(
     tmp_path: Path, how: str, workers: int
 ) -> None:
     arguments = ("run", "seed", *LONG, "--workers", str(workers))
@@ -112,7 +112,7 @@ SLOW_STEP = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("presses", [1, 2])
-def test_a_trial_cut_off_within_a_step_again_and_again_is_parked_and_costs_no_retry(
+def test_a_trial_cut_off_within_a_step_again_and_again_is_interrupted_and_costs_no_retry(
     tmp_path: Path, storage_url: str, presses: int
 ) -> None:
     for number in range(4):
@@ -130,7 +130,7 @@ def test_a_trial_cut_off_within_a_step_again_and_again_is_parked_and_costs_no_re
 
 
 @pytest.mark.parametrize(("asked", "kind"), [(True, "interrupted"), (False, "killed")])
-def test_a_trial_whose_worker_ended_within_a_step_is_parked_if_a_stop_was_asked_for(
+def test_a_trial_whose_worker_ended_within_a_step_is_interrupted_if_a_stop_was_requested(
     tmp_path: Path, asked: bool, kind: str
 ) -> None:
     url = f"sqlite:///{tmp_path}/study.db"

@@ -9,13 +9,8 @@ from study.common.errors import ResumeError, SettingsError
 from study.common.stop import Stop
 from study.running.study_runner import run_study
 from study.search_strategy.registry import SAMPLERS
-from study.settings.run_context import RunContext
 from study.storage.stored_study import open_study
-from tests.studies import outcome, settings
-
-
-def run_context(folder: Path) -> RunContext:
-    return RunContext(url=f"sqlite:///{folder}/study.db")
+from tests.studies import outcome, run_context, settings
 
 
 def test_a_study_has_exactly_the_trials_asked_for_and_a_finished_one_gets_no_more(
@@ -52,7 +47,7 @@ def test_a_trial_left_running_by_a_dead_process_is_repeated_with_the_same_candid
     assert [t.number for t in rest.trials if t.state == "failed"] == [5]
 
 
-def test_a_repeated_candidate_costs_no_budget_and_names_its_twin(tmp_path: Path) -> None:
+def test_a_repeated_candidate_costs_no_budget_and_names_its_origin(tmp_path: Path) -> None:
     text = """
 name: tiny
 parameters:

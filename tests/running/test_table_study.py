@@ -1,4 +1,4 @@
-"""A table replayed as a stored study: values, curves, twins, pruners, budgets and refusals."""
+"""A table replayed as a stored study: values, curves, duplicates, pruners, budgets and errors."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_percent_is_stored_as_a_share(tmp_path: Path) -> None:
     assert all(0 < trial.objectives[0] < 1 for trial in _run(path, trials=3))
 
 
-def test_twins_of_the_table_are_trained_once_and_cost_nothing(tmp_path: Path) -> None:
+def test_duplicates_in_the_table_are_trained_once_and_cost_nothing(tmp_path: Path) -> None:
     columns = arrays()
     for name in ("values", "curves"):
         columns[name][9:] = columns[name][9]

@@ -118,7 +118,7 @@ def test_every_setting_is_a_limit_or_is_guarded() -> None:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_changed_setting_is_told_with_what_was_stored_and_what_is_asked_for(name: str) -> None:
+def test_a_changed_setting_is_reported_with_the_stored_and_the_new_value(name: str) -> None:
     old = guarded()
     new = old.with_changes(**{name: CHANGES[name]})
     (line,) = differences(problem(old), problem(new))
@@ -136,7 +136,7 @@ def test_a_limit_may_change(name: str) -> None:
 
 
 @pytest.mark.parametrize("change", SPACE_CHANGES)
-def test_a_changed_space_is_told_with_what_was_stored_and_what_is_asked_for(change: str) -> None:
+def test_a_changed_space_is_reported_with_the_stored_and_the_new_value(change: str) -> None:
     old, _, new = change.partition(" -> ")
     assert old in SPACE
     text = SPACE.replace(old, new)

@@ -18,14 +18,13 @@ from study.final_test.test_access_log import Access, append_access, read_accesse
 from study.running.candidate_source.sampled_source import SampledSource
 from study.running.candidate_source.source import make_source
 from study.running.study_runner import StudyResult, run_study
-from study.settings.run_context import RunContext
 from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 from study.storage.stored_study import ENVIRONMENT, StoredStudy, open_study
 from study.transfer.fork import forked
 from study.transfer.results import disagreements
 from study.transfer.transfer import finish_transfer, reusable_results
-from tests.studies import answer, outcome, settings
+from tests.studies import answer, outcome, run_context, settings
 
 SMALL = """
 name: small-space
@@ -38,7 +37,7 @@ parameters:
 
 def start(folder: Path, name: str, *, fork_of: str | None = None, **changes: Any) -> StudyResult:
     asked = settings(**{"study": name, "space_text": SMALL, "sampler": "random", **changes})
-    return run_study(asked, RunContext(url=f"sqlite:///{folder}/study.db"), fork_of=fork_of)
+    return run_study(asked, run_context(folder), fork_of=fork_of)
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +89,10 @@ def test_reuse_of_all_says_of_every_study_what_it_gives(run: Run, tmp_path: Path
     run("seeded", trials=3, seed=1)
     run("noisy", trials=3, estimator="synthetic,noise=0.1")
     optuna.create_study(study_name="foreign", storage=f"sqlite:///{tmp_path}/study.db")
-    notes = run("new", trials=2, reuse=("all",)).notes
-    told = [note for note in notes if note.startswith("reuse")]
-    assert "was not made by this program" in told[0]
-    assert told[1:] == [
+    found = run("new", trials=2, reuse=("all",)).notes
+    notes = [note for note in found if note.startswith("reuse")]
+    assert "was not made by this program" in notes[0]
+    assert notes[1:] == [
         "reuse of 'grid': 9 of 9 results hold here",
         "reuse of 'noisy': none (estimator: synthetic,noise=0.1 there, synthetic here)",
         "reuse of 'old': 4 of 4 results hold here",
@@ -137,7 +136,7 @@ def test_a_study_cannot_reuse_itself_or_one_that_is_not_there(run: Run) -> None:
         run("other", trials=1, reuse=("gone",))
 
 
-def test_a_fork_takes_over_what_holds_and_goes_on_from_it(run: Run) -> None:
+def test_a_fork_takes_over_the_results_that_hold(run: Run) -> None:
     old = run("old", trials=4)
     new = run("new", trials=2, sampler="tpe", fork_of="old")
     taken = forked(new.stored)
@@ -149,7 +148,7 @@ def test_a_fork_takes_over_what_holds_and_goes_on_from_it(run: Run) -> None:
     assert not {t.candidate_id for t in trained(new)} & {t.candidate_id for t in old.trials}
 
 
-def test_a_fork_is_the_same_when_it_is_made_in_parts_and_while_the_old_study_goes_on(
+def test_a_fork_is_the_same_when_it_is_made_in_parts_and_while_the_old_study_continues(
     run: Run,
 ) -> None:
     run("old", trials=4)
@@ -326,7 +325,7 @@ def test_a_warm_start_moves_a_learning_strategy(run: Run) -> None:
     assert max(max(p) for p in policies[1]) > 0.4
 
 
-def test_reuse_is_told_by_the_results_that_are_there(run: Run) -> None:
+def test_reuse_sees_the_results_that_are_stored_by_now(run: Run) -> None:
     stored = run("new", trials=1, reuse=("old",)).stored
     run("old", trials=6)
     assert len(reusable_results(stored).known) == 6
@@ -339,13 +338,13 @@ def test_the_command_forks_reuses_and_warm_starts(tmp_path: Path) -> None:
         "--workers", "1", "--quiet", "--sampler", "random",
     )  # fmt: skip
     assert answer(*common, "--trials", "3", cwd=tmp_path)[0] == 0
-    code, _, told = answer(
+    code, _, notes = answer(
         *common, "--fork", "b", "--trials", "2", "--pruner", "median", cwd=tmp_path
     )
-    assert (code, "fork of 'seed': 3 of 3 results" in told) == (0, True)
-    code, _, told = answer(
+    assert (code, "fork of 'seed': 3 of 3 results" in notes) == (0, True)
+    code, _, notes = answer(
         *common, "--study", "c", "--reuse", "b", "--reuse", "seed",
         "--warm-start", "seed", "--trials", "2", cwd=tmp_path,
     )  # fmt: skip
-    assert (code, "warm start from 'seed': 3 of 3 results" in told) == (0, True)
-    assert "reuse of 'seed': 3 of 3" in told
+    assert (code, "warm start from 'seed': 3 of 3 results" in notes) == (0, True)
+    assert "reuse of 'seed': 3 of 3" in notes
