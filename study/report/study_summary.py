@@ -76,7 +76,6 @@ class StudySummary:
         importance: Share of the value's variation by parameter, from ``parameter_importance``.
         storage: URL of the storage, without its password.
         resume: The command that continues the study.
-        created: When the study was created, UTC.
     """
 
     name: str
@@ -100,7 +99,6 @@ class StudySummary:
     importance: Mapping[str, float] = field(default_factory=dict)
     storage: str = ""
     resume: str = ""
-    created: dt.datetime | None = None
 
     @property
     def objective(self) -> Objective:
@@ -148,7 +146,6 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
         test=read_final_test(attributes),
         storage=redacted(stored.url),
         resume=resume_command(settings.study, stored.url),
-        created=min((r.started for r in records if r.started), default=None),
     )
 
 

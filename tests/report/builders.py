@@ -375,7 +375,6 @@ def summary(**changes: Any) -> StudySummary:
         ),
         storage=f"postgresql+psycopg://nas:{PASSWORD}@db.example/studies",
         resume="study-nas resume seed --storage sqlite:///study.db",
-        created=START,
     )
     return dataclasses.replace(base, **changes)
 

@@ -62,7 +62,7 @@ def test_an_empty_study_has_no_figure() -> None:
     assert study_figures([], summary()) == []
 
 
-def test_duplicates_and_pruned_trials_are_told_apart_in_the_history() -> None:
+def test_duplicates_and_pruned_trials_differ_in_the_history() -> None:
     records = [seed_trial(0), duplicate(1, 0), pruned(2), failed(3), seed_trial(4, value=0.85)]
     figure = drawn(history(records, summary()))
     traces = {trace.name: list(trace.x) for trace in figure.plot.data}
@@ -73,7 +73,7 @@ def test_duplicates_and_pruned_trials_are_told_apart_in_the_history() -> None:
     assert len({trace.marker.symbol for trace in figure.plot.data[:3]}) == 3
 
 
-def test_the_history_is_told_in_words() -> None:
+def test_the_history_is_described_in_words() -> None:
     records = [
         seed_trial(0, value=0.7),
         duplicate(1, 0, 0.7),
@@ -127,7 +127,7 @@ def test_a_large_space_shows_its_most_important_parameters() -> None:
     assert figures[0].title == "Learning rate"
 
 
-def test_importance_is_told_in_per_cent() -> None:
+def test_importance_is_described_in_per_cent() -> None:
     figure = drawn(importance(full_summary()))
     assert figure.text.startswith(
         "Of the variation in validation accuracy: conv layers 61 %, hidden units 27 % and "
@@ -143,7 +143,7 @@ def test_curves_tell_the_best_and_the_pruned_apart() -> None:
     assert "trial 1 went from 0.8333 after epoch 1 to 0.9000 after epoch 3" in figure.text
 
 
-def test_the_front_of_two_objectives_is_drawn_and_told() -> None:
+def test_the_front_of_two_objectives_is_drawn_and_described() -> None:
     pairs = [(0.9, 100.0), (0.8, 50.0), (0.7, 75.0)]
     records = [seed_trial(n, objectives=pair) for n, pair in enumerate(pairs)]
     figure = drawn(pareto(records, summary(objectives=two_objectives())))
@@ -187,7 +187,7 @@ def test_a_confusion_matrix_names_the_most_frequent_mistake() -> None:
     assert "27 % of 2 taken for 0" in unnamed.text
 
 
-def test_a_reliability_plot_tells_the_error_and_the_widest_gap() -> None:
+def test_a_reliability_plot_describes_the_error_and_the_widest_gap() -> None:
     text = drawn(reliability_figure(final_test())).text
     assert text.startswith("Expected calibration error 8.3 %.")
     assert "made with 75 % confidence were right in 64 % of 140 cases" in text

@@ -120,7 +120,7 @@ def test_every_table_has_a_caption_and_every_reference_a_target(outline: Outline
         "27 % of drusen taken for choroidal neovascularization",
     ],
 )
-def test_the_page_tells(words: str, outline: Outline) -> None:
+def test_the_page_contains(words: str, outline: Outline) -> None:
     assert words in outline.text
 
 

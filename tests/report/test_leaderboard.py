@@ -72,7 +72,7 @@ def test_failures_are_counted_by_kind() -> None:
     ]
 
 
-def test_what_followed_the_search_is_told_in_sentences() -> None:
+def test_what_followed_the_search_is_described_in_sentences() -> None:
     text = render_text(*after_search(full_summary()))
     assert text.startswith("Trial 7 (candidate 0000000000000007) is chosen:")
     assert "The test part was opened 2 times." in text

@@ -17,7 +17,7 @@ from tests.report.builders import (
 )
 
 
-def test_a_trial_s_note_tells_network_measures_and_cost() -> None:
+def test_a_trial_s_note_describes_network_measures_and_cost() -> None:
     note = trial_note(seed_trial(0, value=0.8193), summary())
     assert note.startswith("**Conv layers: 2, Hidden units: 219, Dropout: 0.2, Accuracy: 0.8193**")
     assert "- Network: conv3-32 → max → conv3-32 → max → flatten → 219 → 4" in note
@@ -38,7 +38,7 @@ def test_a_large_space_s_note_stays_short() -> None:
     assert "→" in note
 
 
-def test_the_study_s_note_tells_settings_data_and_how_to_go_on() -> None:
+def test_the_study_s_note_describes_settings_data_and_how_to_continue() -> None:
     note = study_note([seed_trial(2, value=0.8193)], summary())
     assert "best so far, trial 2" in note
     assert "| Sampler | tpe |" in note
@@ -64,7 +64,7 @@ def test_a_repeated_trial_says_which_one_it_repeats_and_what_that_had_trained() 
     assert "Cost: 3 epochs, 2 of them in an earlier trial, 12.5 s" in note
 
 
-def test_the_study_s_note_tells_what_was_confirmed_and_tested() -> None:
+def test_the_study_s_note_describes_what_was_confirmed_and_tested() -> None:
     note = study_note(seed_study(8), full_summary())
     assert "Trial 7 (candidate 0000000000000007) is chosen: validation accuracy 0.8103" in note
     assert "Test accuracy 0.7650" in note

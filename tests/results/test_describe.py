@@ -34,7 +34,7 @@ def test_an_inactive_parameter_is_left_out_of_the_line() -> None:
     )
 
 
-def test_a_stack_is_told_in_a_line() -> None:
+def test_a_stack_is_described_in_a_line() -> None:
     stages = (
         Stage(operation="conv", kernel=3, channels=32, pool="max"),
         Stage(operation="identity", pool="average"),
@@ -56,7 +56,7 @@ def test_depths_that_resolve_to_one_stack_have_the_same_words() -> None:
     assert describe_architecture(three) == describe_architecture(five)
 
 
-def test_a_sentence_tells_blocks_map_and_head() -> None:
+def test_a_sentence_describes_blocks_map_and_head() -> None:
     sentence = architecture_sentence(stored(Architecture(hidden_units=219, dropout=0.2)))
     assert sentence == (
         "2 convolution blocks take 28×28×1 images to 5×5×32, flattened, "
@@ -69,7 +69,7 @@ def test_nothing_stored_gives_no_words() -> None:
     assert architecture_sentence({"blocks": 3}) == ""
 
 
-def test_a_recipe_tells_what_the_training_chose() -> None:
+def test_a_recipe_describes_what_the_training_chose() -> None:
     params: Values = {
         "optimizer": "sgd",
         "learning_rate": 0.01,
