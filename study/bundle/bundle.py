@@ -1,15 +1,15 @@
-"""A bundle: a directory with one trained network and all that is needed to use and to judge it.
+"""A bundle: a directory with one trained network and everything needed to use and judge it.
 
-    bundle.json          what it is; size and SHA-256 of every other file; its own digest
+    bundle.json          the description; size and SHA-256 of every other file; its own digest
     model.safetensors    weights
     model.onnx           the network with its preprocessing (optional)
     MODEL_CARD.md        for a person to read
     search_space.yaml    the space it was found in (optional)
 
-``bundle.json`` is written in one way only (sorted keys, two spaces), and any other text is
-refused, so that a single changed byte in any of these files is noticed. The digest names the whole
-bundle. It guards against damage and mix-ups; whoever changes a bundle on purpose can write a new
-digest, so compare it with one that came by another way.
+``bundle.json`` has exactly one valid text (sorted keys, two spaces), so a single changed byte in
+any of these files is found. The digest identifies the whole bundle. It protects against damage and
+mix-ups. Someone who changes a bundle on purpose can write a new digest, so compare it with one
+from another source.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ WEIGHTS, ONNX, CARD, SPACE = (
     "search_space.yaml",
 )
 FILES = frozenset({WEIGHTS, ONNX, CARD, SPACE})
-"""The only names a bundle's description may list; so none leads out of its directory."""
+"""The only file names that a description may list, so that none leads out of its directory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preprocessing:
-    """From uint8 pixels to what the network is fed: (pixel - ``subtract``) · ``multiply``."""
+    """From uint8 pixels to the network's input: (pixel - ``subtract``) · ``multiply``."""
 
     subtract: float
     multiply: float
@@ -94,14 +94,14 @@ class TrainingFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One measure of the network, with what is known of its uncertainty.
+    """One measure of the network and its uncertainty.
 
     Args:
         value: Of this network.
         over_images: Interval over images.
         mean: Over seeds of the same candidate.
         over_seeds: Interval of that mean.
-        next_run: Where one further training is expected.
+        next_run: Range in which one further training is expected.
     """
 
     value: float
@@ -225,7 +225,7 @@ def read_bundle(directory: Path, *, digest: str | None = None) -> BundleFiles:
 
     Args:
         directory: The bundle.
-        digest: What its digest must be, where that is known by another way.
+        digest: What its digest must be, if it is known from another source.
 
     Raises:
         EvaluationError: It is not a bundle, is damaged, was changed, or is another one.

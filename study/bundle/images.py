@@ -107,9 +107,7 @@ def check_size(width: int, height: int, image: ImageFormat, fitting: Fitting) ->
 def _decoded(path: Path, image: ImageFormat, fitting: Fitting) -> Pixels:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # about damaged EXIF and large images, which are handled here
+            warnings.simplefilter("ignore")  # damaged EXIF and large images are handled here
             with Image.open(path, formats=FORMATS) as opened:
                 check_size(*opened.size, image, fitting)
                 _check_depth(opened)

@@ -1,4 +1,4 @@
-"""Classify image files: read in the background, in batches, each file judged by itself."""
+"""Classify image files: read in the background and in batches, each file on its own."""
 
 from __future__ import annotations
 
@@ -60,14 +60,13 @@ def predict(
 
     Args:
         classifier: From ``load``.
-        files: PNG, JPEG, ``file.npz`` or ``file.npz:array``; a directory stands for the PNG and
-            JPEG files in it, by name.
-        fitting: What may be done to images that do not fit; nothing where it is left out.
-        readers: Threads that read files; as many as there are processors, 8 at most, where it
-            is left out.
+        files: PNG, JPEG, ``file.npz`` or ``file.npz:array``; of a directory, the PNG and JPEG
+            files in it, by name.
+        fitting: Changes that are allowed for images that do not fit; none by default.
+        readers: Threads that read files; by default one for each processor, at most 8.
 
     Yields:
-        A prediction for every image that fits, a refusal for every other one.
+        A prediction for each image that fits, a refusal for each other one.
     """
     pictures = _pictures(files, classifier.image, fitting or Fitting(), readers or _readers())
     size = batch_size(classifier.bundle.stack)
@@ -85,34 +84,6 @@ def prediction_row(found: Prediction | Refusal, class_names: Sequence[str]) -> d
         "label": found.label,
         "probabilities": dict(zip(class_names, found.probabilities, strict=True)),
     }
-
-
-def prediction_table(
-    predictions: Sequence[Prediction | Refusal], class_names: Sequence[str]
-) -> str:
-    """Return predictions as a table of plain text, refusals below it."""
-    said = [p for p in predictions if isinstance(p, Prediction)]
-    refused = [p for p in predictions if isinstance(p, Refusal)]
-    header = ["image", "class", *class_names]
-    rows = [
-        [_shown(p.source), p.class_name, *(f"{share:.4f}" for share in p.probabilities)]
-        for p in said
-    ]
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [_line(row, widths) for row in ([header, *rows] if rows else [])]
-    lines += [f"refused: {_shown(r.source)}: {r.reason}" for r in refused]
-    return "\n".join(lines) + "\n" if lines else ""
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    pairs = zip(cells, widths, strict=True)
-    aligned = [f"{c:<{w}}" if i < 2 else f"{c:>{w}}" for i, (c, w) in enumerate(pairs)]
-    return "  ".join(aligned).rstrip()
-
-
-def _shown(source: str) -> str:
-    """Return a file's name without what would move the cursor or change colours."""
-    return source if source.isprintable() else repr(source)
 
 
 def _classified(

@@ -40,7 +40,9 @@ def predict(
     """Classify images with an exported network. Exit code 1 if an image is refused."""
     from study.bundle.classifier import load
     from study.bundle.images import Fitting, Refusal
-    from study.bundle.predict import predict, prediction_row, prediction_table
+    from study.bundle.predict import predict, prediction_row
+    from study.report.prediction_table import prediction_blocks
+    from study.report.terminal import print_report
 
     classifier = load(bundle, digest=digest)
     fitting = Fitting(resize=resize, convert=convert)
@@ -50,5 +52,5 @@ def predict(
         rows = [prediction_row(one, names) for one in found]
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     else:
-        typer.echo(prediction_table(found, names), nl=False)
+        print_report(*prediction_blocks(found, names))
     return 1 if any(isinstance(one, Refusal) for one in found) else 0

@@ -1,4 +1,4 @@
-"""``run_study.py confirm``: the best candidates again with fresh seeds, and what that says."""
+"""``run_study.py confirm``: train the best candidates again with fresh seeds and choose one."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ Runs = dict[str, dict[int, TrialRecord]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmationRun:
-    """What a call of ``confirm`` came to.
+    """What a call of ``confirm`` did.
 
     Args:
-        result: What the fresh runs say; None where the trainings were interrupted.
+        result: What the fresh runs say; None if the trainings were interrupted.
         trainings: The linked study.
-        fewer: How many candidates there were, where that is fewer than were asked for.
+        fewer: Number of candidates, if it is less than the requested one.
     """
 
     result: Confirmation | None
@@ -64,14 +64,14 @@ class ConfirmationRun:
 def confirm(
     name: str, force: Force, *, top: int, seeds: int, epochs: int | None = None
 ) -> ConfirmationRun:
-    """Train the best candidates of a study again, choose by all runs, and store what came out.
+    """Train the best candidates of a study again, choose by all runs, and store the result.
 
     Args:
         name: The study that searched.
-        force: Where to train, and with what.
+        force: Where and how to train.
         top: Candidates to train again.
         seeds: Fresh seeds for each.
-        epochs: Epochs of a full training; where left out, the search's, or the space's own if the
+        epochs: Epochs of a full training; by default the search's, or the space's own if the
             search trained for fewer.
 
     Raises:
@@ -84,7 +84,7 @@ def confirm(
     fewer = len(plan.candidates) if len(plan.candidates) < top else None
     if trainings.work.ending == "interrupted":
         return ConfirmationRun(result=None, trainings=trainings, fewer=fewer)
-    result = _judged(plan, trainings, force)
+    result = _judge(plan, trainings, force)
     with storage_errors(force.run_context.url):
         origin.study.set_user_attr(CONFIRMATION, to_stored(result))
     return ConfirmationRun(result=result, trainings=trainings, fewer=fewer)
@@ -111,9 +111,9 @@ def _settings(origin: StoredStudy, epochs: int | None) -> StudySettings:
 
 
 def _quality(settings: StudySettings) -> tuple[str, Measure, int]:
-    """Return by what candidates are confirmed: name, measure and index among the objectives.
+    """Return the confirmed objective: its name, its measure and its index among the objectives.
 
-    It is the first objective that a training measures, or else accuracy, ranked by the first.
+    It is the first objective that a training measures, or else accuracy (ranked by the first).
     """
     for index, (name, measure) in enumerate(
         zip(settings.objectives, settings.measures, strict=True)
@@ -146,7 +146,7 @@ def _plan(
 def _best(origin: StoredStudy, top: int) -> list[PlannedCandidate]:
     """Return the best candidates: of several objectives those on the Pareto front.
 
-    Whatever the search ranked by, their search value is what it saw of the confirmed measure.
+    Their search value is the confirmed measure, even if the search ranked by another one.
     """
     settings = origin.settings
     with storage_errors(origin.url):
@@ -164,7 +164,7 @@ def _best(origin: StoredStudy, top: int) -> list[PlannedCandidate]:
     return [replace(candidate, search_value=seen[candidate.number]) for candidate in best]
 
 
-def _judged(plan: Plan, trainings: StudyResult, force: Force) -> Confirmation:
+def _judge(plan: Plan, trainings: StudyResult, force: Force) -> Confirmation:
     settings = trainings.stored.settings
     measure, runs = settings.measures[0], completed_runs(trainings.stored)
     fresh = {
@@ -184,13 +184,13 @@ def _judged(plan: Plan, trainings: StudyResult, force: Force) -> Confirmation:
 def _image_values(
     measure: Measure, runs: Runs, stored: StoredStudy, force: Force
 ) -> ImageValues | None:
-    """Return what each validation image says about the runs of first and second.
+    """Return what each validation image contributes to the runs of the first two candidates.
 
-    None where there is no second, the measure is not made of images, or a network is not here.
+    None if there is no second, the measure has no parts, or a network is not stored here.
     """
     networks = Networks.of(stored, force.run_context)
     records = [record for found in runs.values() for record in found.values()]
-    if len(runs) < 2 or not all(networks.at_hand(record) for record in records):
+    if len(runs) < 2 or not all(networks.available(record) for record in records):
         return None
     labels = networks.estimator.data.val_labels.cpu().numpy()
     values: dict[str, dict[int, NDArray[np.float64]]] = {}

@@ -1,8 +1,8 @@
-"""Train candidates of a study again, in full: a linked study, and the networks it leaves behind.
+"""Train candidates of a study again, in full, as trials of a linked study.
 
-The linked study is made on the first call and gone on with by every later one, whatever stopped
-the one before. Its settings are the origin's, but for how candidates are found and how much of a
-training they get.
+The first call creates the linked study; every later call continues it, whatever stopped the call
+before. Its settings are those of the original study, except for how candidates are found and how
+long they are trained.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from study.storage.stored_study import SETTINGS, StoredStudy, open_study
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Force:
-    """Where trainings run, and with what.
+    """Where and how trainings run.
 
     Args:
         run_context: Storage, data and device.
         workers: Processes that train.
-        stop: The wish to stop.
+        stop: Cooperative stop flag.
         observers: Watch the trainings.
     """
 
@@ -47,9 +47,9 @@ class Force:
 
 
 def full_epochs(origin: StoredStudy) -> int | None:
-    """Return the epochs of a full training; None where the space lets them vary.
+    """Return the epochs of a full training; None if the space lets them vary.
 
-    They are the study's, or the space's own where the study trained for fewer.
+    They are the study's, or the space's own if the study trained for fewer.
     """
     settings = origin.settings
     declared = origin.problem.declared
@@ -74,13 +74,13 @@ def full_settings(origin: StoredStudy, **changes: Any) -> StudySettings:
     """Return the origin's settings for trainings in full, with these changes.
 
     Raises:
-        EvaluationError: The origin's points are no networks.
+        EvaluationError: The candidates of the original study are no networks.
     """
     settings = origin.settings
     if not origin.problem.networks:
         raise EvaluationError(
-            f"study '{settings.study}': the points of its table are no networks of this program, "
-            "so none can be trained; look them up with another row of the table instead"
+            f"study '{settings.study}': the candidates of its table are no networks of this "
+            "program, so none can be trained; look them up with another row of the table instead"
         )
     whole = {
         "sampler": "random",
@@ -102,17 +102,17 @@ def full_settings(origin: StoredStudy, **changes: Any) -> StudySettings:
 
 
 def retrain(settings: StudySettings, plan: Plan, force: Force) -> StudyResult:
-    """Make every training of the plan that was not made yet.
+    """Run every training of the plan that was not run yet.
 
     Args:
-        settings: The linked study's, from ``full_settings``; the plan is put into them here.
+        settings: Of the linked study, from ``full_settings``, without the plan.
         plan: What is trained.
-        force: Where, and with what.
+        force: Where and how to train.
 
     Raises:
         StudyError: The linked study's name is taken, or its settings, data or versions differ.
     """
-    settings = _taking_up(settings, plan, force.run_context)
+    settings = _settings_with(settings, plan, force.run_context)
     try:
         return run_study(
             settings,
@@ -123,21 +123,21 @@ def retrain(settings: StudySettings, plan: Plan, force: Force) -> StudyResult:
         )
     except ResumeError as error:
         raise ResumeError(
-            f"{error}\n(it holds the trainings of '{plan.kind} {plan.origin}'; to make them anew, "
-            f"remove it first: run_study.py delete {settings.study})"
+            f"{error}\n(it holds the trainings of '{plan.kind} {plan.origin}'; to train them "
+            f"again, delete it first: run_study.py delete {settings.study})"
         ) from error
 
 
-def _taking_up(settings: StudySettings, plan: Plan, run_context: RunContext) -> StudySettings:
-    """Return the settings with the plan; write it into the linked study that is stored already.
+def _settings_with(settings: StudySettings, plan: Plan, run_context: RunContext) -> StudySettings:
+    """Return the settings with the plan, and write the plan into the linked study if it exists.
 
-    A plan may differ from the one before: more seeds, or other candidates after the search went
-    on. Runs outside the new plan stay, and are not looked at.
+    A plan may differ from the earlier one: more seeds, or other candidates after the search
+    continued. Runs outside the new plan stay stored and are ignored.
     """
     stored = _stored(settings.study, run_context)
     if stored is None:
         return _planned(settings, plan, other_runs=0)
-    _refuse_stranger(stored, plan)
+    _check_linked(stored, plan)
     lock = study_lock(stored.study._storage, run_context.url, settings.study)
     with holding(lock), storage_errors(run_context.url):
         keys = {run.key for run in plan.trainings()}
@@ -161,13 +161,13 @@ def _stored(name: str, run_context: RunContext) -> StoredStudy | None:
     return open_study(name, run_context.url) if name in known else None
 
 
-def _refuse_stranger(stored: StoredStudy, plan: Plan) -> None:
-    there = stored.settings.plan
-    if there is None or (there.kind, there.origin) != (plan.kind, plan.origin):
+def _check_linked(stored: StoredStudy, plan: Plan) -> None:
+    found = stored.settings.plan
+    if found is None or (found.kind, found.origin) != (plan.kind, plan.origin):
         raise EvaluationError(
-            f"study '{stored.settings.study}' is there already and does not belong to the "
+            f"study '{stored.settings.study}' exists already and does not belong to the "
             f"'{plan.kind}' of '{plan.origin}', whose trainings have that name; delete it, or "
-            "take another storage"
+            "use another storage"
         )
 
 
@@ -216,21 +216,21 @@ class Networks:
             )
         return cls(stored=stored, estimator=estimator)
 
-    def at_hand(self, record: TrialRecord) -> bool:
-        """Tell whether the network of a complete trial can be had without training it again."""
+    def available(self, record: TrialRecord) -> bool:
+        """Tell whether the network of a complete trial is stored here as a checkpoint."""
         path = self.estimator.checkpoint_path(self.candidate(record), seed=self.seed(record))
         return path is not None and path.exists()
 
     def training(self, record: TrialRecord) -> Training:
-        """Return the training of a complete trial, from its checkpoint; made again without one.
+        """Return the training of a complete trial from its checkpoint, or train it again.
 
-        A worker of another machine may have kept its checkpoints there. The same candidate, seed
+        A worker on another machine may have kept its checkpoints there. The same candidate, seed
         and data give the same network, on the same machine to the last bit.
         """
         return self.estimator.train(self.candidate(record), seed=self.seed(record))
 
     def seed(self, record: TrialRecord) -> int:
-        """Return the training seed of a complete trial, be its result another study's."""
+        """Return the training seed of a complete trial, also of one reused from another study."""
         if record.reused_from is None:
             return seed_of(record)
         return training_seed(self.stored.settings.seed, record.candidate_id)

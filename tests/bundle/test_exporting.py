@@ -93,7 +93,7 @@ def test_the_card_says_data_figures_limits_and_that_it_is_not_clinical(
         "test accuracy",
         "licence of the images: not stated",
         "of test in train",
-        "looked at the test part once",
+        "The test part was opened once",
     ):
         assert words in card
     assert str(exported.folder) not in card, "no path of this machine is told"

@@ -25,8 +25,9 @@ from study.bundle.predict import (
     Prediction,
     predict,
     prediction_row,
-    prediction_table,
 )
+from study.report.prediction_table import prediction_blocks
+from study.report.terminal import render_text
 from study.search_space.candidate import OCTMNIST, ImageFormat
 from tests.bundle.bundles import CLASSES, PLAIN, described, exported, images, network
 
@@ -389,22 +390,21 @@ def test_rows_are_json_with_a_probability_for_each_class(grey: Classifier, save:
 
 def test_the_table_shows_predictions_and_then_refusals(grey: Classifier, save: Save) -> None:
     file = save("a.png", _picture())
-    table = prediction_table(list(predict(grey, [file, "none.png"])), grey.class_names)
-    header, row, refused, end = table.split("\n")
-    assert header.split() == ["image", "class", *CLASSES]
-    assert row.split()[0] == file
-    assert refused == "refused: none.png: there is no such file"
-    assert end == ""
-    assert prediction_table([], CLASSES) == ""
+    found = list(predict(grey, [file, "none.png"]))
+    lines = render_text(*prediction_blocks(found, grey.class_names)).splitlines()
+    assert ["Image", "Class", *CLASSES] in [line.split() for line in lines]
+    assert any(line.split()[:1] == [file] for line in lines)
+    assert lines[-1] == "refused: none.png: there is no such file"
+    assert prediction_blocks([], CLASSES) == ()
 
 
 def test_a_file_name_cannot_colour_the_terminal(grey: Classifier) -> None:
-    table = prediction_table(list(predict(grey, ["\x1b[31mred.png"])), CLASSES)
-    assert "\x1b" not in table
+    found = list(predict(grey, ["\x1b[31mred.png"]))
+    assert "\x1b" not in render_text(*prediction_blocks(found, CLASSES))
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "expected"),
     [
         ("a.npz", ArrayFile(path=Path("a.npz"), name=None)),
         ("d/a.npz:val_images", ArrayFile(path=Path("d/a.npz"), name="val_images")),
@@ -413,8 +413,8 @@ def test_a_file_name_cannot_colour_the_terminal(grey: Classifier) -> None:
         ("a:b.png", None),
     ],
 )
-def test_a_place_in_a_file_is_told_from_a_path(text: str, place: ArrayFile | None) -> None:
-    assert array_file(text) == place
+def test_an_array_in_a_file_is_recognised(text: str, expected: ArrayFile | None) -> None:
+    assert array_file(text) == expected
 
 
 def test_the_formats_of_the_tests_are_those_of_the_networks(grey: Classifier) -> None:

@@ -207,7 +207,7 @@ def test_a_study_of_trainings_is_not_confirmed_itself(searched: Path) -> None:
 @pytest.mark.slow
 def test_a_study_that_happens_to_have_the_name_is_left_alone(searched: Path) -> None:
     search(searched, study="s-confirm")
-    with pytest.raises(EvaluationError, match="'s-confirm' is there already and does not belong"):
+    with pytest.raises(EvaluationError, match="'s-confirm' exists already and does not belong"):
         confirm("s", force(searched), top=1, seeds=1)
     assert len(trials(searched, "s-confirm")) == 3
 

@@ -63,7 +63,7 @@ def accesses(folder: Path) -> list[Access]:
     return read_accesses(open_study("s", run_context(folder).url).study)
 
 
-def test_the_confirmed_candidate_is_trained_anew_and_run(once: Once) -> None:
+def test_the_confirmed_candidate_is_trained_anew_and_tested(once: Once) -> None:
     runs = load_trials("s-test", run_context(once.folder).url)[1]
     ours = open_study("s", run_context(once.folder).url)
     chosen = ours.study.user_attrs["confirmation"]["candidates"][0]["candidate_id"]
