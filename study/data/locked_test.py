@@ -33,19 +33,19 @@ _TEST = Part("test")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerReceipt:
-    """Proof that a look at the test part was written to the study's ledger; made there alone.
+class AccessReceipt:
+    """Proof that an access is in the test-set access log; only the log makes it.
 
     Args:
-        study: Name of the study that looks.
-        look: Number of the look in the study's ledger, from 1.
+        study: Name of the study.
+        number: Number of the access in the log, from 1.
         candidate_id: Which candidate it is for.
         dataset: Data set the study searched on, as ``SearchData.name`` has it.
         split: Split the study searched on.
     """
 
     study: str
-    look: int
+    number: int
     candidate_id: str
     dataset: str
     split: str
@@ -72,7 +72,7 @@ class PooledParts:
 def open_test_part(
     dataset: str,
     *,
-    receipt: LedgerReceipt,
+    receipt: AccessReceipt,
     data_root: Path | None = None,
     size: int = 28,
     progress: Progress | None = None,
@@ -97,7 +97,7 @@ def open_test_part(
     return torch.from_numpy(images), torch.from_numpy(labels)
 
 
-def _check(receipt: LedgerReceipt, source: DataSource) -> None:
+def _check(receipt: AccessReceipt, source: DataSource) -> None:
     if receipt.split == POOLED:
         raise DataError(
             f"study '{receipt.study}' searched on the pooled split, whose training part holds "
@@ -108,8 +108,8 @@ def _check(receipt: LedgerReceipt, source: DataSource) -> None:
             f"study '{receipt.study}' searched on '{receipt.dataset}'; its candidate cannot be "
             f"tested on '{source.name}'"
         )
-    if receipt.look < 1:
-        raise ValueError(f"looks are numbered from 1, but got {receipt.look=}")
+    if receipt.number < 1:
+        raise ValueError(f"accesses are numbered from 1, but got {receipt.number=}")
 
 
 def compare_with_test_part(

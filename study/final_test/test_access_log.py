@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 
 from study.common.errors import EvaluationError
 from study.common.stored_form import from_stored, to_stored
-from study.data.locked_test import LedgerReceipt, open_test_part
+from study.data.locked_test import AccessReceipt, open_test_part
 from study.data.parts import POOLED
 from study.storage.stored_study import TEST_ACCESS
 
@@ -133,9 +133,9 @@ def open_logged(  # noqa: PLR0913 - what is opened, for whom, and where it is
     """
     validate_split(name, split)
     number = append_access(study, access)
-    receipt = LedgerReceipt(
+    receipt = AccessReceipt(
         study=name,
-        look=number,
+        number=number,
         candidate_id=access.candidate_id,
         dataset=searched,
         split=split,

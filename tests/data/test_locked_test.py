@@ -10,17 +10,17 @@ import pytest
 
 from study.common.errors import DataError
 from study.data.dataset import load_search_data
-from study.data.locked_test import LedgerReceipt, open_test_part
+from study.data.locked_test import AccessReceipt, open_test_part
 from tests.data.files import medmnist_arrays, write_npz
 
 PACKAGE = Path(__file__).parents[2] / "study"
 LOCK = "study.data.locked_test"
 
-RECEIPT = LedgerReceipt(study="s", look=1, candidate_id="c", dataset="a", split="official")
+RECEIPT = AccessReceipt(study="s", number=1, candidate_id="c", dataset="a", split="official")
 
 DOORS = {
     "open_test_part": "study/final_test/",
-    "LedgerReceipt": "study/final_test/",
+    "AccessReceipt": "study/final_test/",
     "pool_all_parts": "study/data/dataset.py",
     "PooledParts": "study/data/dataset.py",
     "compare_with_test_part": "study/data/leak_check.py",
@@ -60,10 +60,10 @@ def test_a_study_on_another_data_set_is_refused(tmp_path: Path) -> None:
         open_test_part(path, receipt=RECEIPT)
 
 
-def test_a_look_without_a_number_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
+def test_an_access_without_a_number_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
     path = str(write_npz(tmp_path / "a.npz", medmnist_arrays()))
-    with pytest.raises(ValueError, match="look=0"):
-        open_test_part(path, receipt=dataclasses.replace(RECEIPT, look=0))
+    with pytest.raises(ValueError, match="number=0"):
+        open_test_part(path, receipt=dataclasses.replace(RECEIPT, number=0))
 
 
 def test_labels_out_of_range_in_the_test_part_are_found_when_it_opens(tmp_path: Path) -> None:
