@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -133,7 +133,6 @@ def test_study_has_no_other_public_name() -> None:
 # What was changed -------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_flipped_bit_anywhere_is_refused(pristine: Path, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from([DESCRIPTION, WEIGHTS, CARD, SPACE]))
@@ -165,7 +164,6 @@ def test_every_byte_of_the_description_counts(pristine: Path) -> None:
         path.write_bytes(content)
 
 
-@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_a_file_cut_off_anywhere_is_refused(pristine: Path, data: st.DataObject) -> None:
     path = pristine / data.draw(st.sampled_from([DESCRIPTION, WEIGHTS, CARD, SPACE]))
@@ -313,7 +311,6 @@ def test_what_is_no_description_is_refused(copy: Path, text: str) -> None:
         load(copy)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_in_place_of_the_description_are_refused(pristine: Path, noise: bytes) -> None:
     path = pristine / DESCRIPTION

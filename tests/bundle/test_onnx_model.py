@@ -11,7 +11,7 @@ from study.bundle import onnx_model as module
 from study.bundle.bundle import ONNX
 from study.bundle.classifier import Classifier, load
 from study.bundle.export import classifier_of, write_bundle
-from study.bundle.onnx_model import TOLERANCE, onnx_available, onnx_model
+from study.bundle.onnx_model import TOLERANCE, OnnxModel, onnx_available, onnx_model
 from study.common.errors import EvaluationError
 from study.search_space.candidate import OCTMNIST, Architecture, ImageFormat
 from tests.bundle.bundles import PLAIN, STAGED, described, images, network
@@ -27,18 +27,17 @@ def _classifier(architecture: Architecture = PLAIN, image: ImageFormat = OCTMNIS
     return classifier_of(bundle, network(bundle))
 
 
-@needs_onnx
-@pytest.mark.parametrize(
-    ("architecture", "image"), [(PLAIN, OCTMNIST), (STAGED, RGB)], ids=["plain", "staged"]
-)
-def test_onnx_takes_pixels_as_decoded_and_agrees_with_pytorch(
-    architecture: Architecture, image: ImageFormat
-) -> None:
+@pytest.fixture(scope="module")
+def plain() -> OnnxModel:
+    """Return the ONNX of the plain network: the exporter takes seconds."""
+    return onnx_model(_classifier(), images(37))
+
+
+def _check_session(classifier: Classifier, model: OnnxModel) -> None:
     import onnxruntime
 
-    classifier = _classifier(architecture, image)
+    image = classifier.image
     batch = images(37, image)
-    model = onnx_model(classifier, batch)
     session = onnxruntime.InferenceSession(model.content)
     (entry,) = session.get_inputs()
     assert (entry.name, entry.type) == ("images", "tensor(uint8)")
@@ -52,10 +51,22 @@ def test_onnx_takes_pixels_as_decoded_and_agrees_with_pytorch(
 
 
 @needs_onnx
-def test_onnx_carries_its_classes_and_no_path_of_this_machine() -> None:
+def test_onnx_takes_pixels_as_decoded_and_agrees_with_pytorch(plain: OnnxModel) -> None:
+    _check_session(_classifier(), plain)
+
+
+@needs_onnx
+@pytest.mark.slow
+def test_a_staged_network_for_colour_images_agrees_as_well() -> None:
+    classifier = _classifier(STAGED, RGB)
+    _check_session(classifier, onnx_model(classifier, images(37, RGB)))
+
+
+@needs_onnx
+def test_onnx_carries_its_classes_and_no_path_of_this_machine(plain: OnnxModel) -> None:
     import onnx
 
-    content = onnx_model(_classifier(), images(2)).content
+    content = plain.content
     model = onnx.load_from_string(content)
     onnx.checker.check_model(model)
     described_as = {entry.key: entry.value for entry in model.metadata_props}
@@ -66,18 +77,16 @@ def test_onnx_carries_its_classes_and_no_path_of_this_machine() -> None:
 
 
 @needs_onnx
-def test_the_same_network_gives_the_same_onnx() -> None:
-    assert onnx_model(_classifier(), images(2)) == onnx_model(_classifier(), images(2))
+def test_the_same_network_gives_the_same_onnx(plain: OnnxModel) -> None:
+    assert onnx_model(_classifier(), images(37)) == plain
 
 
 @needs_onnx
-def test_onnx_is_part_of_the_bundle_with_its_check(tmp_path: Path) -> None:
+def test_onnx_is_part_of_the_bundle_with_its_check(plain: OnnxModel, tmp_path: Path) -> None:
     bundle = described()
-    classifier = classifier_of(bundle, network(bundle))
-    model = onnx_model(classifier, images(5))
-    written = write_bundle(tmp_path / "b", bundle=bundle, network=classifier.network, onnx=model)
-    assert (tmp_path / "b" / ONNX).read_bytes() == model.content
-    assert load(tmp_path / "b").bundle.onnx == model.check == written.onnx
+    written = write_bundle(tmp_path / "b", bundle=bundle, network=network(bundle), onnx=plain)
+    assert (tmp_path / "b" / ONNX).read_bytes() == plain.content
+    assert load(tmp_path / "b").bundle.onnx == plain.check == written.onnx
 
 
 @needs_onnx
@@ -90,8 +99,11 @@ def test_onnx_agrees_with_pytorch_on_real_images() -> None:
 
 
 @needs_onnx
-def test_an_onnx_file_that_disagrees_is_not_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_onnx_file_that_disagrees_is_not_exported(
+    plain: OnnxModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "TOLERANCE", -1.0)
+    monkeypatch.setattr(module, "_content", lambda _: plain.content)
     with pytest.raises(EvaluationError, match="ONNX and PyTorch differ by"):
         onnx_model(_classifier(), images(3))
     assert TOLERANCE == 1e-4

@@ -90,7 +90,7 @@ def test_a_search_becomes_a_tested_and_exported_network(folder: Path) -> None:
     assert [set(row) for row in rows[:2]] == [{"image", "class", "label", "probabilities"}] * 2
     assert "no such file" in rows[2]["error"]
     assert said["reproduce"][1].startswith("the weights are the same to the last bit")
-    for section in ("## Confirmation", "## Test", "Test-set access log", "## Data"):
+    for section in ("## Confirmation", "## Test", "Test-set access log", "## The data"):
         assert section in said["report"][1]
     code, out, _ = answer("report", "s", cwd=folder)
     assert (code, out.splitlines()[-1]) == (0, "The test part was opened once.")
