@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import filelock
+
 from study.benchmarking.game import Game, play, playing_code
 from study.benchmarking.games import GameFile, GameKey
 from study.benchmarking.table_comparison import TableComparison, summarise
@@ -27,7 +29,6 @@ from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_file import load_table
 from study.search_strategy.registry import parse_sampler
 from study.search_strategy.sampler import StrategyContext
-from study.storage.locks import FileLock
 
 BASELINE = "random"
 POLL_SECONDS = 0.2
@@ -146,13 +147,13 @@ def _exclusive(folder: Path) -> Iterator[None]:
     except OSError as error:
         message = f"{folder}: cannot be made a folder ({error.strerror}); name another with --out"
         raise StudyError(message) from error
-    lock = FileLock(folder / ".lock")
-    if not lock.try_acquire():
-        raise StudyError(f"{folder}: another comparison uses it; wait, or name another with --out")
     try:
+        lock = filelock.FileLock(folder / ".lock").acquire(timeout=0)
+    except filelock.Timeout as error:
+        message = f"{folder}: another comparison uses it; wait, or name another with --out"
+        raise StudyError(message) from error
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 def _stale(match: Match, kept: Iterable[GameKey]) -> list[GameKey]:

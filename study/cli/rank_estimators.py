@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,9 +26,6 @@ from study.cli.options import (
 )
 from study.common.stop import INTERRUPTED, Stop
 from study.storage.url import DEFAULT_URL
-
-if TYPE_CHECKING:
-    from study.rank_estimators.measuring import Judged
 
 DEFAULT_ESTIMATORS = "synflow,naswot,train,epochs=1"
 DEFAULT_SAMPLE = 50
@@ -62,8 +59,8 @@ def rank_estimators(
     precision: Precision = "auto",
     seed: Seed = 0,
     format: Annotated[
-        Literal["markdown", "json"], typer.Option(help="Form of the report on stdout.")
-    ] = "markdown",
+        Literal["table", "markdown", "json"], typer.Option(help="Form of the report on stdout.")
+    ] = "table",
     storage: Storage = DEFAULT_URL,
     data_root: DataRoot = None,
     artifacts: Artifacts = None,
@@ -72,8 +69,15 @@ def rank_estimators(
     quiet: Quiet = False,
 ) -> int:
     """Train a sample of a space in full and print how well each estimator ranks it."""
-    from study.rank_estimators.measuring import measure_trust
-    from study.rank_estimators.studies import TrustPlan, split_estimators
+    from pydantic import TypeAdapter
+
+    from study.common.choices import split_choices
+    from study.common.stored_form import canonical
+    from study.rank_estimators.ranking import EstimatorRanking
+    from study.rank_estimators.run import RankingPlan, rank_estimators
+    from study.report.markdown import render_markdown
+    from study.report.rank_estimators import ranking_document
+    from study.report.terminal import print_report
     from study.search_space.reading.loading import read_space_text
     from study.settings.study_settings import make_settings
 
@@ -91,34 +95,26 @@ def rank_estimators(
         precision=precision,
         seed=seed,
     )
-    plan = TrustPlan(
-        base=base, estimators=split_estimators(estimators), sample=sample, seeds=seeds
-    )
-    judged = measure_trust(
-        plan,
+    names = split_choices(estimators, flag="--estimators", example="synflow,train,epochs=1")
+    ranking = rank_estimators(
+        RankingPlan(base=base, estimators=names, sample=sample, seeds=seeds),
         run_context_of(storage, data_root, artifacts, device),
         workers=workers_of(workers, device),
         stop=stop,
         observers=observers_of(artifacts, quiet=quiet),
-        tell=lambda line: typer.echo(line, err=True),
+        say=lambda line: typer.echo(line, err=True),
     )
-    return _tell(judged, format)
-
-
-def _tell(judged: Judged | None, format: str) -> int:
-    """Print the report and return the exit code."""
-    if judged is None:
+    if ranking is None:
         typer.echo(
-            "interrupted; what is trained is kept. The same command goes on from there.", err=True
+            "interrupted; what is trained is kept. The same command continues from there.",
+            err=True,
         )
         return INTERRUPTED
-    typer.echo(_formatted(judged, format), nl=False)
-    return 0
-
-
-def _formatted(judged: Judged, format: str) -> str:
     if format == "json":
-        from study.common.stored_form import canonical
-
-        return canonical(judged.json())
-    return judged.markdown() + "\n"
+        stored = TypeAdapter(EstimatorRanking).dump_python(ranking, mode="json")
+        typer.echo(canonical(stored), nl=False)
+    elif format == "markdown":
+        typer.echo(render_markdown(ranking_document(ranking)), nl=False)
+    else:
+        print_report(ranking_document(ranking))
+    return 0

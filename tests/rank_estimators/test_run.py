@@ -1,4 +1,4 @@
-"""Tests of the command that ranks estimators: real processes and planted estimators."""
+"""``rank-estimators``: planted estimators, a real storage, kills and wrong input."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from study.common.errors import EvaluationError, ResumeError, SettingsError, StorageError
 from study.common.stop import Stop
-from study.rank_estimators.measuring import STORED, Judged, measure_trust
-from study.rank_estimators.rows import TrustRow
-from study.rank_estimators.studies import TrustPlan, split_estimators
+from study.rank_estimators.ranking import EstimatorRanking, RankingRow
+from study.rank_estimators.run import STORED, RankingPlan, rank_estimators
+from study.report.markdown import render_markdown
+from study.report.rank_estimators import describe_ranking, ranking_document
 from study.report.trial_document import study_list
 from study.search_space.candidate import OCTMNIST
 from study.search_space.reading.loading import load_space
 from study.settings.problem import Problem
 from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials
-from tests.studies import answer, command, run_context, settings
+from tests.studies import answer, command, invoke, run_context, settings
 
 PERFECT, USELESS, FAILING = "synthetic,noise=0", "synthetic,noise=0.5", "synthetic,fail=0.9"
 TRIED_OUT = (
@@ -30,13 +32,13 @@ TRIED_OUT = (
 )  # fmt: skip
 
 
-def plan(**changes: object) -> TrustPlan:
+def plan(**changes: object) -> RankingPlan:
     values = {
         "base": settings(study="t", epochs=2),
         "estimators": (PERFECT, USELESS),
         "sample": 30,
     }
-    return TrustPlan(**{**values, **changes})  # type: ignore[arg-type]
+    return RankingPlan(**{**values, **changes})  # type: ignore[arg-type]
 
 
 def trials(folder: Path) -> dict[str, tuple[TrialRecord, ...]]:
@@ -50,35 +52,36 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def judged(folder: Path) -> Judged:
-    result = measure_trust(plan(), run_context(folder))
+def ranking(folder: Path) -> EstimatorRanking:
+    result = rank_estimators(plan(), run_context(folder))
     assert result is not None
     return result
 
 
-def row(judged: Judged, name: str) -> TrustRow:
-    return next(row for row in judged.report.estimators if row.name == name)
+def row(ranking: EstimatorRanking, name: str) -> RankingRow:
+    return next(row for row in ranking.estimators if row.name == name)
 
 
-def test_a_perfect_estimator_is_recognised(judged: Judged) -> None:
-    found = row(judged, PERFECT)
+def test_a_perfect_estimator_is_recognised(ranking: EstimatorRanking) -> None:
+    found = row(ranking, PERFECT)
     assert found.tau is not None
-    assert judged.report.ceiling.tau is not None
-    assert found.tau.value > judged.report.ceiling.tau.value - 0.05
+    assert ranking.ceiling.tau is not None
+    assert found.tau.value > ranking.ceiling.tau.value - 0.05
     assert found.advantage is not None
     assert found.advantage.low > 0
-    assert f"`{PERFECT}` buys τ " in judged.markdown().splitlines()[-1]
+    assert f"`{PERFECT}` has τ " in describe_ranking(ranking)
 
 
-def test_a_useless_estimator_is_recognised(judged: Judged) -> None:
-    found = row(judged, USELESS)
+def test_a_useless_estimator_is_recognised(ranking: EstimatorRanking) -> None:
+    found = row(ranking, USELESS)
     assert found.tau is not None
     assert found.tau.interval.low < 0.15
-    assert f"`{USELESS}`" in judged.markdown().rpartition(";")[2]
-    assert "not shown to rank better than" in judged.markdown().rpartition(";")[2]
+    others = describe_ranking(ranking).rpartition(";")[2]
+    assert f"`{USELESS}`" in others
+    assert "not shown to rank better than" in others
 
 
-@pytest.mark.usefixtures("judged")
+@pytest.mark.usefixtures("ranking")
 def test_the_studies_hold_the_sample_and_nothing_else(folder: Path) -> None:
     stored = trials(folder)
     assert set(stored) == {"t.full-1", "t.full-2", f"t.{PERFECT}", f"t.{USELESS}"}
@@ -89,36 +92,36 @@ def test_the_studies_hold_the_sample_and_nothing_else(folder: Path) -> None:
         assert {record.draw.source for record in records if record.draw} == {"enqueued"}
 
 
-def test_the_report_is_stored_with_the_study(judged: Judged, folder: Path) -> None:
+def test_the_report_is_stored_with_the_study(ranking: EstimatorRanking, folder: Path) -> None:
     stored = load_trials("t.full-1", run_context(folder).url)[0]
-    report = stored.study.user_attrs[STORED]
-    assert report == json.loads(json.dumps(judged.json(), allow_nan=False))
-    kinds = [row["kind"] for row in report["rows"]]
-    assert kinds == ["ceiling", *["count"] * 3, *["estimator"] * 2]
-    assert report["reading"] == judged.markdown().splitlines()[-1]
+    attribute = json.loads(json.dumps(stored.study.user_attrs[STORED], allow_nan=False))
+    assert TypeAdapter(EstimatorRanking).validate_python(attribute) == ranking
+    assert [row["name"] for row in attribute["estimators"]] == [PERFECT, USELESS]
 
 
 @pytest.mark.slow
-def test_one_more_estimator_costs_that_estimator_alone(judged: Judged, folder: Path) -> None:
+def test_one_more_estimator_costs_that_estimator_alone(
+    ranking: EstimatorRanking, folder: Path
+) -> None:
     before = trials(folder)
-    again = measure_trust(plan(estimators=(PERFECT, FAILING)), run_context(folder))
+    again = rank_estimators(plan(estimators=(PERFECT, FAILING)), run_context(folder))
     after = trials(folder)
     assert set(after) - set(before) == {f"t.{FAILING}"}
     assert all(after[name] == before[name] for name in before)
     assert again is not None
-    assert again.report.ceiling == judged.report.ceiling
-    assert row(again, PERFECT) == row(judged, PERFECT)
+    assert again.ceiling == ranking.ceiling
+    assert row(again, PERFECT) == row(ranking, PERFECT)
     assert str(row(again, FAILING).problem).endswith("of 30 candidates; 30 are needed")
 
 
 @pytest.mark.slow
 def test_one_more_seed_costs_its_full_trainings_alone(tmp_path: Path) -> None:
-    measure_trust(plan(), run_context(tmp_path))
+    rank_estimators(plan(), run_context(tmp_path))
     before = trials(tmp_path)
-    again = measure_trust(plan(seeds=3), run_context(tmp_path))
+    again = rank_estimators(plan(seeds=3), run_context(tmp_path))
     after = trials(tmp_path)
     assert again is not None
-    assert again.report.seeds == 3
+    assert again.seeds == 3
     assert set(after) - set(before) == {"t.full-3"}
     assert all(after[name] == before[name] for name in before)
 
@@ -126,23 +129,26 @@ def test_one_more_seed_costs_its_full_trainings_alone(tmp_path: Path) -> None:
 def test_a_stop_ends_it_without_a_report(tmp_path: Path) -> None:
     stop = Stop()
     stop.request()
-    assert measure_trust(plan(), run_context(tmp_path), stop=stop) is None
+    assert rank_estimators(plan(), run_context(tmp_path), stop=stop) is None
 
 
-@pytest.mark.usefixtures("judged")
+@pytest.mark.usefixtures("ranking")
 def test_another_sample_under_the_same_name_is_refused(folder: Path) -> None:
     with pytest.raises(ResumeError, match="another list of candidates"):
-        measure_trust(plan(sample=31), run_context(folder))
+        rank_estimators(plan(sample=31), run_context(folder))
 
 
-def test_the_command_prints_what_the_stored_trainings_say(judged: Judged, folder: Path) -> None:
+def test_the_command_prints_what_the_stored_trainings_say(
+    ranking: EstimatorRanking, folder: Path
+) -> None:
     asked = (
         "rank-estimators", "seed", "--study", "t", "--dataset", "digits",
         "--reference", "synthetic",
         "--epochs", "2", "--estimators", f"{PERFECT},{USELESS}", "--sample", "30", "--quiet",
+        "--format", "markdown",
     )  # fmt: skip
-    code, out, err = answer(*asked, "--workers", "1", cwd=folder)
-    assert (code, out) == (0, judged.markdown() + "\n")
+    code, out, err = invoke(*asked, "--workers", "1", cwd=folder)
+    assert (code, out) == (0, render_markdown(ranking_document(ranking)))
     assert err.splitlines()[0] == "study 1 of 4: t.full-1"
 
 
@@ -150,19 +156,14 @@ def test_the_command_prints_what_the_stored_trainings_say(judged: Judged, folder
 def test_full_trainings_that_mostly_fail_are_refused(tmp_path: Path) -> None:
     base = settings(study="t", estimator="synthetic,fail=0.5")
     with pytest.raises(EvaluationError, match="of 30 candidates could be trained in full"):
-        measure_trust(plan(base=base, sample=30, estimators=()), run_context(tmp_path))
-
-
-def test_a_list_of_estimators_is_split_before_names() -> None:
-    assert split_estimators("synflow,train,epochs=1, fraction=0.5,naswot") == (
-        "synflow", "train,epochs=1,fraction=0.5", "naswot",
-    )  # fmt: skip
+        rank_estimators(plan(base=base, sample=30, estimators=()), run_context(tmp_path))
 
 
 @pytest.mark.parametrize("text", ["", "epochs=1", "synflow,,naswot", "synflow,"])
-def test_a_list_without_names_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match="a name is missing; write synflow,train,epochs=1"):
-        split_estimators(text)
+def test_a_list_without_names_is_refused(text: str, tmp_path: Path) -> None:
+    code, _, err = invoke("rank-estimators", "seed", "--estimators", text, cwd=tmp_path)
+    assert code == 2
+    assert "a name is missing; write synflow,train,epochs=1" in err
 
 
 def test_lower_fidelities_are_settings_of_their_study() -> None:
@@ -187,9 +188,11 @@ def test_lower_fidelities_are_settings_of_their_study() -> None:
     ("changes", "message"),
     [
         ({"sample": 29}, "a sample of 29 candidates is too small: rank correlations"),
-        ({"seeds": 1}, "--seeds 1: how well an estimator can rank at all"),
-        ({"estimators": (PERFECT, PERFECT)}, "is named twice"),
-        ({"base": settings(estimator="synflow", objectives=("synflow",))}, "no full training"),
+        ({"seeds": 1}, "--seeds 1: only a second full training"),
+        (
+            {"base": settings(estimator="synflow", objectives=("synflow",))},
+            "does not depend on a seed",
+        ),
     ],
 )
 def test_what_no_report_can_be_made_of_is_refused(
@@ -204,12 +207,12 @@ def test_an_unknown_estimator_is_refused_before_anything_is_trained(
     name: str, tmp_path: Path
 ) -> None:
     with pytest.raises(SettingsError, match="estimator"):
-        measure_trust(plan(estimators=(name,)), run_context(tmp_path))
+        rank_estimators(plan(estimators=(name,)), run_context(tmp_path))
     assert not (tmp_path / "study.db").exists()
 
 
 def test_the_command_refuses_a_small_sample_with_the_reason(tmp_path: Path) -> None:
-    code, out, err = answer(
+    code, out, err = invoke(
         "rank-estimators", "seed", "--dataset", "digits", "--sample", "20", cwd=tmp_path
     )
     assert (code, out) == (2, "")
@@ -225,12 +228,12 @@ def test_the_command_goes_on_after_ctrl_c_and_trains_nothing_twice(tmp_path: Pat
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
-    assert "The same command goes on from there." in err
-    code, out, _ = answer(*TRIED_OUT, "--workers", "1", cwd=tmp_path)
+    assert "The same command continues from there." in err
+    code, out, _ = invoke(*TRIED_OUT, "--workers", "1", cwd=tmp_path)
     assert code == 0
     report = json.loads(out)
     assert report["candidates"] == 30
-    assert [row["name"] for row in report["rows"]][-2:] == [PERFECT, USELESS]
+    assert [row["name"] for row in report["estimators"]] == [PERFECT, USELESS]
     _each_is_trained_once(tmp_path)
 
 
@@ -282,4 +285,6 @@ def test_a_report_killed_again_and_again_is_the_report_in_one_piece(tmp_path: Pa
 
 def _figures(text: str) -> list[tuple[object, ...]]:
     """Return what does not depend on the clock."""
-    return [(row["name"], row["tau"], row["five_regret"]) for row in json.loads(text)["rows"]]
+    ranking = json.loads(text)
+    rows = [ranking["ceiling"], *ranking["counts"], *ranking["estimators"]]
+    return [(row["name"], row["tau"], row["five_regret"]) for row in rows]
