@@ -1,4 +1,4 @@
-"""An ask stays cheap with a thousand trials behind it; the figures are in docs/strategies.md."""
+"""An ask stays cheap after a thousand trials; the figures are in docs/strategies.md."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from study.search_strategy.strategy import Observation
 LIMIT = 50.0
 """Milliseconds: five times the claim, for machines that are busy with something else."""
 SURROGATE_LIMIT = 1000.0
-"""The surrogate is no cheap one: some six times what docs/strategies.md says of it."""
+"""The surrogate is costly: this is about six times the figure of docs/strategies.md."""
 CHEAP = ("random", "qmc", "evolution", "local_search", "reinforce", "nsga2", "q_learning")
 SLOW_TO_BEGIN = ("q_learning:metaqnn", "reinforce:zoph")
-"""Their first ask replays the whole history, in seconds."""
+"""Their first ask reads the whole history and takes seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +50,9 @@ def test_an_ask_of_the_surrogate_stays_a_small_part_of_a_training(
     assert statistics.median(cost.later) < SURROGATE_LIMIT
 
 
-def test_the_script_prints_a_row_a_sampler(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_script_prints_a_row_per_sampler(capsys: pytest.CaptureFixture[str]) -> None:
     main(["random", "grid", "--trials", "5", "--asks", "3"])
-    title, _, drawn, refused = capsys.readouterr().out.splitlines()
+    title, _, drawn, error = capsys.readouterr().out.splitlines()
     assert title == "stages, 38 parameters, 5 trials known"
     assert len(drawn.split()) == 4
-    assert refused.startswith("grid                 grid: learning_rate has no countable values")
+    assert error.startswith("grid                 grid: learning_rate has no countable values")

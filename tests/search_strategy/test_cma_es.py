@@ -63,7 +63,7 @@ def test_trials_of_others_and_latecomers_leave_its_generations_alone() -> None:
     assert np.array_equal(plain, disturbed)
 
 
-def test_a_space_without_numbers_is_refused() -> None:
+def test_a_space_without_numbers_is_an_error() -> None:
     with pytest.raises(SettingsError, match="needs at least 2 numeric parameters"):
         make_strategy("cmaes", StrategyContext(space=FLAT))
 
@@ -74,7 +74,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         make_strategy("cmaes", StrategyContext(space=NUMBERS))
 
 
-def test_what_is_left_to_chance_is_said() -> None:
+def test_parameters_drawn_at_random_are_named() -> None:
     (warning,) = CmaEs().warnings(StrategyContext(space=CONDITIONAL))
     assert warning == "cmaes: learns numbers only; drawn at random: head, hidden_units, flip"
     assert CmaEs().warnings(StrategyContext(space=NUMBERS)) == ()

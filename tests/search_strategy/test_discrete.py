@@ -1,4 +1,4 @@
-"""Ranges cut into bins: few to learn about, and every value within reach."""
+"""Ranges are cut into few bins, and every value can be reached."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ranges(draw: st.DrawFn) -> IntParameter | FloatParameter:
 
 
 @given(ranges(), st.integers(0, 2**32 - 1), st.data())
-def test_what_is_drawn_from_a_bin_is_learnt_of_that_bin(
+def test_a_value_drawn_from_a_bin_counts_as_that_bin(
     parameter: IntParameter | FloatParameter, seed: int, data: st.DataObject
 ) -> None:
     choices = bins(parameter)
@@ -68,7 +68,7 @@ def test_moves_reach_every_value_of_a_short_range(
     assert reached == set(parameter.values() or ())
 
 
-def test_a_choice_and_a_short_range_are_taken_as_they_are() -> None:
+def test_a_choice_and_a_short_range_have_no_bins() -> None:
     parameters = (
         CategoricalParameter(name="op", choices=("conv", "pool")),
         IntParameter(name="depth", low=1, high=8),

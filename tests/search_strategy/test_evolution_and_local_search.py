@@ -46,7 +46,7 @@ def test_evolution_mutates_one_parameter_of_a_member_that_is_alive() -> None:
         assert min(changes(child, parent) for parent in alive) == 1
 
 
-def test_the_best_of_the_dead_is_no_parent_any_more() -> None:
+def test_the_best_of_the_dead_is_no_parent() -> None:
     champion = trial(0, point(4095), 99.0)
     observations = [champion, *(trial(n, point(0), float(-n)) for n in range(1, 40))]
     for seed in range(30):
@@ -91,7 +91,7 @@ def test_a_change_that_failed_at_the_last_centre_waits_for_the_untried_ones() ->
     assert len(seen) == 18 - 1 - 1  # and not back to where it came from
 
 
-def test_at_an_optimum_it_starts_anew_once_for_all_workers() -> None:
+def test_at_an_optimum_it_restarts_once_for_all_workers() -> None:
     space = SearchSpace(name="s", parameters=FLAT.parameters[:1])
     context = StrategyContext(space=space)
     start = [trial(0, {"choice0": "a"}, 5.0)]

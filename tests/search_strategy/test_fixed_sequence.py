@@ -59,7 +59,7 @@ def test_the_grid_is_shuffled_by_the_studys_seed() -> None:
     )
 
 
-def test_two_workers_get_the_points_one_gets() -> None:
+def test_two_workers_get_the_points_of_one() -> None:
     strategy = make_strategy("grid", StrategyContext(space=SEED_LIKE))
     order = walk(strategy, SEED_LIKE)
     history = History(space=SEED_LIKE, observations=(), running=(order[0], order[1]))
@@ -76,7 +76,7 @@ def test_a_point_lost_to_a_crash_comes_up_again() -> None:
     assert strategy.propose(history, RNG).values == order[2]
 
 
-def test_what_another_study_tried_is_still_visited() -> None:
+def test_points_of_another_study_are_still_visited() -> None:
     strategy = make_strategy("grid", StrategyContext(space=SEED_LIKE))
     order = walk(strategy, SEED_LIKE)
     prior = (Observation(number=-1, values=order[0], outcome="failed"),)
@@ -84,7 +84,7 @@ def test_what_another_study_tried_is_still_visited() -> None:
     assert strategy.propose(history, RNG).values == order[0]
 
 
-def test_a_twin_of_a_running_candidate_waits_while_others_are_left() -> None:
+def test_a_duplicate_of_a_running_candidate_waits_while_others_are_left() -> None:
     strategy = make_strategy("grid", StrategyContext(space=SEED_LIKE, image=ImageFormat()))
     running: Values = {"conv_layers": 3, "hidden_units": 16, "dropout": 0}
     done = [v for v in SEED_LIKE.points() if v != running and v != {**running, "conv_layers": 4}]
@@ -99,7 +99,7 @@ def test_a_twin_of_a_running_candidate_waits_while_others_are_left() -> None:
     assert strategy.propose(history, RNG).values == {**running, "conv_layers": 4}
 
 
-def test_the_grid_leaves_out_what_the_constraints_forbid() -> None:
+def test_the_grid_leaves_out_forbidden_points() -> None:
     space = replace(SEED_LIKE, constraints={"parameters": Bound(high=500_000)})
     visited = walk(make_strategy("grid", StrategyContext(space=space, image=ImageFormat())), space)
     assert 0 < len(visited) < (space.size() or 0)
@@ -112,7 +112,7 @@ def test_an_uncountable_space_has_no_grid() -> None:
         make_strategy("grid", StrategyContext(space=space))
 
 
-def test_too_many_points_are_refused_with_their_number() -> None:
+def test_too_many_points_are_an_error_with_their_number() -> None:
     space = replace(
         FLAT,
         parameters=tuple(

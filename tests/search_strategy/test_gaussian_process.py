@@ -71,14 +71,14 @@ def squared_distance(a: Values, b: Values, *, parameter: str) -> float:
         ("depth", 10, 1.0),
     ],
 )
-def test_distances_say_how_unlike_two_values_are(
+def test_the_distance_of_two_values_is_as_documented(
     parameter: str, value: object, expected: float
 ) -> None:
     other = {**BASE, parameter: value}
     assert squared_distance(BASE, other, parameter=parameter) == pytest.approx(expected)  # type: ignore[arg-type]
 
 
-def test_an_inactive_parameter_is_as_far_from_low_as_from_high_and_equal_to_itself() -> None:
+def test_an_inactive_parameter_is_equally_far_from_low_and_high_and_equal_to_itself() -> None:
     low, high = BASE, {**BASE, "depth": 10}
     assert squared_distance(low, WITHOUT, parameter="depth") == pytest.approx(0.5)
     assert squared_distance(high, WITHOUT, parameter="depth") == pytest.approx(0.5)
@@ -118,7 +118,7 @@ def test_the_slope_of_the_likelihood_is_that_of_finite_differences() -> None:
     assert slope == pytest.approx(numeric, rel=1e-4, abs=1e-6)
 
 
-def test_the_posterior_goes_through_results_without_noise_and_knows_nothing_far_away() -> None:
+def test_the_posterior_meets_noiseless_results_and_returns_to_the_prior_far_away() -> None:
     embedding, points, _ = drawn(FLAT, 12)
     results = np.linspace(-1, 1, 12)
     kernel = Kernel(weights=np.full(6, 1.0), signal=1.0, noise=1e-6)

@@ -11,33 +11,35 @@ def _observation(number: int) -> Observation:
     return Observation(number=number, values={"x": number}, outcome="complete", scores=(1.0,))
 
 
-def _fold(calls: list[int]) -> IncrementalState[list[int]]:
-    def step(state: list[int], observation: Observation) -> None:
+def _incremental(calls: list[int]) -> IncrementalState[list[int]]:
+    def step(numbers: list[int], observation: Observation) -> None:
         calls.append(observation.number)
-        state.append(observation.number)
+        numbers.append(observation.number)
 
     return IncrementalState(start=list, step=step, copy=list)
 
 
 @given(st.lists(st.lists(st.integers(0, 90), unique=True).map(sorted), max_size=6))
-def test_any_run_of_histories_folds_as_from_the_start(histories: list[list[int]]) -> None:
-    fold = _fold([])
+def test_any_sequence_of_histories_gives_the_state_from_the_start(
+    histories: list[list[int]],
+) -> None:
+    state = _incremental([])
     for numbers in histories:
-        assert fold.over([_observation(n) for n in numbers]) == numbers
+        assert state.over([_observation(n) for n in numbers]) == numbers
 
 
-def test_a_longer_history_costs_only_what_is_new() -> None:
+def test_a_longer_history_costs_only_the_new_steps() -> None:
     calls: list[int] = []
-    fold = _fold(calls)
+    state = _incremental(calls)
     for length in range(200):
-        fold.over([_observation(n) for n in range(length)])
+        state.over([_observation(n) for n in range(length)])
     assert len(calls) == 199
 
 
-def test_a_late_arrival_costs_a_step_back_and_no_full_refold() -> None:
+def test_a_late_trial_costs_a_short_way_back_and_not_all_steps_again() -> None:
     calls: list[int] = []
-    fold = _fold(calls)
-    fold.over([_observation(n) for n in range(200) if n != 197])
+    state = _incremental(calls)
+    state.over([_observation(n) for n in range(200) if n != 197])
     calls.clear()
-    fold.over([_observation(n) for n in range(200)])
+    state.over([_observation(n) for n in range(200)])
     assert len(calls) <= 17

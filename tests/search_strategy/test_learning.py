@@ -1,4 +1,4 @@
-"""Samplers that learn, learn: on a landscape whose choices add up, against random search."""
+"""Learning samplers beat random search on a landscape whose choices add up."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from tests.search_strategy.landscapes import (
 
 TRIALS = 100
 LEARNERS = ("reinforce", "q_learning", "evolution", "nsga2", "local_search", "tpe", "auto")
-STARTS_ANEW = {"local_search"}
-"""At an optimum it goes on from a random point, so that its last trials need not be better."""
+RESTARTS = {"local_search"}
+"""It restarts at an optimum, so its last trials need not be better."""
 RANKERS = ("reinforce", "q_learning", "evolution", "local_search", "nsga2", "cmaes", "surrogate")
 
 
@@ -63,7 +63,7 @@ def test_learners_beat_random_search_and_their_last_quarter_the_first(
     ahead = [best_true_score(run) > random_bests[s] for s, run in zip(seeds, runs, strict=True)]
     assert np.mean(ahead) >= 0.9
     learnt = [mean_true_score(run[-25:]) > mean_true_score(run[:25]) for run in runs]
-    assert name in STARTS_ANEW or np.mean(learnt) >= 0.95
+    assert name in RESTARTS or np.mean(learnt) >= 0.95
 
 
 @pytest.mark.parametrize("name", RANKERS)
@@ -83,10 +83,10 @@ def test_proposals_are_the_same_under_an_increasing_transformation_of_the_scores
 
 
 @pytest.mark.parametrize("name", RANKERS)
-def test_how_well_a_pruned_trial_stood_does_not_lift_it_above_those_that_went_on(
+def test_a_pruned_trial_never_ranks_above_complete_ones(
     name: str,
 ) -> None:
-    """A pruned trial's score at an early step says nothing beside final scores."""
+    """A score at an early step is not comparable with final scores."""
     context = StrategyContext(space=CONDITIONAL, budget=40, seed=4)
     known = play(make_strategy(name, context), CONDITIONAL, mixed, trials=30, seed=4)
     low, high = (

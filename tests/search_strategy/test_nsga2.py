@@ -91,9 +91,9 @@ def _best_worth(price: float) -> float:
 
 def test_more_of_the_front_is_found_than_by_chance() -> None:
     def total(name: str) -> int:
-        setups = [
+        contexts = [
             StrategyContext(space=FLAT, budget=150, objectives=2, seed=seed) for seed in range(6)
         ]
-        return sum(front_size(make_strategy(name, s), trials=150, seed=s.seed) for s in setups)
+        return sum(front_size(make_strategy(name, c), trials=150, seed=c.seed) for c in contexts)
 
     assert total("nsga2") > 1.5 * total("random")

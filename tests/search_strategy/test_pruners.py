@@ -260,7 +260,7 @@ def test_a_forecast_looks_ahead_to_the_candidate_s_own_last_epoch() -> None:
         )
 
 
-def test_the_place_and_the_name_alone_choose_the_bracket() -> None:
+def test_the_sequence_index_and_the_name_alone_choose_the_bracket() -> None:
     pruner = parse_pruner("hyperband")
     brackets = [
         decide(pruner, Curve(sequence_index=p, scores={1: 0.5}), []).facts["bracket"]
@@ -270,7 +270,7 @@ def test_the_place_and_the_name_alone_choose_the_bracket() -> None:
     assert shares == pytest.approx([0.49, 0.32, 0.19], abs=0.06)
 
 
-def places_let_go_on(pruner: Pruner, curves: Sequence[Curve], among: Sequence[int]) -> list[int]:
+def promoted(pruner: Pruner, curves: Sequence[Curve], among: Sequence[int]) -> list[int]:
     return list(
         promotable(pruner, curves, among=frozenset(among), study_name="octmnist", epochs=EPOCHS)
     )
@@ -283,10 +283,10 @@ def test_a_pruned_candidate_is_promotable_once_the_cut_has_moved() -> None:
         Curve(sequence_index=1, scores={1: 0.8}, outcome="pruned"),
         Curve(sequence_index=2, scores={1: 0.2}, outcome="pruned"),
     ]
-    assert places_let_go_on(asha, curves, range(3)) == []
+    assert promoted(asha, curves, range(3)) == []
     curves += [Curve(sequence_index=p, scores={1: 0.1}, outcome="pruned") for p in range(3, 6)]
-    assert places_let_go_on(asha, curves, range(6)) == [1]
-    assert places_let_go_on(asha, curves, [0, 2, 3]) == []
+    assert promoted(asha, curves, range(6)) == [1]
+    assert promoted(asha, curves, [0, 2, 3]) == []
 
 
 @pytest.mark.parametrize("name", ["asha", "hyperband"])
@@ -303,7 +303,7 @@ def test_every_candidate_that_the_pruner_would_keep_now_is_promotable_and_no_oth
             pruner, own, [c for c in curves if c.sequence_index != own.sequence_index]
         ).stop
     }
-    found = places_let_go_on(pruner, curves, [curve.sequence_index for curve in curves])
+    found = promoted(pruner, curves, [curve.sequence_index for curve in curves])
     assert set(found) == keeps
     assert len(found) == len(keeps)
 
@@ -324,7 +324,9 @@ def test_every_candidate_that_the_pruner_would_keep_now_is_promotable_and_no_oth
         ("media", 9, "unknown pruner 'media'; did you mean 'median'?"),
     ],
 )
-def test_a_pruner_that_cannot_work_is_refused(text: str, epochs: int, message: str) -> None:
+def test_a_pruner_that_cannot_stop_anything_is_an_error(
+    text: str, epochs: int, message: str
+) -> None:
     with pytest.raises(SettingsError, match=message):
         parse_pruner(text).validate(epochs=epochs)
 

@@ -98,7 +98,7 @@ def test_an_inactive_parameter_gets_no_update() -> None:
     assert (node, -1, 0) not in only_inactive.action_values((complete(0, AVERAGE, 1.0),))  # type: ignore[attr-defined]
 
 
-def test_twins_spend_nothing_of_the_schedule() -> None:
+def test_duplicates_use_nothing_of_the_schedule() -> None:
     strategy = make_strategy("q_learning", StrategyContext(space=FLAT, budget=100))
     values = {parameter.name: "a" for parameter in FLAT.parameters}
     duplicates = tuple(complete(n, values, 1.0) for n in range(60))

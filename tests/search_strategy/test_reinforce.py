@@ -63,7 +63,7 @@ def test_noise_alone_prefers_no_value() -> None:
     assert float(((preferred - expected) ** 2 / expected).sum()) < 16.3  # χ² with 3, p = 0.001
 
 
-def test_a_separable_landscape_is_learnt() -> None:
+def test_a_separable_landscape_is_learned() -> None:
     chances, entropies = [], []
     for seed in range(20):
         strategy = ReinforceStrategy(Reinforce(), StrategyContext(space=FLAT))

@@ -43,13 +43,13 @@ def test_the_first_policy_is_nearly_uniform() -> None:
         assert probabilities == pytest.approx(np.full(4, 0.25), abs=0.05)
 
 
-def test_constant_rewards_leave_every_weight_as_it_was() -> None:
+def test_constant_rewards_change_no_weight() -> None:
     strategy = zoph()
     observations = tuple(play(strategy, FLAT, constant, trials=12, seed=0))
     assert np.array_equal(zoph().policy((), STEPS), strategy.policy(observations, STEPS))
 
 
-def test_what_did_better_than_the_average_becomes_likelier_and_the_other_way_round() -> None:
+def test_better_than_average_becomes_likelier_and_worse_becomes_less_likely() -> None:
     known = (complete(0, all_of("a"), 0.5), complete(1, all_of("d"), 0.9))
     steps = [Step(node=node, choice=3) for node in range(6)]
     before, after = (zoph(",step=0.01").policy(seen, steps) for seen in (known[:1], known))
@@ -76,7 +76,7 @@ def _own_weights(
     return [table[node].detach().clone() for table in tables]
 
 
-def test_a_failed_trial_counts_as_the_worst_so_far_and_teaches_nothing_before_the_first() -> None:
+def test_a_failed_trial_counts_as_the_worst_so_far_and_changes_nothing_before_the_first() -> None:
     failed = Observation(number=0, values=all_of("b"), outcome="failed")
     assert np.array_equal(zoph().policy((), STEPS), zoph().policy((failed,), STEPS))
     known = (complete(0, all_of("a"), 0.9), complete(1, all_of("c"), 0.4))

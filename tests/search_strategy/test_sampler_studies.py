@@ -1,4 +1,4 @@
-"""Every sampler in a real study: queued candidates first, constraints kept, restarts unseen."""
+"""Every sampler in a real study: queue first, constraints kept, restarts without an effect."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def test_a_study_starts_with_its_queue_keeps_its_constraints_and_survives_a_rest
 ) -> None:
     if name == "cmaes":
         pytest.importorskip("cmaes", reason="the extra 'cmaes' is not installed")
-    places = [RunContext(url=f"sqlite:///{tmp_path}/{part}.db") for part in ("whole", "parts")]
-    whole = run_study(queued(sampler=name), places[0])
+    contexts = [RunContext(url=f"sqlite:///{tmp_path}/{part}.db") for part in ("whole", "parts")]
+    whole = run_study(queued(sampler=name), contexts[0])
     for epochs in (2.0, 18.0, None):  # schedules follow --trials, so another limit cuts the parts
-        parts = run_study(queued(sampler=name, epochs_budget=epochs), places[1])
+        parts = run_study(queued(sampler=name, epochs_budget=epochs), contexts[1])
     assert outcome(parts.trials) == outcome(whole.trials)
     image = ImageFormat(channels=1, size=28, classes=10)
     space = space_from_text(SPACE, source="queued", image=image)

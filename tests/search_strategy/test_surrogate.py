@@ -118,16 +118,16 @@ def test_the_kernel_fitted_in_one_process_is_the_one_fitted_in_the_next() -> Non
 
 
 @pytest.mark.parametrize(("objectives", "name"), [(1, "surrogate"), (2, "tpe")])
-def test_auto_is_what_the_page_says(objectives: int, name: str) -> None:
+def test_auto_stands_for_the_documented_sampler(objectives: int, name: str) -> None:
     context = StrategyContext(space=FLAT, objectives=objectives)
     assert Auto().choice(context).name == name
     assert type(make_strategy("auto", context)) is type(make_strategy(name, context))
 
 
-def test_a_climb_goes_on_until_nothing_around_promises_more(
+def test_a_climb_continues_until_no_neighbour_is_better(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without a climb, what lies three changes from every leader is met by chance alone."""
+    """Without a climb, points three changes from every leader are found by chance only."""
     monkeypatch.setattr(module, "RANDOM_POINTS", 0)
     monkeypatch.setattr(module, "DOUBLE_MOVES", 0)
     letters = "abcd"
