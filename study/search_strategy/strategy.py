@@ -47,6 +47,11 @@ class Observation:
     notes: Mapping[str, object] = field(default_factory=dict)
 
     @property
+    def identity(self) -> str:
+        """The candidate id, or a name of its own where there is none."""
+        return self.candidate_id or f"trial {self.number}"
+
+    @property
     def holds_here(self) -> bool:
         """Whether its candidate need not be tried in this study again."""
         return self.number >= 0 or bool(self.candidate_id)

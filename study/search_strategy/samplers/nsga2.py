@@ -97,10 +97,9 @@ class Nsga2Strategy:
     def _learn(self, state: _Generation, observation: Observation) -> None:
         if observation.holds_here:
             state.points.add(values_key(observation.values))
-        name = observation.candidate_id or f"trial {observation.number}"
-        if name in state.candidates:
+        if observation.identity in state.candidates:
             return
-        state.candidates.add(name)
+        state.candidates.add(observation.identity)
         state.children += (observation,)
         if len(state.children) == self._population:
             everyone = (*state.parents, *state.children)

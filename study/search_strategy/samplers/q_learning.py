@@ -189,7 +189,7 @@ class QLearningStrategy:
     def _remember(self, memory: Memory, observation: Observation) -> int:
         """Return the index of the observation's candidate, added if it is new."""
         memory.trials += 1
-        identity = observation.candidate_id or f"trial {observation.number}"
+        identity = observation.identity
         if identity in memory.index:
             return memory.index[identity]
         path = as_path(self._space.steps(observation.values), order=self._options.order)

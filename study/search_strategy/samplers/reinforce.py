@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+from collections.abc import Callable
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from study.search_strategy.sampler import Sampler, StrategyContext
-from study.search_strategy.samplers.discrete import DiscreteSpace
+from study.search_strategy.samplers.discrete import DiscreteSpace, Step
 from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import (
     History,
@@ -92,18 +93,7 @@ class ReinforceStrategy:
         return [softmax(logits) for logits in self._policy.over(observations).logits]
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Return a draw from the policy."""
-        probabilities = self.policy(history.observations)
-        logarithm = 0.0
-
-        def choose(node: int, _: int) -> int:
-            nonlocal logarithm
-            choice = draw(probabilities[node], rng)
-            logarithm += float(np.log(probabilities[node][choice]))
-            return choice
-
-        values = self._space.walk(choose, rng)
-        return Proposal(values=values, notes={"log_probability": round(logarithm, 6)})
+        return draw_point(self._space, self.policy(history.observations).__getitem__, rng)
 
     def _uniform(self) -> Policy:
         logits = [np.zeros(len(choices)) for choices in self._space.choices]
@@ -121,6 +111,35 @@ class ReinforceStrategy:
             if self._entropy:
                 gradient += self._entropy * entropy_gradient(probabilities)
             policy.logits[step.node] = logits + self._step * gradient
+
+
+def draw_point(
+    space: DiscreteSpace,
+    policy: Callable[[int], Array],
+    rng: np.random.Generator,
+    *,
+    chose: Callable[[Step], object] = lambda _: None,
+) -> Proposal:
+    """Return a point drawn choice by choice, with its log-probability.
+
+    Args:
+        space: The points to choose from.
+        policy: Index of a parameter → the probability of each of its values.
+        rng: Draws the choices.
+        chose: Called after each choice.
+    """
+    logarithm = 0.0
+
+    def choose(node: int, _: int) -> int:
+        nonlocal logarithm
+        probabilities = policy(node)
+        choice = draw(probabilities, rng)
+        chose(Step(node=node, choice=choice))
+        logarithm += float(np.log(probabilities[choice]))
+        return choice
+
+    values = space.walk(choose, rng)
+    return Proposal(values=values, notes={"log_probability": round(logarithm, 6)})
 
 
 def softmax(logits: Array) -> Array:

@@ -23,7 +23,7 @@ from torch import nn
 from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace, Step
 from study.search_strategy.samplers.incremental_state import IncrementalState
-from study.search_strategy.samplers.reinforce import ReinforceZoph, draw
+from study.search_strategy.samplers.reinforce import ReinforceZoph, draw_point, softmax
 from study.search_strategy.strategy import History, Observation, Proposal, generator
 
 Array = np.ndarray
@@ -94,8 +94,7 @@ class Walk:
             output = _sigmoid(leave) * np.tanh(cell)
             self._memory[layer] = (output, cell)
         logits = self._arrays[f"heads.{node}"] @ output + self._arrays[f"biases.{node}"]
-        weights = np.exp(logits - logits.max())
-        return np.asarray(weights / weights.sum())
+        return softmax(logits)
 
     def chose(self, step: Step) -> None:
         """Continue after a choice."""
@@ -130,20 +129,8 @@ class ReinforceZophStrategy:
         )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Return a draw from the policy."""
         walk = Walk(self._learner.over(history.observations).controller)
-        logarithm = 0.0
-
-        def choose(node: int, _: int) -> int:
-            nonlocal logarithm
-            probabilities = walk.policy(node)
-            choice = draw(probabilities, rng)
-            walk.chose(Step(node=node, choice=choice))
-            logarithm += float(np.log(probabilities[choice]))
-            return choice
-
-        values = self._space.walk(choose, rng)
-        return Proposal(values=values, notes={"log_probability": round(logarithm, 6)})
+        return draw_point(self._space, walk.policy, rng, chose=walk.chose)
 
     def policy(self, observations: tuple[Observation, ...], steps: Sequence[Step]) -> list[Array]:
         """Return the probabilities at each of these steps after these observations."""

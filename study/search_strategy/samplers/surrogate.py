@@ -187,7 +187,7 @@ def _first_trials(observations: Sequence[Observation]) -> list[Observation]:
     """Return the first trial of every candidate; duplicates are no new evidence."""
     firsts: dict[str, Observation] = {}
     for observation in observations:
-        firsts.setdefault(observation.candidate_id or f"trial {observation.number}", observation)
+        firsts.setdefault(observation.identity, observation)
     return list(firsts.values())
 
 
