@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from study.search_space.candidate import FIELDS, MAX_STAGES, STAGE_FIELDS, CandidateField
 from study.search_space.reading.build import REPLACED
 from study.search_space.reading.loading import SHIPPED
+from study.search_space.reading.models import KINDS
 
 WORDS = sorted(
     {
@@ -39,49 +40,34 @@ TREES = st.recursive(
     max_leaves=40,
 )
 DECLARATIONS = st.one_of(
+    TREES,
     st.fixed_dictionaries(
-        {"type": st.sampled_from(["int", "float", "categorical"])},
+        {"type": st.sampled_from(sorted(KINDS))},
         optional={
-            "low": SCALARS,
-            "high": SCALARS,
-            "step": SCALARS,
-            "log": st.one_of(st.booleans(), SCALARS),
-            "grid_points": SCALARS,
+            **dict.fromkeys(("low", "high", "step", "log", "grid_points"), SCALARS),
             "choices": st.one_of(st.lists(SCALARS, max_size=4), SCALARS),
-            "when": st.one_of(
-                st.dictionaries(
-                    st.sampled_from(WORDS), st.one_of(SCALARS, st.lists(SCALARS)), max_size=3
-                ),
-                TREES,
+            "when": st.dictionaries(
+                st.sampled_from(WORDS), st.one_of(SCALARS, st.lists(SCALARS)), max_size=3
             ),
         },
     ),
-    TREES,
 )
+ROWS = st.lists(st.dictionaries(st.sampled_from(WORDS), SCALARS, max_size=4), max_size=3)
 NEARLY_SPACES = st.fixed_dictionaries(
     {"parameters": st.dictionaries(st.sampled_from(WORDS), DECLARATIONS, max_size=6)},
     optional={
         "name": SCALARS,
-        "constraints": st.one_of(
-            st.dictionaries(st.sampled_from(["parameters", "macs", "low"]), TREES), TREES
-        ),
-        "enqueue": st.one_of(
-            st.lists(st.dictionaries(st.sampled_from(WORDS), SCALARS, max_size=4), max_size=3),
-            TREES,
-        ),
+        "constraints": st.dictionaries(st.sampled_from(["parameters", "macs", "low"]), TREES),
+        "enqueue": st.one_of(ROWS, TREES),
     },
 )
-
-
-def shipped_texts() -> list[str]:
-    """The texts of the shipped spaces."""
-    return [path.read_text(encoding="utf-8") for path in sorted(SHIPPED.glob("*.yaml"))]
 
 
 @st.composite
 def damaged_texts(draw: st.DrawFn) -> str:
     """A shipped space with a few pieces cut out, doubled, swapped or replaced."""
-    text = draw(st.sampled_from(shipped_texts()))
+    texts = [path.read_text(encoding="utf-8") for path in sorted(SHIPPED.glob("*.yaml"))]
+    text = draw(st.sampled_from(texts))
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(text)))
         end = draw(st.integers(start, min(len(text), start + 30)))
@@ -126,21 +112,16 @@ def _declarations(draw: st.DrawFn, field: CandidateField) -> Any:
 def _reals(draw: st.DrawFn, field: CandidateField) -> Any:
     scale = (field.high - field.low) / 1000
     low, high, step = (round(field.low + scale * n, 6) for n in _steps(draw, 1, 900))
-    step = round(step - field.low, 6)
-    values = sorted({low, high})
-    log = {"type": "float", "low": low, "high": high, "log": True}
-    return draw(
-        st.sampled_from(
-            [
-                low,
-                {"type": "categorical", "choices": values},
-                {"type": "float", "low": low, "high": high},
-                log if low > 0 else low,
-                log | {"grid_points": 3} if low > 0 else low,
-                {"type": "float", "low": low, "high": low, "step": step},
-            ]
-        )
-    )
+    ranged = {"type": "float", "low": low, "high": high}
+    kinds: list[Any] = [
+        low,
+        ranged,
+        {"type": "categorical", "choices": sorted({low, high})},
+        {"type": "float", "low": low, "high": low, "step": round(step - field.low, 6)},
+    ]
+    if low > 0:
+        kinds += [ranged | {"log": True}, ranged | {"log": True, "grid_points": 3}]
+    return draw(st.sampled_from(kinds))
 
 
 @st.composite

@@ -33,8 +33,23 @@ def _read(text: str) -> SearchSpace | tuple[str, ...]:
         return error.problems
 
 
-def _is_space_or_refused(text: str) -> None:
-    read = _read(text)
+@pytest.mark.parametrize(
+    "texts",
+    [
+        st.text(),
+        st.text("{}[]:,-#&*!|>'\"%@`\t\n\\ xu0aparmetsd"),
+        TREES.map(as_yaml),
+        NEARLY_SPACES.map(as_yaml),
+        damaged_texts(),
+    ],
+    ids=["arbitrary", "punctuation", "trees", "nearly spaces", "damaged"],
+)
+@FUZZ
+@given(data=st.data())
+def test_every_text_is_a_space_or_refused(
+    data: st.DataObject, texts: st.SearchStrategy[str]
+) -> None:
+    read = _read(data.draw(texts))
     if isinstance(read, SearchSpace):
         assert read.parameters
         return
@@ -43,36 +58,6 @@ def _is_space_or_refused(text: str) -> None:
         assert problem.startswith("fuzz.yaml:")
         assert problem.isprintable()
         assert len(problem) < 2000
-
-
-@FUZZ
-@given(st.text())
-def test_arbitrary_text_is_a_space_or_refused(text: str) -> None:
-    _is_space_or_refused(text)
-
-
-@FUZZ
-@given(st.text("{}[]:,-#&*!|>'\"%@`\t\n\\ xu0aparmetsd"))
-def test_yaml_punctuation_is_a_space_or_refused(text: str) -> None:
-    _is_space_or_refused(text)
-
-
-@FUZZ
-@given(TREES)
-def test_arbitrary_trees_are_spaces_or_refused(tree: Any) -> None:
-    _is_space_or_refused(as_yaml(tree))
-
-
-@FUZZ
-@given(NEARLY_SPACES)
-def test_trees_of_the_right_shape_are_spaces_or_refused(tree: Any) -> None:
-    _is_space_or_refused(as_yaml(tree))
-
-
-@FUZZ
-@given(damaged_texts())
-def test_damaged_shipped_spaces_are_spaces_or_refused(text: str) -> None:
-    _is_space_or_refused(text)
 
 
 @FUZZ

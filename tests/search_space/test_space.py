@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from itertools import islice
 from typing import Any
 
 import numpy as np
+import optuna
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -21,12 +24,16 @@ from study.search_space.parameter import (
     IntParameter,
     bins,
     grid_values,
+    rounded,
     same_value,
 )
 from study.search_space.reading.loading import load_space, shipped_spaces, space_from_text
 from study.search_space.resolve import candidate_id
 from study.search_space.space import Bound, SearchSpace
 from tests.search_space.strategies import as_yaml, valid_documents
+from tests.studies import ROOT
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def _space(document: dict[str, Any]) -> SearchSpace:
@@ -50,24 +57,35 @@ def _is_valid(space: SearchSpace, values: Values) -> bool:
     )
 
 
-@given(valid_documents(), st.integers(0, 2**32))
-def test_drawn_points_are_valid(document: dict[str, Any], seed: int) -> None:
-    space = _space(document)
-    rng = np.random.default_rng(seed)
-    for _ in range(5):
-        values = space.sample(rng)
-        assert _is_valid(space, values)
-        assert len(candidate_id(space.candidate(values), OCTMNIST)) == 16
+def _suggested(space: SearchSpace, trials: int) -> list[Values]:
+    """Return what ``suggest`` returns for each trial of a study, and check what Optuna stores."""
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    suggested: list[Values] = []
+    for _ in range(trials):
+        trial = study.ask()
+        suggested.append(space.suggest(trial))
+        assert suggested[-1] == trial.params
+        study.tell(trial, 0.0)
+    return suggested
+
+
+def _rounded(values: Values) -> Values:
+    """Return the values as ``SearchSpace.candidate`` rounds them."""
+    return {name: rounded(v) if isinstance(v, float) else v for name, v in values.items()}
 
 
 @given(valid_documents(), st.integers(0, 2**32))
-def test_completing_twice_changes_nothing(document: dict[str, Any], seed: int) -> None:
+def test_drawn_completed_and_suggested_points_are_valid(
+    document: dict[str, Any], seed: int
+) -> None:
     space = _space(document)
     rng = np.random.default_rng(seed)
-    mixed = {**space.sample(rng), **space.sample(rng)}
-    completed = space.complete(mixed, rng)
-    assert _is_valid(space, completed)
+    drawn = [space.sample(rng) for _ in range(5)]
+    completed = space.complete({**drawn[0], **drawn[1]}, rng)
+    assert all(_is_valid(space, values) for values in (*drawn, completed))
+    assert all(_is_valid(space, _rounded(values)) for values in _suggested(space, 3))
     assert space.complete(completed, rng) == completed
+    assert all(len(candidate_id(space.candidate(v), OCTMNIST)) == 16 for v in drawn)
 
 
 @given(valid_documents(countable=True))
@@ -98,19 +116,14 @@ def test_bins_and_grids_are_values_of_the_parameter(document: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("name", shipped_spaces())
-def test_shipped_spaces_draw_candidates_that_satisfy_their_constraints(name: str) -> None:
+def test_points_of_shipped_spaces_are_valid_and_mostly_inside_their_constraints(name: str) -> None:
     space = load_space(name)
     rng = np.random.default_rng(0)
     drawn = [space.sample(rng) for _ in range(100)]
-    allowed = [values for values in drawn if space.allows(values, OCTMNIST)]
-    assert len(allowed) > 50
-    assert all(_is_valid(space, values) for values in drawn)
-
-
-@pytest.mark.parametrize("name", ["seed", "seed_rows", "small"])
-def test_the_grid_of_a_shipped_space_starts_with_valid_points(name: str) -> None:
-    space = load_space(name)
-    assert all(_is_valid(space, point) for point in islice(space.points(), 50))
+    first = islice(space.points(), 50) if space.size() is not None else ()
+    assert all(_is_valid(space, values) for values in (*drawn, *first))
+    assert all(_is_valid(space, _rounded(values)) for values in _suggested(space, 30))
+    assert sum(space.allows(values, OCTMNIST) for values in drawn) > 50
 
 
 def test_the_seed_has_both_ends_of_every_range() -> None:
@@ -137,14 +150,23 @@ def test_bins_stay_inside_a_range_whose_ends_have_many_digits() -> None:
     assert all(parameter.low <= float(value) <= parameter.high for value in bins(parameter))
 
 
-def test_stepped_reals_are_the_numbers_that_optuna_counts() -> None:
-    values = FloatParameter(name="dropout", low=0.0, high=0.6, step=0.1).values()
-    assert values == (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
-    space = SearchSpace(
-        name="x", parameters=(FloatParameter(name="dropout", low=0.0, high=0.6, step=0.1),)
+def test_stepped_reals_are_the_same_in_the_grid_and_in_optuna() -> None:
+    dropout = FloatParameter(name="dropout", low=0.0, high=0.6, step=0.1)
+    assert dropout.values() == (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+    space = SearchSpace(name="steps", parameters=(dropout,))
+    assert space.candidate({"dropout": 3 * 0.1}) == space.candidate({"dropout": 0.3})
+    grid = {candidate_id(space.candidate(v), OCTMNIST) for v in space.points()}
+    assert grid == {candidate_id(space.candidate(v), OCTMNIST) for v in _suggested(space, 100)}
+
+
+def test_suggested_choices_keep_their_type() -> None:
+    space = space_from_text(
+        "parameters: {flip: {type: categorical, choices: [false, true]},"
+        " dropout: {type: categorical, choices: [0, 0.5]}}"
     )
-    noisy = space.candidate({"dropout": 3 * 0.1})
-    assert noisy == space.candidate({"dropout": 0.3})
+    for values in _suggested(space, 20):
+        assert isinstance(values["flip"], bool)
+        assert isinstance(values["dropout"], float)
 
 
 def test_draws_in_the_logarithm_reach_both_ends_of_a_short_range() -> None:
@@ -153,22 +175,12 @@ def test_draws_in_the_logarithm_reach_both_ends_of_a_short_range() -> None:
     assert {parameter.draw(rng) for _ in range(200)} == {1, 2, 3}
 
 
-def test_inactive_parameters_get_no_value_and_make_what_hangs_on_them_inactive() -> None:
-    space = SearchSpace(
-        name="chain",
-        parameters=(
-            CategoricalParameter(name="optimizer", choices=("adam", "sgd")),
-            CategoricalParameter(
-                name="momentum",
-                choices=(0.5, 0.9),
-                when=(Condition(parameter="optimizer", values=("sgd",)),),
-            ),
-            CategoricalParameter(
-                name="shift",
-                choices=(0, 1),
-                when=(Condition(parameter="momentum", values=(0.9,)),),
-            ),
-        ),
+def test_an_inactive_parameter_has_no_value_and_deactivates_parameters_that_depend_on_it() -> None:
+    space = space_from_text(
+        "parameters:\n"
+        "  optimizer: {type: categorical, choices: [adam, sgd]}\n"
+        "  momentum: {type: categorical, choices: [0.5, 0.9], when: {optimizer: sgd}}\n"
+        "  shift: {type: categorical, choices: [0, 1], when: {momentum: 0.9}}\n"
     )
     assert list(space.points()) == [
         {"optimizer": "adam"},
@@ -180,22 +192,15 @@ def test_inactive_parameters_get_no_value_and_make_what_hangs_on_them_inactive()
 
 
 def test_many_conditions_are_counted_without_visiting_the_points() -> None:
-    layers = tuple(
-        IntParameter(
-            name=name,
-            low=1,
-            high=1000,
-            when=(Condition(parameter="norm", values=("batch",)),),
-        )
-        for name in ("channels", "hidden_units", "batch_size", "epochs")
+    names = ("channels", "hidden_units", "batch_size", "epochs")
+    batch = Condition(parameter="norm", values=("batch",))
+    small = tuple(Condition(parameter=name, values=(1, 2)) for name in names)
+    parameters = (
+        CategoricalParameter(name="norm", choices=("none", "batch")),
+        *(IntParameter(name=name, low=1, high=1000, when=(batch,)) for name in names),
+        CategoricalParameter(name="flip", choices=(False, True), when=small),
     )
-    last = CategoricalParameter(
-        name="flip",
-        choices=(False, True),
-        when=tuple(Condition(parameter=layer.name, values=(1, 2)) for layer in layers),
-    )
-    norm = CategoricalParameter(name="norm", choices=("none", "batch"))
-    space = SearchSpace(name="many", parameters=(norm, *layers, last))
+    space = SearchSpace(name="many", parameters=parameters)
     assert space.size() == 1 + 1000**4 + 2**4
 
 
@@ -230,3 +235,30 @@ def test_fixing_a_field_changes_the_candidate_and_nothing_else() -> None:
     candidate = space.candidate({"conv_layers": 1, "hidden_units": 16, "dropout": 0.0})
     assert candidate.recipe.epochs == 7
     assert space.parameters == load_space("seed").parameters
+
+
+def test_identity_and_search_are_the_same_in_every_process() -> None:
+    script = """\
+from dataclasses import replace
+from study.search_space.candidate import OCTMNIST, Candidate
+from study.search_space.extremes import nearest_allowed
+from study.search_space.reading.loading import load_space
+from study.search_space.resolve import candidate_id
+from study.search_space.space import Bound
+print(candidate_id(Candidate(), OCTMNIST))
+stages = load_space("stages")
+for band in ((280_000, 300_000), (290_000, 292_000), (29_000, 30_000)):
+    bounds = {"parameters": Bound(low=band[0], high=band[1]), "macs": Bound(low=19_500_000)}
+    print(nearest_allowed(replace(stages, constraints=bounds), OCTMNIST))
+"""
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(found) == 1
