@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from study.search_space.candidate import OCTMNIST, Architecture, ImageFormat
 from study.search_space.reading.loading import load_space, shipped_spaces
 from study.search_space.resolve import Stack, complexity, resolve
 from tests.network.candidates import architectures, images
+
+load = cache(load_space)
 
 
 def built(stack: Stack, seed: int = 0) -> nn.Sequential:
@@ -47,15 +50,19 @@ def counted_macs(network: nn.Module, inputs: Tensor) -> int:
     return sum(counts)
 
 
-def check_network(stack: Stack) -> None:
-    """Forward, backward, and both counts of a network."""
+def check_network(stack: Stack, dtype: torch.dtype = torch.float32) -> None:
+    """Forward, backward, types of numbers, and both counts of a network."""
     network = built(stack)
-    inputs = normalise(pixels(stack.image))
+    inputs = normalise(pixels(stack.image), dtype)
     scores = network(inputs)
     assert scores.shape == (2, stack.image.classes)
+    assert scores.dtype == dtype
     assert torch.isfinite(scores).all()
     scores.sum().backward()
-    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in network.parameters())
+    for weights in network.parameters():
+        assert weights.grad is not None
+        assert torch.isfinite(weights.grad).all()
+        assert weights.dtype == weights.grad.dtype == torch.float32
     expected = complexity(stack)
     assert sum(p.numel() for p in network.parameters()) == expected.parameters
     assert counted_macs(network, inputs) == expected.macs
@@ -70,31 +77,22 @@ def test_the_plain_cnn_has_the_known_number_of_parameters(depth: int, parameters
     assert complexity(stack).parameters == parameters
 
 
-@given(architecture=architectures, image=images)
+@given(
+    architecture=architectures,
+    image=images,
+    dtype=st.sampled_from([torch.float32, torch.bfloat16]),
+)
 def test_every_architecture_becomes_a_network_of_the_predicted_size(
-    architecture: Architecture, image: ImageFormat
+    architecture: Architecture, image: ImageFormat, dtype: torch.dtype
 ) -> None:
-    check_network(resolve(architecture, image))
+    check_network(resolve(architecture, image), dtype)
 
 
-@pytest.mark.parametrize("name", shipped_spaces())
-@given(seed=st.integers(0, 2**32))
+@given(name=st.sampled_from(shipped_spaces()), seed=st.integers(0, 2**32))
 def test_every_candidate_of_a_shipped_space_becomes_a_network(name: str, seed: int) -> None:
-    space = load_space(name)
+    space = load(name)
     values = space.sample(np.random.default_rng(seed))
     check_network(resolve(space.candidate(values).architecture, OCTMNIST))
-
-
-@given(architecture=architectures, image=images)
-def test_a_network_computes_in_bfloat16_with_float32_weights(
-    architecture: Architecture, image: ImageFormat
-) -> None:
-    network = built(resolve(architecture, image))
-    scores = network(normalise(pixels(image), torch.bfloat16))
-    assert scores.dtype == torch.bfloat16
-    scores.sum().backward()
-    assert {p.dtype for p in network.parameters()} == {torch.float32}
-    assert {p.grad.dtype for p in network.parameters() if p.grad is not None} == {torch.float32}
 
 
 def test_weights_follow_from_the_generator_alone() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 import torch
 from hypothesis import given
@@ -34,12 +36,17 @@ def gradient(images: Tensor, incoming: Tensor) -> tuple[Tensor, Tensor]:
     return outputs, leaf.grad
 
 
-def expected(images: Tensor, incoming: Tensor) -> tuple[Tensor, Tensor]:
-    """Return PyTorch's outputs and gradient, of memory in its usual order."""
+def assert_equals_pytorch(images: Tensor, incoming: Tensor) -> None:
+    """Assert that outputs and gradient are PyTorch's bit for bit, and the input is unchanged."""
+    before = images.clone()
+    outputs, routed = gradient(images, incoming)
     leaf = images.clone(memory_format=torch.contiguous_format).requires_grad_()
-    outputs = F.relu(F.max_pool2d(leaf, 2))
-    (routed,) = torch.autograd.grad(outputs, leaf, incoming)
-    return outputs, routed
+    expected = F.relu(F.max_pool2d(leaf, 2))
+    (expected_routed,) = torch.autograd.grad(expected, leaf, incoming)
+    assert torch.equal(outputs, expected)
+    assert torch.equal(routed, expected_routed)
+    assert torch.equal(ReluMaxPool()(images), expected)
+    assert torch.equal(images, before)
 
 
 @given(
@@ -50,45 +57,41 @@ def expected(images: Tensor, incoming: Tensor) -> tuple[Tensor, Tensor]:
     seed=st.integers(0, 9),
     levels=st.sampled_from([1, 2, 8, 1000]),
 )
-def test_outputs_and_gradients_are_pytorch_s_to_the_last_bit_draws_included(
+def test_outputs_and_gradients_equal_those_of_pytorch_also_for_equal_inputs(
     n: int, c: int, height: int, width: int, seed: int, levels: int
 ) -> None:
     images = (noise(n, c, height, width, seed=seed) * levels).round().div(levels)
-    incoming = noise(n, c, height // 2, width // 2, seed=seed + 1)
-    outputs, routed = gradient(images, incoming)
-    wanted, wanted_routed = expected(images, incoming)
-    assert torch.equal(outputs, wanted)
-    assert torch.equal(routed, wanted_routed)
-    assert torch.equal(ReluMaxPool()(images), wanted)
+    assert_equals_pytorch(images, noise(n, c, height // 2, width // 2, seed=seed + 1))
 
 
-@pytest.mark.parametrize("winners", range(1, 16))
-def test_every_draw_is_won_as_in_pytorch(winners: int) -> None:
-    window = [1.5 if winners >> place & 1 else 0.5 for place in range(4)]
+@pytest.mark.parametrize(
+    "window",
+    [
+        *([1.5 if winners >> i & 1 else 0.5 for i in range(4)] for winners in range(1, 16)),
+        [inf, 1.0, -inf, -2.0],
+        [0.0, -1.0, -2.0, -inf],
+    ],
+)
+def test_every_kind_of_window_is_won_as_in_pytorch(window: list[float]) -> None:
     images = torch.tensor(window).reshape(1, 1, 2, 2).bfloat16()
-    ones = torch.ones(1, 1, 1, 1).bfloat16()
-    assert torch.equal(gradient(images, ones)[1], expected(images, ones)[1])
+    assert_equals_pytorch(images, torch.ones(1, 1, 1, 1).bfloat16())
 
 
-def test_neighbouring_numbers_of_any_size_are_told_apart() -> None:
+def test_neighbouring_numbers_of_any_size_are_distinguished() -> None:
     positive = torch.arange(0x7F80 + 1, dtype=torch.int32).to(torch.int16)  # 0 to infinity
     order = torch.randperm(len(positive) - 1, generator=Generator().manual_seed(1))
     images = positive[order].view(torch.bfloat16).reshape(1, 1, 2, -1)
-    incoming = noise(1, 1, 1, images.shape[3] // 2)
-    outputs, routed = gradient(images, incoming)
-    wanted, wanted_routed = expected(images, incoming)
-    assert torch.equal(outputs, wanted)
-    assert torch.equal(routed, wanted_routed)
+    assert_equals_pytorch(images, noise(1, 1, 1, images.shape[3] // 2))
 
 
-def test_what_is_not_a_number_stays_so_unless_its_sign_bit_is_set() -> None:
-    for bits, comes_out in ((0x7FC0, True), (0xFFC0 - 0x10000, False)):
-        images = torch.tensor([bits, 1, 1, 1], dtype=torch.int16).view(torch.bfloat16)
-        outputs = ReluMaxPool()(images.reshape(1, 1, 2, 2))
-        assert bool(outputs.isnan().all()) == comes_out
+@pytest.mark.parametrize(("bits", "stays"), [(0x7FC0, True), (0xFFC0 - 0x10000, False)])
+def test_a_nan_stays_one_unless_its_sign_bit_is_set(bits: int, stays: bool) -> None:
+    images = torch.tensor([bits, 1, 1, 1], dtype=torch.int16).view(torch.bfloat16)
+    outputs = ReluMaxPool()(images.reshape(1, 1, 2, 2))
+    assert bool(outputs.isnan().all()) == stays
 
 
-def test_an_empty_batch_is_pytorch_s(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_batch_has_empty_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relu_pool, "_SMALLEST", 1)
     images = noise(4, 3, 6, 6)[:0]
     outputs, routed = gradient(images, noise(4, 3, 3, 3)[:0])
@@ -96,39 +99,13 @@ def test_an_empty_batch_is_pytorch_s(monkeypatch: pytest.MonkeyPatch) -> None:
     assert routed.shape == images.shape
 
 
-def test_a_window_without_a_positive_input_gets_no_gradient() -> None:
-    images = -noise(2, 3, 6, 6).abs()
-    images[0, 0, 0, 0] = 0.0
-    outputs, routed = gradient(images, torch.ones(2, 3, 3, 3).bfloat16())
-    assert not outputs.any()
-    assert not routed.any()
-
-
-def test_infinite_inputs_are_compared_as_numbers() -> None:
-    inf = float("inf")
-    images = torch.tensor([[inf, 1.0], [-inf, -2.0]]).bfloat16().reshape(1, 1, 2, 2)
-    outputs, routed = gradient(images, torch.ones(1, 1, 1, 1).bfloat16())
-    assert outputs.tolist() == [[[[inf]]]]
-    assert routed.flatten().tolist() == [1.0, 0.0, 0.0, 0.0]
-
-
 def test_memory_may_be_in_any_order() -> None:
     images = noise(3, 4, 8, 8).contiguous()
-    ones = torch.ones(()).bfloat16().expand(3, 4, 4, 4)
-    outputs, routed = gradient(images, ones)
-    assert torch.equal(outputs, expected(images, ones)[0])
-    assert torch.equal(routed, expected(images, ones)[1])
-
-
-def test_the_input_is_left_alone() -> None:
-    images = noise(3, 4, 8, 8)
-    before = images.clone()
-    gradient(images, torch.ones(3, 4, 4, 4).bfloat16())
-    assert torch.equal(images, before)
+    assert_equals_pytorch(images, torch.ones(()).bfloat16().expand(3, 4, 4, 4))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_other_types_take_the_way_of_pytorch(dtype: torch.dtype) -> None:
+def test_other_types_use_the_operations_of_pytorch(dtype: torch.dtype) -> None:
     images = noise(2, 3, 5, 5).to(dtype).requires_grad_()
     assert torch.equal(ReluMaxPool()(images), F.relu(F.max_pool2d(images, 2)))
     assert "ReluMaxPool" not in type(ReluMaxPool()(images).grad_fn).__name__

@@ -195,7 +195,7 @@ def test_many_conditions_are_counted_without_visiting_the_points() -> None:
     names = ("channels", "hidden_units", "batch_size", "epochs")
     batch = Condition(parameter="norm", values=("batch",))
     small = tuple(Condition(parameter=name, values=(1, 2)) for name in names)
-    parameters = (
+    parameters: tuple[AnyParameter, ...] = (
         CategoricalParameter(name="norm", choices=("none", "batch")),
         *(IntParameter(name=name, low=1, high=1000, when=(batch,)) for name in names),
         CategoricalParameter(name="flip", choices=(False, True), when=small),
