@@ -44,8 +44,8 @@ class EstimatorContext:
         folder: Where checkpoints are kept; None for none.
         origin: Sampler and identity of the study. Checkpoints that depend on the sampler are
             used only under the same origin.
-        policy: Whether the study's sampler learns a distribution to draw candidates from.
-        seeds_apart: Whether a candidate is trained with several seeds, so that checkpoint names
+        learns_policy: Whether the study's sampler learns a distribution to draw candidates from.
+        several_seeds: Whether a candidate is trained with several seeds, so that checkpoint names
             need the seed.
         interrupted: Asked often; True stops the estimate.
     """
@@ -59,8 +59,8 @@ class EstimatorContext:
     seed: int = 0
     folder: ArtifactPath | None = None
     origin: str = ""
-    policy: bool = False
-    seeds_apart: bool = False
+    learns_policy: bool = False
+    several_seeds: bool = False
     interrupted: Callable[[], bool] = lambda: False
 
 
@@ -144,11 +144,11 @@ class EstimatorOptions:
         """
         return recipe_epochs
 
-    def epochs_before_first_trial(self, *, policy: bool) -> int:
+    def epochs_before_first_trial(self, *, learns_policy: bool) -> int:
         """Return the epochs trained before the study's first trial.
 
         Args:
-            policy: Whether the study's sampler learns a distribution to draw candidates from.
+            learns_policy: Whether the sampler learns a distribution to draw candidates from.
         """
         return 0
 

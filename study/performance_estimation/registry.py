@@ -66,23 +66,23 @@ class SupernetOptions(EstimatorOptions):
         ),
     ] = -1
 
-    def turn(self, *, policy: bool) -> int:
+    def turn(self, *, learns_policy: bool) -> int:
         """Return the trials between two epochs; 0 where all epochs come before the first trial.
 
         Args:
-            policy: Whether the study's sampler learns a distribution to draw paths from.
+            learns_policy: Whether the study's sampler learns a distribution to draw paths from.
         """
         if self.trials_per_epoch >= 0:
             return self.trials_per_epoch
-        return TURN if policy else 0
+        return TURN if learns_policy else 0
 
     def candidate_epochs(self, recipe_epochs: int) -> int:
         """Return 0: candidates are not trained."""
         return 0
 
-    def epochs_before_first_trial(self, *, policy: bool) -> int:
+    def epochs_before_first_trial(self, *, learns_policy: bool) -> int:
         """Return the passes over the training images before the first trial."""
-        epochs = 1 if self.turn(policy=policy) else self.epochs
+        epochs = 1 if self.turn(learns_policy=learns_policy) else self.epochs
         return epochs * PATHS_PER_STEP[self.paths]
 
     def validate(self, space: SearchSpace, image: ImageFormat) -> None:
@@ -100,7 +100,7 @@ class SupernetOptions(EstimatorOptions):
             context,
             epochs=self.epochs,
             paths=self.paths,
-            trials_per_epoch=self.turn(policy=context.policy),
+            trials_per_epoch=self.turn(learns_policy=context.learns_policy),
         )
         return made
 

@@ -46,8 +46,8 @@ def estimator_context(
         seed=settings.seed,
         folder=checkpoints(stored, run_context),
         origin=f"{settings.sampler} {stored.study.user_attrs.get(TOKEN, '')}",
-        policy=problem.sampler.learns_policy,
-        seeds_apart=settings.plan is not None,
+        learns_policy=problem.sampler.learns_policy,
+        several_seeds=settings.plan is not None,
         interrupted=stop,
     )
 

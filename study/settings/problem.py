@@ -173,7 +173,7 @@ class Problem:
     @cached_property
     def epochs_at_first(self) -> int:
         """Epochs that the estimator trains before the first trial."""
-        return self.estimator.epochs_before_first_trial(policy=self.sampler.learns_policy)
+        return self.estimator.epochs_before_first_trial(learns_policy=self.sampler.learns_policy)
 
     @property
     def estimator(self) -> EstimatorOptions:

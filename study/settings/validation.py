@@ -90,7 +90,7 @@ def _check_supernet(problem: Problem) -> None:
         )
     if not (isinstance(problem.estimator, SupernetOptions) and problem.sampler.fixed_sequence):
         return
-    if problem.estimator.turn(policy=False):
+    if problem.estimator.turn(learns_policy=False):
         raise SettingsError(
             f"--estimator {settings.estimator}: --sampler {problem.sampler.name} learns nothing"
             " that paths could be drawn from; take reinforce, or leave trials_per_epoch out"

@@ -63,7 +63,7 @@ class TableOptions(EstimatorOptions):
         """Check that the table has a row for every point of a space.
 
         Raises:
-            SettingsError: It has none for some point.
+            SettingsError: A point has none.
         """
         table, sampled = self.table, ungridded(space)
         if sampled.size() is None:
@@ -123,7 +123,7 @@ class TableEstimator:
         return row
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
-        """Return the stored result of one of the table's trainings, its curve reported.
+        """Return the stored result of one of the table's trainings, and report its curve.
 
         Raises:
             DataError: The candidate is not in the table.

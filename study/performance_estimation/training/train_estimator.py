@@ -97,4 +97,4 @@ class TrainEstimator:
         if folder is None:
             return None
         name = candidate_id(candidate, self.context.image)
-        return folder / (f"{name}.{seed}.pt" if self.context.seeds_apart else f"{name}.pt")
+        return folder / (f"{name}.{seed}.pt" if self.context.several_seeds else f"{name}.pt")

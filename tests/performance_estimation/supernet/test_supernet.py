@@ -311,8 +311,8 @@ def test_paths_keep_to_the_constraints(name: str) -> None:
 def test_every_draw_can_be_chosen_and_has_the_paths_that_the_budget_counts(name: str) -> None:
     chosen = parse_estimator(f"supernet,epochs=3,paths={name}")
     paths = DRAWS[name](SEED_LIKE, IMAGE, np.random.default_rng(0))
-    assert chosen.epochs_before_first_trial(policy=False) == 3 * len(paths)
-    assert chosen.epochs_before_first_trial(policy=True) == len(paths)
+    assert chosen.epochs_before_first_trial(learns_policy=False) == 3 * len(paths)
+    assert chosen.epochs_before_first_trial(learns_policy=True) == len(paths)
 
 
 # training
