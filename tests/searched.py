@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from study.confirmation.retraining import Force
+from study.confirmation.retraining import Resources
 from study.running.study_runner import run_study
 from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
@@ -66,9 +66,9 @@ def run_context(folder: Path) -> RunContext:
     return RunContext(url=f"sqlite:///{folder}/study.db", device="cpu")
 
 
-def force(folder: Path) -> Force:
+def resources(folder: Path) -> Resources:
     """Return one worker, in this process."""
-    return Force(run_context=run_context(folder))
+    return Resources(run_context=run_context(folder))
 
 
 def search(folder: Path, **changes: Any) -> None:

@@ -93,7 +93,7 @@ class TrainingFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class MeasuredValue:
     """One measure of the network and its uncertainty.
 
     Args:
@@ -169,7 +169,7 @@ class Bundle:
     preprocessing: Preprocessing
     data: DataFacts
     training: TrainingFacts
-    figures: Mapping[str, Figure] = field(default_factory=dict)
+    figures: Mapping[str, MeasuredValue] = field(default_factory=dict)
     test_accesses: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -1,11 +1,11 @@
-"""The one network of a study that is worth handing on."""
+"""Which network of a study is exported, and what was measured on it and its siblings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from study.bundle.bundle import Figure
+from study.bundle.bundle import MeasuredValue
 from study.common.errors import EvaluationError
 from study.confirmation.result import read_confirmation
 from study.confirmation.retraining import completed_runs, seed_of, trained_in_full
@@ -30,17 +30,17 @@ UNTESTED = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class ChosenNetwork:
     """The network of a study that is exported.
 
     Args:
         stored: The study whose trial trained it.
         record: That trial.
-        siblings: Trials of the same candidate with other seeds, this one included.
+        siblings: Trials of the same candidate with different seeds, this one included.
         number: Trial of the search that found the candidate.
         fit_on: What it was trained on.
-        result: Its test, where it was tested.
-        limits: What its figures do not say.
+        result: Its test; None if it was not tested.
+        limits: Sentences on what its figures do not say.
     """
 
     stored: StoredStudy
@@ -52,7 +52,7 @@ class Chosen:
     limits: tuple[str, ...] = ()
 
 
-def choose(origin: StoredStudy, run_context: RunContext) -> Chosen:
+def choose(origin: StoredStudy, run_context: RunContext) -> ChosenNetwork:
     """Return the network of a study that is exported.
 
     Raises:
@@ -72,7 +72,7 @@ def choose(origin: StoredStudy, run_context: RunContext) -> Chosen:
             f"study '{confirmed.study}' holds no training of the confirmed candidate {identity} "
             f"any more; run 'confirm {origin.settings.study}' again"
         )
-    return Chosen(
+    return ChosenNetwork(
         stored=stored,
         record=runs[0],
         siblings=runs,
@@ -81,7 +81,7 @@ def choose(origin: StoredStudy, run_context: RunContext) -> Chosen:
     )
 
 
-def _tested(origin: StoredStudy, result: FinalTest, run_context: RunContext) -> Chosen:
+def _tested(origin: StoredStudy, result: FinalTest, run_context: RunContext) -> ChosenNetwork:
     fit_on: FitOn = "train" if result.fit_on == "train" else "train+val"
     stored = open_study(trainings_name(origin.settings.study, fit_on), run_context.url)
     runs = completed_runs(stored).get(result.candidate_id, {})
@@ -91,7 +91,7 @@ def _tested(origin: StoredStudy, result: FinalTest, run_context: RunContext) -> 
             f"study '{stored.settings.study}' holds the tested network no more (seed "
             f"{result.seeds[0]}); run 'test {origin.settings.study}' again"
         )
-    return Chosen(
+    return ChosenNetwork(
         stored=stored,
         record=own[0],
         siblings=tuple(runs.values()),
@@ -101,7 +101,7 @@ def _tested(origin: StoredStudy, result: FinalTest, run_context: RunContext) -> 
     )
 
 
-def _best_of_search(origin: StoredStudy) -> Chosen:
+def _best_of_search(origin: StoredStudy) -> ChosenNetwork:
     settings = origin.settings
     if len(settings.measures) > 1 or not trained_in_full(origin):
         raise EvaluationError(
@@ -113,7 +113,7 @@ def _best_of_search(origin: StoredStudy) -> Chosen:
     best = ranked(records, maximise=settings.measures[0].maximise)[:1]
     if not best:
         raise EvaluationError(f"no trial of study '{settings.study}' is complete; run it first")
-    return Chosen(
+    return ChosenNetwork(
         stored=origin,
         record=best[0],
         siblings=(),
@@ -128,7 +128,7 @@ def validation_figures(
     images: int,
     siblings: Mapping[str, Sequence[float]] | None = None,
     level: float = LEVEL,
-) -> dict[str, Figure]:
+) -> dict[str, MeasuredValue]:
     """Return the figures of a network on the validation part.
 
     Args:
@@ -139,7 +139,7 @@ def validation_figures(
     """
     known = siblings or {}
     return {
-        name: Figure(
+        name: MeasuredValue(
             value=float(value),
             over_images=_wilson(value, images, level) if name == "val_accuracy" else None,
             mean=_mean(known.get(name, ())),
@@ -150,10 +150,10 @@ def validation_figures(
     }
 
 
-def final_figures(result: FinalTest) -> dict[str, Figure]:
+def final_figures(result: FinalTest) -> dict[str, MeasuredValue]:
     """Return the figures of the first seed's network on the test part."""
     return {
-        name: Figure(
+        name: MeasuredValue(
             value=value,
             over_images=result.first.intervals.get(name),
             mean=result.over_seeds[name].mean,

@@ -1,4 +1,4 @@
-"""A bundle as something that classifies: the network, its preprocessing and its classes."""
+"""A classifier from a bundle: the network, its preprocessing and its classes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from study.search_space.candidate import ImageFormat
 from study.search_space.resolve import Stack, complexity
 
 LARGEST_SIDE = 1024
-"""Pixels; no bundle is written for larger images, so none is read."""
+"""Largest side of an image, in pixels, for which bundles are written and read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Classifier:
-    """A trained network with all that is needed to use it.
+    """A trained network with everything needed to use it.
 
     Args:
         bundle: Its description.
@@ -34,7 +34,7 @@ class Classifier:
 
     @property
     def image(self) -> ImageFormat:
-        """What images must be like."""
+        """Format that images must have."""
         return self.bundle.stack.image
 
     @property
@@ -43,7 +43,7 @@ class Classifier:
         return self.bundle.class_names
 
     def preprocess(self, images: Tensor) -> Tensor:
-        """Return uint8 images (n, channels, size, size) as the network is fed them."""
+        """Return uint8 images (n, channels, size, size) as the network's input."""
         return preprocess(images, self.bundle.preprocessing)
 
     def scores(self, images: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ def load(directory: str | Path, *, digest: str | None = None) -> Classifier:
 
     Args:
         directory: Where ``export`` wrote it.
-        digest: What the bundle's digest must be, where that is known by another way.
+        digest: Expected digest of the bundle, if it is known from another source.
 
     Raises:
         EvaluationError: It is not a bundle, is damaged, was changed, or is another one.
@@ -96,10 +96,10 @@ def load(directory: str | Path, *, digest: str | None = None) -> Classifier:
 
 
 def check_stack(bundle: Bundle, *, weight_bytes: int) -> None:
-    """Check that the layers make sense before memory is taken for them.
+    """Check the layers before memory is allocated for them.
 
     Raises:
-        ValueError: They do not.
+        ValueError: The layers are not valid or do not fit the weights.
     """
     image = bundle.stack.image
     if not (1 <= image.channels <= 4 and 1 <= image.size <= LARGEST_SIDE):

@@ -1,4 +1,7 @@
-"""Write a bundle: whole or not at all, and never over something that is there."""
+"""``run_study.py export``: write a network of a study as a bundle.
+
+A bundle is written completely or not at all, and nothing is overwritten.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,13 @@ from study.bundle.bundle import (
     WEIGHTS,
     Bundle,
     DataFacts,
-    Figure,
+    MeasuredValue,
     Preprocessing,
     TrainingFacts,
     description_text,
     sealed,
 )
-from study.bundle.chosen_network import Chosen, choose, final_figures, validation_figures
+from study.bundle.chosen_network import ChosenNetwork, choose, final_figures, validation_figures
 from study.bundle.classifier import Classifier, check_stack, network_of
 from study.bundle.model_card import model_card
 from study.bundle.onnx_model import OnnxModel, onnx_available, onnx_model
@@ -45,7 +48,7 @@ from study.settings.study_settings import StudySettings
 from study.storage.stored_study import StoredStudy, open_study
 
 PREPROCESSING = Preprocessing(subtract=MIDDLE, multiply=1 / MIDDLE)
-"""What ``normalise`` does in training, as it is recorded in a bundle."""
+"""What ``normalise`` does in training, in the form that a bundle stores."""
 
 
 def write_bundle(
@@ -58,21 +61,21 @@ def write_bundle(
 ) -> Bundle:
     """Write a bundle.
 
-    It is made beside its place under a temporary name, read back, flushed to the disk and moved.
+    It is written under a temporary name in the same folder, flushed to disk, and renamed.
 
     Args:
-        directory: The bundle's place; must not exist, or be empty.
-        bundle: What it is; files, digest and ONNX check are filled in here.
-        network: The trained network; not changed.
-        space_text: YAML of the search space; empty where there is none.
-        onnx: What ``onnx_model`` returned, for a bundle with ONNX.
+        directory: Must not exist, or be empty.
+        bundle: The description; files, digest and ONNX check are filled in here.
+        network: The trained network.
+        space_text: YAML of the search space; empty for none.
+        onnx: From ``onnx_model``, for a bundle with ONNX.
 
     Returns:
         The description as written, with its digest.
 
     Raises:
-        EvaluationError: The place is taken, cannot be written, or the network has weights that
-            are not finite or are not those of its layers.
+        EvaluationError: The directory is not empty or cannot be written, or the weights are not
+            finite or do not fit the layers.
     """
     directory = directory.resolve()
     check_directory(directory)
@@ -93,12 +96,10 @@ def write_bundle(
 
 
 def classifier_of(bundle: Bundle, network: nn.Module) -> Classifier:
-    """Return a network that is not exported yet as a classifier, for ``onnx_model``.
-
-    The classifier has a copy of the weights, on the CPU.
+    """Return a network that is not exported yet as a classifier on the CPU, for ``onnx_model``.
 
     Raises:
-        EvaluationError: The weights are not finite or are not those of its layers.
+        EvaluationError: The weights are not finite or do not fit the layers.
     """
     try:
         copied = network_of(bundle.stack, weights_of(network))
@@ -119,17 +120,17 @@ def _contents(
 
 
 def _check(bundle: Bundle, weights: bytes) -> None:
-    """Raise ValueError for a bundle that ``load`` would refuse."""
+    """Raise ValueError for a bundle that ``load`` would not accept."""
     check_stack(bundle, weight_bytes=len(weights))
     network_of(bundle.stack, weights)
     description_text(bundle)
 
 
 def check_directory(directory: Path) -> None:
-    """Refuse a place that is taken.
+    """Check that a directory does not exist or is empty.
 
     Raises:
-        EvaluationError: There is a file, or a folder with something in it.
+        EvaluationError: It is a file, or a folder that is not empty.
     """
     if not directory.exists():
         return
@@ -137,13 +138,13 @@ def check_directory(directory: Path) -> None:
         raise EvaluationError(f"{directory}: is a file; name a directory that does not exist yet")
     if any(directory.iterdir()):
         raise EvaluationError(
-            f"{directory}: there is something in it, and nothing is overwritten; name another "
-            "directory or remove this one"
+            f"{directory}: not empty, and nothing is overwritten; name another directory "
+            "or remove this one"
         )
 
 
 def _write(directory: Path, contents: Mapping[str, bytes]) -> None:
-    directory = directory.resolve()  # the folder one is in has no name of its own
+    directory = directory.resolve()  # "." has no name
     directory.parent.mkdir(parents=True, exist_ok=True)
     temporary = directory.with_name(temporary_name(f".{directory.name}"))
     temporary.mkdir()
@@ -164,7 +165,7 @@ def _write_file(path: Path, content: bytes) -> None:
 
 
 def _flush_directory(directory: Path) -> None:
-    """Make a rename last; not every system can."""
+    """Make a rename durable, on systems that can."""
     if os.name != "posix":
         return
     descriptor = os.open(directory, os.O_RDONLY)
@@ -175,12 +176,12 @@ def _flush_directory(directory: Path) -> None:
 
 
 ONNX_IMAGES = 256
-"""Validation images on which ONNX and PyTorch are compared."""
+"""Number of validation images on which ONNX and PyTorch are compared."""
 
 RETRAINED = (
     "The network of this seed was tested, but its checkpoint is not here, and training it again "
     "gave other weights: these were never tested, so the test's figures are left out. Export "
-    "where the checkpoint is to hand on the tested network."
+    "on the machine that has the checkpoint to get the tested network."
 )
 
 
@@ -194,15 +195,15 @@ def export_study(
 ) -> Bundle:
     """Write the network of a study as a bundle.
 
-    It is the tested one; where nothing was tested, a fresh one of the confirmed candidate; where
-    nothing was confirmed, the best of the search.
+    It is the tested one; without a test, a fresh one of the confirmed candidate; without a
+    confirmation, the best of the search.
 
     Args:
         name: The study that searched.
-        run_context: Where it is.
-        directory: The bundle's place.
+        run_context: Storage, data and device.
+        directory: Where to write; must not exist, or be empty.
         now: Time of the export.
-        onnx: Whether ONNX is written; where left out, if the packages for it are there.
+        onnx: Whether to write ONNX; by default, if its packages are installed.
 
     Raises:
         StudyError: There is no network, or it cannot be written.
@@ -223,8 +224,8 @@ def export_study(
     )
 
 
-def _as_tested(chosen: Chosen, training: Training) -> Chosen:
-    """Return the choice, without its test where the tested network had other weights."""
+def _as_tested(chosen: ChosenNetwork, training: Training) -> ChosenNetwork:
+    """Return the choice, without its test if the tested network had other weights."""
     tested = chosen.result
     if tested is None or tested.first.weights == sha256(weights_of(training.network)):
         return chosen
@@ -232,7 +233,11 @@ def _as_tested(chosen: Chosen, training: Training) -> Chosen:
 
 
 def _bundle(
-    origin: StoredStudy, chosen: Chosen, networks: Networks, training: Training, now: dt.datetime
+    origin: StoredStudy,
+    chosen: ChosenNetwork,
+    networks: Networks,
+    training: Training,
+    now: dt.datetime,
 ) -> Bundle:
     record, stored = chosen.record, chosen.stored
     candidate = networks.candidate(record)
@@ -255,7 +260,7 @@ def _bundle(
         ),
         figures=_figures(chosen, training),
         test_accesses=len(read_accesses(origin.study)),
-        settings=_shown(stored.settings),
+        settings=_described_settings(stored.settings),
         versions=versions_of(stored.environment),
         limits=chosen.limits,
         created=now.isoformat(timespec="seconds"),
@@ -267,7 +272,7 @@ def _micro_batch(training: Training, batch_size: int) -> int | None:
 
 
 def _data_facts(origin: StoredStudy, stored: StoredStudy) -> DataFacts:
-    """Return what the model card says of the data; the checks of the origin know the test part."""
+    """Return the facts about the data; the original study's checks include the test part."""
     data, known = stored.data, origin_of(stored.settings.dataset)
     checks = str(origin.data.get("audit", "")).splitlines()
     return DataFacts(
@@ -280,7 +285,7 @@ def _data_facts(origin: StoredStudy, stored: StoredStudy) -> DataFacts:
     )
 
 
-def _figures(chosen: Chosen, training: Training) -> dict[str, Figure]:
+def _figures(chosen: ChosenNetwork, training: Training) -> dict[str, MeasuredValue]:
     tested = {} if chosen.result is None else final_figures(chosen.result)
     if chosen.fit_on != "train":
         return tested  # the validation images were learned
@@ -292,14 +297,14 @@ def _figures(chosen: Chosen, training: Training) -> dict[str, Figure]:
     return {**validation_figures(metrics, images=images, siblings=siblings), **tested}
 
 
-def _shown(settings: StudySettings) -> dict[str, Any]:
+def _described_settings(settings: StudySettings) -> dict[str, Any]:
     """Return the settings without the space, which is a file of its own, and without the plan."""
     kept = settings.model_dump(mode="json", exclude={"space_text", "plan", "candidates"})
     return {name: value for name, value in kept.items() if value not in (None, [], {})}
 
 
 def versions_of(environment: Mapping[str, Any]) -> dict[str, str]:
-    """Return versions and hardware as a bundle names them, from what a study stores."""
+    """Return versions and hardware under a bundle's names, from a stored environment."""
     facts = {key: environment[key] for key in ("cpu", "device") if key in environment}
     return {
         **environment.get("libraries", {}),

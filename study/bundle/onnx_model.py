@@ -54,7 +54,7 @@ class _WithPreprocessing(nn.Module):
 
 
 def onnx_available() -> bool:
-    """Tell whether the packages are installed that writing and checking ONNX takes."""
+    """Tell whether the packages that write and check ONNX are installed."""
     return all(importlib.util.find_spec(name) is not None for name in NEEDED)
 
 
@@ -63,8 +63,7 @@ def onnx_model(classifier: Classifier, images: Tensor) -> OnnxModel:
 
     Args:
         classifier: The network.
-        images: Real images to check it on, uint8 (n, channels, size, size), as some hundred of
-            the validation part.
+        images: Real images to check it on, uint8 (n, channels, size, size).
 
     Raises:
         EvaluationError: A package is missing, or ONNX and PyTorch disagree.
@@ -103,7 +102,7 @@ def _content(classifier: Classifier) -> bytes:
 
 
 def _describe(model: onnx.ModelProto, classifier: Classifier) -> None:
-    """Write what the model is into it, and take the exporter's file names of this machine out."""
+    """Describe the model in its metadata, and remove the exporter's file names of this machine."""
     graph = model.graph
     for part in (*graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
         part.ClearField("metadata_props")

@@ -1,8 +1,8 @@
-"""Train a bundle's network again, and say whether it is the same.
+"""``run_study.py reproduce``: train a bundle's network again and compare.
 
 On the same machine with the same versions the weights are the same to the last bit. Elsewhere
-rounding differs, grows over the training, and in the end acts like another seed: then the measures
-must lie where a further run of the candidate is expected. The test part is not opened for this.
+rounding differs, grows over the training, and in the end acts like another seed. The measures must
+then lie in the range in which another run is expected. The test part is not opened.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ Verdict = Literal["identical", "within", "outside", "not judged"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Retrained:
-    """The same training, done again.
+    """The result of the second training.
 
     Args:
-        network: As trained.
+        network: The trained network.
         metrics: On the validation part, named with their split.
         versions: Of the code and the libraries; hardware; under the bundle's names.
     """
@@ -69,14 +69,14 @@ def retrain(bundle: Bundle, data: TrainingData, *, versions: Mapping[str, str]) 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """One measure, then and now.
+class MeasureComparison:
+    """One measure of the first and of the second training.
 
     Args:
         name: With its split.
         then: In the bundle.
         now: Of the training done again.
-        expected: Where a further run is expected; None where the bundle does not say.
+        expected: Range in which another run is expected; None if the bundle has none.
     """
 
     name: str
@@ -98,15 +98,15 @@ class Reproduction:
 
     identical: bool
     largest_difference: float | None
-    measures: tuple[Compared, ...]
+    measures: tuple[MeasureComparison, ...]
     differences: tuple[str, ...]
 
     @property
     def verdict(self) -> Verdict:
-        """``identical``, else whether every measure with an expected range lies in it.
+        """``identical``, or whether every measure with an expected range lies in it.
 
-        Without such a measure, as where the validation images were learned, nothing but the same
-        weights shows that it is the same network.
+        Without such a measure (the network learned the validation images), only identical
+        weights show that it is the same network.
         """
         if self.identical:
             return "identical"
@@ -140,13 +140,13 @@ def reproduce(
     return Reproduction(
         identical=weights_of(again.network) == weights_of(classifier.network),
         largest_difference=_largest_difference(classifier.network, again.network),
-        measures=_compared(bundle, again.metrics),
+        measures=_compare_measures(bundle, again.metrics),
         differences=_differences(bundle.versions, again.versions),
     )
 
 
-def reproduction_text(result: Reproduction) -> str:
-    """Return the outcome in words and figures, as plain text."""
+def describe_reproduction(result: Reproduction) -> str:
+    """Return the outcome as plain text."""
     return "\n".join(_lines(result)) + "\n"
 
 
@@ -155,22 +155,22 @@ def _lines(result: Reproduction) -> Iterator[str]:
     if not result.identical and result.largest_difference is not None:
         yield f"largest difference between two weights: {result.largest_difference:.2g}"
     for m in result.measures:
-        yield f"{describe_metric(m.name)}: {m.now:.4f} now, {m.then:.4f} then{_place(m)}"
+        yield f"{describe_metric(m.name)}: {m.now:.4f} now, {m.then:.4f} then{_position(m)}"
     yield from (f"differs: {line}" for line in result.differences)
 
 
 _VERDICTS: Mapping[Verdict, str] = {
     "identical": "the weights are the same to the last bit",
-    "within": "the weights differ; the measures lie where a further run was expected",
+    "within": "the weights differ; the measures lie in the range expected of another run",
     "outside": "not reproduced: the network differs by more than another run would",
     "not judged": (
-        "not judged, so not shown to be reproduced: the weights differ, and the bundle has no "
-        "range of a validation figure in which another run must lie"
+        "not judged: the weights differ, and the bundle has no range in which a validation figure "
+        "of another run must lie"
     ),
 }
 
 
-def _place(measure: Compared) -> str:
+def _position(measure: MeasureComparison) -> str:
     if measure.expected is None:
         return ""
     inside = "inside" if measure.expected.covers(measure.now) else "outside"
@@ -178,9 +178,9 @@ def _place(measure: Compared) -> str:
     return f"; {inside} the expected {low:.4f} to {high:.4f}"
 
 
-def _compared(bundle: Bundle, now: Mapping[str, float]) -> tuple[Compared, ...]:
+def _compare_measures(bundle: Bundle, now: Mapping[str, float]) -> tuple[MeasureComparison, ...]:
     return tuple(
-        Compared(
+        MeasureComparison(
             name=name,
             then=figure.value,
             now=float(now[name]),
@@ -217,11 +217,11 @@ def reproduce_bundle(
 
     Args:
         classifier: From ``load``.
-        run_context: Data and device; no storage is needed.
-        dataset: Where the data set is now; as in the bundle where left out.
+        run_context: Data and device; the storage is not used.
+        dataset: Where the data set is now; by default as in the bundle.
 
     Raises:
-        StudyError: The data are not here or not the same.
+        StudyError: The data are missing or not the same.
     """
     bundle = classifier.bundle
     settings = _settings(bundle, dataset)
@@ -247,7 +247,7 @@ def reproduce_bundle(
 
 
 def _settings(bundle: Bundle, dataset: str | None) -> StudySettings:
-    """Return the settings of the training; the space has done its part in the candidate.
+    """Return the settings of the training; the search space is not needed.
 
     Raises:
         EvaluationError: Another version of the program wrote them.

@@ -30,17 +30,17 @@ def confirm(
 ) -> int:
     """Train the best candidates again with fresh seeds; print which is best, with an interval."""
     from study.confirmation.confirm import confirm
-    from study.confirmation.retraining import Force
+    from study.confirmation.retraining import Resources
     from study.report.confirmation_section import confirmation_section
     from study.report.terminal import print_report
 
-    force = Force(
+    resources = Resources(
         run_context=run_context_of(storage, data_root, artifacts, device),
         workers=workers_of(workers, device),
         stop=stop,
         observers=observers_of(artifacts, quiet=quiet),
     )
-    confirmed = confirm(study, force, top=top, seeds=seeds, epochs=epochs)
+    confirmed = confirm(study, resources, top=top, seeds=seeds, epochs=epochs)
     print_notes(confirmed.trainings.notes)
     if confirmed.fewer is not None:
         print_notes([f"the study has {confirmed.fewer} candidates to confirm"])

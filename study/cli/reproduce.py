@@ -21,10 +21,10 @@ def reproduce(
 ) -> int:
     """Train an exported network again and compare. Exit code 1 if it is not shown the same."""
     from study.bundle.classifier import load
-    from study.bundle.reproduce import reproduce_bundle, reproduction_text
+    from study.bundle.reproduce import describe_reproduction, reproduce_bundle
 
     classifier = load(bundle)
     run_context = run_context_of(DEFAULT_URL, data_root, None, device)
     result = reproduce_bundle(classifier, run_context, dataset=dataset)
-    typer.echo(reproduction_text(result), nl=False)
+    typer.echo(describe_reproduction(result), nl=False)
     return 0 if result.verdict in ("identical", "within") else 1

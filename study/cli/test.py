@@ -37,20 +37,20 @@ def final_test(
     quiet: Quiet = False,
 ) -> int:
     """Train the confirmed candidate with fresh seeds and test it; every access is logged."""
-    from study.confirmation.retraining import Force
+    from study.confirmation.retraining import Resources
     from study.final_test.final_test import run_test
     from study.report.document import Paragraph
     from study.report.final_test_section import final_test_section
     from study.report.terminal import print_report
 
-    force = Force(
+    resources = Resources(
         run_context=run_context_of(storage, data_root, artifacts, device),
         workers=workers_of(workers, device),
         stop=stop,
         observers=observers_of(artifacts, quiet=quiet),
     )
     tested = run_test(
-        study, force, seeds=seeds, fit_on=fit_on, now=lambda: dt.datetime.now(dt.UTC)
+        study, resources, seeds=seeds, fit_on=fit_on, now=lambda: dt.datetime.now(dt.UTC)
     )
     print_notes(tested.trainings.notes)
     if tested.result is None:

@@ -20,8 +20,8 @@ from study.confirmation.judge import (
 )
 from study.confirmation.result import Confirmation
 from study.confirmation.retraining import (
-    Force,
     Networks,
+    Resources,
     completed_runs,
     full_epochs,
     full_settings,
@@ -62,13 +62,13 @@ class ConfirmationRun:
 
 
 def confirm(
-    name: str, force: Force, *, top: int, seeds: int, epochs: int | None = None
+    name: str, resources: Resources, *, top: int, seeds: int, epochs: int | None = None
 ) -> ConfirmationRun:
     """Train the best candidates of a study again, choose by all runs, and store the result.
 
     Args:
         name: The study that searched.
-        force: Where and how to train.
+        resources: Where and how to train.
         top: Candidates to train again.
         seeds: Fresh seeds for each.
         epochs: Epochs of a full training; by default the search's, or the space's own if the
@@ -77,15 +77,15 @@ def confirm(
     Raises:
         StudyError: There is no such study, nothing to confirm, or no run completed.
     """
-    origin = open_study(name, force.run_context.url)
+    origin = open_study(name, resources.run_context.url)
     settings = _settings(origin, epochs)
-    plan = _plan(origin, settings, force, top=top, seeds=seeds)
-    trainings = retrain(settings, plan, force)
+    plan = _plan(origin, settings, resources, top=top, seeds=seeds)
+    trainings = retrain(settings, plan, resources)
     fewer = len(plan.candidates) if len(plan.candidates) < top else None
     if trainings.work.ending == "interrupted":
         return ConfirmationRun(result=None, trainings=trainings, fewer=fewer)
-    result = _judge(plan, trainings, force)
-    with storage_errors(force.run_context.url):
+    result = _judge(plan, trainings, resources)
+    with storage_errors(resources.run_context.url):
         origin.study.set_user_attr(CONFIRMATION, to_stored(result))
     return ConfirmationRun(result=result, trainings=trainings, fewer=fewer)
 
@@ -124,9 +124,9 @@ def _quality(settings: StudySettings) -> tuple[str, Measure, int]:
 
 
 def _plan(
-    origin: StoredStudy, settings: StudySettings, force: Force, *, top: int, seeds: int
+    origin: StoredStudy, settings: StudySettings, resources: Resources, *, top: int, seeds: int
 ) -> Plan:
-    _, described = load_data(settings, force.run_context, interrupted=force.stop)
+    _, described = load_data(settings, resources.run_context, interrupted=resources.stop)
     image = ImageFormat(**described["image"])
     problem = Problem(settings=settings, image=image)
     comparable = trained_in_full(origin) and settings.epochs in (None, full_epochs(origin))
@@ -164,7 +164,7 @@ def _best(origin: StoredStudy, top: int) -> list[PlannedCandidate]:
     return [replace(candidate, search_value=seen[candidate.number]) for candidate in best]
 
 
-def _judge(plan: Plan, trainings: StudyResult, force: Force) -> Confirmation:
+def _judge(plan: Plan, trainings: StudyResult, resources: Resources) -> Confirmation:
     settings = trainings.stored.settings
     measure, runs = settings.measures[0], completed_runs(trainings.stored)
     fresh = {
@@ -173,7 +173,9 @@ def _judge(plan: Plan, trainings: StudyResult, force: Force) -> Confirmation:
     }
     by_seeds = confirmation(plan.candidates, fresh, measure=measure, study=settings.study)
     two = [c.candidate_id for c in by_seeds.candidates[:2]]
-    images = _image_values(measure, {name: runs[name] for name in two}, trainings.stored, force)
+    images = _image_values(
+        measure, {name: runs[name] for name in two}, trainings.stored, resources
+    )
     if images is None:
         return by_seeds
     return confirmation(
@@ -182,13 +184,13 @@ def _judge(plan: Plan, trainings: StudyResult, force: Force) -> Confirmation:
 
 
 def _image_values(
-    measure: Measure, runs: Runs, stored: StoredStudy, force: Force
+    measure: Measure, runs: Runs, stored: StoredStudy, resources: Resources
 ) -> ImageValues | None:
     """Return what each validation image contributes to the runs of the first two candidates.
 
     None if there is no second, the measure has no parts, or a network is not stored here.
     """
-    networks = Networks.of(stored, force.run_context)
+    networks = Networks.of(stored, resources.run_context)
     records = [record for found in runs.values() for record in found.values()]
     if len(runs) < 2 or not all(networks.available(record) for record in records):
         return None

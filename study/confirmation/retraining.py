@@ -30,7 +30,7 @@ from study.storage.stored_study import SETTINGS, StoredStudy, open_study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Force:
+class Resources:
     """Where and how trainings run.
 
     Args:
@@ -101,25 +101,25 @@ def full_settings(origin: StoredStudy, **changes: Any) -> StudySettings:
     return settings.with_changes(**{**whole, **changes})
 
 
-def retrain(settings: StudySettings, plan: Plan, force: Force) -> StudyResult:
+def retrain(settings: StudySettings, plan: Plan, resources: Resources) -> StudyResult:
     """Run every training of the plan that was not run yet.
 
     Args:
         settings: Of the linked study, from ``full_settings``, without the plan.
         plan: What is trained.
-        force: Where and how to train.
+        resources: Where and how to train.
 
     Raises:
         StudyError: The linked study's name is taken, or its settings, data or versions differ.
     """
-    settings = _settings_with(settings, plan, force.run_context)
+    settings = _settings_with(settings, plan, resources.run_context)
     try:
         return run_study(
             settings,
-            force.run_context,
-            workers=force.workers,
-            stop=force.stop,
-            observers=force.observers,
+            resources.run_context,
+            workers=resources.workers,
+            stop=resources.stop,
+            observers=resources.observers,
         )
     except ResumeError as error:
         raise ResumeError(

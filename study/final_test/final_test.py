@@ -17,8 +17,8 @@ from study.common.stored_form import canonical, to_stored
 from study.common.version import code_version
 from study.confirmation.result import Confirmation, read_confirmation
 from study.confirmation.retraining import (
-    Force,
     Networks,
+    Resources,
     completed_runs,
     full_settings,
     retrain,
@@ -72,7 +72,9 @@ def trainings_name(origin: str, fit_on: FitOn) -> str:
     return f"{origin}-test" if fit_on == "train" else f"{origin}-test-trainval"
 
 
-def run_test(name: str, force: Force, *, seeds: int, fit_on: FitOn, now: Clock) -> FinalTestRun:
+def run_test(
+    name: str, resources: Resources, *, seeds: int, fit_on: FitOn, now: Clock
+) -> FinalTestRun:
     """Train the confirmed candidate with fresh seeds, open the test part, store the figures.
 
     The access is written to the study's log when all networks are trained, and before an image of
@@ -80,7 +82,7 @@ def run_test(name: str, force: Force, *, seeds: int, fit_on: FitOn, now: Clock) 
 
     Args:
         name: The study that searched.
-        force: Where and how to train.
+        resources: Where and how to train.
         seeds: Number of networks to train.
         fit_on: Images to train them on, for the epochs of the candidate's recipe.
         now: Returns the time of the access.
@@ -89,10 +91,10 @@ def run_test(name: str, force: Force, *, seeds: int, fit_on: FitOn, now: Clock) 
         StudyError: The study searched on the pooled split or is not confirmed, or no training
             gave a network.
     """
-    origin = open_study(name, force.run_context.url)
+    origin = open_study(name, resources.run_context.url)
     validate_split(name, origin.settings.split)
     confirmed = stored_confirmation(origin)
-    confirming = open_study(confirmed.study, force.run_context.url)
+    confirming = open_study(confirmed.study, resources.run_context.url)
     plan = Plan(
         kind="test",
         origin=name,
@@ -101,7 +103,7 @@ def run_test(name: str, force: Force, *, seeds: int, fit_on: FitOn, now: Clock) 
         fit_on=fit_on,
     )
     settings = full_settings(confirming, study=trainings_name(name, fit_on))
-    trainings = retrain(settings, plan, force)
+    trainings = retrain(settings, plan, resources)
     if trainings.work.ending == "interrupted":
         return FinalTestRun(result=None, trainings=trainings)
     case = _Case(
@@ -109,7 +111,7 @@ def run_test(name: str, force: Force, *, seeds: int, fit_on: FitOn, now: Clock) 
         confirming=confirming,
         trainings=trainings,
         plan=plan,
-        run_context=force.run_context,
+        run_context=resources.run_context,
     )
     return case.tested(now)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Generator, Tensor, nn
 
-from study.bundle.bundle import Bundle, DataFacts, Figure, TrainingFacts
+from study.bundle.bundle import Bundle, DataFacts, MeasuredValue, TrainingFacts
 from study.bundle.export import PREPROCESSING, write_bundle
 from study.network.build import build
 from study.search_space.candidate import OCTMNIST, Architecture, Candidate, ImageFormat, Stage
@@ -47,7 +47,7 @@ def described(
         data=DataFacts(name="octmnist", licence="CC BY 4.0", sha256="ab" * 32, notes=("clean",)),
         training=TrainingFacts(seed=101, epochs=3, study="s", number=7),
         figures={
-            "val_accuracy": Figure(
+            "val_accuracy": MeasuredValue(
                 value=0.812,
                 over_images=Interval(low=0.80, high=0.82),
                 mean=0.81,

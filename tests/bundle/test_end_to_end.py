@@ -17,7 +17,7 @@ from study.bundle.chosen_network import final_figures, validation_figures
 from study.bundle.classifier import load
 from study.bundle.export import PREPROCESSING, write_bundle
 from study.bundle.predict import Prediction, predict
-from study.bundle.reproduce import reproduce, reproduction_text, retrain
+from study.bundle.reproduce import describe_reproduction, reproduce, retrain
 from study.data.dataset import SearchData, load_search_data
 from study.final_test.measure import UnderTest, final_test
 from study.final_test.result import FinalTest
@@ -164,7 +164,7 @@ def test_training_again_gives_the_same_bits(trained: Trained, bundle: Path) -> N
     again = partial(retrain, data=_training_data(trained.data), versions={})
     torch.manual_seed(12345)  # what else the process draws makes no difference
     result = reproduce(classifier, again, data_sha256=trained.data.sha256)
-    assert result.verdict == "identical", reproduction_text(result)
+    assert result.verdict == "identical", describe_reproduction(result)
     assert result.measures[0].then == result.measures[0].now
 
 

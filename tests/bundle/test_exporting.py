@@ -11,7 +11,7 @@ import torch
 from study.bundle.bundle import Bundle
 from study.bundle.classifier import load
 from study.bundle.export import export_study
-from study.bundle.reproduce import reproduce_bundle, reproduction_text
+from study.bundle.reproduce import describe_reproduction, reproduce_bundle
 from study.common.errors import EvaluationError
 from study.confirmation.confirm import confirm
 from study.confirmation.retraining import seed_of
@@ -20,7 +20,7 @@ from study.final_test.test_access_log import read_accesses
 from study.storage.records import ranked
 from study.storage.stored_study import TEST, load_trials, open_study
 from tests.data.files import write_npz
-from tests.searched import copied, force, learnable, run_context, search
+from tests.searched import copied, learnable, resources, run_context, search
 
 NOW = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)
 
@@ -35,7 +35,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def confirmed(searched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = copied(searched, tmp_path_factory.mktemp("confirmed") / "copy")
-    confirm("s", force(folder), top=2, seeds=2)
+    confirm("s", resources(folder), top=2, seeds=2)
     return folder
 
 
@@ -51,7 +51,7 @@ class Exported:
 @pytest.fixture(scope="module")
 def exported(confirmed: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     folder = copied(confirmed, tmp_path_factory.mktemp("tested") / "copy")
-    run_test("s", force(folder), seeds=3, fit_on="train", now=lambda: NOW)
+    run_test("s", resources(folder), seeds=3, fit_on="train", now=lambda: NOW)
     directory = folder / "out"
     bundle = export_study("s", run_context(folder), directory=directory, now=NOW)
     return Exported(folder=folder, bundle=bundle, directory=directory)
@@ -110,7 +110,7 @@ def test_onnx_agrees_with_pytorch_on_real_images(exported: Exported) -> None:
 
 def test_training_it_again_gives_the_same_bits(exported: Exported) -> None:
     result = reproduce_bundle(load(exported.directory), run_context(exported.folder))
-    assert result.verdict == "identical", reproduction_text(result)
+    assert result.verdict == "identical", describe_reproduction(result)
     assert not result.differences, result.differences
 
 
@@ -123,7 +123,7 @@ def test_a_network_of_another_seed_lies_where_a_further_run_was_expected(
     assert not result.identical
     assert result.measures
     assert all(m.expected is not None for m in result.measures)
-    assert result.verdict == "within", reproduction_text(result)
+    assert result.verdict == "within", describe_reproduction(result)
 
 
 def test_other_images_are_not_trained_on(exported: Exported, tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_network_that_learned_the_validation_images_has_no_validation_figures(
     confirmed: Path, tmp_path: Path
 ) -> None:
     folder = copied(confirmed, tmp_path / "copy")
-    run_test("s", force(folder), seeds=2, fit_on="train+val", now=lambda: NOW)
+    run_test("s", resources(folder), seeds=2, fit_on="train+val", now=lambda: NOW)
     bundle = written(folder, tmp_path / "out")
     assert bundle.training.fit_on == "train+val"
     assert all(name.startswith("test_") for name in bundle.figures)
@@ -223,14 +223,14 @@ def test_what_was_left_out_of_the_last_training_is_left_out_when_it_is_reproduce
     arrays["test_images"][:3] = arrays["val_images"][:3]
     write_npz(tmp_path / "tiny.npz", arrays)
     search(tmp_path, drop_leaks=True)
-    confirm("s", force(tmp_path), top=1, seeds=1)
-    run_test("s", force(tmp_path), seeds=1, fit_on="train+val", now=lambda: NOW)
+    confirm("s", resources(tmp_path), top=1, seeds=1)
+    run_test("s", resources(tmp_path), seeds=1, fit_on="train+val", now=lambda: NOW)
     stored = open_study("s-test-trainval", run_context(tmp_path).url)
     told = [note for note in stored.data["notes"] if "not learned for a twin in test" in note]
     assert len(told) == 1
     written(tmp_path, tmp_path / "out")
     result = reproduce_bundle(load(tmp_path / "out"), run_context(tmp_path))
-    assert result.verdict == "identical", reproduction_text(result)
+    assert result.verdict == "identical", describe_reproduction(result)
 
 
 @pytest.mark.slow

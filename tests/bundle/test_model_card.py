@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from study.bundle.bundle import DataFacts, Figure, OnnxCheck
+from study.bundle.bundle import DataFacts, MeasuredValue, OnnxCheck
 from study.bundle.model_card import model_card
 from study.search_space.candidate import ImageFormat
 from study.statistics.results import Interval
@@ -48,7 +48,7 @@ def test_text_from_outside_cannot_break_the_card() -> None:
 
 @pytest.mark.parametrize("level", [0.9, 0.95])
 def test_another_level_than_95_is_stated(level: float) -> None:
-    figure = Figure(value=0.8, over_images=Interval(low=0.7, high=0.9, level=level))
+    figure = MeasuredValue(value=0.8, over_images=Interval(low=0.7, high=0.9, level=level))
     assert ("(90 %)" in model_card(described(figures={"test_auc": figure}))) == (level == 0.9)
 
 

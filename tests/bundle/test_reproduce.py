@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from study.bundle.bundle import Bundle, Figure
+from study.bundle.bundle import Bundle, MeasuredValue
 from study.bundle.classifier import Classifier
 from study.bundle.reproduce import (
-    Compared,
+    MeasureComparison,
     Reproduction,
     Retrained,
+    describe_reproduction,
     reproduce,
-    reproduction_text,
 )
 from study.cli.reproduce import reproduce as reproduce_command
 from study.common.errors import EvaluationError
@@ -62,7 +62,7 @@ def test_the_same_training_gives_the_same_bits() -> None:
     assert result.verdict == "identical"
     assert result.largest_difference == 0
     assert result.differences == ()
-    text = reproduction_text(result)
+    text = describe_reproduction(result)
     assert "the same to the last bit" in text
     assert "validation accuracy: 0.8120 now, 0.8120 then; inside the expected" in text
 
@@ -79,21 +79,21 @@ def test_rounding_differs_and_the_measures_decide() -> None:
         classifier, lambda b: _again(b, backwards=True, accuracy=0.7), data_sha256=DATA
     )
     assert far.verdict == "outside"
-    assert "outside the expected 0.7900 to 0.8300" in reproduction_text(far)
+    assert "outside the expected 0.7900 to 0.8300" in describe_reproduction(far)
 
 
 def test_the_interval_over_images_stands_in_where_no_other_run_is_known() -> None:
-    figure = Figure(value=0.8, over_images=Interval(low=0.78, high=0.82))
+    figure = MeasuredValue(value=0.8, over_images=Interval(low=0.78, high=0.82))
     classifier = _classifier(figures={"val_accuracy": figure})
     result = reproduce(classifier, lambda b: _again(b, seed=6, accuracy=0.79), data_sha256=DATA)
     assert result.verdict == "within"
 
 
 def test_without_any_interval_nothing_is_claimed() -> None:
-    classifier = _classifier(figures={"val_accuracy": Figure(value=0.8)})
+    classifier = _classifier(figures={"val_accuracy": MeasuredValue(value=0.8)})
     result = reproduce(classifier, lambda b: _again(b, seed=6), data_sha256=DATA)
     assert result.verdict == "not judged"
-    assert reproduction_text(result).startswith("not judged, so not shown to be reproduced")
+    assert describe_reproduction(result).startswith("not judged, so not shown to be reproduced")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,8 @@ def test_only_what_was_shown_to_be_reproduced_exits_with_0(
 ) -> None:
     expected = Interval(low=0.78, high=0.82)
     compared = tuple(
-        Compared(name="val_accuracy", then=0.8, now=now, expected=expected) for now in then
+        MeasureComparison(name="val_accuracy", then=0.8, now=now, expected=expected)
+        for now in then
     )
     found = Reproduction(
         identical=identical, largest_difference=0.1, measures=compared, differences=()
@@ -126,7 +127,7 @@ def test_other_layers_are_no_reproduction() -> None:
 
 def test_other_versions_are_listed() -> None:
     classifier = _classifier(versions={"torch": "2.9.0", "cpu": "x"})
-    text = reproduction_text(reproduce(classifier, _again, data_sha256=DATA))
+    text = describe_reproduction(reproduce(classifier, _again, data_sha256=DATA))
     assert "differs: torch: 2.9.0 then, 2.14.1 now" in text
     assert "differs: cpu: x then, not known now" in text
 

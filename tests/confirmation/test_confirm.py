@@ -16,7 +16,7 @@ from study.report.study_summary import summarise_study
 from study.storage.records import TrialRecord, ranked, training_seed
 from study.storage.stored_study import load_trials, open_study
 from tests.report import rendered
-from tests.searched import copied, force, run_context, search
+from tests.searched import copied, resources, run_context, search
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def trials(folder: Path, name: str) -> tuple[TrialRecord, ...]:
 
 
 def test_the_best_are_trained_again_in_a_study_of_their_own(searched: Path) -> None:
-    confirmed = confirm("s", force(searched), top=2, seeds=3)
+    confirmed = confirm("s", resources(searched), top=2, seeds=3)
     runs, best = trials(searched, "s-confirm"), ranked(trials(searched, "s"))[:2]
     assert [r.candidate_id for r in runs] == [b.candidate_id for b in best] * 3
     assert {r.state for r in runs} == {"complete"}
@@ -52,7 +52,7 @@ def test_the_best_are_trained_again_in_a_study_of_their_own(searched: Path) -> N
 
 
 def test_seeds_are_fresh_and_shared_by_the_candidates(searched: Path) -> None:
-    confirm("s", force(searched), top=2, seeds=2)
+    confirm("s", resources(searched), top=2, seeds=2)
     runs = trials(searched, "s-confirm")
     seeds = {r.candidate_id: set() for r in runs}  # type: dict[str, set[int]]
     for run in runs:
@@ -65,7 +65,7 @@ def test_seeds_are_fresh_and_shared_by_the_candidates(searched: Path) -> None:
 
 
 def test_what_came_out_is_stored_and_reported(searched: Path) -> None:
-    confirmed = confirm("s", force(searched), top=2, seeds=2)
+    confirmed = confirm("s", resources(searched), top=2, seeds=2)
     stored = open_study("s", run_context(searched).url)
     kept = read_confirmation(stored.study.user_attrs)
     assert kept is not None
@@ -81,22 +81,22 @@ def test_what_came_out_is_stored_and_reported(searched: Path) -> None:
 def test_the_same_call_again_trains_nothing_and_more_seeds_add_what_is_missing(
     searched: Path,
 ) -> None:
-    first = confirm("s", force(searched), top=2, seeds=1)
-    again = confirm("s", force(searched), top=2, seeds=1)
+    first = confirm("s", resources(searched), top=2, seeds=1)
+    again = confirm("s", resources(searched), top=2, seeds=1)
     assert again.result == first.result
     assert len(trials(searched, "s-confirm")) == 2
-    confirm("s", force(searched), top=3, seeds=2)
+    confirm("s", resources(searched), top=3, seeds=2)
     runs = trials(searched, "s-confirm")
     assert len(runs) == 6
     assert len({(r.candidate_id, seed_of(r)) for r in runs}) == 6
-    fewer = confirm("s", force(searched), top=1, seeds=2)
+    fewer = confirm("s", resources(searched), top=1, seeds=2)
     assert fewer.result is not None
     assert [len(c.seeds) for c in fewer.result.candidates] == [2]
     assert len(trials(searched, "s-confirm")) == 6
 
 
 def test_the_study_of_trainings_says_whose_they_are_and_counts_every_seed(searched: Path) -> None:
-    confirm("s", force(searched), top=2, seeds=2)
+    confirm("s", resources(searched), top=2, seeds=2)
     stored, records = load_trials("s-confirm", run_context(searched).url)
     text = rendered.markdown(records, summarise_study(stored, records))
     assert "The trainings of 'confirm s': listed candidates, 2 fresh seeds each" in text
@@ -110,10 +110,10 @@ def test_the_study_of_trainings_says_whose_they_are_and_counts_every_seed(search
 def test_a_confirmation_that_was_stopped_goes_on(searched: Path) -> None:
     stop = Stop()
     stop.request()
-    stopped = confirm("s", replace(force(searched), stop=stop), top=2, seeds=2)
+    stopped = confirm("s", replace(resources(searched), stop=stop), top=2, seeds=2)
     assert stopped.result is None
     assert "confirmation" not in open_study("s", run_context(searched).url).study.user_attrs
-    assert confirm("s", force(searched), top=2, seeds=2).result is not None
+    assert confirm("s", resources(searched), top=2, seeds=2).result is not None
     assert len(trials(searched, "s-confirm")) == 4
 
 
@@ -130,7 +130,7 @@ def test_a_search_that_trained_less_is_confirmed_by_full_training(
     tmp_path: Path, less: dict[str, Any]
 ) -> None:
     search(tmp_path, **less)
-    confirmed = confirm("s", force(tmp_path), top=2, seeds=1)
+    confirmed = confirm("s", resources(tmp_path), top=2, seeds=1)
     assert confirmed.result is not None
     assert confirmed.result.optimism is None
     settings = confirmed.trainings.stored.settings
@@ -141,7 +141,7 @@ def test_a_search_that_trained_less_is_confirmed_by_full_training(
 
 @pytest.mark.slow
 def test_other_epochs_make_another_study_of_trainings(searched: Path) -> None:
-    confirmed = confirm("s", force(searched), top=1, seeds=1, epochs=5)
+    confirmed = confirm("s", resources(searched), top=1, seeds=1, epochs=5)
     assert confirmed.result is not None
     assert confirmed.result.study == "s-confirm-epochs5"
     assert confirmed.result.optimism is None, "a training of five epochs is another candidate"
@@ -151,7 +151,7 @@ def test_other_epochs_make_another_study_of_trainings(searched: Path) -> None:
 @pytest.mark.slow
 def test_a_zero_cost_search_is_confirmed_by_validation_accuracy(tmp_path: Path) -> None:
     search(tmp_path, estimator="synflow", objectives=("synflow",))
-    confirmed = confirm("s", force(tmp_path), top=2, seeds=1)
+    confirmed = confirm("s", resources(tmp_path), top=2, seeds=1)
     assert confirmed.result is not None
     assert confirmed.result.metric == "val_accuracy"
     best = ranked(trials(tmp_path, "s"))[:2]
@@ -161,7 +161,7 @@ def test_a_zero_cost_search_is_confirmed_by_validation_accuracy(tmp_path: Path) 
 @pytest.mark.slow
 def test_of_two_objectives_the_front_is_confirmed(tmp_path: Path) -> None:
     search(tmp_path, objectives=("parameters", "accuracy"))
-    confirmed = confirm("s", force(tmp_path), top=3, seeds=1)
+    confirmed = confirm("s", resources(tmp_path), top=3, seeds=1)
     assert confirmed.result is not None
     assert confirmed.result.metric == "val_accuracy"
     records = trials(tmp_path, "s")
@@ -177,7 +177,7 @@ def test_what_the_search_saw_is_an_accuracy_where_it_searched_for_small_networks
     tmp_path: Path,
 ) -> None:
     search(tmp_path, objectives=("parameters", "macs"))
-    result = confirm("s", force(tmp_path), top=1, seeds=1).result
+    result = confirm("s", resources(tmp_path), top=1, seeds=1).result
     assert result is not None
     assert result.metric == "val_accuracy"
     seen = trials(tmp_path, "s")[result.chosen.number].metrics["val_accuracy"]
@@ -188,7 +188,7 @@ def test_what_the_search_saw_is_an_accuracy_where_it_searched_for_small_networks
 @pytest.mark.slow
 def test_smaller_is_better_where_a_loss_is_searched(tmp_path: Path) -> None:
     search(tmp_path, objectives=("balanced_log_loss",))
-    result = confirm("s", force(tmp_path), top=3, seeds=2).result
+    result = confirm("s", resources(tmp_path), top=3, seeds=2).result
     assert result is not None
     means = [c.choosing_mean for c in result.candidates]
     assert means == sorted(means)
@@ -199,26 +199,26 @@ def test_smaller_is_better_where_a_loss_is_searched(tmp_path: Path) -> None:
 
 
 def test_a_study_of_trainings_is_not_confirmed_itself(searched: Path) -> None:
-    confirm("s", force(searched), top=1, seeds=1)
+    confirm("s", resources(searched), top=1, seeds=1)
     with pytest.raises(EvaluationError, match="holds the trainings of 'confirm s'; confirm 's'"):
-        confirm("s-confirm", force(searched), top=1, seeds=1)
+        confirm("s-confirm", resources(searched), top=1, seeds=1)
 
 
 @pytest.mark.slow
 def test_a_study_that_happens_to_have_the_name_is_left_alone(searched: Path) -> None:
     search(searched, study="s-confirm")
     with pytest.raises(EvaluationError, match="'s-confirm' exists already and does not belong"):
-        confirm("s", force(searched), top=1, seeds=1)
+        confirm("s", resources(searched), top=1, seeds=1)
     assert len(trials(searched, "s-confirm")) == 3
 
 
 @pytest.mark.slow
 def test_other_images_under_the_same_name_are_refused(tmp_path: Path) -> None:
     search(tmp_path)
-    confirm("s", force(tmp_path), top=1, seeds=1)
+    confirm("s", resources(tmp_path), top=1, seeds=1)
     data = np.load(tmp_path / "tiny.npz")
     changed = {name: data[name].copy() for name in data.files}
     changed["train_images"][0] ^= 1
     np.savez_compressed(tmp_path / "tiny.npz", **changed)
     with pytest.raises(ResumeError, match="the content of 'tiny' is not what was stored"):
-        confirm("s", force(tmp_path), top=1, seeds=2)
+        confirm("s", resources(tmp_path), top=1, seeds=2)

@@ -20,7 +20,7 @@ from study.report.study_summary import summarise_study
 from study.settings.study_settings import FitOn
 from study.storage.stored_study import load_trials, open_study
 from tests.report import rendered
-from tests.searched import copied, force, learnable, run_context, search
+from tests.searched import copied, learnable, resources, run_context, search
 
 NOW = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)
 
@@ -29,7 +29,7 @@ NOW = dt.datetime(2026, 3, 4, 5, 6, tzinfo=dt.UTC)
 def found(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("confirmed")
     search(folder)
-    confirm("s", force(folder), top=2, seeds=2)
+    confirm("s", resources(folder), top=2, seeds=2)
     return folder
 
 
@@ -39,7 +39,7 @@ def confirmed(found: Path, tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *, seeds: int = 2, fit_on: FitOn = "train") -> FinalTestRun:
-    return run_test("s", force(folder), seeds=seeds, fit_on=fit_on, now=lambda: NOW)
+    return run_test("s", resources(folder), seeds=seeds, fit_on=fit_on, now=lambda: NOW)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,7 @@ def test_the_test_part_stays_closed_when_the_trainings_are_stopped(confirmed: Pa
     stop = Stop()
     stop.request()
     stopped = run_test(
-        "s", replace(force(confirmed), stop=stop), seeds=1, fit_on="train", now=lambda: NOW
+        "s", replace(resources(confirmed), stop=stop), seeds=1, fit_on="train", now=lambda: NOW
     )
     assert stopped.result is None
     assert accesses(confirmed) == []
@@ -164,7 +164,7 @@ def test_a_search_and_a_confirmation_never_read_the_test_part(tmp_path: Path) ->
     arrays["test_labels"][3] = 9
     np.savez_compressed(tmp_path / "tiny.npz", **arrays)  # type: ignore[arg-type]
     search(tmp_path)
-    assert confirm("s", force(tmp_path), top=1, seeds=1).result is not None
+    assert confirm("s", resources(tmp_path), top=1, seeds=1).result is not None
     with pytest.raises(DataError, match="test_labels: label 9 of image 3 is out of range"):
         run(tmp_path, seeds=1)
     assert len(accesses(tmp_path)) == 1, "an access that failed is still an access"
