@@ -93,7 +93,7 @@ def test_without_any_interval_nothing_is_claimed() -> None:
     classifier = _classifier(figures={"val_accuracy": MeasuredValue(value=0.8)})
     result = reproduce(classifier, lambda b: _again(b, seed=6), data_sha256=DATA)
     assert result.verdict == "not judged"
-    assert describe_reproduction(result).startswith("not judged, so not shown to be reproduced")
+    assert describe_reproduction(result).startswith("not judged: ")
 
 
 @pytest.mark.parametrize(
