@@ -2,10 +2,10 @@
 
     python -m benchmarks.load --storage postgresql+psycopg://user:password@host/empty_database
 
-A study on a closed form is run by worker processes of this machine, each of which joins by itself
-as it would from another one. Some of them are killed with SIGKILL at random moments and others
-take their place. In the end the count must be exact, no candidate trained twice and no trial lost;
-printed are trials a second and what the kills met.
+Worker processes of this machine run a study on a closed form. Each one joins the study as it would
+from another machine. Some workers are killed with SIGKILL at random moments, and others replace
+them. At the end the count must be exact, no candidate trained twice and no trial lost. The program
+prints the trials per second and the outcomes of the trials.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ parameters:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the load, check what was promised and print the figures."""
+    """Run the load, check the guarantees and print the figures."""
     options = _parser().parse_args(arguments)
     settings = make_settings(
         study=STUDY,
@@ -57,19 +57,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     stored, _ = prepare(settings, RunContext(url=options.storage), stop=Stop())
     with tempfile.TemporaryDirectory() as folder:
-        backend = WorkerBackend(url=options.storage, folder=Path(folder))
-        seconds = backend.work(workers=options.workers, kills=options.kills, seed=options.seed)
+        workers = Workers(url=options.storage, folder=Path(folder))
+        seconds = workers.work(workers=options.workers, kills=options.kills, seed=options.seed)
     trials = load_trials(STUDY, options.storage)[1]
     check(trials, options.trials)
     print(f"{options.trials} trials by {options.workers} workers in {seconds:.0f} s:", end=" ")
-    print(f"{options.trials / seconds:.1f} a second; {backend.killed} workers were killed")
+    print(f"{options.trials / seconds:.1f} a second; {workers.killed} workers were killed")
     for line in figures(trials):
         print(line)
     print(f"stored study: {len(stored.study.user_attrs)} attributes")
 
 
 @dataclass(kw_only=True)
-class WorkerBackend:
+class Workers:
     """Worker processes, started again when they die."""
 
     url: str
@@ -78,10 +78,10 @@ class WorkerBackend:
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def work(self, *, workers: int, kills: int, seed: int) -> float:
-        """Let them work, and kill some; return the seconds from the first start to the end."""
+        """Run and kill workers. Return the seconds from the first start to the end."""
         rng, start = random.Random(seed), time.perf_counter()
         self.running = [self._start() for _ in range(workers)]
-        next_kill = start + 60.0  # loading sixteen interpreters takes its time
+        next_kill = start + 60.0  # sixteen interpreters have to load first
         while self.running:
             time.sleep(0.1)
             if self.killed < kills and time.perf_counter() > next_kill:
@@ -106,22 +106,22 @@ class WorkerBackend:
 
 
 def check(trials: Sequence[TrialRecord], wanted: int) -> None:
-    """Check what is promised of any number of workers.
+    """Check the guarantees for any number of workers.
 
     Raises:
-        AssertionError: It was not kept.
+        AssertionError: One does not hold.
     """
     state = study_state(trials, retries=100)
-    trained = [state.latest[run_context].candidate_id for run_context in state.finished]
+    trained = [state.latest[index].candidate_id for index in state.finished]
     assert len(state.finished) == wanted, f"{len(state.finished)} finished trials"
     assert len(set(trained)) == wanted, "a candidate was trained twice"
     assert not state.running, "trials are left running"
     assert not state.to_repeat, "a candidate was lost"
-    assert sorted(state.latest) == list(range(len(state.latest))), "a place was left out"
+    assert sorted(state.latest) == list(range(len(state.latest))), "a sequence index was left out"
 
 
 def figures(trials: Sequence[TrialRecord]) -> list[str]:
-    """Return what else is worth knowing, in lines."""
+    """Return further figures, one a line."""
     states = Counter(
         t.failure.kind if t.state == "failed" and t.failure else t.state for t in trials
     )

@@ -1,9 +1,9 @@
-"""What a trial costs beside its training: ``python -m benchmarks.storage_overhead``.
+"""The cost of a trial beside its training: ``python -m benchmarks.storage_overhead``.
 
-A study on a closed form is filled with stored trials, then some more are run by the study's own
-loop and timed: settle, read, draw, create, store, three reports. Nothing is trained, so that all
-of it is overhead. With ``--epoch`` one epoch on as many images as OCTMNIST has is timed for
-comparison; the images are noise, which trains no slower and no faster.
+A study on a closed form is filled with stored trials. Then the study's own loop runs some more, and
+each is timed: reap dead trials, read, draw, create, three reports, store. Nothing is trained, so
+all of the time is overhead. ``--epoch`` times one epoch on a data set of OCTMNIST's size for
+comparison. Its images are noise, which takes the same time to train.
 
 The storage is a new SQLite file, or any URL: ``--storage postgresql+psycopg://…``.
 """
@@ -53,10 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             with tempfile.TemporaryDirectory() as folder:
                 url = options.storage or f"sqlite:///{folder}/study.db"
                 seconds = turn_seconds(url, sampler=sampler, stored=stored, turns=options.turns)
-            print(f"{sampler}, {stored} stored trials: {_words(seconds)}", flush=True)
+            print(f"{sampler}, {stored} stored trials: {_describe(seconds)}", flush=True)
 
 
-def _words(seconds: Sequence[tuple[float, float]]) -> str:
+def _describe(seconds: Sequence[tuple[float, float]]) -> str:
     wall, processor = ([1000 * value for value in column] for column in zip(*seconds, strict=True))
     return (
         f"median {statistics.median(wall):.0f} ms a trial, of which the processor worked"
@@ -65,7 +65,7 @@ def _words(seconds: Sequence[tuple[float, float]]) -> str:
 
 
 def turn_seconds(url: str, *, sampler: str, stored: int, turns: int) -> list[tuple[float, float]]:
-    """Return seconds and processor seconds of some trials of a study that has so many already."""
+    """Return seconds and processor seconds of trials of a study with ``stored`` trials."""
     settings = _settings(sampler, stored=stored, trials=stored + turns + 1)
     run_context, stop = RunContext(url=url), Stop()
     study, _ = prepare(settings, run_context, stop=stop)
@@ -94,15 +94,15 @@ def _settings(sampler: str, *, stored: int, trials: int) -> StudySettings:
 
 
 def filling(stored: StoredStudy, *, count: int) -> Iterator[FrozenTrial]:
-    """Yield finished trials of distinct candidates, as the study itself would have stored them."""
+    """Yield finished trials of distinct candidates in the form in which a study stores them."""
     space, rng = stored.problem.space, np.random.default_rng(0)
     now, known = dt.datetime.now(), distributions(space)
-    for run_context in range(count):
+    for index in range(count):
         values = space.sample(rng)
         identity = candidate_id(space.candidate(values), stored.image)
         draw = Draw(
-            sequence_index=run_context,
-            seen=ranges(range(run_context)),
+            sequence_index=index,
+            seen=ranges(range(index)),
             budget=stored.settings.trials,
         )
         curve = [{"train_loss": 1.0, "val_accuracy": 0.5 + 0.1 * n} for n in range(3)]

@@ -1,9 +1,9 @@
 """Two workers against one on the same real study: ``python -m benchmarks.workers_speedup``.
 
-The same command runs with ``--workers 1`` and with ``--workers 2``, in turns and from the start of
-the process to its end, so that loading torch and data counts for both. The sampler is random and
-training is deterministic: both train the same candidates. Idle cores are needed: everything else
-that runs shows in the ratio.
+The same command runs with ``--workers 1`` and ``--workers 2`` in turns. The time is from the start of
+the process to its end, so it includes loading torch and the data. The sampler is random and the
+training is deterministic, so both train the same candidates. The machine must be idle, because
+every other process changes the ratio.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def missing() -> str | None:
 
 
 def _folder() -> Path | None:
-    """Return where the server's programs are."""
+    """Return the folder of the server's programs."""
     found = shutil.which("pg_ctl")
     if found and Path(found).with_name("initdb").exists():
         return Path(found).parent
@@ -49,8 +49,8 @@ class Server:
     """A server that can be stopped, killed and started again.
 
     Args:
-        folder: Its files.
-        port: Where it listens on 127.0.0.1.
+        folder: Folder of its files.
+        port: Port on 127.0.0.1.
     """
 
     folder: Path
@@ -131,7 +131,7 @@ class Server:
 
 @contextmanager
 def postgres() -> Iterator[Server]:
-    """Start a server in a new folder; it is stopped and removed at the end."""
+    """Start a server in a new folder. Stop and remove it at the end."""
     with tempfile.TemporaryDirectory(prefix="study-postgres-", ignore_cleanup_errors=True) as name:
         server = Server(folder=Path(name), port=_free_port())
         server.create()

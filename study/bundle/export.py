@@ -274,7 +274,7 @@ def _micro_batch(training: Training, batch_size: int) -> int | None:
 def _data_facts(origin: StoredStudy, stored: StoredStudy) -> DataFacts:
     """Return the facts about the data; the original study's checks include the test part."""
     data, known = stored.data, origin_of(stored.settings.dataset)
-    checks = str(origin.data.get("audit", "")).splitlines()
+    checks = str(origin.data.get("data_checks", "")).splitlines()
     return DataFacts(
         name=data["name"],
         licence=known.licence,

@@ -1,11 +1,11 @@
-"""Everything that may go wrong for a reason the user can act on.
+"""Errors whose cause the user can fix.
 
 StudyError                  one clear message, no traceback, exit code 1
-├── SearchSpaceError        a search space that cannot be used; carries every problem found
+├── SearchSpaceError        a search space that cannot be used, with every problem found
 ├── SettingsError           flags that contradict each other (exit code 2)
 ├── DataError               a data set that is missing, damaged or of the wrong form
 ├── StorageError            the study's database cannot be read or written
-├── ResumeError             a stored study that does not agree with what was asked
+├── ResumeError             a stored study that does not match the request
 └── EvaluationError         a confirmation, test, export or prediction that cannot be made
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 
 class StudyError(Exception):
-    """A failure with a message that says where, what was found and what to do."""
+    """A failure. Its message says where, what was found and what to do."""
 
     exit_code = 1
 
@@ -47,7 +47,7 @@ class StorageError(StudyError):
 
 
 class ResumeError(StudyError):
-    """A stored study that does not agree with what was asked for."""
+    """A stored study that does not match the request."""
 
 
 class EvaluationError(StudyError):

@@ -1,4 +1,4 @@
-"""The wish to stop: Ctrl-C, SIGTERM, a closed terminal, or whoever calls ``request``."""
+"""Cooperative stop flag, set by signals or by ``request()``."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from types import FrameType
 from typing import NoReturn
 
 INTERRUPTED = 130
-"""The exit code of whatever was asked to stop, as shells have it for Ctrl-C."""
+"""Exit code of an interrupted command, as shells use it for Ctrl-C."""
 LIMIT_SECONDS = 1.7
-"""A command that has not ended so long after the first signal ends at once; two is the promise,
-and the interpreter needs its share."""
+"""Seconds after the first signal at which a command ends at once. Two seconds are documented, and
+the interpreter needs the rest."""
 NOTE_SECONDS = 0.4
-"""No earlier than so long after the first signal, so that the running trial is noted as parked."""
+"""A command ends at least this many seconds after the first signal, so that the running trial can
+be stored as interrupted."""
 PARENT = "STUDY_PARENT"
-"""Name of the variable in which a worker finds the number of its parent process."""
+"""Environment variable with the process id of a worker's parent."""
 KEPT = "interrupted; what is done is kept, and the same command goes on from there"
 
 
 class Stop:
-    """Set once, asked often, from any thread.
+    """A stop flag for all threads of a process.
 
     Args:
-        parent: Number of the process without which there is nothing to work for; None for none.
+        parent: Process id of the parent. The flag is set when the parent ends.
     """
 
     def __init__(self, *, parent: int | None = None) -> None:
@@ -38,27 +39,27 @@ class Stop:
         self._parent = parent
 
     def request(self) -> None:
-        """Ask for the end."""
+        """Set the flag."""
         self._event.set()
 
     def __call__(self) -> bool:
-        """Tell whether the end was asked for."""
+        """Return whether a stop was requested."""
         if self._parent is not None and os.getppid() != self._parent:
             self._event.set()
         return self._event.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, but wake when the end is asked for; True if it was."""
+        """Sleep until a stop is requested. Return whether one was."""
         return self._event.wait(seconds) or self()
 
 
 @contextmanager
 def stop_on_signals(stop: Stop) -> Iterator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP request the end of a process whose parent sees to it.
+    """Let SIGINT, SIGTERM and SIGHUP request a stop.
 
     The handlers are set even where SIGINT was inherited as ignored, as in a background job of a
-    shell script; an ignored SIGHUP stays so (``nohup``). Outside the main thread, where Python
-    allows no handlers, nothing changes.
+    shell script. An ignored SIGHUP stays ignored (``nohup``). Outside the main thread, where
+    Python allows no handlers, nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -77,11 +78,11 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
 
 @contextmanager
 def end_on_signals(stop: Stop) -> Iterator[None]:
-    """Like ``stop_on_signals``, and end the process if the work has not ended in time.
+    """Do as ``stop_on_signals``, and end the process if the work does not end in time.
 
-    A second signal ends it without that patience. Both hold wherever the main thread is, in an
-    import or in a query that waits for the database, too: Python calls handlers there too late, so
-    that a thread reads the signals from a socket (``signal.set_wakeup_fd``).
+    A second signal ends the process without waiting. Python calls handlers too late while the main
+    thread is in an import or waits for the database. A thread therefore reads the signals from a
+    socket (``signal.set_wakeup_fd``).
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -102,7 +103,7 @@ def end_on_signals(stop: Stop) -> Iterator[None]:
 
 
 def _watch(reader: socket.socket, stop: Stop, end: Callable[[], None]) -> None:
-    """Wait for a first signal, then for a second one or the end of patience."""
+    """Wait for a first signal, then for a second one or the time limit, and end the process."""
     if not _heard(reader):
         return
     stop.request()
@@ -118,7 +119,7 @@ def _watch(reader: socket.socket, stop: Stop, end: Callable[[], None]) -> None:
 
 
 def _heard(reader: socket.socket) -> bool:
-    """Wait for one of our signals; False where the work ended first."""
+    """Wait for one of our signals. Return False where the work ended first."""
     while byte := reader.recv(1):
         if byte[0] in _signals():
             return True
@@ -126,7 +127,7 @@ def _heard(reader: socket.socket) -> bool:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process without tearing the interpreter down, which may take a second."""
+    """End the process without the interpreter's cleanup, which may take a second."""
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -134,7 +135,7 @@ def leave(code: int) -> NoReturn:
 
 
 def _end_at_once() -> None:
-    """End the process, whatever it does; the next run takes up its trial, noted as parked."""
+    """End the process at once. The next run continues its trial, stored as interrupted."""
     show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
     with contextlib.suppress(OSError):
         os.write(2, f"{show_cursor}{KEPT}\n".encode())

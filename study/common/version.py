@@ -1,4 +1,4 @@
-"""Which code and which libraries made a result."""
+"""Versions of the code and the libraries that made a result."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 __version__ = "0.1.0"
 
 NUMERIC_VERSION = 2
-"""Raised whenever the same candidate and seed would train to other weights than before."""
+"""Raised when the same candidate and seed train to different weights than before."""
 
 LIBRARIES = ("torch", "optuna", "numpy", "medmnist", "scikit-learn")
 
 
 @lru_cache(maxsize=1)
 def code_version() -> str:
-    """Return the package's version, with the commit where it runs from a checkout."""
+    """Return the package's version, with the commit in a checkout."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return __version__

@@ -34,14 +34,14 @@ _TEST = Part("test")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessReceipt:
-    """Proof that an access is in the test-set access log; only the log makes it.
+    """Proof that an access to the test part is in the study's access log, which alone makes it.
 
     Args:
         study: Name of the study.
         number: Number of the access in the log, from 1.
-        candidate_id: Which candidate it is for.
-        dataset: Data set the study searched on, as ``SearchData.name`` has it.
-        split: Split the study searched on.
+        candidate_id: Identity of the tested candidate.
+        dataset: ``SearchData.name`` of the study's search.
+        split: Split of the study's search.
     """
 
     study: str

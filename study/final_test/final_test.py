@@ -272,5 +272,5 @@ class _Case:
         """Compare the test part with the other parts, now that it is open, and store that too."""
         description = describe_data_checks(self.origin.settings, self.run_context, parts="all")
         with storage_errors(self.run_context.url):
-            self.origin.study.set_user_attr(DATA, {**self.origin.data, "audit": description})
+            self.origin.study.set_user_attr(DATA, {**self.origin.data, "data_checks": description})
         return description

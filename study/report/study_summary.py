@@ -166,7 +166,7 @@ def _linked(plan: Plan | None) -> str:
 
 
 def _data_notes(stored: StoredStudy) -> tuple[str, ...]:
-    return (*stored.data.get("notes", ()), stored.data.get("audit", ""))
+    return (*stored.data.get("notes", ()), stored.data.get("data_checks", ""))
 
 
 def _processes(attributes: dict[str, Any], records: Sequence[TrialRecord]) -> tuple[Process, ...]:

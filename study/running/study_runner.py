@@ -145,7 +145,7 @@ def prepare(
     problem = Problem(settings=settings, image=ImageFormat(**described["image"]))
     notes = [*described["notes"], *described["warnings"], *validate(problem)]
     if data is not None:
-        described["audit"] = describe_data_checks(settings, run_context, parts="searched")
+        described["data_checks"] = describe_data_checks(settings, run_context, parts="searched")
     if run_context.artifacts is not None:
         check_writable(run_context.artifacts)
     storage = open_or_create_storage(run_context.url)

@@ -94,9 +94,9 @@ def test_predictions_and_figures_are_kept_as_files(once: Once) -> None:
 
 
 def test_the_data_checks_see_the_test_part_from_then_on(found: Path, once: Once) -> None:
-    before = open_study("s", run_context(found).url).data["audit"]
+    before = open_study("s", run_context(found).url).data["data_checks"]
     assert "A search leaves the test part closed" in before
-    after = open_study("s", run_context(once.folder).url).data["audit"]
+    after = open_study("s", run_context(once.folder).url).data["data_checks"]
     assert after == once.outcome.audit
     assert "of test in train" in after
 

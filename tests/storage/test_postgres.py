@@ -26,10 +26,10 @@ from tests.studies import answer, command, outcome, settings
 
 
 def exactly(trials: tuple[TrialRecord, ...], count: int) -> None:
-    """Check the promise of any number of workers: an exact count, and no candidate twice."""
+    """Check the guarantees for any number of workers: an exact count, and no candidate twice."""
     state = study_state(trials, retries=1000)
     assert len(state.finished) == count
-    trained = [state.latest[run_context].candidate_id for run_context in state.finished]
+    trained = [state.latest[index].candidate_id for index in state.finished]
     assert len(set(trained)) == count
     assert not [t for t in trials if t.state == "running"]
 
@@ -96,7 +96,7 @@ def test_the_password_is_in_no_output_and_in_no_row(
     assert PASSWORD not in said[1] + said[2]
 
 
-def test_a_storage_opened_for_looking_writes_nothing(postgres_server: Server) -> None:
+def test_a_storage_opened_for_reading_writes_nothing(postgres_server: Server) -> None:
     url = postgres_server.new_database()
     run_study(settings(trials=1), RunContext(url=url))
     storage = open_storage(url, read_only=True)
@@ -151,7 +151,7 @@ def test_a_lock_is_waited_for_in_one_session_until_it_comes_or_nobody_wants_it(
 
 @pytest.fixture
 def impatient_server(postgres_server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    """Let sessions of locks idle for a second only."""
+    """Let the server end an idle session of a lock after a second."""
     (version,) = postgres_server.sql("SHOW server_version_num")
     if int(str(version[0])) < 140000:
         pytest.skip("only PostgreSQL 14 or newer ends idle sessions")
@@ -195,7 +195,7 @@ def test_a_session_that_idled_for_too_long_is_a_lost_connection(impatient_server
 
 
 def until_finished(server: Server, url: str, count: int) -> None:
-    """Wait until a study has so many finished trials."""
+    """Wait until a study has this many finished trials."""
     database = url.rpartition("/")[2]
     for _ in range(600):
         try:
@@ -214,7 +214,7 @@ CUT = """SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'adviso
 
 
 @pytest.mark.slow
-def test_locks_that_are_lost_again_and_again_cost_neither_count_nor_twins(
+def test_locks_that_are_lost_again_and_again_cost_neither_the_count_nor_a_candidate_twice(
     tmp_path: Path, postgres_server: Server
 ) -> None:
     url = postgres_server.new_database()
