@@ -1,7 +1,7 @@
 """Two workers against one on the same real study: ``python -m benchmarks.workers_speedup``.
 
-The same command runs with ``--workers 1`` and ``--workers 2`` in turns. The time is from the start of
-the process to its end, so it includes loading torch and the data. The sampler is random and the
+The same command runs with ``--workers 1`` and ``--workers 2`` in turns. The time is from the start
+of the process to its end, so it includes loading torch and the data. The sampler is random and the
 training is deterministic, so both train the same candidates. The machine must be idle, because
 every other process changes the ratio.
 """
