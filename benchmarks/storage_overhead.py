@@ -1,8 +1,8 @@
 """The cost of a trial beside its training: ``python -m benchmarks.storage_overhead``.
 
 A study on a closed form is filled with stored trials. The study's own loop then runs some more,
-and each is timed: reap dead trials, read, draw, create, three reports, store. Nothing is trained, so
-all of the time is overhead. ``--epoch`` times one epoch on a data set of OCTMNIST's size for
+and each is timed: reap dead trials, read, draw, create, three reports, store. Nothing is trained,
+so all of the time is overhead. ``--epoch`` times one epoch on a data set of OCTMNIST's size for
 comparison. Its images are noise, which takes the same time to train.
 
 The storage is a new SQLite file, or any URL: ``--storage postgresql+psycopg://…``.
