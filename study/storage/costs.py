@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
+from pydantic import TypeAdapter
 
 from study.settings.budget import Spent
 from study.storage.records import TrialRecord
@@ -45,6 +46,9 @@ class ProcessEntry:
         return (self.seen - self.started).total_seconds()
 
 
+_ENTRY = TypeAdapter(ProcessEntry)
+
+
 class ProcessLog:
     """Writes that the calling process works on a study."""
 
@@ -57,16 +61,14 @@ class ProcessLog:
     def write(self) -> None:
         """Write the time until which this process has worked."""
         self._written = _now()
-        self._study.set_user_attr(
-            self._key,
-            {
-                "host": self._who["host"].partition("/")[0],
-                "pid": self._who["pid"],
-                "label": self._who["label"],
-                "started": self._started.isoformat(timespec="milliseconds"),
-                "seen": self._written.isoformat(timespec="milliseconds"),
-            },
+        entry = ProcessEntry(
+            host=self._who["host"].partition("/")[0],
+            pid=self._who["pid"],
+            label=self._who["label"],
+            started=self._started,
+            seen=self._written,
         )
+        self._study.set_user_attr(self._key, _ENTRY.dump_python(entry, mode="json"))
 
     def tick(self) -> None:
         """Write, unless the last entry is a few seconds old at most."""
@@ -77,13 +79,7 @@ class ProcessLog:
 def read_processes(attributes: Mapping[str, Any]) -> list[ProcessEntry]:
     """Return the processes that worked on a study, in the order of their start."""
     entries = [
-        ProcessEntry(
-            host=value["host"],
-            pid=value["pid"],
-            label=value["label"],
-            started=dt.datetime.fromisoformat(value["started"]),
-            seen=dt.datetime.fromisoformat(value["seen"]),
-        )
+        _ENTRY.validate_python(value)
         for key, value in attributes.items()
         if key.startswith(PREFIX)
     ]

@@ -67,6 +67,18 @@ def test_an_interrupted_download_is_resumed_by_the_next_call(
     assert server.requested_ranges[-1] == f"bytes={kept}-"
 
 
+@pytest.mark.parametrize(
+    "part", [CONTENT, CONTENT + b"more", b"x" * 5000], ids=["whole", "too long", "another file's"]
+)
+def test_a_part_that_is_whole_is_kept_and_any_wrong_one_is_thrown_away(
+    server: FileServer, target: Path, part: bytes
+) -> None:
+    target.parent.mkdir()
+    part_of(target).write_bytes(part)
+    download(url=server.url, destination=target, md5=MD5)
+    assert target.read_bytes() == CONTENT
+
+
 def test_a_server_without_ranges_starts_over(server: FileServer, target: Path) -> None:
     server.knows_ranges = False
     target.parent.mkdir()
@@ -74,27 +86,6 @@ def test_a_server_without_ranges_starts_over(server: FileServer, target: Path) -
     download(url=server.url, destination=target, md5=MD5)
     assert target.read_bytes() == CONTENT
     assert server.requested_ranges == ["bytes=700000-"]
-
-
-def test_a_part_that_is_already_whole_is_only_checked(server: FileServer, target: Path) -> None:
-    target.parent.mkdir()
-    part_of(target).write_bytes(CONTENT)
-    download(url=server.url, destination=target, md5=MD5)
-    assert target.read_bytes() == CONTENT
-
-
-def test_a_part_longer_than_the_file_is_thrown_away(server: FileServer, target: Path) -> None:
-    target.parent.mkdir()
-    part_of(target).write_bytes(CONTENT + b"more")
-    download(url=server.url, destination=target, md5=MD5)
-    assert target.read_bytes() == CONTENT
-
-
-def test_a_part_of_another_file_is_thrown_away(server: FileServer, target: Path) -> None:
-    target.parent.mkdir()
-    part_of(target).write_bytes(b"x" * 5000)
-    download(url=server.url, destination=target, md5=MD5)
-    assert target.read_bytes() == CONTENT
 
 
 def test_a_server_that_hides_the_length_is_served_by_the_md5(
