@@ -66,8 +66,8 @@ def run_workers(
     try:
         while running:
             if stop.wait(0.1):
-                killed = _terminate(running)
-                mark_interrupted(stored.study, pids=killed)
+                if killed := _terminate(running):
+                    mark_interrupted(stored.study, pids=killed)
                 return WorkResult(ending="interrupted", text="stopped as asked")
             for worker in list(running):
                 if worker.process.poll() is None:
