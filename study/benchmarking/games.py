@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 from study.benchmarking.game import Game
 from study.common.atomic_write import write_text
 from study.common.errors import DataError
-from study.common.numbers import rounded
+from study.common.formats import rounded
 
 GAMES, TIMES = "games.jsonl", "times.jsonl"
 DIGITS = 6

@@ -10,8 +10,18 @@ from typing import TYPE_CHECKING
 from study.benchmarking.games import DIGITS
 from study.benchmarking.study_comparison import StudyComparison, StudyCurve
 from study.benchmarking.table_comparison import Curve, SamplerResult, TableComparison
-from study.common.formats import ABSENT, amount, counted, describe_metric, measure
-from study.common.numbers import SMALLEST, Form, decimals, form_of, signed
+from study.common.formats import (
+    ABSENT,
+    SMALLEST,
+    Form,
+    amount,
+    counted,
+    decimals,
+    describe_metric,
+    form_of,
+    measure,
+    signed,
+)
 from study.report.document import (
     Document,
     Figure,

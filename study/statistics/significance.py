@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from study.common.numbers import magnitude
+from study.common.formats import magnitude
 from study.statistics.bootstrap import (
     RESAMPLES,
     Statistic,
