@@ -8,21 +8,18 @@ allowed by the user: ``Fitting``. An image that does not fit gives a refusal tha
 from __future__ import annotations
 
 import struct
-import tokenize
 import warnings
-import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
+from study.data.npz import Header, NpzError, NpzFile
 from study.search_space.candidate import ImageFormat
 
 Pixels = NDArray[np.uint8]
@@ -200,20 +197,6 @@ USUAL = "images"
 """Name of the array that is read by default."""
 
 _SEALED = "test_"
-_ARRAY_DAMAGE = (
-    OSError,
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    ValueError,
-    TypeError,
-    NotImplementedError,  # an unknown compression method
-    RuntimeError,  # an encrypted member
-    SyntaxError,
-    tokenize.TokenError,
-    OverflowError,
-    Warning,  # such as a header written by Python 2; made an error below
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,37 +226,29 @@ def read_pictures(
     A file may be larger than memory.
     """
     try:
-        with zipfile.ZipFile(file.path) as archive:
-            yield from _read(archive, file, image, fitting)
+        yield from _read(file, image, fitting)
     except Misfit as misfit:
         yield Refusal(source=str(file), reason=str(misfit))
-    except FileNotFoundError:
-        yield Refusal(source=str(file), reason="there is no such file")
-    except _ARRAY_DAMAGE as error:
-        detail = " ".join(str(error).split())[:120] or type(error).__name__
-        reason = f"damaged or cut off ({detail}); copy or save it again"
-        yield Refusal(source=str(file), reason=reason)
+    except NpzError as error:
+        yield Refusal(source=str(file), reason=error.reason)
 
 
-def _read(
-    archive: zipfile.ZipFile, file: ArrayFile, image: ImageFormat, fitting: Fitting
-) -> Iterator[Picture | Refusal]:
-    name = _name(archive, file)
-    with archive.open(f"{name}.npy") as stream:
-        shape = _shape(stream, name)
-        check_size(shape[2], shape[1], image, fitting)
-        for index in range(shape[0]):
-            source = f"{file.path}:{name}[{index}]"
-            pixels = _next(stream, shape[1:], f"{name} ends after {index} of {shape[0]} images")
-            try:
-                yield Picture(source=source, pixels=fitted(pixels, image, fitting))
-            except Misfit as misfit:
-                yield Refusal(source=source, reason=str(misfit))
-        stream.read(1)  # at the end zipfile compares the checksum
+def _read(file: ArrayFile, image: ImageFormat, fitting: Fitting) -> Iterator[Picture | Refusal]:
+    archive = NpzFile(file.path)
+    name = _name(archive.names(), file)
+    header = archive.header(name)
+    shape = _shape(header, name)
+    check_size(shape[2], shape[1], image, fitting)
+    rows = archive.rows(name) if len(header.shape) > 2 else [archive.read(name)]
+    for index, pixels in enumerate(rows):
+        source = f"{file.path}:{name}[{index}]"
+        try:
+            yield Picture(source=source, pixels=fitted(pixels, image, fitting))
+        except Misfit as misfit:
+            yield Refusal(source=source, reason=str(misfit))
 
 
-def _name(archive: zipfile.ZipFile, file: ArrayFile) -> str:
-    names = [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
+def _name(names: Sequence[str], file: ArrayFile) -> str:
     usual = USUAL if USUAL in names else names[0] if len(names) == 1 else None
     name = file.name or usual
     if name is None or name not in names:
@@ -287,29 +262,15 @@ def _name(archive: zipfile.ZipFile, file: ArrayFile) -> str:
     return name
 
 
-def _shape(stream: IO[bytes], name: str) -> tuple[int, ...]:
-    """Return the array's shape as (n, h, w) or (n, h, w, channels), without reading it."""
-    version = npy.read_magic(stream)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"array format {version}")
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        shape, fortran, dtype = read(stream)
-    if dtype != np.uint8:
-        raise Misfit(f"{name} is of type {dtype}; save pixels as uint8, 0 to 255")
+def _shape(header: Header, name: str) -> tuple[int, ...]:
+    """Return the array's shape as (n, h, w) or (n, h, w, channels)."""
+    shape = header.shape
+    if header.dtype != np.uint8:
+        raise Misfit(f"{name} is of type {header.dtype}; save pixels as uint8, 0 to 255")
     if len(shape) == 2:
         shape = (1, *shape)
-    if len(shape) not in (3, 4) or fortran or min(shape) < 0:
+    if len(shape) not in (3, 4) or header.fortran_order or min(shape) < 0:
         raise Misfit(
             f"{name} has the shape {shape}; save images as (n, height, width[, channels])"
         )
-    return tuple(shape)
-
-
-def _next(stream: IO[bytes], shape: tuple[int, ...], cut: str) -> Pixels:
-    size = int(np.prod(shape))
-    content = stream.read(size)
-    if len(content) < size:
-        raise EOFError(cut)
-    return np.frombuffer(content, dtype=np.uint8).reshape(shape)
+    return shape

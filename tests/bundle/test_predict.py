@@ -272,7 +272,7 @@ def test_a_photograph_stands_as_its_orientation_says(grey: Classifier, tmp_path:
         (np.zeros((1, 1, 28, 28, 1), np.uint8), "has the shape"),
         (np.asfortranarray(np.zeros((2, 28, 28), np.uint8)), "has the shape"),
         (np.zeros((1, 28, 28, 2), np.uint8), "2 channels"),
-        (np.array([{}]), "damaged|of type object"),
+        (np.array([{}]), "pickled Python objects"),
     ],
 )
 def test_arrays_that_are_no_images_are_refused(
@@ -340,7 +340,7 @@ def test_a_huge_image_is_refused_before_it_is_decoded(
     assert time.perf_counter() - start < 2
 
 
-def test_an_array_that_claims_to_be_huge_is_read_image_by_image(
+def test_an_array_that_is_shorter_than_its_header_is_refused_before_it_is_read(
     grey: Classifier, tmp_path: Path
 ) -> None:
     header = io.BytesIO()
@@ -349,10 +349,7 @@ def test_an_array_that_claims_to_be_huge_is_read_image_by_image(
     )
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("images.npy", header.getvalue() + bytes(28 * 28 * 2))
-    found = list(predict(grey, [str(tmp_path / "a.npz")]))
-    assert [type(f) for f in found] == [Prediction, Prediction, Refusal]
-    assert isinstance(found[2], Refusal)
-    assert "ends after 2 of 1000000000000 images" in found[2].reason
+    assert "images is cut off" in _reason(grey, str(tmp_path / "a.npz"))
 
 
 @given(data=st.data())

@@ -145,6 +145,6 @@ def test_only_the_data_package_opens_sources_and_files() -> None:
         "study/data/locked_test.py",
         "study/data/npz_source.py",
         "study/data/sources.py",
-        "study/bundle/array_files.py",  # refuses arrays of a test part
+        "study/bundle/images.py",  # refuses arrays of a test part
         "study/performance_estimation/tabular/table_file.py",
     }
