@@ -66,7 +66,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class NpzFile:
-    """A ``.npz`` file on disk. Every method opens it anew, so that it can go to any process.
+    """A ``.npz`` file on disk. Every method opens the file, so the object can go to any process.
 
     Raises:
         NpzError: Every method raises it for a file that is missing, not readable or damaged.

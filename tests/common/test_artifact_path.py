@@ -138,11 +138,11 @@ def test_a_checkpoint_behind_a_url_is_a_checkpoint(url: str) -> None:
     assert checkpoint.load(fingerprint="x") is None
 
 
-def test_a_trial_parked_by_one_machine_goes_on_on_another(url: str, tmp_path: Path) -> None:
-    """Two places share the database and the URL, and no folder."""
+def test_a_trial_interrupted_on_one_machine_continues_on_another(url: str, tmp_path: Path) -> None:
+    """Two machines share the database and the URL, and no folder."""
     asked = settings(estimator="train", epochs=3, trials=1, precision="float32", sampler="random")
-    whole_place = RunContext(url=f"sqlite:///{tmp_path}/whole.db", artifacts=tmp_path / "local")
-    whole = run_study(asked, whole_place)
+    local = RunContext(url=f"sqlite:///{tmp_path}/whole.db", artifacts=tmp_path / "local")
+    whole = run_study(asked, local)
     run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db", artifacts=remote(url))
     stop = Stop()
     stored, _ = prepare(asked, run_context, stop=stop)

@@ -255,13 +255,13 @@ def test_arbitrary_headers_never_give_a_traceback(
 
 
 @fuzz
-@given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+@given(position=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
 def test_a_changed_byte_anywhere_never_gives_a_traceback(
-    tmp_path: Path, place: float, flip: int
+    tmp_path: Path, position: float, flip: int
 ) -> None:
     path = write_npz(tmp_path / "a.npz", medmnist_arrays(counts=(6, 3, 3)))
     content = bytearray(path.read_bytes())
-    content[int(place * len(content))] ^= flip
+    content[int(position * len(content))] ^= flip
     path.write_bytes(content)
     accepts_or_refuses(path)
 

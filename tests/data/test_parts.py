@@ -47,7 +47,7 @@ def test_the_official_labels_pool_to_tensors_of_the_published_shape(tmp_path: Pa
         arrays = {name: archive[name] for name in archive.files}
     counts = {part: len(arrays[f"{part}_labels"]) for part in OCTMNIST}
     assert counts == OCTMNIST
-    # The images tell where they came from: the class at one place, the rest zero.
+    # One pixel of each image holds its class, and the others are zero.
     for part in OCTMNIST:
         images = np.zeros((counts[part], 28, 28), np.uint8)
         images[:, 3, 4] = arrays[f"{part}_labels"].reshape(-1)

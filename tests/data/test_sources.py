@@ -32,12 +32,12 @@ def test_images_are_counted_without_loading_them(tmp_path: Path) -> None:
     assert image_counts("digits") == found
 
 
-@pytest.mark.parametrize("look", [image_format, image_counts, load_search_data])
-def test_the_home_of_nobody_is_one_clear_line(look: Callable[[str], object]) -> None:
+@pytest.mark.parametrize("read", [image_format, image_counts, load_search_data])
+def test_the_home_of_nobody_is_one_clear_line(read: Callable[[str], object]) -> None:
     with pytest.raises(
         DataError, match=r"^~nosuchuser/x.npz: no home .*write out the whole path$"
     ):
-        look("~nosuchuser/x.npz")
+        read("~nosuchuser/x.npz")
 
 
 def test_a_data_root_in_the_home_of_nobody_is_one_clear_line() -> None:
