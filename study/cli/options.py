@@ -55,7 +55,10 @@ Device = Annotated[
 ]
 Reuse = Annotated[
     list[str] | None,
-    typer.Option("--reuse", help="A study whose results are reused where they are valid, or all."),
+    typer.Option(
+        "--reuse",
+        help="Study whose results are reused where they are valid; 'all' for every study.",
+    ),
 ]
 Fork = Annotated[
     str | None,

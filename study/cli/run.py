@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,6 +43,8 @@ from study.cli.options import (
 )
 from study.common.errors import SettingsError, StudyError
 from study.common.stop import INTERRUPTED, Stop
+from study.performance_estimation.registry import ESTIMATORS
+from study.search_strategy.registry import PRUNERS, SAMPLERS
 from study.storage.url import DEFAULT_URL
 
 if TYPE_CHECKING:
@@ -52,6 +55,11 @@ if TYPE_CHECKING:
 
 DEFAULT_TRIALS = 15
 CASCADE_PRUNER = "asha"
+
+
+def _choices(what: str, names: Iterable[str], page: str) -> str:
+    """Return the help text of a flag whose value is one of these names, with options."""
+    return f"{what}: {', '.join(names)}. Options follow as key=value; see {page}."
 
 
 def run(
@@ -66,13 +74,15 @@ def run(
     objectives: Annotated[
         str | None, typer.Option(help="Several, as accuracy,macs; in place of --metric.")
     ] = None,
-    sampler: Annotated[str, typer.Option(help="What to try next; see docs/strategies.md.")] = (
-        "tpe"
-    ),
-    estimator: Annotated[str, typer.Option(help="How to score; see docs/estimators.md.")] = (
-        "train"
-    ),
-    pruner: Annotated[str, typer.Option(help="What to stop early; see docs/pruners.md.")] = "none",
+    sampler: Annotated[
+        str, typer.Option(help=_choices("What to try next", SAMPLERS, "docs/strategies.md"))
+    ] = "tpe",
+    estimator: Annotated[
+        str, typer.Option(help=_choices("How to score", ESTIMATORS, "docs/estimators.md"))
+    ] = "train",
+    pruner: Annotated[
+        str, typer.Option(help=_choices("What to stop early", PRUNERS, "docs/pruners.md"))
+    ] = "none",
     screen: Annotated[
         str | None,
         typer.Option(help="Score untrained candidates and train the best first, as synflow:200."),
@@ -89,7 +99,7 @@ def run(
     precision: Precision = "auto",
     seed: Seed = 0,
     retries: Annotated[
-        int, typer.Option(min=0, help="Times an interrupted candidate is repeated.")
+        int, typer.Option(min=0, help="Times a candidate is repeated after a crash.")
     ] = 3,
     keep: Annotated[str, typer.Option(help="Checkpoints to keep: best, all or none.")] = "best",
     reuse: Reuse = None,

@@ -1,4 +1,4 @@
-"""Which candidates to train in full before an estimator is trusted."""
+"""A stratified random sample of a space, for the full trainings."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from study.search_space.resolve import candidate_id, complexity, resolve
 from study.search_space.space import SearchSpace
 
 SMALLEST_SAMPLE = 30
-"""Drawn 400 times from NAS-Bench-Macro, samples of 30 networks gave MACs and parameters a τ with a
-standard deviation of .09 to .12; .12 to .15 with 20, .07 to .09 with 50."""
+"""In 400 samples of 30 networks of NAS-Bench-Macro, τ of MACs and of parameters had a standard
+deviation of .09 to .12. It was .12 to .15 with 20 networks, and .07 to .09 with 50."""
 
 _POOL = 20
 _ATTEMPTS = 400
 
 
 def check_sample_size(size: int) -> None:
-    """Refuse a sample from which nothing can be concluded.
+    """Check that a sample is large enough for a conclusion.
 
     Raises:
         SettingsError: It is smaller than ``SMALLEST_SAMPLE``.
     """
     if size < SMALLEST_SAMPLE:
         raise SettingsError(
-            f"a sample of {size} candidates is too small: rank correlations from it are uncertain "
-            f"by more than the differences between estimators (the standard error of τ is about "
-            f".1 at 30); use at least {SMALLEST_SAMPLE}, and 50 to tell estimators apart"
+            f"a sample of {size} candidates is too small: rank correlations from it have an error "
+            f"larger than the differences between estimators (the standard error of τ is about .1 "
+            f"at 30); use at least {SMALLEST_SAMPLE}, and 50 to distinguish estimators"
         )
 
 
@@ -36,16 +36,16 @@ def stratified_sample(
 ) -> tuple[Values, ...]:
     """Return different candidates of the space, spread evenly over its range of MACs.
 
-    Twenty times as many are drawn at random and sorted by MACs; one is taken at random of each of
-    ``size`` equal parts. Every candidate keeps its chance of a plain random sample, but small and
-    large networks cannot be missed by bad luck. The sample is not the best candidates: ranking
-    those is a harder question, which the report asks separately.
+    Twenty times the number are drawn at random and sorted by MACs. One is taken at random from
+    each of ``size`` equal parts. Every candidate has the chance of a plain random sample, but no
+    size of network is missed by bad luck. It is not a sample of the best candidates: ranking those
+    is harder, and the report shows it separately.
 
     Args:
-        space: The search space; its constraints hold.
+        space: The search space; the sample satisfies its constraints.
         image: Format of the images.
-        size: Candidates wanted; all there are where the space has fewer.
-        seed: Same seed, same sample.
+        size: Number of candidates; fewer where the space has fewer.
+        seed: Equal seeds give equal samples.
 
     Raises:
         SettingsError: ``size`` is below ``SMALLEST_SAMPLE``.

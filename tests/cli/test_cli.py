@@ -14,24 +14,24 @@ from typer.testing import CliRunner
 from study.cli import main
 from study.cli.command import add_command
 from tests.data.files import medmnist_arrays, write_npz
-from tests.studies import answer, command
+from tests.studies import command
 
 SYNTHETIC = ("--dataset", "digits", "--estimator", "synthetic", "--workers", "1", "--quiet")
 
 
 def test_a_study_runs_and_is_listed_reported_and_deleted(tmp_path: Path) -> None:
-    code, out, _ = answer("run", "seed", "--trials", "4", *SYNTHETIC, cwd=tmp_path)
+    code, out, _ = invoke("run", "seed", "--trials", "4", *SYNTHETIC, cwd=tmp_path)
     assert code == 0
     assert "Conv layers: " in out
-    assert "4 of 4" in answer("list", cwd=tmp_path)[1]
-    report = json.loads(answer("report", "seed", "--format", "json", cwd=tmp_path)[1])
+    assert "4 of 4" in invoke("list", cwd=tmp_path)[1]
+    report = json.loads(invoke("report", "seed", "--format", "json", cwd=tmp_path)[1])
     assert {"study", "direction", "metric", "settings", "trials", "best"} <= report.keys()
     assert len(report["trials"]) == 4
     assert report["best"]["value"] == max(trial["value"] for trial in report["trials"])
-    code, _, said = answer("report", "seed", "--html", ".", cwd=tmp_path)
+    code, _, said = invoke("report", "seed", "--html", ".", cwd=tmp_path)
     assert (code, said) == (1, "error: .: is a folder; name a file in it\n")
-    assert answer("delete", "seed", "--yes", cwd=tmp_path)[0] == 0
-    assert answer("best", "seed", cwd=tmp_path)[0] == 1
+    assert invoke("delete", "seed", "--yes", cwd=tmp_path)[0] == 0
+    assert invoke("best", "seed", cwd=tmp_path)[0] == 1
 
 
 def test_errors_are_one_message_and_the_right_exit_code(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_errors_are_one_message_and_the_right_exit_code(tmp_path: Path) -> None:
         (("run", "seed", "--dataset", "~nosuchuser/x.npz"), 1),
         (("run", "seed", "--dataset", "octmnist", "--data-root", "~nosuchuser"), 1),
     ):
-        code, _, err = answer(*arguments, cwd=tmp_path)
+        code, _, err = invoke(*arguments, cwd=tmp_path)
         assert code == expected, (arguments, err)
         assert err.strip()
         assert "Traceback" not in err
@@ -92,7 +92,7 @@ def test_check_counts_the_images_of_a_data_set(
     assert f"for {counts} images" in out
 
 
-def test_ctrl_c_parks_the_trial_and_tells_how_to_resume(tmp_path: Path) -> None:
+def test_ctrl_c_keeps_the_interrupted_trial_and_says_how_to_resume(tmp_path: Path) -> None:
     slow = ("--dataset", "digits", "--estimator", "synthetic,delay=0.3", "--workers", "1")
     process = command("run", "seed", "--trials", "50", *slow, cwd=tmp_path)
     assert process.stderr is not None
