@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from study.cli import main
 from study.cli.command import add_command
 from tests.data.files import medmnist_arrays, write_npz
-from tests.studies import command
+from tests.studies import command, invoke
 
 SYNTHETIC = ("--dataset", "digits", "--estimator", "synthetic", "--workers", "1", "--quiet")
 
