@@ -31,13 +31,12 @@ from study.settings.run_context import RunContext
 from study.storage import records
 from study.storage.checkpoints import needed_checkpoints, prune_checkpoints
 from study.storage.costs import ProcessLog, read_costs, read_processes, spent
-from study.storage.heartbeat import beating
 from study.storage.lifecycle import StudyState, same_failures, study_state
 from study.storage.locks import LockLost, StudyLock, holding, study_lock
 from study.storage.opening import stop_waiting_for_server
 from study.storage.processes import identity
 from study.storage.rdb import RECONNECT_SECONDS, connection_lost
-from study.storage.reap import reap_dead_trials, withdraw
+from study.storage.reap import beating, reap_dead_trials, withdraw
 from study.storage.records import DrawnCandidate, TrialReader, TrialRecord
 from study.storage.storage_errors import storage_errors
 from study.storage.stored_study import StoredStudy, versions

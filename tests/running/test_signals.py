@@ -15,11 +15,10 @@ from pathlib import Path
 import optuna
 import pytest
 
-from study.storage.heartbeat import ASK_SECONDS, beating
 from study.storage.lifecycle import study_state
 from study.storage.opening import open_storage, stop_waiting_for_server
 from study.storage.processes import identity
-from study.storage.reap import reap_dead_trials
+from study.storage.reap import ASK_SECONDS, beating, reap_dead_trials
 from study.storage.records import STOPPING, WORKER, read_trial, read_trials
 from study.storage.stored_study import load_trials, open_study
 from tests.studies import answer
