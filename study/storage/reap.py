@@ -1,8 +1,8 @@
 """Heartbeats of running trials, and the trials of dead workers.
 
 Optuna's own heartbeat thread ends at the first lost connection. Ours continues until the trial
-ends. It also stores a stop request at once. A worker may be killed before its trial's step is over,
-and ``reap_dead_trials`` then marks the trial as interrupted and not as lost.
+ends, and stores a stop request at once. A worker may be killed before its trial's step is over.
+``reap_dead_trials`` then marks the trial as interrupted and not as lost.
 """
 
 from __future__ import annotations
