@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from study.benchmarking.game import play
+from study.benchmarking.game import CODE, play
 from study.performance_estimation.tabular.table_file import load_table
 from study.running.candidate_source.sampled_source import MAX_REPEATS
 from study.search_strategy.registry import SAMPLERS
 from study.search_strategy.samplers.non_adaptive import RandomSearch
 from study.search_strategy.strategy import History, Proposal
 from tests.benchmarking.tables import arrays, write_table
+from tests.studies import ROOT
 
 FAST = [name for name in SAMPLERS if name in ("random", "grid", "reinforce", "evolution")]
 
@@ -70,3 +71,7 @@ def test_a_sampler_that_repeats_itself_gets_candidates_that_were_not_tried(
 
     assert len(game.regret) == 10
     assert len(game.ask) == 1 + 9 * MAX_REPEATS
+
+
+def test_the_digest_of_the_playing_code_covers_files_that_exist() -> None:
+    assert all((ROOT / "study" / name).exists() for name in CODE)
