@@ -137,16 +137,12 @@ class ResidualBlock(nn.Module):
         return self.end(inside + self.shortcut(images))  # type: ignore[no-any-return]
 
 
-def _identity(block: Block) -> nn.Module:
-    return POOLS[block.pool]()
-
-
 BLOCKS: Mapping[str, Callable[[Block], nn.Module]] = MappingProxyType(
     {
         "conv": ConvBlock,
         "separable": ConvBlock,
         "residual": ResidualBlock,
-        "identity": _identity,
+        "identity": lambda block: POOLS[block.pool](),
     }
 )
 

@@ -62,14 +62,8 @@ def distinct_candidates(
 ) -> Mapping[str, Values] | None:
     """Return the first point of every distinct candidate inside the constraints, by its id.
 
-    Args:
-        space: The space; ``grid_points`` have no effect here.
-        image: Format of the images.
-        limit: Most points to enumerate.
-
-    Returns:
-        The points in the order of the space; None if it has more than ``limit`` points or a
-        parameter with uncountable values.
+    ``grid_points`` have no effect. None if the space has more than ``limit`` points or a parameter
+    with uncountable values.
     """
     return _first_of_each(space, image, lambda c: candidate_id(c, image), limit)
 
@@ -95,6 +89,6 @@ def _first_of_each(
     for values in space.points():
         candidate = space.candidate(values)
         name = identity(candidate)
-        if name not in found and space.excess_of(candidate, image) == 0.0:
+        if name not in found and not space.broken_bounds(candidate, image):
             found[name] = values
     return MappingProxyType(found)

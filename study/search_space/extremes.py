@@ -18,6 +18,8 @@ from study.search_space.parameter import AnyParameter, CategoricalParameter, bin
 from study.search_space.resolve import complexity, resolve
 from study.search_space.space import SearchSpace
 
+EXACT_LIMIT = 20_000
+"""Most points to enumerate; this takes about half a second."""
 DRAWS = 300
 STARTS = 4
 MOST_ROUNDS = 30
@@ -34,6 +36,12 @@ class ScoredPoint:
 
     values: Values
     score: float
+
+
+def is_small(space: SearchSpace) -> bool:
+    """Tell whether all points of a space can be enumerated."""
+    size = space.size()
+    return size is not None and size <= EXACT_LIMIT
 
 
 def draws(space: SearchSpace, number: int = DRAWS) -> Iterator[Values]:
@@ -59,11 +67,7 @@ def count_range(
 ) -> tuple[int, int]:
     """Return the smallest and largest ``parameters`` or ``macs`` that a search finds.
 
-    Args:
-        space: The space.
-        image: Format of the images.
-        measure: Attribute of ``Complexity``.
-        inside: Whether networks outside the constraints do not count.
+    If ``inside``, networks outside the constraints do not count.
     """
 
     def count(values: Values) -> float:

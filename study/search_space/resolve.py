@@ -37,8 +37,6 @@ class Block:
         operation: ``conv``, ``separable``, ``residual`` or ``identity`` (pooling only).
         kernel: Side of the kernel; 0 for ``identity``.
         padding: Pixels added on each side.
-        in_channels: Input channels.
-        out_channels: Output channels.
         norm: ``none`` or ``batch``.
         activation: ``relu``, ``silu``, ``gelu`` or ``none``.
         pool: ``max``, ``average`` or ``none``; 2×2, stride 2.
@@ -70,7 +68,6 @@ class Head:
         hidden_units: Width of the hidden layer; 0 for no hidden layer.
         activation: Non-linearity after the hidden layer; ``none`` for no hidden layer.
         dropout: Share of features dropped before the last layer.
-        classes: Number of class scores.
     """
 
     kind: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -80,13 +80,10 @@ class SearchSpace:
 
     def is_active(self, parameter: AnyParameter, values: Values) -> bool:
         """Tell whether all conditions of ``parameter`` hold, given the values of earlier ones."""
-        return all(
-            self._holds(condition, values.get(condition.parameter)) for condition in parameter.when
-        )
+        return all(self._holds(condition, values) for condition in parameter.when)
 
-    def _holds(self, condition: Condition, value: Value | None) -> bool:
-        if value is None:
-            value = self.fixed.get(condition.parameter)
+    def _holds(self, condition: Condition, values: Values) -> bool:
+        value = values.get(condition.parameter, self.fixed.get(condition.parameter))
         return value is not None and any(same_value(value, v) for v in condition.values)
 
     def sample(self, rng: np.random.Generator) -> dict[str, Value]:
@@ -94,28 +91,23 @@ class SearchSpace:
 
         The constraints are not checked.
         """
-        values: dict[str, Value] = {}
-        for parameter in self.parameters:
-            if self.is_active(parameter, values):
-                values[parameter.name] = parameter.draw(rng)
-        return values
+        return self._filled(lambda parameter: parameter.draw(rng))
 
     def suggest(self, trial: SuggestingTrial) -> dict[str, Value]:
         """Return the trial's value of every active parameter, asked for in drawing order."""
-        values: dict[str, Value] = {}
-        for parameter in self.parameters:
-            if self.is_active(parameter, values):
-                values[parameter.name] = parameter.suggest(trial)
-        return values
+        return self._filled(lambda parameter: parameter.suggest(trial))
 
     def complete(self, values: Values, rng: np.random.Generator) -> dict[str, Value]:
         """Return ``values`` without inactive parameters; draw the active ones that are missing."""
-        completed: dict[str, Value] = {}
+        return self._filled(lambda p: values[p.name] if p.name in values else p.draw(rng))
+
+    def _filled(self, choose: Callable[[AnyParameter], Value]) -> dict[str, Value]:
+        """Return the chosen value of every active parameter, in drawing order."""
+        values: dict[str, Value] = {}
         for parameter in self.parameters:
-            if self.is_active(parameter, completed):
-                known = values.get(parameter.name)
-                completed[parameter.name] = parameter.draw(rng) if known is None else known
-        return completed
+            if self.is_active(parameter, values):
+                values[parameter.name] = choose(parameter)
+        return values
 
     def points(self) -> Iterator[dict[str, Value]]:
         """Yield every point of the grid; the first parameter changes slowest.
@@ -147,39 +139,22 @@ class SearchSpace:
         """
         if any(grid_values(parameter) is None for parameter in self.parameters):
             return None
-        last_use = {
-            condition.parameter: index
-            for index, parameter in enumerate(self.parameters)
-            for condition in parameter.when
-        }
-        counts: dict[frozenset[tuple[str, Value]], int] = {frozenset(): 1}
+        # counts of partial points, which differ only in values that later conditions read
+        counts: Counter[frozenset[tuple[str, Value]]] = Counter({frozenset(): 1})
         for index, parameter in enumerate(self.parameters):
-            counts = self._count(parameter, index, counts, last_use)
-        return sum(counts.values())
-
-    def _count(
-        self,
-        parameter: AnyParameter,
-        index: int,
-        counts: Mapping[frozenset[tuple[str, Value]], int],
-        last_use: Mapping[str, int],
-    ) -> dict[frozenset[tuple[str, Value]], int]:
-        """Extend the counts of prefixes; they differ only in values that later conditions read."""
-        grid = self._distinguished(parameter)
-        extended: dict[frozenset[tuple[str, Value]], int] = {}
-        for known, count in counts.items():
-            kept = frozenset(pair for pair in known if last_use[pair[0]] > index)
-            if not self.is_active(parameter, dict(known)):
-                extended[kept] = extended.get(kept, 0) + count
-                continue
-            for value, times in grid.items():
-                key = (
-                    kept
-                    if last_use.get(parameter.name, -1) <= index
-                    else kept | {(parameter.name, value)}
-                )
-                extended[key] = extended.get(key, 0) + count * times
-        return extended
+            read_later = {c.parameter for p in self.parameters[index + 1 :] for c in p.when}
+            grid = self._distinguished(parameter)
+            extended: Counter[frozenset[tuple[str, Value]]] = Counter()
+            for known, count in counts.items():
+                kept = frozenset(pair for pair in known if pair[0] in read_later)
+                if not self.is_active(parameter, dict(known)):
+                    extended[kept] += count
+                    continue
+                for value, times in grid.items():
+                    own = {(parameter.name, value)} if parameter.name in read_later else set()
+                    extended[kept | own] += count * times
+            counts = extended
+        return counts.total()
 
     def _distinguished(self, parameter: AnyParameter) -> Counter[Value]:
         """Count the grid's values in groups that all conditions treat alike.
@@ -202,37 +177,31 @@ class SearchSpace:
             name: rounded(value) if isinstance(value, float) else value
             for name, value in {**self.fixed, **values}.items()
         }
+        numbers = range(1, int(merged.get(STAGE_COUNT, 0)) + 1)
+        stages = tuple(_stage(merged, number) for number in numbers)
         architecture = {name: merged[name] for name in ARCHITECTURE_FIELDS if name in merged}
         recipe = {name: merged[name] for name in RECIPE_FIELDS if name in merged}
         return Candidate(
-            architecture=Architecture(stages=_stages(merged), **architecture),  # type: ignore[arg-type]
+            architecture=Architecture(stages=stages, **architecture),  # type: ignore[arg-type]
             recipe=Recipe(**recipe),  # type: ignore[arg-type]
         )
 
     def excess(self, values: Values, image: ImageFormat) -> float:
         """Return how far the network is outside the constraints; 0 if it satisfies them."""
-        return self.excess_of(self.candidate(values), image) if self.constraints else 0.0
-
-    def excess_of(self, candidate: Candidate, image: ImageFormat) -> float:
-        """Return how far the candidate's network is outside the constraints; 0 if inside."""
-        if not self.constraints:
-            return 0.0
-        counts = complexity(resolve(candidate.architecture, image))
-        return sum(
-            bound.excess(getattr(counts, measure)) for measure, bound in self.constraints.items()
-        )
-
-    def broken_bounds(self, values: Values, image: ImageFormat) -> dict[str, int]:
-        """Return the counts of the network that are outside their bounds, by measure."""
-        if not self.constraints:
-            return {}
-        counts = complexity(resolve(self.candidate(values).architecture, image))
-        found = {measure: int(getattr(counts, measure)) for measure in self.constraints}
-        return {m: n for m, n in found.items() if self.constraints[m].excess(n)}
+        broken = self.broken_bounds(self.candidate(values), image) if self.constraints else {}
+        return sum((self.constraints[m].excess(count) for m, count in broken.items()), 0.0)
 
     def allows(self, values: Values, image: ImageFormat) -> bool:
         """Tell whether the network of these values satisfies the constraints."""
-        return self.excess(values, image) == 0.0
+        return not self.constraints or not self.broken_bounds(self.candidate(values), image)
+
+    def broken_bounds(self, candidate: Candidate, image: ImageFormat) -> dict[str, int]:
+        """Return the counts of the network that are outside their bounds, by measure."""
+        if not self.constraints:
+            return {}
+        counts = complexity(resolve(candidate.architecture, image))
+        found = {measure: int(getattr(counts, measure)) for measure in self.constraints}
+        return {m: n for m, n in found.items() if self.constraints[m].excess(n)}
 
     def with_fixed(self, **fields: Value) -> SearchSpace:
         """Return the space with these candidate fields fixed to other values."""
@@ -247,15 +216,6 @@ def _grid(parameter: AnyParameter) -> Sequence[Value]:
     return values
 
 
-def _stages(merged: Values) -> tuple[Stage, ...]:
-    count = int(merged.get(STAGE_COUNT, 0))
-    return tuple(
-        Stage(
-            **{
-                name: merged[f"stage{i}.{name}"]
-                for name in STAGE_FIELDS
-                if f"stage{i}.{name}" in merged
-            }  # type: ignore[arg-type]
-        )
-        for i in range(1, count + 1)
-    )
+def _stage(merged: Values, number: int) -> Stage:
+    names = {name: f"stage{number}.{name}" for name in STAGE_FIELDS}
+    return Stage(**{name: merged[full] for name, full in names.items() if full in merged})  # type: ignore[arg-type]

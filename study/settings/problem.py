@@ -131,7 +131,7 @@ class Problem:
         Strategies sample inside the constraints. Listed candidates, and those of a study on other
         images, may lie outside.
         """
-        broken = self.space.broken_bounds(values, self.image)
+        broken = self.space.broken_bounds(self.space.candidate(values), self.image)
         if not broken:
             return None
         bounds = self.space.constraints

@@ -23,9 +23,8 @@ from study.search_space.reading.models import (
     BoundModel,
     SpaceFile,
     StagesModel,
-    value_adapter,
 )
-from study.search_space.reading.parsing import parse
+from study.search_space.reading.parsing import parse, parse_value
 from study.search_space.reading.yaml_document import KeyPath, YamlDocument
 from study.search_space.space import STAGE_COUNT, Bound, SearchSpace
 
@@ -69,7 +68,7 @@ def read_parameters(
     """Return the parameters and the fixed values of a document; problems are reported.
 
     Args:
-        document: The file.
+        document: A file with a mapping ``parameters``.
         fields: The names allowed under ``parameters``, with the field of each.
         staged: Whether ``stages`` is allowed, too.
     """
@@ -118,16 +117,15 @@ def _declaration(
     if isinstance(data, list):
         message = "found a list; write {type: categorical, choices: [...]} around it"
         document.report(path, message)
-        return Declaration(name=name, path=path, content=None)
+        return Declaration(name=name, path=path)
     if not isinstance(data, dict):
-        value = parse(document, value_adapter(field), path, field=field)
-        return Declaration(name=name, path=path, content=value)
+        return Declaration(name=name, path=path, fixed=parse_value(document, field, path))
     model = parse(document, DECLARATION, path, field=field)
     when = data.get("when")
     return Declaration(
         name=name,
         path=path,
-        content=None if model is None else model.parameter(name),
+        parameter=None if model is None else model.parameter(name),
         when=when if isinstance(when, dict) else {},
     )
 

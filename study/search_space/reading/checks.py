@@ -8,16 +8,13 @@ from typing import Any
 from study.search_space.candidate import ImageFormat, Value, Values, values_key
 from study.search_space.describe import describe_value, describe_values
 from study.search_space.distinct import size_space
-from study.search_space.extremes import count_range, draws, nearest_allowed
+from study.search_space.extremes import count_range, draws, is_small, nearest_allowed
 from study.search_space.parameter import FloatParameter, same_value
 from study.search_space.reading.build import VALUE_FIELDS
-from study.search_space.reading.models import ROW, value_adapter
-from study.search_space.reading.parsing import parse
+from study.search_space.reading.models import ROW
+from study.search_space.reading.parsing import parse, parse_value
 from study.search_space.reading.yaml_document import KeyPath, YamlDocument, did_you_mean, quoted
 from study.search_space.space import SearchSpace
-
-EXACT_LIMIT = 20_000
-"""Most sizes of networks to enumerate; in larger spaces a search looks for one that fits."""
 
 
 def report_unsatisfiable(document: YamlDocument, space: SearchSpace, image: ImageFormat) -> None:
@@ -27,14 +24,17 @@ def report_unsatisfiable(document: YamlDocument, space: SearchSpace, image: Imag
     network inside the bounds, and the message says that it is a search.
     """
     networks = size_space(space)
-    size = networks.size()
-    exact = size is not None and size <= EXACT_LIMIT
+    exact = is_small(networks)
     points = networks.points() if exact else draws(networks)
     if any(networks.allows(values, image) for values in points):
         return
     if not exact and nearest_allowed(networks, image).score == 0.0:
         return
-    none = f"none of its {size:,} sizes of network" if exact else "no network that a search finds"
+    none = (
+        f"none of its {networks.size():,} sizes of network"
+        if exact
+        else "no network that a search finds"
+    )
     nearest = "; ".join(_nearest(networks, image))
     message = f"{none} satisfies the constraints: {nearest}; widen the bounds"
     document.report(("constraints",), message)
@@ -122,7 +122,7 @@ def _read_cell(document: YamlDocument, path: KeyPath, space: SearchSpace) -> Val
         guess = did_you_mean(name, space.by_name)
         document.report(path, f"{quoted(name)} is no parameter of this space{guess}")
         return None
-    value = parse(document, value_adapter(VALUE_FIELDS[name]), path, field=VALUE_FIELDS[name])
+    value = parse_value(document, VALUE_FIELDS[name], path)
     if value is None or _has(space, name, value):
         return value
     if name in space.fixed:

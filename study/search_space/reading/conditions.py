@@ -9,9 +9,8 @@ from typing import Any
 
 from study.search_space.candidate import CandidateField, Value
 from study.search_space.describe import describe_value
-from study.search_space.parameter import AnyParameter, Condition, Parameter, same_value
-from study.search_space.reading.models import value_adapter
-from study.search_space.reading.parsing import parse
+from study.search_space.parameter import AnyParameter, Condition, same_value
+from study.search_space.reading.parsing import parse_value
 from study.search_space.reading.yaml_document import (
     KeyPath,
     YamlDocument,
@@ -33,27 +32,19 @@ class Declaration:
     Args:
         name: The full name; ``stage*.field`` inside ``each``.
         path: Where it is declared.
-        content: The parameter without conditions, its fixed value, or None if it has a problem.
+        parameter: The parameter without conditions; None for a fixed value or a problem.
+        fixed: The fixed value; None for a parameter or a problem.
         when: Its conditions as plain data.
     """
 
     name: str
     path: KeyPath
-    content: AnyParameter | Value | None
+    parameter: AnyParameter | None = None
+    fixed: Value | None = None
     when: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def parameter(self) -> AnyParameter | None:
-        """The parameter, or None for a fixed value or a problem."""
-        return self.content if isinstance(self.content, Parameter) else None
-
-    @property
-    def fixed(self) -> Value | None:
-        """The fixed value, or None for a parameter or a problem."""
-        return None if isinstance(self.content, Parameter) else self.content
-
     def values(self) -> Sequence[Value] | None:
-        """Return every possible value, or None if they are not countable."""
+        """Return every possible value: empty for a problem, None if they are not countable."""
         if self.parameter is not None:
             return self.parameter.values()
         return () if self.fixed is None else (self.fixed,)
@@ -69,7 +60,7 @@ def read_conditions(
     """Return the conditions of every declaration by its name; problems are reported.
 
     Args:
-        document: The file.
+        document: Where the values of ``when`` are.
         declarations: All of them, with those inside ``stages`` in its position.
         fields: The field that limits the values of a name.
     """
@@ -160,7 +151,7 @@ def _condition(
     items = [(*path, i) for i in range(len(allowed))] if isinstance(allowed, list) else [path]
     values: list[Value] = []
     for item in items:
-        value = parse(document, value_adapter(field), item, field=field)
+        value = parse_value(document, field, item)
         if value is None or not _is_possible(document, value, item, target):
             continue
         if any(same_value(value, other) for other in values):
@@ -172,9 +163,9 @@ def _condition(
 
 def _is_possible(document: YamlDocument, value: Value, path: KeyPath, target: Declaration) -> bool:
     """Tell whether the parameter that a condition names can have this value."""
-    if target.content is None:
-        return False  # its own problem is reported
     possible = target.values()
+    if possible == ():
+        return False  # its own problem is reported
     if possible is None:
         message = "a real number without step has no single values to compare with; give it a step"
         document.report(path, message)

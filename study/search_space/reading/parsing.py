@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from study.search_space.candidate import CandidateField
+from study.search_space.candidate import CandidateField, Value
 from study.search_space.describe import describe_number
-from study.search_space.reading.models import DECLARATION, KEYS, KINDS, LARGEST
+from study.search_space.reading.models import DECLARATION, KEYS, KINDS, LARGEST, value_adapter
 from study.search_space.reading.yaml_document import (
     BROKEN,
     KeyPath,
@@ -34,9 +34,9 @@ def parse(
     """Return the validated value at ``path``; None if it has a problem, which is reported.
 
     Args:
-        document: The file.
+        document: Has the value, and collects the problems.
         schema: What the value has to be.
-        path: Where the value is.
+        path: The keys and indices that lead to the value.
         field: The candidate field it belongs to, if any.
         keys: Known keys, if the value is a mapping.
     """
@@ -62,6 +62,11 @@ def parse(
         elif detail["input"] is not BROKEN:
             document.report(place, _describe(detail, document.found(place), known))
     return None
+
+
+def parse_value(document: YamlDocument, field: CandidateField, path: KeyPath) -> Value | None:
+    """Return the value of a field at ``path``; None if it has a problem, which is reported."""
+    return parse(document, value_adapter(field), path, field=field)
 
 
 def _report_type(document: YamlDocument, path: KeyPath) -> None:

@@ -22,12 +22,11 @@ from study.search_space.distinct import (
     recipe_space,
     ungridded,
 )
-from study.search_space.extremes import drawn_inside
+from study.search_space.extremes import EXACT_LIMIT, drawn_inside
 from study.search_space.parameter import AnyParameter
 from study.search_space.resolve import complexity, resolve
 from study.search_space.space import SearchSpace
 from study.search_space.summary.survey import (
-    EXACT_LIMIT,
     NetworkSurvey,
     idle_choices,
     survey_networks,
@@ -46,7 +45,6 @@ class SpaceSummary:
     """What a search space contains.
 
     Args:
-        space: The space.
         image: Format of the images that all counts are for.
         points: Combinations of values without regard to constraints; None if uncountable.
         candidates: Distinct candidates inside the constraints; None if not counted.
@@ -82,7 +80,7 @@ def summarise_space(
 
     Args:
         space: The space.
-        image: Format of the images.
+        image: Format of the images that all counts are for.
         trials: Number of trainings for the estimate of time.
         images: Size of the data set; the default is the official OCTMNIST.
         images_per_second: Measured speed of training; None to estimate it from the MACs.

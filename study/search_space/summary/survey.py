@@ -11,7 +11,7 @@ import numpy as np
 from study.common.errors import SearchSpaceError
 from study.search_space.candidate import RECIPE_FIELDS, ImageFormat, Value, Values
 from study.search_space.distinct import architecture_space
-from study.search_space.extremes import count_range, draws, least
+from study.search_space.extremes import count_range, draws, is_small, least
 from study.search_space.parameter import AnyParameter, CategoricalParameter, bins
 from study.search_space.resolve import (
     Complexity,
@@ -22,8 +22,6 @@ from study.search_space.resolve import (
 )
 from study.search_space.space import SearchSpace
 
-EXACT_LIMIT = 20_000
-"""Most architectures to enumerate; this takes about half a second."""
 SAMPLE = 1_000
 MOST_VALUES = 32
 """Of a longer range only the bins are examined."""
@@ -62,15 +60,14 @@ def survey_networks(space: SearchSpace, image: ImageFormat) -> NetworkSurvey:
         SearchSpaceError: No network satisfies the constraints on images of this format.
     """
     architectures = architecture_space(space)
-    size = architectures.size()
-    exact = size is not None and size <= EXACT_LIMIT
+    exact = is_small(architectures)
     examined = allowed = 0
     networks: dict[str, Complexity] = {}
     seen: dict[str, set[Value]] = {}
     for values in architectures.points() if exact else draws(architectures, SAMPLE):
         examined += 1
         candidate = space.candidate(values)
-        if space.excess_of(candidate, image) > 0:
+        if space.broken_bounds(candidate, image):
             continue
         allowed += 1
         identity = architecture_id(candidate.architecture, image)
