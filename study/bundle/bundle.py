@@ -23,7 +23,7 @@ from typing import Any
 
 from study.common.errors import EvaluationError
 from study.common.stored_form import canonical, from_stored, to_stored
-from study.network.weights import sha256
+from study.network.build import sha256
 from study.search_space.candidate import Candidate
 from study.search_space.resolve import Stack
 from study.statistics.results import Interval

@@ -39,8 +39,8 @@ from study.common.errors import EvaluationError
 from study.confirmation.retraining import Networks
 from study.data.catalogue import origin_of
 from study.final_test.test_access_log import read_accesses
+from study.network.build import sha256, weights_of
 from study.network.forward import MIDDLE
-from study.network.weights import sha256, weights_of
 from study.performance_estimation.training.training import Training
 from study.search_space.resolve import resolve
 from study.settings.run_context import RunContext

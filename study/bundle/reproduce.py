@@ -23,7 +23,7 @@ from study.common.errors import EvaluationError
 from study.common.formats import describe_metric
 from study.common.machine import choose_device, processor
 from study.common.version import NUMERIC_VERSION, code_version, library_versions
-from study.network.weights import weights_of
+from study.network.build import weights_of
 from study.performance_estimation.training.data import TrainingData
 from study.performance_estimation.training.training import TrainingSettings, train
 from study.running.study_data import load_data

@@ -28,8 +28,8 @@ from study.final_test.measure import UnderTest, final_test
 from study.final_test.prediction_files import prediction_files
 from study.final_test.result import FinalTest
 from study.final_test.test_access_log import Access, open_logged, read_accesses, validate_split
+from study.network.build import sha256, weights_of
 from study.network.forward import class_scores, normalise
-from study.network.weights import sha256, weights_of
 from study.running.study_data import describe_data_checks
 from study.running.study_runner import StudyResult
 from study.search_space.resolve import resolve

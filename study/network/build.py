@@ -1,10 +1,12 @@
-"""Builds the network that a stack of layers describes, with its initial weights."""
+"""Builds the network that a stack of layers describes, and writes its weights as bytes."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 
 import torch
+from safetensors.torch import save
 from torch import Generator, nn
 
 from study.network.blocks import BLOCKS, head
@@ -41,3 +43,18 @@ def _initialise(network: nn.Module, generator: Generator) -> None:
                 nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
         elif isinstance(layer, nn.BatchNorm2d):
             layer.reset_parameters()
+
+
+def weights_of(network: nn.Module) -> bytes:
+    """Return a network's weights as safetensors; the same weights give the same bytes."""
+    tensors = {
+        name: tensor.detach().cpu().contiguous(memory_format=torch.contiguous_format)
+        for name, tensor in network.state_dict().items()
+    }
+    content: bytes = save(tensors, metadata={"format": "pt"})
+    return content
+
+
+def sha256(content: bytes) -> str:
+    """Return the SHA-256 of some bytes in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()

@@ -34,8 +34,8 @@ from study.bundle.bundle import (
 from study.bundle.classifier import load
 from study.bundle.export import write_bundle
 from study.common.errors import EvaluationError
+from study.network.build import weights_of
 from study.network.forward import LARGEST_BATCH, batch_size, normalise
-from study.network.weights import weights_of
 from study.search_space.candidate import Architecture, ImageFormat
 from study.search_space.resolve import resolve
 from tests.bundle.bundles import PLAIN, STAGED, described, exported, images, network

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from study.common.errors import SearchSpaceError
-from study.search_space.candidate import OCTMNIST, ImageFormat
-from study.search_space.reading.build import build_space
-from study.search_space.reading.checks import (
-    read_rows,
-    report_rows_outside,
-    report_unsatisfiable,
+from study.search_space.candidate import OCTMNIST, ImageFormat, Values
+from study.search_space.distinct import size_space
+from study.search_space.extremes import count_range, draws, is_small, nearest_allowed
+from study.search_space.reading.build import build_space, read_rows
+from study.search_space.reading.yaml_document import (
+    KeyPath,
+    YamlDocument,
+    did_you_mean,
+    read_document,
 )
-from study.search_space.reading.yaml_document import did_you_mean, read_document
 from study.search_space.space import SearchSpace
 
 LARGEST_FILE = 1_000_000
@@ -88,9 +91,9 @@ def space_from_text(
     rows = read_rows(document, space)
     document.raise_problems()
     if space.constraints:
-        report_unsatisfiable(document, space, image)
+        _report_unsatisfiable(document, space, image)
         document.raise_problems()
-        report_rows_outside(document, rows, space, image)
+        _report_rows_outside(document, rows, space, image)
         document.raise_problems()
     return dataclasses.replace(space, enqueue=tuple(rows.values()))
 
@@ -112,3 +115,47 @@ def _find(name_or_path: str | Path) -> Path:
     else:
         message = f"no search space {name!r}{did_you_mean(name, shipped_spaces())}"
     raise SearchSpaceError([message])
+
+
+def _report_unsatisfiable(document: YamlDocument, space: SearchSpace, image: ImageFormat) -> None:
+    """Report constraints that no candidate satisfies.
+
+    This is exact if there are few sizes. Otherwise a search from several starts looks for a
+    network inside the bounds, and the message says that it is a search.
+    """
+    networks = size_space(space)
+    exact = is_small(networks)
+    points = networks.points() if exact else draws(networks)
+    if any(networks.allows(values, image) for values in points):
+        return
+    if not exact and nearest_allowed(networks, image).score == 0.0:
+        return
+    none = (
+        f"none of its {networks.size():,} sizes of network"
+        if exact
+        else "no network that a search finds"
+    )
+    nearest = "; ".join(_nearest(networks, image))
+    message = f"{none} satisfies the constraints: {nearest}; widen the bounds"
+    document.report(("constraints",), message)
+
+
+def _nearest(networks: SearchSpace, image: ImageFormat) -> Iterator[str]:
+    """Yield for every bound the network nearest to it."""
+    for measure, bound in networks.constraints.items():
+        word = "MACs" if measure == "macs" else measure
+        smallest, largest = count_range(networks, image, measure, inside=False)
+        if bound.high is not None:
+            yield f"the smallest has {smallest:,} {word}, allowed are at most {bound.high:,.0f}"
+        if bound.low is not None:
+            yield f"the largest has {largest:,} {word}, required are at least {bound.low:,.0f}"
+
+
+def _report_rows_outside(
+    document: YamlDocument, rows: Mapping[KeyPath, Values], space: SearchSpace, image: ImageFormat
+) -> None:
+    """Report candidates of ``enqueue`` whose network is outside the constraints."""
+    for path, values in rows.items():
+        if not space.allows(values, image):
+            message = "its network is outside the constraints; change the row or the bounds"
+            document.report(path, message)
