@@ -143,7 +143,7 @@ class Recipe:
     label_smoothing: float = _float("label smoothing", 0.0, 0.0, 0.9)
     flip: bool = _bool("random left-right flips")
     shift: int = _int("largest random shift, in pixels", 0, 0, 8)
-    balance: str = _choice("answer to unequal class sizes", "none", "logit_adjust", "resample")
+    balance: str = _choice("remedy for unequal class sizes", "none", "logit_adjust", "resample")
     epochs: int = _int("epochs of a full training", 3, 1, 10_000)
 
 

@@ -40,7 +40,7 @@ def describe_value(value: Value) -> str:
 def describe_values(parameter: AnyParameter) -> str:
     """Return the values that a parameter may have."""
     if isinstance(parameter, CategoricalParameter):
-        return _alternatives(parameter.choices)
+        return join_values(parameter.choices)
     low, high = describe_number(float(parameter.low)), describe_number(float(parameter.high))
     text = f"{low} to {high}"
     if isinstance(parameter, IntParameter):
@@ -51,10 +51,13 @@ def describe_values(parameter: AnyParameter) -> str:
 
 
 def describe_condition(parameter: AnyParameter) -> str:
-    """Return when a parameter is active; empty if it always is, or whenever its stage exists."""
+    """Return the condition of a parameter, or an empty text.
+
+    The condition that the stage of the parameter exists is left out.
+    """
     own = [c for c in parameter.when if not _is_stage_exists(parameter, c)]
     return " and ".join(
-        f"{STAGE_PREFIX.sub('', c.parameter)} is {_alternatives(c.values)}" for c in own
+        f"{STAGE_PREFIX.sub('', c.parameter)} is {join_values(c.values)}" for c in own
     )
 
 
@@ -79,9 +82,10 @@ def _is_stage_exists(parameter: AnyParameter, condition: Condition) -> bool:
     return condition.parameter == STAGE_COUNT and bool(STAGE_PREFIX.match(parameter.name))
 
 
-def _alternatives(values: Iterable[Value]) -> str:
+def join_values(values: Iterable[Value], last: str = "or") -> str:
+    """Return values as ``3, 4 or 5``, with another word before the last if given."""
     texts = [describe_value(value) for value in values]
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} or {texts[-1]}"
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {last} {texts[-1]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +94,7 @@ class Layer:
 
     Args:
         name: What the layer does: ``Convolution 3×3``.
-        detail: The rest of it: ``batch norm, ReLU, max-pool 2×2``.
+        detail: What follows in the same block: ``batch norm, ReLU, max-pool 2×2``.
         shape: Shape of the output: ``13×13×32``.
         size: Side of the output map, in pixels; 1 for a vector.
         parameters: Number of trainable weights.

@@ -17,7 +17,7 @@ from study.search_space.space import Bound, SearchSpace
 def default_of(name: str) -> Value | None:
     """Return the value of a field that a space does not name.
 
-    None if it has no default, as the number of stages.
+    None for a name without a default, such as the number of stages.
     """
     head, _, field = name.rpartition(".")
     fields = STAGE_FIELDS if head.startswith("stage") and field in STAGE_FIELDS else FIELDS
@@ -27,9 +27,9 @@ def default_of(name: str) -> Value | None:
 def translate(values: Values, *, source: SearchSpace, target: SearchSpace) -> Values | None:
     """Return a candidate of ``source`` as a candidate of ``target``; None if ``target`` lacks it.
 
-    Each parameter that varies in one of the spaces must have the same value in both, where the
-    value may vary, be fixed or be the default. Fields that both spaces fix may differ; the caller
-    decides whether the candidates have to be the same.
+    A parameter that varies in one space must have the same value in the other space. There it may
+    vary too, be fixed, or have its default. Fields that both spaces fix may differ; the caller
+    decides whether the candidates must be the same.
     """
     known = {**source.fixed, **values}
     point: dict[str, Value] = {}

@@ -25,7 +25,7 @@ STARTS = 4
 MOST_ROUNDS = 30
 SEED = 0
 _OUTSIDE = 1e18
-"""Weight that ranks every network outside the constraints behind every one inside."""
+"""Weight that ranks every network outside the constraints after all networks inside them."""
 
 Score = Callable[[Values], float]
 

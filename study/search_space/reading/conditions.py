@@ -105,7 +105,10 @@ def _references(
 
 
 def _names_by_word(asking: str, names: Iterable[str]) -> dict[str, str]:
-    """Return the words that the ``when`` of ``asking`` may use; its own stage has precedence."""
+    """Return the names that the ``when`` of ``asking`` may use, each with its full name.
+
+    A parameter of the same stage has precedence over one of the same name outside the stages.
+    """
     words = {name: name for name in names if not name.startswith(EACH)}
     if asking.startswith(EACH):
         words |= {name.removeprefix(EACH): name for name in names if name.startswith(EACH)}
@@ -193,9 +196,10 @@ def _report_contradictions(
         if clash is None:
             allowed[declaration.name] = needed
         else:
-            message = f"never holds: its conditions ask {clash.removeprefix(EACH)} for values that"
-            path = (*declaration.path, "when")
-            document.report(path, f"{message} exclude each other; change one of them")
+            message = (
+                f"never holds: its conditions on {clash.removeprefix(EACH)} exclude each other"
+            )
+            document.report((*declaration.path, "when"), f"{message}; change one of them")
 
 
 def _common(first: tuple[Value, ...], second: tuple[Value, ...]) -> tuple[Value, ...]:

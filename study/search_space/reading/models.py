@@ -39,7 +39,7 @@ from study.search_space.reading.yaml_document import closest, listed
 from study.search_space.space import Bound
 
 LARGEST = 1e15
-"""Larger numbers are typing errors, and no longer whole in a float."""
+"""A larger number is a typing error. Floats no longer hold every larger whole number."""
 MOST_VALUES = 10_000
 """A stepped range with more values is a typing error, and would be slow to enumerate."""
 
@@ -187,7 +187,7 @@ def _numeric(field: CandidateField, kind: Literal["int", "float"]) -> CandidateF
 
 
 class _Range(_Model):
-    """The keys of both kinds of ranges; validators see the keys above their own."""
+    """The keys of both kinds of ranges. A validator sees only the keys declared above its own."""
 
     type: Any
     low: Annotated[Any, PlainValidator(_end)]
@@ -225,7 +225,7 @@ class _Range(_Model):
 
 
 def _check_step(low: Decimal, high: Decimal, step: Decimal) -> None:
-    """Check that the steps meet ``high``; otherwise that value would be lost without notice."""
+    """Check that the steps meet ``high``; otherwise ``high`` would silently be no value."""
     if (high - low) / step >= MOST_VALUES:
         raise _problem(f"gives more than {MOST_VALUES:,} values; write a larger step")
     if (high - low) % step == 0:

@@ -1,8 +1,8 @@
 """Reads YAML text as plain data that knows its lines. Only this module uses PyYAML.
 
-It accepts one document of scalars, lists and mappings with text keys. It refuses what could
-surprise (octal and sexagesimal numbers, dates, tags, anchors, duplicate keys) instead of guessing,
-and never constructs an object from a tag.
+It accepts one document of scalars, lists and mappings with text keys. It refuses forms that are
+easily misread (octal and base-60 numbers, dates, tags, anchors, duplicate keys), and never
+constructs an object from a tag.
 """
 
 from __future__ import annotations
@@ -205,7 +205,7 @@ class YamlDocument:
 
 
 def read_document(text: str, source: str) -> YamlDocument:
-    """Return a YAML text as plain data; the document has the problems of form.
+    """Return a YAML text as plain data, together with the problems of its form.
 
     Raises:
         SearchSpaceError: The text is not YAML, or it is empty.
@@ -248,7 +248,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-class _TooLarge(Exception):  # noqa: N818 - ends the composing, becomes a problem at once
+class _TooLarge(Exception):  # noqa: N818 - stops the composing, and is reported as a problem
     """The document is larger than any search space."""
 
 

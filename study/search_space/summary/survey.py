@@ -10,6 +10,7 @@ import numpy as np
 
 from study.common.errors import SearchSpaceError
 from study.search_space.candidate import RECIPE_FIELDS, ImageFormat, Value, Values
+from study.search_space.describe import describe_value, join_values
 from study.search_space.distinct import architecture_space
 from study.search_space.extremes import count_range, draws, is_small, least
 from study.search_space.parameter import AnyParameter, CategoricalParameter, bins
@@ -26,7 +27,7 @@ SAMPLE = 1_000
 MOST_VALUES = 32
 """Of a longer range only the bins are examined."""
 CONTEXTS = 200
-"""Draws in which two choices are compared, if not every architecture can be."""
+"""Draws in which two choices are compared, if there are too many architectures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +38,8 @@ class NetworkSurvey:
         exact: Whether every architecture was examined. Otherwise a sample was examined, and the
             ranges come from a search.
         examined: Number of architectures examined.
-        allowed: Number of them inside the constraints.
-        networks: Distinct networks among the allowed; a lower bound if not exact.
+        allowed: Number of examined architectures inside the constraints.
+        networks: Distinct networks among the allowed ones; a lower bound if not exact.
         parameters: Smallest and largest number of parameters of an allowed network.
         macs: Smallest and largest number of multiply-accumulates for one image.
         seen: The values of every parameter in allowed networks.
@@ -112,19 +113,15 @@ def idle_choices(space: SearchSpace, image: ImageFormat, survey: NetworkSurvey) 
         never = [v for v in values if not _occurs(parameter, v, space, image, survey)]
         if never:
             where = "inside the constraints" if survey.exact else "found inside the constraints"
-            lines.append(f"{parameter.name} {_joined(never)}: no candidate {where}")
+            lines.append(f"{parameter.name} {join_values(never, 'and')}: no candidate {where}")
         what = "candidate" if parameter.name in RECIPE_FIELDS else "network"
         equal = comparison.equal_choices(parameter, [v for v in values if v not in never])
         lines += [
-            f"{parameter.name} {_joined(others)}: the same {what} as {value}"
+            f"{parameter.name} {join_values(others, 'and')}: the same {what} as"
+            f" {describe_value(value)}"
             for value, others in equal.items()
         ]
     return tuple(lines)
-
-
-def _joined(values: Sequence[Value]) -> str:
-    texts = [str(value) for value in values]
-    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
 def _occurs(
