@@ -116,18 +116,14 @@ def resolve(architecture: Architecture, image: ImageFormat) -> Stack:
 def _blocks(body: Architecture, image: ImageFormat) -> tuple[Block, ...]:
     blocks: list[Block] = []
     channels, size = image.channels, image.size
-    for stage in body.stages or _equal_stages(body):
+    plain = Stage(operation="conv", kernel=body.kernel, channels=body.channels, pool=body.pool)
+    for stage in body.stages or (plain,) * body.conv_layers:
         block = _block(stage, body, channels, size)
         if block is None:
             continue
         blocks.append(block)
         channels, size = block.out_channels, block.size_out
     return tuple(blocks)
-
-
-def _equal_stages(body: Architecture) -> tuple[Stage, ...]:
-    stage = Stage(operation="conv", kernel=body.kernel, channels=body.channels, pool=body.pool)
-    return (stage,) * body.conv_layers
 
 
 def _block(stage: Stage, architecture: Architecture, in_channels: int, size: int) -> Block | None:

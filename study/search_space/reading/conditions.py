@@ -69,15 +69,14 @@ def read_conditions(
         for name, declaration in declarations.items()
     }
     circular = _report_cycles(document, references)
-    order = {name: position for position, name in enumerate(declarations)}
     conditions: dict[str, tuple[Condition, ...]] = {}
     for name in declarations:
         read = []
         for other, path in references[name].items():
-            target = declarations[other]
             if (name, other) in circular:
                 continue
-            if target.parameter is not None and order[other] > order[name]:
+            target = declarations[other]
+            if target.parameter is not None and other not in conditions:  # not read yet
                 word = other.removeprefix(EACH)
                 document.report(path, f"{word} is declared later; move it above this parameter")
                 continue

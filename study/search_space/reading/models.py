@@ -73,12 +73,9 @@ def value_adapter(field: CandidateField) -> TypeAdapter[Value]:
 
 def _within(field: CandidateField, number: float) -> float:
     if not field.low <= number <= field.high:
-        raise _problem(f"found {{found}}; write {_ends(field)} ({field.help})")
+        ends = f"{describe_number(field.low)} to {describe_number(field.high)}"
+        raise _problem(f"found {{found}}; write {ends} ({field.help})")
     return number + 0  # -0.0 becomes 0.0
-
-
-def _ends(field: CandidateField) -> str:
-    return f"{describe_number(field.low)} to {describe_number(field.high)}"
 
 
 def _one_of(field: CandidateField, value: object) -> Value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,67 +104,53 @@ def idle_choices(space: SearchSpace, image: ImageFormat, survey: NetworkSurvey) 
     These are choices that never occur inside the constraints, and choices that always give the
     same candidate as another choice.
     """
-    comparison = _ChoiceComparison(space, image, exact=survey.exact)
+    choices = _Choices(space, image, survey)
     lines = []
     for parameter in space.parameters:
-        values = parameter.values()
+        name, values = parameter.name, parameter.values()
         if values is None or len(values) > MOST_VALUES:
             values = bins(parameter)
-        never = [v for v in values if not _occurs(parameter, v, space, image, survey)]
+        never = [value for value in values if not choices.occurs(parameter, value)]
         if never:
             where = "inside the constraints" if survey.exact else "found inside the constraints"
-            lines.append(f"{parameter.name} {join_values(never, 'and')}: no candidate {where}")
-        what = "candidate" if parameter.name in RECIPE_FIELDS else "network"
-        equal = comparison.equal_choices(parameter, [v for v in values if v not in never])
+            lines.append(f"{name} {join_values(never, 'and')}: no candidate {where}")
+        what = "candidate" if name in RECIPE_FIELDS else "network"
+        equal = choices.equal(parameter, [value for value in values if value not in never])
         lines += [
-            f"{parameter.name} {join_values(others, 'and')}: the same {what} as"
-            f" {describe_value(value)}"
+            f"{name} {join_values(others, 'and')}: the same {what} as {describe_value(value)}"
             for value, others in equal.items()
         ]
     return tuple(lines)
 
 
-def _occurs(
-    parameter: AnyParameter,
-    value: Value,
-    space: SearchSpace,
-    image: ImageFormat,
-    survey: NetworkSurvey,
-) -> bool:
-    """Tell whether some allowed candidate has this value."""
-    seen = survey.seen.get(parameter.name, frozenset())
-    if not space.constraints or value in seen or parameter.name in RECIPE_FIELDS:
-        return True
-    if survey.exact:
-        return False
-    networks = _pinned(architecture_space(space), parameter, value)
+class _Choices:
+    """Tells which choices occur, and which always give the same candidate.
 
-    def outside(values: Values) -> float:
-        return networks.excess(values, image) + (parameter.name not in values)
-
-    return least(networks, outside, until=0.0).score == 0.0
-
-
-def _pinned(space: SearchSpace, parameter: AnyParameter, value: Value) -> SearchSpace:
-    single = CategoricalParameter(name=parameter.name, when=parameter.when, choices=(value,))
-    parameters = tuple(single if p.name == parameter.name else p for p in space.parameters)
-    return dataclasses.replace(space, parameters=parameters)
-
-
-class _ChoiceComparison:
-    """Compares two choices of a parameter while the other parameters keep their values.
-
-    If ``exact``, it goes through every architecture; otherwise, and for parameters of the recipe,
-    through a sample of the space.
+    Two choices of a parameter are compared while the other parameters keep their values. After an
+    exact survey, these are the values of every architecture. Otherwise, and for parameters of the
+    recipe, they are a sample of the space.
     """
 
-    def __init__(self, space: SearchSpace, image: ImageFormat, *, exact: bool) -> None:
-        self.space, self.image, self.exact = space, image, exact
+    def __init__(self, space: SearchSpace, image: ImageFormat, survey: NetworkSurvey) -> None:
+        self.space, self.image, self.survey = space, image, survey
         self._sample = tuple(draws(space, CONTEXTS))
 
-    def equal_choices(
-        self, parameter: AnyParameter, values: Sequence[Value]
-    ) -> dict[Value, list[Value]]:
+    def occurs(self, parameter: AnyParameter, value: Value) -> bool:
+        """Tell whether some allowed candidate has this value."""
+        name = parameter.name
+        seen = self.survey.seen.get(name, frozenset())
+        if not self.space.constraints or value in seen or name in RECIPE_FIELDS:
+            return True
+        if self.survey.exact:
+            return False
+        networks = self._architectures(parameter, value)
+
+        def outside(values: Values) -> float:
+            return networks.excess(values, self.image) + (name not in values)
+
+        return least(networks, outside, until=0.0).score == 0.0
+
+    def equal(self, parameter: AnyParameter, values: Sequence[Value]) -> dict[Value, list[Value]]:
         """Return the values that always give the same candidate as an earlier value."""
         equal: dict[Value, list[Value]] = {}
         different: list[Value] = []
@@ -178,21 +164,25 @@ class _ChoiceComparison:
 
     def _same(self, parameter: AnyParameter, one: Value, other: Value) -> bool:
         """Tell whether two values never differ; False if the parameter is never active."""
+        contexts: Iterable[Values] = self._sample
+        if self.survey.exact and parameter.name not in RECIPE_FIELDS:
+            contexts = self._architectures(parameter, one).points()
         compared = False
-        for values in self._contexts(parameter, one):
-            if self._identity(values) != self._identity({**values, parameter.name: other}):
-                return False
-            compared = True
-        return compared
-
-    def _contexts(self, parameter: AnyParameter, value: Value) -> Iterator[Values]:
-        contexts: Iterator[Values] = iter(self._sample)
-        if self.exact and parameter.name not in RECIPE_FIELDS:
-            contexts = _pinned(architecture_space(self.space), parameter, value).points()
         for values in contexts:
             if parameter.name in values:
-                yield {**values, parameter.name: value}
+                first, second = ({**values, parameter.name: value} for value in (one, other))
+                if self._identity(first) != self._identity(second):
+                    return False
+                compared = True
+        return compared
 
     def _identity(self, values: Values) -> str:
         completed = self.space.complete(values, np.random.default_rng(0))
         return candidate_id(self.space.candidate(completed), self.image)
+
+    def _architectures(self, parameter: AnyParameter, value: Value) -> SearchSpace:
+        """Return the space of the architecture in which the parameter has only this value."""
+        space = architecture_space(self.space)
+        single = CategoricalParameter(name=parameter.name, when=parameter.when, choices=(value,))
+        parameters = tuple(single if p.name == parameter.name else p for p in space.parameters)
+        return dataclasses.replace(space, parameters=parameters)
