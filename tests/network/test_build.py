@@ -68,15 +68,6 @@ def check_network(stack: Stack, dtype: torch.dtype = torch.float32) -> None:
     assert counted_macs(network, inputs) == expected.macs
 
 
-@pytest.mark.parametrize(
-    ("depth", "parameters"), [(1, 2_771_780), (2, 421_732), (3, 37_764), (4, 37_764), (5, 37_764)]
-)
-def test_the_plain_cnn_has_the_known_number_of_parameters(depth: int, parameters: int) -> None:
-    stack = resolve(Architecture(conv_layers=depth, hidden_units=512), OCTMNIST)
-    assert sum(p.numel() for p in built(stack).parameters()) == parameters
-    assert complexity(stack).parameters == parameters
-
-
 @given(
     architecture=architectures,
     image=images,
