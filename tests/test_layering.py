@@ -28,7 +28,7 @@ LIGHT: Mapping[str, set[str]] = {
     "study.data.sources": TRAINING,
     "study.settings.problem": TRAINING,
     "study.cli": TRAINING,
-    "study.report.data_formats": {"plotly", "medmnist", "torchvision"},
+    "study.report.data_formats": {"torch", "plotly", "medmnist", "sklearn"},
 }
 """Modules, in the order in which one process imports them, and what they must not load."""
 

@@ -38,7 +38,7 @@ from study.common.atomic_write import temporary_name
 from study.common.errors import EvaluationError
 from study.confirmation.retraining import Networks
 from study.data.catalogue import origin_of
-from study.final_test.test_access_log import read_accesses
+from study.final_test.access_log import read_accesses
 from study.network.build import sha256, weights_of
 from study.network.forward import MIDDLE
 from study.performance_estimation.training.training import Training

@@ -44,7 +44,7 @@ def report(
     storage: Storage = DEFAULT_URL,
 ) -> int:
     """Print all trials of a study, or write a page about it."""
-    from study.report.study_summary import summarise_study, with_importance
+    from study.report.study_summary import summarise_study
     from study.storage.stored_study import load_trials
 
     stored, records = load_trials(study, storage)
@@ -56,6 +56,7 @@ def report(
     from study.report.figures import study_figures
     from study.report.figures.writing import write_figures
     from study.report.html import render_html
+    from study.report.importance import with_importance
     from study.report.network_drawing import network_figure
     from study.report.study_document import study_document
 

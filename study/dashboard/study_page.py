@@ -24,7 +24,7 @@ from study.dashboard.attributes import (
 from study.dashboard.store import artifact_store, attach_to_study, detach_from_study, listed
 from study.performance_estimation.training.checkpoint import network_weights
 from study.report.figures import study_figures
-from study.report.study_summary import StudySummary, chosen, summarise_study, with_importance
+from study.report.study_summary import StudySummary, chosen, summarise_study
 from study.report.trial_document import study_note, trial_note
 from study.storage.checkpoints import study_folder
 from study.storage.opening import open_storage
@@ -122,6 +122,8 @@ class StudyPage:
         Args:
             ended: Called between two figures; True leaves the rest for the next time.
         """
+        from study.report.importance import with_importance  # takes a second, not before a plot
+
         records = read_trials(self.stored.study.get_trials(deepcopy=False))
         summary = with_importance(self.stored, summarise_study(self.stored, records))
         attributes = self._attributes()

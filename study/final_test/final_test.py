@@ -24,10 +24,11 @@ from study.confirmation.retraining import (
     retrain,
     seed_of,
 )
+from study.final_test.access_log import Access, read_accesses
+from study.final_test.logged_test_part import open_logged, validate_split
 from study.final_test.measure import UnderTest, final_test
 from study.final_test.prediction_files import prediction_files
 from study.final_test.result import FinalTest
-from study.final_test.test_access_log import Access, open_logged, read_accesses, validate_split
 from study.network.build import sha256, weights_of
 from study.network.forward import class_scores, normalise
 from study.running.study_data import describe_data_checks

@@ -14,9 +14,9 @@ from study.common.formats import (
     percent,
     whole,
 )
+from study.final_test.access_log import Access
 from study.final_test.published import against_published
 from study.final_test.result import ACCURACY, AUC, FinalTest, PublishedResult
-from study.final_test.test_access_log import Access
 from study.report.confirmation_section import describe_interval, describe_spread
 from study.report.document import (
     Figure,

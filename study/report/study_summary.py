@@ -5,26 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
-
-import optuna
-from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
-from optuna.trial import TrialState
 
 from study.common.redaction import redacted
 from study.confirmation.result import Confirmation, read_confirmation
+from study.final_test.access_log import Access, read_accesses
 from study.final_test.result import FinalTest, read_final_test
-from study.final_test.test_access_log import Access, read_accesses
 from study.results.ranking import Objective, best, valued
 from study.settings.study_settings import Plan
 from study.storage.costs import read_costs, read_processes
 from study.storage.records import TrialRecord
 from study.storage.stored_study import StoredStudy
 from study.storage.url import DEFAULT_URL
-
-FEWEST_TRIALS = 10
-"""PED-ANOVA compares the best tenth with all trials; with fewer there is no tenth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +66,7 @@ class StudySummary:
         accesses: The test-set access log, in order.
         confirmation: Stored result of ``confirm``.
         test: Stored result of the last ``test``.
-        importance: Share of the value's variation by parameter, from ``parameter_importance``.
+        importance: Share of the value's variation by parameter, from ``importance.py``.
         storage: URL of the storage, without its password.
         resume: The command that continues the study.
     """
@@ -197,32 +190,6 @@ def _fixed_costs(attributes: dict[str, Any]) -> tuple[Process, ...]:
         Process(label=cost.what, epochs=cost.epochs, training_seconds=cost.seconds, fixed=True)
         for cost in read_costs(attributes)
     )
-
-
-def with_importance(stored: StoredStudy, summary: StudySummary) -> StudySummary:
-    """Return the summary with the importance of each parameter, if it can be estimated."""
-    if len(summary.objectives) > 1:
-        return summary
-    return replace(summary, importance=parameter_importance(stored.study))
-
-
-def parameter_importance(study: optuna.Study) -> dict[str, float]:
-    """Return the importance of each parameter, the most important first; they sum to 1.
-
-    By PED-ANOVA (Watanabe et al., arXiv 2304.10255), which draws nothing at random. Conditional
-    parameters that not every trial has are left out, as the method cannot compare them. Empty
-    for several objectives, for fewer than ``FEWEST_TRIALS`` complete trials, and where no
-    parameter is common to all.
-    """
-    if len(study.directions) > 1:
-        return {}
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    common = set.intersection(*(set(t.params) for t in complete)) if complete else set()
-    varied = [n for n in sorted(common) if len({str(t.params[n]) for t in complete}) > 1]
-    if len(complete) < FEWEST_TRIALS or not varied:
-        return {}
-    shares = get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(), params=varied)
-    return {name: float(share) for name, share in shares.items()}
 
 
 def total_cost(records: Sequence[TrialRecord], summary: StudySummary) -> Process:

@@ -19,9 +19,10 @@ from study.bundle.export import PREPROCESSING, write_bundle
 from study.bundle.predict import Prediction, predict
 from study.bundle.reproduce import describe_reproduction, reproduce, retrain
 from study.data.dataset import SearchData, load_search_data
+from study.final_test.access_log import Access
+from study.final_test.logged_test_part import open_logged
 from study.final_test.measure import UnderTest, final_test
 from study.final_test.result import FinalTest
-from study.final_test.test_access_log import Access, open_logged
 from study.network.forward import class_scores, normalise
 from study.performance_estimation.training.data import TrainingData
 from study.performance_estimation.training.training import Training, TrainingSettings, train

@@ -15,8 +15,8 @@ from study.bundle.reproduce import describe_reproduction, reproduce_bundle
 from study.common.errors import EvaluationError
 from study.confirmation.confirm import confirm
 from study.confirmation.retraining import seed_of
+from study.final_test.access_log import read_accesses
 from study.final_test.final_test import run_test
-from study.final_test.test_access_log import read_accesses
 from study.storage.records import ranked
 from study.storage.stored_study import TEST, load_trials, open_study
 from tests.data.files import write_npz

@@ -18,7 +18,7 @@ from PIL import Image
 
 from study.common.errors import StorageError
 from study.confirmation.retraining import seed_of
-from study.final_test.test_access_log import read_accesses
+from study.final_test.access_log import read_accesses
 from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials, open_study
 from tests.data.files import SHARED, write_npz

@@ -13,9 +13,9 @@ from study.common.errors import DataError, EvaluationError
 from study.common.stop import Stop
 from study.confirmation.confirm import confirm
 from study.confirmation.retraining import seed_of
+from study.final_test.access_log import Access, read_accesses
 from study.final_test.final_test import FinalTestRun, run_test
 from study.final_test.result import FinalTest
-from study.final_test.test_access_log import Access, read_accesses
 from study.report.study_summary import summarise_study
 from study.settings.study_settings import FitOn
 from study.storage.stored_study import load_trials, open_study

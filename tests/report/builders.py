@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.confirmation.result import Confirmation, ConfirmedCandidate
+from study.final_test.access_log import Access
 from study.final_test.result import (
     ChainLink,
     ClassResult,
@@ -17,7 +18,6 @@ from study.final_test.result import (
     NetworkResult,
     PublishedResult,
 )
-from study.final_test.test_access_log import Access
 from study.report.study_summary import Process, StudySummary
 from study.results.ranking import Objective
 from study.search_space.candidate import (

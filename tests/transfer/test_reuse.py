@@ -14,7 +14,7 @@ import optuna
 import pytest
 
 from study.common.errors import ResumeError, SettingsError, StorageError
-from study.final_test.test_access_log import Access, append_access, read_accesses
+from study.final_test.access_log import Access, append_access, read_accesses
 from study.running.candidate_source.sampled_source import SampledSource
 from study.running.candidate_source.source import make_source
 from study.running.study_runner import StudyResult, run_study

@@ -2,8 +2,8 @@
 
 A test part measures something only while nobody chooses by it. So every access is written to the
 study before an image is read, with the candidate and the version of the code. A second access is
-allowed; it gets the next number, and every report states how many there were. ``open_logged`` is
-the only way to the test part.
+allowed; it gets the next number, and every report states how many there were.
+``logged_test_part.open_logged`` is the only way to the test part.
 """
 
 from __future__ import annotations
@@ -11,19 +11,13 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from pydantic.dataclasses import dataclass
 
 from study.common.errors import EvaluationError
 from study.common.stored_form import from_stored, to_stored
-from study.data.locked_test import AccessReceipt, open_test_part
-from study.data.parts import POOLED
 from study.storage.stored_study import TEST_ACCESS
-
-if TYPE_CHECKING:  # a report reads the log without importing torch
-    from torch import Tensor
 
 _DIGITS = 6
 
@@ -98,61 +92,3 @@ def _entries(study: Attributes) -> list[tuple[str, Access]]:
     ]
     order = len(TEST_ACCESS) + _DIGITS
     return sorted(entries, key=lambda entry: (entry[0][:order], entry[1].when, entry[0]))
-
-
-def open_logged(  # noqa: PLR0913 - what is opened, for whom, and where it is
-    study: Attributes,
-    access: Access,
-    *,
-    name: str,
-    dataset: str,
-    searched: str,
-    split: str,
-    data_root: Path | None = None,
-    size: int = 28,
-) -> tuple[int, Tensor, Tensor]:
-    """Write the access to the log, then open the test part.
-
-    Args:
-        study: Its log is written.
-        access: The entry; made once the networks are trained.
-        name: The study's name.
-        dataset: As for ``load_search_data``.
-        searched: Name of the data set that the study searched on, as the data state it.
-        split: Split that the study searched on.
-        data_root: As for ``load_search_data``.
-        size: As for ``load_search_data``.
-
-    Returns:
-        Number of the access in the log, images (n, channels, size, size), uint8, and labels (n,),
-        int64.
-
-    Raises:
-        EvaluationError: The study searched on the pooled split, or the storage kept nothing.
-        DataError: The data set is another one than was searched on, missing or damaged.
-    """
-    validate_split(name, split)
-    number = append_access(study, access)
-    receipt = AccessReceipt(
-        study=name,
-        number=number,
-        candidate_id=access.candidate_id,
-        dataset=searched,
-        split=split,
-    )
-    images, labels = open_test_part(dataset, receipt=receipt, data_root=data_root, size=size)
-    return number, images, labels
-
-
-def validate_split(study: str, split: str) -> None:
-    """Check that a study's candidates can be tested.
-
-    Raises:
-        EvaluationError: The study searched on the pooled split.
-    """
-    if split == POOLED:
-        raise EvaluationError(
-            f"study '{study}' searched on the pooled split, whose training part contains official "
-            "test images, so its candidates cannot be tested on the official test part; search "
-            "with --split official"
-        )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import optuna
 import pytest
 
-from study.report.study_summary import FEWEST_TRIALS, parameter_importance
+from study.report.importance import FEWEST_TRIALS, parameter_importance
 
 
 def searched(trials: int, directions: int = 1) -> optuna.Study:

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.common.errors import DataError, EvaluationError
-from study.final_test import test_access_log
-from study.final_test.test_access_log import Access, append_access, open_logged, read_accesses
+from study.final_test import logged_test_part
+from study.final_test.access_log import Access, append_access, read_accesses
+from study.final_test.logged_test_part import open_logged
 from study.storage.stored_study import TEST_ACCESS
 
 NOON = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
@@ -58,13 +59,13 @@ def test_the_access_is_written_before_anything_is_read(
 ) -> None:
     study = optuna.create_study()
     seen: list[int] = []
-    really_open = test_access_log.open_test_part  # type: ignore[attr-defined]
+    really_open = logged_test_part.open_test_part  # type: ignore[attr-defined]
 
     def opening(*args: Any, **options: Any) -> Any:
         seen.append(len(read_accesses(study)))
         return really_open(*args, **options)
 
-    monkeypatch.setattr(test_access_log, "open_test_part", opening)
+    monkeypatch.setattr(logged_test_part, "open_test_part", opening)
     _open(study, data)
     assert seen == [1]
 
@@ -97,7 +98,7 @@ class _Forgetful:
 def test_nothing_is_opened_when_the_storage_keeps_nothing(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(test_access_log, "open_test_part", lambda *_, **__: pytest.fail("opened"))
+    monkeypatch.setattr(logged_test_part, "open_test_part", lambda *_, **__: pytest.fail("opened"))
     with pytest.raises(EvaluationError, match="storage did not keep"):
         _open(_Forgetful(), data)
 
