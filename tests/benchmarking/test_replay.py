@@ -97,12 +97,13 @@ def test_a_study_of_two_objectives_comes_out_the_same(tmp_path: Path, sampler: s
     _assert_same(tmp_path)
 
 
+@pytest.mark.slow
 def test_three_workers_on_a_learning_sampler_come_out_the_same(tmp_path: Path) -> None:
     _run(tmp_path, workers=3, sampler="reinforce", estimator="synthetic,delay=0.03", trials=16)
     _assert_same_with_running_trials(tmp_path)
 
 
-def test_lists_twins_and_unvisited_draws_come_out_the_same(tmp_path: Path) -> None:
+def test_lists_duplicates_and_unvisited_draws_come_out_the_same(tmp_path: Path) -> None:
     _run(tmp_path, space_text=ENQUEUED, study="listed", sampler="evolution,population=4")
     _run(tmp_path, space_text=TINY, study="used-up", sampler="reinforce,step=100", trials=5)
 

@@ -66,6 +66,7 @@ def in_one_process(commands: list[tuple[str, ...]], cwd: Path) -> dict[str, tupl
     return {name: (int(code), out) for name, out, code in parts}
 
 
+@pytest.mark.slow
 def test_a_search_becomes_a_tested_and_exported_network(folder: Path) -> None:
     said = in_one_process(
         [

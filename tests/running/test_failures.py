@@ -172,7 +172,7 @@ def bound_by_modes() -> list[str]:
     return ["setpriv", "--bounding-set", "-dac_override"]
 
 
-@pytest.mark.parametrize("mode", [0o777, 0o555])
+@pytest.mark.parametrize("mode", [0o777, pytest.param(0o555, marks=pytest.mark.slow)])
 def test_a_database_that_cannot_be_written_is_a_clear_error(tmp_path: Path, mode: int) -> None:
     run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
     run_study(settings(trials=2), run_context)

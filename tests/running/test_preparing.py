@@ -70,7 +70,7 @@ def test_the_shared_weights_are_trained_once_and_counted(tmp_path: Path) -> None
     "first",
     [
         {},
-        {"estimator": "supernet,epochs=3,paths=sandwich"},
+        pytest.param({"estimator": "supernet,epochs=3,paths=sandwich"}, marks=pytest.mark.slow),
         {"estimator": "supernet,epochs=3,paths=uniform,trials_per_epoch=1"},
     ],
 )

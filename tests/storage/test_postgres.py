@@ -71,6 +71,7 @@ def test_what_is_wrong_with_a_url_is_said_in_one_line(
     assert "wr0ng-one" not in str(raised.value)
 
 
+@pytest.mark.slow
 def test_the_password_is_in_no_output_and_in_no_row(
     tmp_path: Path, postgres_server: Server
 ) -> None:
