@@ -11,7 +11,7 @@ RUN    := $(BIN)/python run_study.py
 BASE   := $(VENV)/.installed
 DEV    := $(VENV)/.installed-dev
 
-.PHONY: study test test-slow check dashboard clean
+.PHONY: study test test-slow test-properties check dashboard clean
 
 study: $(BASE)
 	$(RUN) run seed --study $(STUDY) --dataset $(DATASET) --sampler tpe --trials $(TRIALS)
@@ -20,7 +20,10 @@ test: $(DEV)
 	$(BIN)/python -m pytest -n 2
 
 test-slow: $(DEV)
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m "(slow or hypothesis) and not gpu"
+	$(BIN)/python -m pytest -m "slow and not gpu"
+
+test-properties: $(DEV)
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 -m "hypothesis and not slow and not gpu"
 
 check: $(DEV)
 	$(BIN)/ruff format --check .
