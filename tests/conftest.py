@@ -14,7 +14,7 @@ from tests.postgres_server import Server, missing, postgres
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two test processes on two cores
 
 settings.register_profile("default", deadline=None, max_examples=20)  # no deadline: busy machines
-settings.register_profile("thorough", deadline=None, max_examples=200)
+settings.register_profile("thorough", deadline=None, max_examples=100)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

@@ -1,4 +1,4 @@
-"""Repeat every draw of a stored study, and say whether the same candidate comes out.
+"""Repeat every draw of a stored study, and compare the candidates.
 
 A trial stores which sequence indices were finished and which were in training when it was drawn.
 A draw depends on these, on the study's seed and on the trials themselves. It does not depend on
@@ -38,7 +38,7 @@ class ReplayedDraw:
         number: Number of the trial.
         sequence_index: Its index in the sequence of candidates.
         origin: How the candidate was found, in words.
-        differences: What came out differently, a line each; empty if everything is the same.
+        differences: The differences, one line each; empty if there are none.
     """
 
     number: int

@@ -281,7 +281,7 @@ def _is_sealed(bundle: Bundle, text: str) -> bool:
 
 def _read_checked(path: Path, facts: FileFacts) -> bytes:
     if not path.is_file():
-        raise EvaluationError(f"{path}: missing; export the bundle again or copy it anew")
+        raise EvaluationError(f"{path}: missing; export the bundle again or copy it again")
     size = path.stat().st_size
     if size != facts.bytes:
         raise _changed(path, f"{size:,} bytes, {facts.bytes:,} are listed")
@@ -312,5 +312,5 @@ def _text(content: bytes, path: Path) -> str:
 def _changed(path: Path, found: str) -> EvaluationError:
     return EvaluationError(
         f"{path}: damaged or changed since the export: {found}; it is not used. Copy the bundle "
-        "anew or export it again"
+        "again or export it again"
     )

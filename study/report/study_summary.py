@@ -22,7 +22,7 @@ from study.storage.url import DEFAULT_URL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """One line of the cost ledger: what one process spent on the study.
+    """One row of the cost table: what one process spent on the study.
 
     Args:
         label: Who it was; host and process number, say.

@@ -97,7 +97,7 @@ class Live:
         self._prepared = [cost_line(cost) for cost in costs]
 
     def show(self, records: Sequence[TrialRecord], state: StudyState) -> None:
-        """Draw the display anew."""
+        """Draw the display again."""
         done, total = len(state.finished), self._settings.trials
         bar = ProgressBar(total=total or max(done, 1), completed=done, width=40)
         self._live.update(Group(bar, Text("\n".join(self._lines(records, state, done)))))

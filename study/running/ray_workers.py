@@ -84,7 +84,7 @@ class RayCluster:
         where = "beside it" if run_context.artifacts is None else str(run_context.artifacts)
         return (
             f"--ray {self.address}: checkpoints lie on each node ({where}); a trial lost with its"
-            " node starts anew. Name a shared folder or a URL with --artifacts",
+            " node starts from nothing. Name a shared folder or a URL with --artifacts",
         )
 
     def __call__(

@@ -5,7 +5,7 @@ members that are far from their neighbours. A child takes each parameter from on
 and mutates.
 
 Optuna's ``NSGAIISampler`` models the parameters that all trials share and draws every conditional
-one anew for each child. Here a child inherits those too. Optuna's default population of fifty is
+one again for each child. Here a child inherits those too. Optuna's default population of fifty is
 one or two generations of a small study, so the default here is a tenth of the budget.
 """
 
@@ -125,7 +125,7 @@ def cross(a: Values, b: Values, rng: np.random.Generator) -> dict[str, Value]:
 
 
 def mutate(space: SearchSpace, values: Values, rng: np.random.Generator) -> dict[str, Value]:
-    """Return a point with one value in expectation drawn anew, and what becomes active."""
+    """Return a point with one value in expectation drawn again, and what becomes active."""
     kept = {name: value for name, value in values.items() if rng.random() >= 1 / len(values)}
     return space.complete(kept, rng)
 
