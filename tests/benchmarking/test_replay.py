@@ -112,6 +112,7 @@ def test_lists_duplicates_and_unvisited_draws_come_out_the_same(tmp_path: Path) 
     assert origins >= {"by the strategy", "at random among untried ones"}
 
 
+@pytest.mark.slow
 def test_a_study_with_a_larger_budget_later_replays_both_parts(tmp_path: Path) -> None:
     _run(tmp_path, sampler="q_learning", trials=8)
     _run(tmp_path, sampler="q_learning", trials=16)
@@ -121,6 +122,7 @@ def test_a_study_with_a_larger_budget_later_replays_both_parts(tmp_path: Path) -
     assert budgets == {8, 16}
 
 
+@pytest.mark.slow
 def test_a_study_that_starts_from_another_replays_while_that_is_there(tmp_path: Path) -> None:
     import optuna
 
@@ -136,6 +138,7 @@ def test_a_study_that_starts_from_another_replays_while_that_is_there(tmp_path: 
         replay_study(*_stored(tmp_path, "warm"))
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_strategy_does_not_matter(tmp_path: Path) -> None:
     _run(tmp_path, sampler="q_learning", trials=20)
     stored, records = _stored(tmp_path)

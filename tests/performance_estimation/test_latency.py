@@ -34,6 +34,7 @@ def estimator() -> WithLatency:
     return WithLatency(estimator=SyntheticEstimator(image=IMAGE), image=IMAGE, device=CPU)
 
 
+@pytest.mark.slow
 def test_a_larger_network_takes_longer() -> None:
     small, large = (
         measure_latency(

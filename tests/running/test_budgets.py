@@ -41,6 +41,7 @@ def test_the_first_limit_that_is_reached_ends_the_study(
     assert (result.work.ending, said in result.work.text) == ("done", True), result.work
 
 
+@pytest.mark.slow
 def test_time_is_counted_over_all_runs_and_not_between_them(tmp_path: Path) -> None:
     start = time.monotonic()
     first = run(tmp_path, trials=4)

@@ -191,6 +191,7 @@ def test_killed_parents_and_workers_leave_an_exact_count_and_no_trained_duplicat
     assert not [t for t in trials if t.state == "running"]
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_only_suspended_keeps_its_trial(tmp_path: Path) -> None:
     asked = asked_of("random", estimator="synthetic,delay=0.3", trials=4)
     run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
