@@ -23,7 +23,7 @@ test-slow: $(DEV)
 	$(BIN)/python -m pytest -m "slow and not gpu"
 
 test-properties: $(DEV)
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 -m "hypothesis and not slow and not gpu"
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 --dist worksteal -m "hypothesis and not slow and not gpu"
 
 check: $(DEV)
 	$(BIN)/ruff format --check .

@@ -69,6 +69,7 @@ def make_everything(records: list[TrialRecord], study: StudySummary) -> None:
 
 
 @pytest.mark.parametrize("study", SUMMARIES.values(), ids=SUMMARIES)
+@settings(max_examples=max(20, settings().max_examples // 4))  # each makes every figure
 @given(records=RECORDS)
 def test_any_records_give_every_format(study: StudySummary, records: list[TrialRecord]) -> None:
     make_everything(records, study)
