@@ -281,6 +281,5 @@ def _choices(active: Sequence[Value]) -> ValueRange:
 
 
 def _share(number: float, low: float, high: float) -> float:
-    if high == low:
-        return 0.5
-    return (number / 2 - low / 2) / (high / 2 - low / 2)  # halves: high - low may overflow
+    span = high / 2 - low / 2  # halves: high - low may overflow
+    return 0.5 if span == 0 else (number / 2 - low / 2) / span
