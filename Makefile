@@ -17,7 +17,7 @@ study: $(BASE)
 	$(RUN) run seed --study $(STUDY) --dataset $(DATASET) --sampler tpe --trials $(TRIALS)
 
 test: $(DEV)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-slow: $(DEV)
 	$(BIN)/python -m pytest -m "slow and not gpu"
