@@ -154,7 +154,7 @@ def test_ctrl_c_leaves_a_test_unopened_and_the_same_command_goes_on(folder: Path
     assert not read_accesses(open_study("s", url).study)
     code, out, _ = answer(*TEST, *ONE, cwd=folder)
     assert code == 0
-    assert "at this test part" in out
+    assert "access 1 to the test part" in out
 
 
 @pytest.mark.slow
