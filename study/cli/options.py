@@ -57,7 +57,7 @@ Reuse = Annotated[
     list[str] | None,
     typer.Option(
         "--reuse",
-        help="Study whose results are reused where they are valid; 'all' for every study.",
+        help="Reuse the valid results of this study; 'all' for every study.",
     ),
 ]
 Fork = Annotated[

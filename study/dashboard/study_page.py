@@ -122,7 +122,7 @@ class StudyPage:
         Args:
             ended: Called between two figures; True leaves the rest for the next time.
         """
-        from study.report.importance import with_importance  # takes a second, not before a plot
+        from study.report.importance import with_importance  # scikit-learn: not before a plot
 
         records = read_trials(self.stored.study.get_trials(deepcopy=False))
         summary = with_importance(self.stored, summarise_study(self.stored, records))

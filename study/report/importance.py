@@ -1,4 +1,4 @@
-"""Importance of the parameters. Optuna's importance package imports scikit-learn: a second."""
+"""Importance of the parameters. Optuna's importance package imports scikit-learn."""
 
 from __future__ import annotations
 

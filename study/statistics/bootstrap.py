@@ -1,7 +1,7 @@
 """The bootstrap over images, for measures that are functions of how often each image counts.
 
-A ``Statistic`` maps weights (resamples, n) to one number per resample, which is much faster than
-``scipy.stats.bootstrap`` with its one call per resample. With all weights one it is the plain
+A ``Statistic`` maps weights (resamples, n) to one number per resample, all resamples at once.
+``scipy.stats.bootstrap`` calls its statistic per resample. With all weights one it is the plain
 measure.
 """
 
