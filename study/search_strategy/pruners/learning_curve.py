@@ -135,11 +135,11 @@ class LastValue(ForecastPruner):
         self, own: Curve, complete: Sequence[Curve], *, epochs: int, target: float
     ) -> Forecast | None:
         """Return last value plus mean gain; None with fewer than ``startup`` candidates."""
-        gains = [
+        gains = sorted(  # a sum in floating point depends on the order
             curve.last - curve.scores[own.step]
             for curve in complete
             if own.step in curve.scores and curve.step > own.step
-        ]
+        )
         if len(gains) < self.startup:
             return None
         expected = own.last + float(np.mean(gains))
