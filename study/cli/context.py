@@ -15,8 +15,8 @@ from study.storage.url import DEFAULT_URL
 
 if TYPE_CHECKING:
     from study.common.artifact_path import ArtifactPath
-    from study.running.observer import StudyObserver
     from study.running.ray_workers import RayCluster
+    from study.running.worker import StudyObserver
     from study.settings.run_context import RunContext
 
 

@@ -16,8 +16,8 @@ from study.common.stop import Stop
 from study.performance_estimation.training.train_estimator import TrainEstimator
 from study.performance_estimation.training.training import Training
 from study.running.estimation import stored_estimator
-from study.running.observer import StudyObserver
 from study.running.study_runner import StudyResult, run_study
+from study.running.worker import StudyObserver
 from study.search_space.candidate import Candidate, Recipe
 from study.settings.run_context import RunContext
 from study.settings.study_settings import Plan, StudySettings

@@ -22,7 +22,7 @@ from study.dashboard.store import artifact_store, attach_to_trial
 from study.dashboard.study_page import StudyPage, new_pages, study_page
 from study.performance_estimation.estimator import EstimateFailed
 from study.report.network_drawing import architecture_svg
-from study.running.observer import StudyObserver
+from study.running.worker import StudyObserver
 from study.storage import records
 from study.storage.stored_study import StoredStudy
 

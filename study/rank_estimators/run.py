@@ -27,9 +27,9 @@ from study.rank_estimators.stratified_sample import (
     check_sample_size,
     stratified_sample,
 )
-from study.running.observer import StudyObserver
 from study.running.study_data import load_data
 from study.running.study_runner import StudyResult, run_study
+from study.running.worker import StudyObserver
 from study.search_space.candidate import ImageFormat, Values
 from study.search_space.resolve import candidate_id
 from study.settings.problem import Problem

@@ -19,7 +19,7 @@ from study.common.formats import amount, counted, duration
 from study.common.stop import Stop
 from study.results.describe import describe_state, describe_trial
 from study.results.ranking import Objective, pareto_front
-from study.running.observer import StudyObserver
+from study.running.worker import StudyObserver
 from study.settings.problem import Problem
 from study.storage.costs import FixedCost, read_costs
 from study.storage.lifecycle import StudyState, study_state

@@ -25,9 +25,8 @@ from study.common.errors import SettingsError, StorageError, StudyError
 from study.common.redaction import redacted_url
 from study.common.stop import Stop, stop_on_signals
 from study.data.dataset import SearchData
-from study.running.observer import StudyObserver
 from study.running.study_data import load_data
-from study.running.worker import WorkResult, make_worker
+from study.running.worker import StudyObserver, WorkResult, make_worker
 from study.settings.run_context import RunContext
 from study.storage.storage_errors import storage_errors
 from study.storage.stored_study import StoredStudy, open_study

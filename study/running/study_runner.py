@@ -13,9 +13,8 @@ from typing import Any, Protocol
 from study.common.artifact_path import check_writable
 from study.common.stop import Stop
 from study.running.local_workers import run_workers
-from study.running.observer import StudyObserver
 from study.running.study_data import describe_data_checks, load_data, machine_facts
-from study.running.worker import WorkResult, make_worker
+from study.running.worker import StudyObserver, WorkResult, make_worker
 from study.search_space.candidate import ImageFormat
 from study.settings.problem import Problem
 from study.settings.run_context import RunContext

@@ -51,19 +51,21 @@ def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> 
         return StudyCache(StudyStorage(opened, create=create, read_only=read_only))
 
 
-def when_reachable(open_: Callable[[], _T], *, give_up: Callable[[], bool]) -> _T:
-    """Open something in a storage. Wait up to a minute for a server that restarts.
+def when_reachable(call: Callable[[], _T], *, give_up: Callable[[], bool]) -> _T:
+    """Call a function, and call it again for up to a minute while the server is lost.
 
     Raises:
-        StorageError: It cannot be opened.
+        StorageError: The server is not back, or waiting does not solve the error.
     """
-    deadline = time.monotonic() + RECONNECT_SECONDS
+    deadline = None
     while True:
         try:
-            return open_()
+            return call()
         except StorageError as error:
+            now = time.monotonic()
+            deadline = deadline or now + RECONNECT_SECONDS
             lost = error.__cause__ is not None and connection_lost(error.__cause__)
-            if not lost or give_up() or time.monotonic() > deadline:
+            if not lost or give_up() or now > deadline:
                 raise
             time.sleep(RETRY_SECONDS)
 
