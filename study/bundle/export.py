@@ -37,7 +37,7 @@ from study.bundle.onnx_model import OnnxModel, onnx_available, onnx_model
 from study.common.atomic_write import temporary_name
 from study.common.errors import EvaluationError
 from study.confirmation.retraining import Networks
-from study.data.catalogue import origin_of
+from study.data.catalogue import licence_and_source
 from study.final_test.access_log import read_accesses
 from study.network.build import sha256, weights_of
 from study.network.forward import MIDDLE
@@ -273,12 +273,13 @@ def _micro_batch(training: Training, batch_size: int) -> int | None:
 
 def _data_facts(origin: StoredStudy, stored: StoredStudy) -> DataFacts:
     """Return the facts about the data; the original study's checks include the test part."""
-    data, known = stored.data, origin_of(stored.settings.dataset)
+    data = stored.data
+    licence, source = licence_and_source(stored.settings.dataset)
     checks = str(origin.data.get("data_checks", "")).splitlines()
     return DataFacts(
         name=data["name"],
-        licence=known.licence,
-        source=known.source,
+        licence=licence,
+        source=source,
         split=data["split"],
         sha256=data["sha256"],
         notes=(*data.get("warnings", ()), *(line for line in checks if line.endswith("."))),

@@ -29,14 +29,11 @@ def shared_array(
 ) -> NDArray[Any]:
     """Map the array ``name`` of a source. The first process builds it.
 
-    Args:
-        source: File that the array comes from.
-        digest: Digest of its content. Another content has another folder.
-        name: Name of the array within the source.
+    The map is copy-on-write: processes share its pages, and a process that writes to a page gets
+    its own copy of the page.
 
-    Returns:
-        A copy-on-write map. Processes share its pages, and a page that a process writes to
-        becomes its own.
+    Args:
+        digest: Digest of the source's content. Each content has its own folder.
 
     Raises:
         DataError: No folder takes the unpacked copy.
@@ -58,15 +55,14 @@ def shared_array(
             return array
     raise DataError(
         f"{source}: its unpacked copy ({content.nbytes / 1e6:.0f} MB) cannot be written "
-        f"({'; '.join(problems)}); make room or set XDG_CACHE_HOME to a folder that can be written"
+        f"({'; '.join(problems)}); free some space or set XDG_CACHE_HOME to a writable folder"
     )
 
 
 def kept_text(source: Path, digest: str, name: str, build: Callable[[], str]) -> str:
     """Return the text ``name`` of a source. The first process builds and writes it.
 
-    It is built every time where no folder is writable. The arguments are those of
-    ``shared_array``.
+    Where no folder is writable, every call builds it.
     """
     folders = _folders(source, digest)
     for folder in folders:
@@ -99,7 +95,7 @@ def _user_cache() -> Path:
 
 
 def _writable(folder: Path) -> bool:
-    """Tell whether a folder is writable. A read-only mode counts for root, too."""
+    """Return whether a folder is writable. A read-only mode counts for root, too."""
     return os.access(folder, os.W_OK) and bool(stat.S_IMODE(folder.stat().st_mode) & 0o222)
 
 

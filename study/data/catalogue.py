@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import difflib
 import importlib.util
+import runpy
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 from study.common.errors import DataError
@@ -27,9 +28,8 @@ class MedMnistSet:
 
     Args:
         flag: MedMNIST's name of the set.
-        file_name: Name of the file in the data root, as the medmnist package names it.
-        md5: MD5 of the file, in lower-case hexadecimal.
-        class_names: One name for each label, from 0.
+        file_name: Name of the file in the data root.
+        md5: In lower-case hexadecimal.
         counts: Number of images by the part's name.
     """
 
@@ -44,28 +44,19 @@ class MedMnistSet:
 
 
 @cache
-def _medmnist_info() -> ModuleType:
-    """Load ``medmnist/info.py`` alone: ``import medmnist.info`` would import torch as well."""
+def _medmnist_info() -> SimpleNamespace:
+    """Run ``medmnist/info.py`` alone: ``import medmnist.info`` would import torch as well."""
     package = importlib.util.find_spec("medmnist")
     if package is None or package.origin is None:
         raise DataError("the package medmnist is missing; install it: pip install medmnist")
     path = Path(package.origin).with_name("info.py")
-    spec = importlib.util.spec_from_file_location("medmnist_info", path)
-    if spec is None or spec.loader is None:
-        raise DataError(f"{path}: cannot be loaded; install medmnist again")
-    module = importlib.util.module_from_spec(spec)
     with warnings.catch_warnings():  # it warns where the home folder cannot be written
         warnings.simplefilter("ignore")
-        spec.loader.exec_module(module)
-    return module
+        return SimpleNamespace(**runpy.run_path(str(path)))
 
 
 def default_data_root() -> Path:
-    """Return the folder in which the medmnist package keeps its files.
-
-    Raises:
-        DataError: The package could not make one.
-    """
+    """Return the folder in which the medmnist package keeps its files."""
     root = _medmnist_info().DEFAULT_ROOT
     if root is None:
         raise DataError("~/.medmnist cannot be made; name a writable folder with --data-root")
@@ -73,11 +64,11 @@ def default_data_root() -> Path:
 
 
 def _unusable(flag: str, info: Mapping[str, Any]) -> str | None:
-    """Return the reason why a MedMNIST set cannot be used, or None when it can be used."""
+    """Return the reason why a MedMNIST set cannot be used, or None."""
     if flag.endswith("3d"):
         return "its images are 3D volumes, and the networks built here are 2D"
     if info["task"].startswith("multi-label"):
-        return "its images have several labels at once, and a candidate here predicts one class"
+        return "its images have several labels at once, and a candidate predicts one class"
     return None
 
 
@@ -89,11 +80,7 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def medmnist_set(flag: str, size: int = 28) -> MedMnistSet:
-    """Return a MedMNIST set by its name.
-
-    Args:
-        flag: MedMNIST's name of the set, such as ``octmnist``.
-        size: Height and width in pixels; MedMNIST has 28, 64, 128 and 224.
+    """Return a MedMNIST set by its name, such as ``octmnist``.
 
     Raises:
         DataError: The name is unknown, the set cannot be used, or there is no such size.
@@ -125,32 +112,23 @@ def _unknown(name: str) -> str:
     return f"unknown data set '{name}'; {hint} (for a file of your own, give path/to/file.npz)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Licence and source of a data set, each empty where it is not known."""
-
-    licence: str = ""
-    source: str = ""
-
-
-_DIGITS_ORIGIN = Origin(
-    licence="CC BY 4.0",
-    source='Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits", UCI Machine '
-    "Learning Repository, doi:10.24432/C50P49; the 1,797 images of scikit-learn",
+_DIGITS_SOURCE = (
+    'Alpaydin and Kaynak 1998, "Optical Recognition of Handwritten Digits", UCI Machine '
+    "Learning Repository, doi:10.24432/C50P49; the 1,797 images of scikit-learn"
 )
 _MEDMNIST = "MedMNIST v2: Yang et al. 2023, Scientific Data 10:41, doi:10.1038/s41597-022-01721-8"
 _ORIGINALS = {
     "octmnist": "Kermany et al. 2018, Cell 172:1122, doi:10.1016/j.cell.2018.02.010",
 }
-"""Sources of MedMNIST's sets, where MedMNIST asks to cite them too."""
+"""Sources that MedMNIST asks to cite too."""
 
 
-def origin_of(dataset: str) -> Origin:
+def licence_and_source(dataset: str) -> tuple[str, str]:
     """Return licence and source of a data set. Both are empty for a file of the user's own."""
     if dataset == DIGITS:
-        return _DIGITS_ORIGIN
+        return "CC BY 4.0", _DIGITS_SOURCE
     if dataset not in dataset_names():
-        return Origin()
+        return "", ""
     original = _ORIGINALS.get(dataset)
     source = _MEDMNIST if original is None else f"{_MEDMNIST}; images of {original}"
-    return Origin(licence=medmnist_set(dataset).licence, source=source)
+    return medmnist_set(dataset).licence, source

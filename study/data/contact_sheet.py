@@ -1,4 +1,4 @@
-"""A picture of a data set: examples of every class, in rows."""
+"""A picture of a data set: rows with examples of each class."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from study.data.parts import channels_last, shuffled_classes
 _COLUMNS = 12
 _TILE = 64  # pixels a side at least, unless the images are larger
 _GAP = 4
-_TEXT = 18  # height of a line above each row
+_TEXT = 18  # height of the text above each row
 
 
 def contact_sheet(data: SearchData, path: Path) -> None:
     """Write a PNG with up to twelve training images of every class under the class's name.
 
-    Every call chooses the same images. The folder of ``path`` is made where it is missing.
+    Every call chooses the same images.
 
     Raises:
         DataError: The file cannot be written.

@@ -13,9 +13,9 @@ import torch
 
 from study.common.errors import DataError
 from study.data.download import Progress
-from study.data.locked_test import PooledParts, pool_all_parts
-from study.data.parts import OFFICIAL, POOLED, SPLITS, TRAIN, VAL, Images, Labels
-from study.data.sources import DataSource, open_source
+from study.data.locked_test import pool_all_parts
+from study.data.parts import OFFICIAL, POOLED, SPLITS, TRAIN, VAL, Images, Labels, PooledCut
+from study.data.sources import open_source
 from study.search_space.candidate import ImageFormat
 
 
@@ -25,14 +25,11 @@ class SearchData:
 
     Args:
         name: ``octmnist``, ``digits``, or the stem of a ``.npz`` file.
-        split: ``official`` or ``pooled``.
-        class_names: One name for each label, from 0.
-        train_images: ``(n, channels, size, size)``, uint8 on the CPU. Images from a file are a
-            copy-on-write map that all processes share. RGB is a view of channels-last memory.
-        train_labels: ``(n,)``, int64.
-        val_images: As ``train_images``.
-        val_labels: As ``train_labels``.
-        sha256: Digest of the split, the images and the labels.
+        train_images: ``(n, channels, size, size)``, uint8 on the CPU, as ``val_images``. Images
+            from a file are a copy-on-write map that all processes share. RGB is a view of
+            channels-last memory.
+        train_labels: ``(n,)``, int64, as ``val_labels``.
+        sha256: ``content_sha256`` of the split, the images and the labels.
         notes: Sentences to print and to store with the study.
         warnings: Sentences at the beginning of every report.
     """
@@ -63,11 +60,12 @@ def load_search_data(
 
     Args:
         dataset: ``digits``, MedMNIST's name of a set, or a path that ends in ``.npz``.
-        data_root: Folder of MedMNIST's files; the medmnist package's own when left out.
+        data_root: Folder of MedMNIST's files; by default, the medmnist package's own. A missing
+            file is downloaded to it.
         size: Pixels; it chooses MedMNIST's file. A ``.npz`` file has its own size, and 28 stands
             for any size.
         split: ``official`` keeps the parts; ``pooled`` lays all three end to end and cuts 70/30.
-        seed: Seed of the pooled cut; the official split does not use it.
+        seed: Determines the pooled cut.
         progress: Called during a download.
 
     Raises:
@@ -76,23 +74,14 @@ def load_search_data(
     if split not in SPLITS:
         raise DataError(f"unknown split '{split}'; known: {', '.join(SPLITS)}")
     source = open_source(dataset, data_root=data_root, size=size, progress=progress)
+    warnings: tuple[str, ...] = ()
     if split == POOLED:
-        pooled = pool_all_parts(source, seed)
-        arrays = (
-            pooled.train_images, pooled.train_labels, pooled.val_images, pooled.val_labels,
-        )  # fmt: skip
-        return _search_data(source, split, arrays, _pooled_warnings(source.name, pooled))
-    train = source.shared("train_images", lambda: source.images(TRAIN))
-    val = source.shared("val_images", lambda: source.images(VAL))
-    return _search_data(source, split, (train, source.labels(TRAIN), val, source.labels(VAL)), ())
-
-
-def _search_data(
-    source: DataSource,
-    split: str,
-    arrays: tuple[Images, Labels, Images, Labels],
-    warnings: tuple[str, ...],
-) -> SearchData:
+        arrays, cut = pool_all_parts(source, seed)
+        warnings = (_pooled_warning(source.name, cut),)
+    else:
+        train = source.shared("train_images", lambda: source.images(TRAIN))
+        val = source.shared("val_images", lambda: source.images(VAL))
+        arrays = (train, source.labels(TRAIN), val, source.labels(VAL))
     tensors = [torch.from_numpy(array) for array in arrays]
     return SearchData(
         name=source.name,
@@ -112,11 +101,8 @@ def _search_data(
 def content_sha256(split: str, arrays: tuple[Images, Labels, Images, Labels]) -> str:
     """Return the digest of the images and labels that a search sees, in hexadecimal.
 
-    It does not depend on how a file stores its images: a grey image has the same digest with and
-    without a channel axis, and a label as uint8 and as int64.
-
-    Args:
-        arrays: Images and labels of training and validation, images ``(n, channels, s, s)``.
+    It does not depend on how a file stores them: a grey image has the same digest with and without
+    a channel axis, and a label has the same digest as uint8 and as int64.
     """
     digest = hashlib.sha256(split.encode())
     for array in arrays:
@@ -129,7 +115,7 @@ def content_sha256(split: str, arrays: tuple[Images, Labels, Images, Labels]) ->
 def joined(data: SearchData, *, left_out: Sequence[int] = ()) -> SearchData:
     """Return the data with the validation images added to the training images.
 
-    The validation part stays as it is. The metrics on it are then metrics on learned images.
+    The validation part stays as it is, so its metrics are those of learned images.
 
     Args:
         left_out: Indices of validation images that are not added. The result then has its own
@@ -144,7 +130,7 @@ def joined(data: SearchData, *, left_out: Sequence[int] = ()) -> SearchData:
         warnings=(
             *data.warnings,
             "trained on the training and validation images: the validation figures of these "
-            "trainings are figures on images that were learned, and say nothing.",
+            "trainings are from learned images and say nothing.",
         ),
     )
     if not left_out:
@@ -157,12 +143,11 @@ def joined(data: SearchData, *, left_out: Sequence[int] = ()) -> SearchData:
     )
 
 
-def _pooled_warnings(name: str, pooled: PooledParts) -> tuple[str, ...]:
-    cut = pooled.cut
+def _pooled_warning(name: str, cut: PooledCut) -> str:
     tests = cut.test_in_train + cut.test_in_val
     return (
         f"pooled split: {cut.test_in_train:,} of the {tests:,} official test images of {name} are "
-        f"in its training part and {cut.test_in_val:,} in its validation part, so this study "
+        f"in its training part and {cut.test_in_val:,} in its validation part. This study "
         "cannot be tested on the official test part, and its values do not compare with "
-        "published ones.",
+        "published ones."
     )

@@ -1,4 +1,4 @@
-"""Download one file over HTTP: resumable, checked by MD5, and whole under its final name.
+"""Download one file over HTTP: resumable, checked by MD5, complete under its final name.
 
 Pooch would be less code, but it starts a broken download again from the first byte.
 """
@@ -19,7 +19,7 @@ from filelock import FileLock
 from study.common.errors import DataError
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes on disk and the bytes of the whole file (0 while unknown)."""
+"""Called with the bytes on disk and the bytes of the complete file (0 if unknown)."""
 
 _CHUNK = 1 << 18
 _TIMEOUT_S = 30.0
@@ -35,26 +35,25 @@ class _StalePartError(Exception):
 
 
 def file_md5(path: Path) -> str:
-    """Return the MD5 of a file in lower-case hexadecimal."""
+    """Return the MD5 of a file, in lower-case hexadecimal."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
     return digest.hexdigest()
 
 
 def download(*, url: str, destination: Path, md5: str, progress: Progress | None = None) -> None:
-    """Download ``url`` to ``destination``, continuing where an earlier call was cut off.
+    """Download ``url`` to ``destination``, from where an earlier call was cut off.
 
     The bytes go to ``destination`` + ``.part``. That file stays when the connection breaks or the
-    user interrupts, and is moved into place once its MD5 is right. A lock lets one process
+    user interrupts, and is moved into place when its MD5 is right. A lock lets one process
     download the file while others wait for it.
 
     Args:
-        destination: Final name. Its folder is made where it is missing.
-        md5: Expected MD5 in lower-case hexadecimal.
+        md5: Expected MD5, in lower-case hexadecimal.
 
     Raises:
         DataError: There is no connection, the server refuses, the MD5 is wrong or the folder
-            cannot be written. The message has the address, the folder and what to do instead.
+            cannot be written.
     """
     part = destination.with_name(destination.name + ".part")
     report = progress or (lambda _here, _total: None)
@@ -90,7 +89,7 @@ def _failed(url: str, destination: Path, part: Path, reason: str) -> DataError:
 
 
 def _fetch_checked(url: str, part: Path, md5: str, report: Progress) -> None:
-    """Fill ``part`` and check it. A wrong MD5 after resuming causes one fresh start."""
+    """Download to ``part`` and check it. A wrong MD5 after resuming causes one fresh start."""
     resumed = part.exists() and part.stat().st_size > 0
     _fetch(url, part, report)
     found = file_md5(part)
@@ -104,7 +103,7 @@ def _fetch_checked(url: str, part: Path, md5: str, report: Progress) -> None:
 
 
 def _fetch(url: str, part: Path, report: Progress) -> None:
-    """Append to ``part`` until it is whole. A broken connection is opened again."""
+    """Append to ``part`` until it is complete. A broken connection is opened again."""
     failures = 0
     with part.open("ab") as file:
         while failures < _ATTEMPTS:
@@ -119,7 +118,7 @@ def _fetch(url: str, part: Path, report: Progress) -> None:
 
 
 def _receive(url: str, file: BinaryIO, report: Progress) -> bool:
-    """Append one response to ``file``; return whether the file is whole."""
+    """Append one response to ``file``; return whether the file is complete."""
     here = file.tell()
     headers = {"User-Agent": "study-nas", "Accept-Encoding": "identity"}
     if here:
@@ -155,7 +154,7 @@ def _whole_size(content_range: str | None) -> int | None:
 
 
 def _expected_total(response: http.client.HTTPResponse, here: int) -> int:
-    """Return the size of the whole file in bytes, 0 where the server does not send it."""
+    """Return the size of the complete file in bytes, 0 where the server does not send it."""
     if response.status != http.HTTPStatus.PARTIAL_CONTENT:
         return int(response.headers.get("Content-Length") or 0)
     content_range = response.headers.get("Content-Range") or ""

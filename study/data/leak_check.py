@@ -1,4 +1,4 @@
-"""Check a data set before a search relies on it: twins across parts, class shares, odd images."""
+"""Check a data set: twins across parts, conflicting labels, class shares, unusual images."""
 
 from __future__ import annotations
 
@@ -15,14 +15,22 @@ from pydantic import TypeAdapter, ValidationError
 from study.common.errors import DataError
 from study.data.dataset import SearchData, content_sha256, load_search_data
 from study.data.locked_test import compare_with_test_part
-from study.data.overlap import Overlap, PartSummary, compare, fingerprint_part, summarize
 from study.data.parts import OFFICIAL, TRAIN, VAL
 from study.data.sources import DataSource, open_source
-from study.data.twins import NEAR_BITS, NEAR_CORRELATION, NEAR_DIFFERENCE
+from study.data.twins import (
+    NEAR_BITS,
+    NEAR_CORRELATION,
+    NEAR_DIFFERENCE,
+    Overlap,
+    PartSummary,
+    compare,
+    fingerprint_part,
+    summarize,
+)
 
 CheckedParts = Literal["all", "searched"]
 
-_FORM = 2  # raised when a kept result of an earlier version must not be used any more
+_FORM = 2  # a kept result with another number is not used
 _NOTABLE_SHIFT = 0.05
 
 _PUBLISHED_TEST: Mapping[str, tuple[int, ...]] = {"octmnist": (250, 250, 250, 250)}
@@ -35,7 +43,6 @@ class LeakCheck:
 
     Args:
         sha256: ``SearchData.sha256`` of the checked data.
-        class_names: One name for each label.
         parts: Training, validation and, for the official split, test part.
         overlaps: Every two parts, the earlier one first.
     """
@@ -60,14 +67,13 @@ def check_leaks(
     seed: int = 0,
     parts: CheckedParts = "all",
 ) -> LeakCheck:
-    """Find twins across the parts of a data set, conflicting labels and shifted class shares.
+    """Check a data set. The other arguments are those of ``load_search_data``.
 
     The result is kept beside the data, so that only the first call takes time: about 3 s on one
-    core for OCTMNIST. The pooled split has no test part to compare with. The other arguments are
-    those of ``load_search_data``.
+    core for OCTMNIST. The pooled split has no test part to compare with.
 
     Args:
-        parts: ``searched`` leaves the test part closed. It is not read and not compared with.
+        parts: ``searched`` leaves the test part closed: it is not read.
 
     Raises:
         DataError: The data set is unknown, missing, damaged or of the wrong form.
@@ -106,11 +112,8 @@ def _examine(data: SearchData, source: DataSource, checked: CheckedParts) -> Lea
 
 def leaking_train_indices(found: LeakCheck) -> tuple[int, ...]:
     """Return the training images that have an exact or a near twin in another part, ascending."""
-    leaks: set[int] = set()
-    for overlap in found.overlaps:
-        if overlap.first == TRAIN.name:
-            leaks.update(overlap.twins_in_first)
-    return tuple(sorted(leaks))
+    of_train = (o.twins_in_first for o in found.overlaps if o.first == TRAIN.name)
+    return tuple(sorted(set().union(*of_train)))
 
 
 def leaking_val_indices(found: LeakCheck) -> tuple[int, ...]:
@@ -121,15 +124,11 @@ def leaking_val_indices(found: LeakCheck) -> tuple[int, ...]:
 def drop_leaks(data: SearchData, found: LeakCheck) -> SearchData:
     """Leave out the training images that have a twin in validation or test.
 
-    Args:
-        data: The checked data.
-
-    Returns:
-        ``data`` itself where no image has a twin; else a copy with its own digest and a note.
+    It returns ``data`` itself where no image has a twin; else a copy with its own digest and a
+    note.
 
     Raises:
         DataError: A class would lose its last training image.
-        ValueError: The check is of other data.
     """
     if found.sha256 != data.sha256:
         raise ValueError(f"check of {found.sha256[:12]} does not belong to {data.sha256[:12]}")
@@ -159,7 +158,7 @@ def drop_leaks(data: SearchData, found: LeakCheck) -> SearchData:
 def class_shift(found: LeakCheck, part: PartSummary) -> float:
     """Return the total variation distance between the class shares of a part and of training.
 
-    It is the share of the part's images that would need another class to match, 0 to 1.
+    It is the share of the part's images that would need another class for the shares to match.
     """
     own = np.array(part.class_counts) / part.images
     train = np.array(found.parts[0].class_counts) / found.parts[0].images
@@ -241,7 +240,7 @@ def _shifts(found: LeakCheck) -> list[str]:
 
 
 def _published_shift(found: LeakCheck) -> list[str]:
-    """Return what is published of a test part that is closed here."""
+    """Return what is published about the class shares of a test part that is not read."""
     counts = _PUBLISHED_TEST.get(found.name)
     if counts is None or len(found.parts) > 2 or found.split != OFFICIAL:
         return []
@@ -251,7 +250,6 @@ def _published_shift(found: LeakCheck) -> list[str]:
     return [
         f"Published: the test part has {counts[most]} images of class {found.class_names[most]} "
         f"among {sum(counts):,}, while {val.class_counts[most] / val.images:.0%} of val are of "
-        f"it; class shares differ by {class_shift(found, test):.1%} from train. Accuracy on the "
-        "test part is therefore another measure: use balanced accuracy, and let spaces choose "
-        "'balance'."
+        f"it; class shares differ by {class_shift(found, test):.1%} from train. Accuracies on "
+        "the two parts do not compare: use balanced accuracy, and let the space choose 'balance'."
     ]

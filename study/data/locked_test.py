@@ -1,4 +1,4 @@
-"""The only code that reads the test part. It has three doors, each for one caller.
+"""The only code that reads the test part: three functions, each for one caller.
 
 - ``open_test_part`` is for ``study/final_test/``, which shows a receipt from the access log.
 - ``pool_all_parts`` is for ``study/data/dataset.py``. The pooled split is by definition cut from
@@ -9,8 +9,8 @@
   test stricter and not easier.
 
 ``tests/data/test_locked_test.py`` parses every import of the project. It proves that no other
-module uses a door, and that no other module makes a ``Part`` besides train and val. The lock
-prevents mistakes. It does not stop a person who changes the code.
+module uses these functions, and that no other module makes a ``Part`` besides train and val. The
+lock prevents mistakes. It does not stop a person who changes the code.
 """
 
 from __future__ import annotations
@@ -24,10 +24,16 @@ import torch
 
 from study.common.errors import DataError
 from study.data.download import Progress
-from study.data.overlap import Overlap, PartSummary, compare, fingerprint_part, summarize
 from study.data.parts import POOLED, TRAIN, VAL, Images, Labels, Part, PooledCut, pooled_cut
 from study.data.sources import DataSource, open_source
-from study.data.twins import PartPrints
+from study.data.twins import (
+    Overlap,
+    PartPrints,
+    PartSummary,
+    compare,
+    fingerprint_part,
+    summarize,
+)
 
 _TEST = Part("test")
 
@@ -37,11 +43,8 @@ class AccessReceipt:
     """Proof that an access to the test part is in the study's access log, which alone makes it.
 
     Args:
-        study: Name of the study.
         number: Number of the access in the log, from 1.
-        candidate_id: Identity of the tested candidate.
-        dataset: ``SearchData.name`` of the study's search.
-        split: Split of the study's search.
+        dataset: ``SearchData.name`` of the study's search, as ``split``.
     """
 
     study: str
@@ -49,24 +52,6 @@ class AccessReceipt:
     candidate_id: str
     dataset: str
     split: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PooledParts:
-    """The pooled split's arrays.
-
-    Args:
-        train_images: ``(n, channels, size, size)``, uint8; possibly mapped.
-        train_labels: ``(n,)``, int64.
-        val_images: As ``train_images``.
-        val_labels: As ``train_labels``.
-    """
-
-    train_images: Images
-    train_labels: Labels
-    val_images: Images
-    val_labels: Labels
-    cut: PooledCut
 
 
 def open_test_part(
@@ -77,15 +62,9 @@ def open_test_part(
     size: int = 28,
     progress: Progress | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Read the official test part, for an access that is in the log.
+    """Read the images and labels of the official test part, for an access that is in the log.
 
     The other arguments are those of ``load_search_data``.
-
-    Args:
-        receipt: Proof of the entry in the access log.
-
-    Returns:
-        Images ``(n, channels, size, size)`` uint8 and labels ``(n,)`` int64.
 
     Raises:
         DataError: The study searched on the pooled split or on another data set, or the file is
@@ -115,28 +94,19 @@ def _check(receipt: AccessReceipt, source: DataSource) -> None:
 def compare_with_test_part(
     source: DataSource, *, train: PartPrints, val: PartPrints
 ) -> tuple[PartSummary, tuple[Overlap, Overlap]]:
-    """Count the images that the test part has in common with training and validation.
-
-    Returns:
-        The test part in numbers, and its overlap with ``train`` and with ``val``.
-
-    Raises:
-        DataError: The test part is damaged.
-    """
+    """Return the test part in numbers, and its overlap with ``train`` and with ``val``."""
     test = fingerprint_part(source.images(_TEST), source.labels(_TEST))
     summary = summarize(_TEST.name, test, source.image.classes)
     with_train = compare((TRAIN.name, _TEST.name), train, test)
     return summary, (with_train, compare((VAL.name, _TEST.name), val, test))
 
 
-def pool_all_parts(source: DataSource, seed: int) -> PooledParts:
+def pool_all_parts(
+    source: DataSource, seed: int
+) -> tuple[tuple[Images, Labels, Images, Labels], PooledCut]:
     """Lay train, val and test end to end and cut them 70/30.
 
-    Args:
-        seed: Any whole number from 0; it determines the cut.
-
-    Raises:
-        DataError: An array is damaged.
+    It returns training images and labels, validation images and labels, and the cut.
     """
     parts = (TRAIN, VAL, _TEST)
     counts = {part.name: source.count(part) for part in parts}
@@ -148,10 +118,6 @@ def pool_all_parts(source: DataSource, seed: int) -> PooledParts:
     def all_images() -> Images:
         return np.concatenate([source.images(part) for part in parts])
 
-    return PooledParts(
-        train_images=source.shared(f"{name}-train", lambda: all_images()[cut.train]),
-        train_labels=labels[cut.train],
-        val_images=source.shared(f"{name}-val", lambda: all_images()[cut.val]),
-        val_labels=labels[cut.val],
-        cut=cut,
-    )
+    train = source.shared(f"{name}-train", lambda: all_images()[cut.train])
+    val = source.shared(f"{name}-val", lambda: all_images()[cut.val])
+    return (train, labels[cut.train], val, labels[cut.val]), cut

@@ -28,31 +28,24 @@ _DAMAGE = (
     OSError,
     ValueError,
     TypeError,
-    NotImplementedError,  # an unknown compression method
-    RuntimeError,  # an encrypted member
-    RecursionError,
+    RuntimeError,  # an encrypted member, an unknown compression, a recursion that is too deep
     OverflowError,
     MemoryError,
     SyntaxError,
     tokenize.TokenError,
-    Warning,  # such as a header written by Python 2; made an error below
+    Warning,  # for example on a header by Python 2; the readers below raise it
 )
 
 
 class NpzError(DataError):
-    """A ``.npz`` file that cannot be used.
-
-    Args:
-        path: The file.
-        reason: What is wrong, and what to do.
-    """
+    """A ``.npz`` file that cannot be used. ``reason`` is what is wrong, and what to do."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        super().__init__(path, reason)
         self.path, self.reason = path, reason
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.path, self.reason)
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +61,7 @@ class Header:
 class NpzFile:
     """A ``.npz`` file on disk. Every method opens the file, so the object can go to any process.
 
-    Raises:
-        NpzError: Every method raises it for a file that is missing, not readable or damaged.
+    Every method raises NpzError for a file that is missing, not readable or damaged.
     """
 
     path: Path
@@ -95,7 +87,7 @@ class NpzFile:
             return {name: _read(archive, name) for name in _names(archive)}
 
     def rows(self, name: str) -> Iterator[NDArray[Any]]:
-        """Yield an array along its first axis, so that no file is too large for the memory."""
+        """Yield an array along its first axis. It may be larger than memory."""
         header = self.header(name)
         if not header.shape or (header.fortran_order and len(header.shape) > 1):
             raise self.error(f"{name} cannot be read in rows", "save it in C order")
@@ -111,7 +103,7 @@ class NpzFile:
             stream.read(1)  # at the end zipfile compares the checksum
 
     def md5(self) -> str:
-        """Return the MD5 of the file in lower-case hexadecimal."""
+        """Return the MD5 of the file, in lower-case hexadecimal."""
         try:
             return file_md5(self.path)
         except OSError as cause:
@@ -119,12 +111,12 @@ class NpzFile:
             raise self.error(found, "check the path and its permissions") from None
 
     def error(self, found: str, remedy: str) -> NpzError:
-        """Make the error for this file."""
+        """Return the error to raise for this file."""
         return NpzError(self.path, f"{found}; {remedy}")
 
     @contextmanager
     def _archive(self) -> Iterator[zipfile.ZipFile]:
-        """Open the file. Everything that damage can raise while it is open becomes an NpzError."""
+        """Open the file. All errors of damaged files become an NpzError while it is open."""
         if not self.path.is_file():
             found = "is not a file" if self.path.exists() else "there is no such file"
             raise self.error(found, "check the path")

@@ -27,9 +27,7 @@ class NpzSource:
     """A ``.npz`` file whose headers were checked.
 
     Args:
-        name: The name of the data set in reports.
         digest: MD5 of the file.
-        class_names: One name for each class.
         notes: Sentences about the data set.
         counts: Number of images by the part's name.
     """
@@ -46,19 +44,11 @@ class NpzSource:
         return self.counts[part.name]
 
     def images(self, part: Part) -> Images:
-        """Read one part's images into memory. RGB images are a view of channels-last memory.
-
-        Raises:
-            DataError: The array is damaged.
-        """
+        """Read one part's images into memory. RGB images are a view of channels-last memory."""
         return channels_first(self.file.read(f"{part.name}_images"))
 
     def labels(self, part: Part) -> Labels:
-        """Read one part's labels into memory.
-
-        Raises:
-            DataError: The array is damaged or a label is out of range.
-        """
+        """Read one part's labels, and check that each one is a class of the training part."""
         name, classes = f"{part.name}_labels", self.image.classes
         labels = self.file.read(name).reshape(-1)
         wrong = np.flatnonzero((labels < 0) | (labels >= classes))
@@ -70,37 +60,26 @@ class NpzSource:
         return labels.astype(np.int64)
 
     def shared(self, name: str, build: Callable[[], Images]) -> Images:
-        """Map the array ``name`` of this file's content, as ``shared_array`` does.
-
-        Raises:
-            DataError: As ``build`` does, or no folder takes the unpacked copy.
-        """
+        """Map the array ``name`` of this file's content, as ``shared_array`` does."""
         array = shared_array(self.file.path, self.digest, name, lambda: channels_last(build()))
         return channels_first(array)
 
     def kept(self, name: str, build: Callable[[], str]) -> str:
-        """Read the text ``name`` about this file's content, as ``kept_text`` does."""
+        """Return the text ``name`` about this file's content, as ``kept_text`` does."""
         return kept_text(self.file.path, self.digest, name, build)
 
 
 def image_counts_of(file: NpzFile) -> dict[str, int]:
-    """Return the number of images of each part.
-
-    Raises:
-        DataError: The file is missing, damaged or not in MedMNIST's layout.
-    """
+    """Return the number of images of each part, from the checked headers."""
     headers = _checked_headers(file)
     return {part: headers[f"{part}_images"].shape[0] for part in _PARTS}
 
 
 def image_format_of(file: NpzFile, size: int) -> ImageFormat:
-    """Return the format that the headers and the training labels have.
+    """Return the format, from the checked headers and the training labels.
 
     Args:
-        size: The size that was asked for; 28 stands for any size.
-
-    Raises:
-        DataError: The file is missing, damaged, not in MedMNIST's layout or of another size.
+        size: The requested size; 28 stands for any size.
     """
     shape = _checked_headers(file)[f"{TRAIN.name}_images"].shape
     if size not in (28, shape[1]):
@@ -112,9 +91,9 @@ def image_format_of(file: NpzFile, size: int) -> ImageFormat:
 
 
 def _count_classes(file: NpzFile) -> int:
-    """Return the number of classes of the training part, which are numbered without a gap.
+    """Return the number of classes of the training part.
 
-    A gap is an error: it is more often a wrong label than a class without an example.
+    A gap in their numbers is an error: it is more often a wrong label than a class without images.
     """
     name = f"{TRAIN.name}_labels"
     present = np.unique(file.read(name))
@@ -154,18 +133,17 @@ def _check_part(file: NpzFile, part: str, headers: Mapping[str, Header]) -> None
         raise file.error(f"{part}_labels: dtype {labels.dtype}", "labels are integers from 0")
     if len(labels.shape) == 2 and labels.shape[1] > 1:
         raise file.error(
-            f"{part}_labels: {labels.shape[1]} labels an image",
-            "only one label an image is supported",
+            f"{part}_labels: {labels.shape[1]} labels an image", "give one label for each image"
         )
     if labels.shape not in ((images.shape[0],), (images.shape[0], 1)):
         raise file.error(
-            f"{part}_labels: shape {labels.shape} beside {images.shape[0]} images",
+            f"{part}_labels: shape {labels.shape} for {images.shape[0]} images",
             "give one label for each image, (n, 1)",
         )
 
 
 def _is_image_shape(shape: tuple[int, ...]) -> bool:
-    """Tell whether it is ``(n, size, size)``, ``(n, size, size, 1)`` or ``(n, size, size, 3)``."""
+    """Return whether it is ``(n, size, size)`` or ``(n, size, size, c)`` with c = 1 or 3."""
     if len(shape) not in (3, 4) or shape[1] != shape[2] or min(shape) < 0 or shape[1] == 0:
         return False
     return len(shape) == 3 or shape[3] in (1, 3)

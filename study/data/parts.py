@@ -1,4 +1,4 @@
-"""The parts of a data set, how they are cut, and how images are drawn from each class."""
+"""The parts of a data set, the pooled cut, and subsets that keep the shares of the classes."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class PooledCut:
     """The 70/30 cut of all images of a data set.
 
     Args:
-        train: Indices of the training part into train, val and test laid end to end, int64.
-        val: Indices of the validation part.
+        train: Indices into train, val and test laid end to end, int64.
+        val: As ``train``.
         test_in_train: Number of official test images in the training part.
         test_in_val: Number of official test images in the validation part.
     """
@@ -59,14 +59,7 @@ class PooledCut:
 
 
 def pooled_cut(*, train: int, val: int, test: int, seed: int) -> PooledCut:
-    """Shuffle all images and cut them 70/30.
-
-    Args:
-        train: Number of images of the official training part.
-        val: Number of images of the official validation part.
-        test: Number of images of the official test part.
-        seed: Any whole number from 0.
-    """
+    """Shuffle all images and cut them 70/30. ``train``, ``val`` and ``test`` are their numbers."""
     total = train + val + test
     order = np.random.default_rng([_POOLED_PURPOSE, seed]).permutation(total)
     cut = total * 7 // 10
@@ -84,22 +77,14 @@ def shuffled_classes(labels: Labels, seed: int) -> list[NDArray[np.int64]]:
 
 
 def stratified_subset(labels: Labels, fraction: float, seed: int) -> NDArray[np.int64]:
-    """Draw a share of every class. The same seed gives the same images.
+    """Draw a share of every class, as ascending indices. The same seed gives the same images.
 
     The images of a smaller fraction are among those of a larger one, so that a candidate that is
     promoted to a higher fidelity sees all images it has seen before.
 
     Args:
-        labels: ``(n,)``, int64.
         fraction: Share of each class, above 0 and at most 1. It is rounded to whole images, at
             least one of each class.
-        seed: Any whole number from 0.
-
-    Returns:
-        Ascending indices into ``labels``, int64.
-
-    Raises:
-        ValueError: ``fraction`` is outside of (0, 1].
     """
     if not 0 < fraction <= 1:
         raise ValueError(f"0 < fraction <= 1 must hold, but got {fraction=}")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from study.data.parts import Images
 
-_CHUNK = 4096  # images; the float64 copy of grey ones has 134 MB at 64 x 64
+_CHUNK = 4096  # images; as float64, grey ones of 64 x 64 pixels take 134 MB
 
 
 def resampling_weights(old: int, new: int) -> tuple[NDArray[np.float64], int]:
@@ -35,18 +35,12 @@ def resampling_weights(old: int, new: int) -> tuple[NDArray[np.float64], int]:
 
 
 def resize(images: Images, size: int, *, brightest: int = 255) -> Images:
-    """Resample images to another size.
+    """Resample images ``(n, channels, old, old)`` to ``(n, channels, size, size)``.
+
+    It returns ``images`` itself where nothing changes.
 
     Args:
-        images: ``(n, channels, old, old)``, uint8.
-        size: New height and width in pixels.
-        brightest: The value that becomes 255. Every other value is scaled likewise.
-
-    Returns:
-        ``(n, channels, size, size)``, uint8. ``images`` itself where nothing changes.
-
-    Raises:
-        ValueError: ``size`` is less than 1.
+        brightest: The value that becomes 255. Every other value is scaled by the same factor.
     """
     if size < 1:
         raise ValueError(f"size must be at least 1 pixel, but got {size=}")

@@ -1,9 +1,9 @@
 """Find images that are in two parts: the same bytes, or nearly the same picture.
 
-Near twins fulfil all of these conditions. Each one is cheaper to check than the next:
+Near twins fulfil all of these conditions, the cheapest to check first:
 
-1. The mean brightnesses are at most ``NEAR_DIFFERENCE`` apart. This loses nothing, because a mean
-   absolute difference is never smaller than the difference of the means.
+1. The mean brightnesses are at most ``NEAR_DIFFERENCE`` apart. No pair that fulfils condition 3
+   is lost, because a mean absolute difference is never less than the difference of the means.
 2. The perceptual hashes are at most ``NEAR_BITS`` bits apart. The hash holds the signs of the 64
    lowest frequencies of the discrete cosine transform except the constant one (after Zauner 2010,
    "Implementation and Benchmarking of Perceptual Image Hash Functions", section 3.2), so it does
@@ -24,6 +24,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,47 +41,33 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fingerprints:
-    """Numbers of each image that are compared before the pixels.
+class PartPrints:
+    """The images of one part, with numbers that are compared before the pixels.
 
     Args:
-        content: ``(n,)``, uint64; equal for equal images. BLAKE2b, cut to 64 bits: two different
-            images of 100,000 have the same one by chance once in 10^9 data sets.
-        perceptual: ``(n,)``, uint64; the hash of condition 2.
-        brightness: ``(n,)``, mean grey level.
-        constant: ``(n,)``, whether all pixels are equal.
+        images: ``(n, channels, size, size)``.
+        labels: ``(n,)``, as are the rest.
+        content: Equal for equal images. BLAKE2b, cut to 64 bits: two different images of 100,000
+            have the same one by chance once in 10^9 data sets.
+        perceptual: The hash of condition 2.
+        brightness: Mean grey level.
+        constant: Whether all pixels are equal.
     """
 
+    images: Images
+    labels: Labels
     content: NDArray[np.uint64]
     perceptual: NDArray[np.uint64]
     brightness: NDArray[np.float64]
     constant: Mask
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartPrints:
-    """One part with its fingerprints.
+class Twins(NamedTuple):
+    """Masks of the images of two parts, ``(n,)`` and ``(m,)``, that have a twin in the other part.
 
     Args:
-        images: ``(n, channels, size, size)``, uint8.
-        labels: ``(n,)``, int64.
-    """
-
-    images: Images
-    labels: Labels
-    prints: Fingerprints
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Twins:
-    """Masks of the images of two parts that have a twin in the other part.
-
-    Args:
-        exact_first: ``(n,)``, images of the first part whose bytes are in the second.
-        exact_second: ``(m,)``, the same for the second part.
-        near_first: ``(n,)``, images of the first part with a near twin and no exact one.
-        near_second: ``(m,)``, the same for the second part.
-        conflicting_first: ``(n,)``, images of the first part with an exact twin of another label.
+        near_first: Without the images that have an exact twin, as ``near_second``.
+        conflicting_first: Images with an exact twin of another label.
     """
 
     exact_first: Mask
@@ -90,16 +77,83 @@ class Twins:
     conflicting_first: Mask
 
 
-def fingerprints(images: Images) -> Fingerprints:
-    """Compute the fingerprints of ``(n, channels, size, size)`` images."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartSummary:
+    """One part of a data set in numbers, without images and labels.
+
+    Args:
+        class_counts: Number of images of each class.
+        constant: Images whose pixels are all equal.
+        repeated: Images whose bytes occur earlier in the same part.
+        conflicting: Images whose bytes also occur in the same part with another label.
+    """
+
+    name: str
+    class_counts: tuple[int, ...]
+    constant: int
+    repeated: int
+    conflicting: int
+
+    @property
+    def images(self) -> int:
+        return sum(self.class_counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """Number of images in each mask of ``Twins``, for the two parts of these names.
+
+    Args:
+        twins_in_first: Indices of the images of the first part that have an exact or a near twin.
+    """
+
+    first: str
+    second: str
+    exact_first: int
+    exact_second: int
+    near_first: int
+    near_second: int
+    conflicting_first: int
+    twins_in_first: tuple[int, ...]
+
+
+def fingerprint_part(images: Images, labels: Labels) -> PartPrints:
+    """Compute the fingerprints of a part, ``(n, channels, size, size)`` and ``(n,)``."""
     blocks = [images[start : start + _CHUNK] for start in range(0, len(images), _CHUNK)]
     digests = [_digest(image) for block in blocks for image in channels_last(block)]
     flat = [block.reshape(len(block), -1) for block in blocks]
-    return Fingerprints(
+    return PartPrints(
+        images=images,
+        labels=labels,
         content=np.array(digests, dtype=np.uint64),
         perceptual=np.concatenate([_perceptual_hash(block) for block in blocks]),
         brightness=np.concatenate([block.mean(axis=1, dtype=np.float64) for block in flat]),
         constant=np.concatenate([block.min(axis=1) == block.max(axis=1) for block in flat]),
+    )
+
+
+def summarize(name: str, part: PartPrints, classes: int) -> PartSummary:
+    """Return one part in numbers. ``classes`` is the number of classes of the data set."""
+    content, labels = part.content, part.labels
+    counts = np.bincount(labels, minlength=classes)
+    return PartSummary(
+        name=name,
+        class_counts=tuple(int(count) for count in counts),
+        constant=int(part.constant.sum()),
+        repeated=len(content) - len(np.unique(content)),
+        conflicting=int(conflicting(content, labels, content, labels).sum()),
+    )
+
+
+def compare(names: tuple[str, str], first: PartPrints, second: PartPrints) -> Overlap:
+    """Count the twins of two parts, and list those of the first part by index."""
+    twins = find_twins(first, second)
+    in_first = np.flatnonzero(twins.exact_first | twins.near_first)
+    return Overlap(
+        first=names[0],
+        second=names[1],
+        **{name: int(mask.sum()) for name, mask in twins._asdict().items()},
+        twins_in_first=tuple(int(index) for index in in_first),
     )
 
 
@@ -125,13 +179,13 @@ def _perceptual_hash(images: Images) -> NDArray[np.uint64]:
 
 
 def find_twins(first: PartPrints, second: PartPrints) -> Twins:
-    """Compare two parts.
+    """Return the twins of two parts.
 
     The time grows with the product of their sizes: 2 ns a pair on one Zen 4 core for images like
     OCTMNIST's, so 2 s for its 97,477 x 10,832. A pair that fulfils conditions 1 and 2 costs about
     2 us, so a set of nearly equal images takes a thousand times as long.
     """
-    content, other_content = first.prints.content, second.prints.content
+    content, other_content = first.content, second.content
     exact_first = np.isin(content, other_content)
     exact_second = np.isin(other_content, content)
     near_first, near_second = _near(first, second)
@@ -168,7 +222,7 @@ def _near(first: PartPrints, second: PartPrints) -> tuple[Mask, Mask]:
         return near_first, near_second
     near_first = np.zeros(len(first.images), dtype=bool)
     near_second = np.zeros(len(second.images), dtype=bool)
-    for one, other in _batches(_candidates(first.prints, second.prints)):
+    for one, other in _batches(_candidates(first, second)):
         # Where many images are alike, most pairs are of images with a known twin.
         fresh = ~(near_first[one] & near_second[other])
         if not fresh.any():
@@ -183,7 +237,7 @@ def _near(first: PartPrints, second: PartPrints) -> tuple[Mask, Mask]:
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
-def _candidates(first: Fingerprints, second: Fingerprints) -> Iterator[Pairs]:
+def _candidates(first: PartPrints, second: PartPrints) -> Iterator[Pairs]:
     """Yield pairs that fulfil conditions 1 and 2, without equal and without constant images."""
     order = np.flatnonzero(~second.constant)
     order = order[np.argsort(second.brightness[order], kind="stable")]

@@ -76,7 +76,7 @@ def test_nowhere_to_write_is_one_line_with_the_remedy(
     (tmp_path / "file").touch()
     (source.parent / ".study_cache").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(DataError, match=r"cannot be written .*set XDG_CACHE_HOME") as caught:
+    with pytest.raises(DataError, match=r"cannot be written .*XDG_CACHE_HOME") as caught:
         shared_array(source, DIGEST, "images", lambda: VALUES)
     assert "\n" not in str(caught.value)
 

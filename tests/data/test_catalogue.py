@@ -4,7 +4,12 @@ import pytest
 
 from study.common.errors import DataError
 from study.data import catalogue
-from study.data.catalogue import dataset_names, default_data_root, medmnist_set, origin_of
+from study.data.catalogue import (
+    dataset_names,
+    default_data_root,
+    licence_and_source,
+    medmnist_set,
+)
 from study.search_space.candidate import ImageFormat
 
 
@@ -73,15 +78,13 @@ def test_a_home_that_cannot_be_written_is_answered_with_the_flag(
 
 @pytest.mark.parametrize("dataset", dataset_names())
 def test_every_data_set_known_by_name_has_a_licence_and_a_source(dataset: str) -> None:
-    origin = origin_of(dataset)
-    assert origin.licence.startswith("CC BY")
-    assert origin.source
+    licence, source = licence_and_source(dataset)
+    assert licence.startswith("CC BY")
+    assert source
 
 
-def test_octmnist_names_the_scans_behind_it() -> None:
-    assert "Kermany et al. 2018" in origin_of("octmnist").source
-    assert "MedMNIST v2" in origin_of("octmnist").source
-
-
-def test_of_a_file_of_ones_own_nothing_is_claimed() -> None:
-    assert origin_of("my/scans.npz").licence == ""
+def test_octmnist_names_the_scans_behind_it_and_a_file_names_nothing() -> None:
+    _, source = licence_and_source("octmnist")
+    assert "MedMNIST v2" in source
+    assert "Kermany et al. 2018" in source
+    assert licence_and_source("my/scans.npz") == ("", "")

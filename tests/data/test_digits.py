@@ -5,8 +5,8 @@ import pytest
 
 from study.common.errors import DataError
 from study.data.dataset import load_search_data
-from study.data.digits import DigitsSource
 from study.data.parts import TRAIN, VAL, Part
+from study.data.sources import DigitsSource
 from study.search_space.candidate import ImageFormat
 
 PARTS = (TRAIN, VAL, Part("test"))

@@ -18,7 +18,7 @@ from study.data.leak_check import (
     drop_leaks,
     leaking_train_indices,
 )
-from study.data.overlap import Overlap, PartSummary
+from study.data.twins import Overlap, PartSummary
 from study.running.study_data import load_data
 from study.settings.run_context import RunContext
 from study.settings.study_settings import Plan, PlannedCandidate, StudySettings

@@ -22,7 +22,6 @@ DOORS = {
     "open_test_part": "study/final_test/",
     "AccessReceipt": "study/final_test/",
     "pool_all_parts": "study/data/dataset.py",
-    "PooledParts": "study/data/dataset.py",
     "compare_with_test_part": "study/data/leak_check.py",
 }
 

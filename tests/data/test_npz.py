@@ -160,7 +160,7 @@ def bad_arrays(**changes: Any) -> Arrays:
         (bad_arrays(val_images=np.zeros((0, 8, 8), "u1")), "val_images: no image"),
         (bad_arrays(val_labels=np.zeros(12)), "val_labels: dtype float64"),
         (bad_arrays(val_labels=np.zeros((12, 14), "u1")), "val_labels: 14 labels an image"),
-        (bad_arrays(val_labels=np.zeros(11, "u1")), "val_labels: shape (11,) beside 12 images"),
+        (bad_arrays(val_labels=np.zeros(11, "u1")), "val_labels: shape (11,) for 12 images"),
         (bad_arrays(val_labels=np.full(12, 3)), "val_labels: label 3 of image 0 is out of range"),
         (bad_arrays(val_labels=np.full(12, -1)), "val_labels: label -1 of image 0 is out of"),
         (bad_arrays(train_labels=np.arange(40) * 2), "train_labels: labels 0, 2, 4, 6, 8,"),

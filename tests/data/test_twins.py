@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from study.data.overlap import fingerprint_part
 from study.data.twins import (
     NEAR_BITS,
     NEAR_CORRELATION,
@@ -15,7 +14,7 @@ from study.data.twins import (
     Twins,
     conflicting,
     find_twins,
-    fingerprints,
+    fingerprint_part,
 )
 from tests.data.pictures import Pictures, as_jpeg, pictures, with_noise
 
@@ -75,7 +74,7 @@ def test_constant_images_are_exact_twins_only() -> None:
     found = twins(grey, grey[:1])
     assert found.exact_first.tolist() == [True, False, True]
     assert not found.near_first.any()
-    assert fingerprints(grey[:, None]).constant.all()
+    assert part(grey).constant.all()
 
 
 def test_faint_images_need_the_same_picture_and_not_only_the_same_grey() -> None:
@@ -90,7 +89,7 @@ def brute_force(first: Pictures, second: Pictures) -> NDArray[np.bool_]:
     a, b = (images.reshape(len(images), -1).astype(float) for images in (first, second))
     apart = np.abs(a[:, None] - b[None]).mean(axis=2)
     correlation = np.corrcoef(a, b)[: len(a), len(a) :]
-    hashes, others = (fingerprints(images[:, None]).perceptual for images in (first, second))
+    hashes, others = (part(images).perceptual for images in (first, second))
     bits = np.bitwise_count(hashes[:, None] ^ others[None])
     near: NDArray[np.bool_] = (apart > 0) & (apart <= NEAR_DIFFERENCE)
     near &= (correlation >= NEAR_CORRELATION) & (bits <= NEAR_BITS)
@@ -127,7 +126,7 @@ def test_colour_pictures_have_twins_too() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64])
 def test_any_size_has_fingerprints(size: int) -> None:
-    prints = fingerprints(pictures(5, size=size)[:, None])
+    prints = part(pictures(5, size=size))
     assert prints.perceptual.shape == prints.content.shape == (5,)
 
 
