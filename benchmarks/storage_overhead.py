@@ -26,7 +26,7 @@ from study.common.stop import Stop
 from study.running.study_runner import prepare
 from study.running.worker import make_worker
 from study.search_space.resolve import candidate_id
-from study.search_strategy.samplers.in_memory_study import distributions
+from study.search_strategy.samplers.optuna_strategy import distributions
 from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings, make_settings
 from study.storage import records

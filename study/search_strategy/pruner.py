@@ -1,4 +1,4 @@
-"""A pruner decides from learning curves whether a training goes on, and gives the reason."""
+"""A pruner decides from learning curves whether a training continues, and gives the reason."""
 
 from __future__ import annotations
 
@@ -22,13 +22,10 @@ class Curve:
     """The scores of one candidate during its training.
 
     Args:
-        sequence_index: The trial's position in the study's sequence of candidates. A repeat of
-            a lost trial keeps the index, and so stays in the same bracket.
-        scores: Score by step (epoch, from 1), finite, larger is better: the metric, negated if it
-            is minimised.
-        outcome: How the training ended, or ``running``.
+        sequence_index: A repeat of a lost trial keeps it, and so stays in the same bracket.
+        scores: Score by epoch, from 1. Finite, larger is better: a minimised metric is negated.
         minimised: Whether scores are negated. Reasons and facts show the metric as measured.
-        ends: Last step of the training if nothing stops it; None: as in the longest training.
+        ends: Last epoch if nothing stops the training; None: as in the longest training.
     """
 
     sequence_index: int
@@ -39,33 +36,24 @@ class Curve:
 
     @property
     def step(self) -> int:
-        """Last step reported; 0 before the first."""
+        """Last epoch reported; 0 before the first."""
         return max(self.scores, default=0)
 
     @property
     def last(self) -> float:
-        """Score at the last step."""
+        """Score at the last epoch reported."""
         return self.scores[self.step]
 
     def last_step(self, longest: int) -> int:
-        """Return the last step if nothing stops the training.
-
-        Args:
-            longest: Last step of the study's longest training.
-        """
+        """Return the last epoch if nothing stops the training."""
         return longest if self.ends is None else self.ends
 
     def is_over(self, longest: int) -> bool:
-        """Tell whether no step is left that stopping would save."""
+        """Tell whether no epoch is left that stopping would save."""
         return self.step >= self.last_step(longest)
 
-    def at(self, step: int) -> float | None:
-        """Return the score at the first reported step from ``step`` on, or None."""
-        reached = self.first_step_from(step)
-        return None if reached is None else self.scores[reached]
-
     def first_step_from(self, step: int) -> int | None:
-        """Return the first reported step that is not before ``step``, or None."""
+        """Return the first reported epoch that is not before ``step``."""
         return min((s for s in self.scores if s >= step), default=None)
 
     def as_measured(self, score: float) -> float:
@@ -78,7 +66,6 @@ class Decision:
     """Whether to stop a training, and why.
 
     Args:
-        stop: True to prune.
         reason: For example ``pruned at epoch 2: .742, cut .781 of 9``.
         facts: The numbers behind the reason, which are stored with the trial.
     """
@@ -92,9 +79,8 @@ class Pruner(ABC):
     """Decides which trainings stop early. A subclass is a pydantic dataclass of its options.
 
     Attributes:
-        name: Name on the command line.
         stops: Whether it stops anything; False only for ``none``.
-        promotes: Whether a pruned candidate goes on once the cut has moved below it.
+        promotes: Whether a pruned candidate continues once the threshold has moved below it.
     """
 
     name: ClassVar[str]
@@ -102,23 +88,23 @@ class Pruner(ABC):
     promotes: ClassVar[bool] = False
 
     @property
-    @abstractmethod
     def starts_at(self) -> int:
         """Earliest epoch at which it stops a training."""
+        return 1
 
     @abstractmethod
     def decide(
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
-        """Return the decision for ``own`` after its last step. A pure function.
+        """Return the decision for ``own`` after its last epoch. A pure function.
 
         Args:
             own: The training in question, with at least one score.
             others: The curves of all other candidates, in any order, without failed and lost
                 trials.
-            study_name: Name of the study; Hyperband's brackets depend on it.
-            epochs: Steps of the longest training, from which rungs and brackets follow. At the
-                last step of ``own`` the decision is to keep, because no step is left to save.
+            study_name: Hyperband's brackets depend on it.
+            epochs: Epochs of the longest training, from which rungs and brackets follow. At the
+                last epoch of ``own`` nothing is left to save, so the decision is to keep.
         """
 
     def validate(self, *, epochs: int) -> None:
@@ -126,9 +112,6 @@ class Pruner(ABC):
 
         Args:
             epochs: Epochs of the longest training; 0 if candidates are not trained.
-
-        Raises:
-            SettingsError: It cannot.
         """
         if self.stops and not epochs:
             raise SettingsError(
@@ -154,32 +137,24 @@ class NoPruner(Pruner):
     name: ClassVar[str] = "none"
     stops: ClassVar[bool] = False
 
-    @property
-    def starts_at(self) -> int:
-        return 0
-
     def decide(
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
-        return keep(f"kept at epoch {own.step}: no pruner")
+        return keep(own, "no pruner")
 
 
-def keep(reason: str, **facts: float) -> Decision:
-    """Return the decision to go on."""
-    return Decision(stop=False, reason=reason, facts=facts)
+def keep(own: Curve, why: str) -> Decision:
+    """Return the decision to continue a training."""
+    return Decision(stop=False, reason=f"kept at epoch {own.step}: {why}")
 
 
 def against_cut(
     own: Curve, *, stop: bool, score: float, cut: float, of: int, **more: float
 ) -> Decision:
-    """Return a decision from a comparison of a score with a cut.
+    """Return a decision from a comparison of a score with a threshold.
 
     Args:
-        own: The training in question, up to the step of the decision.
-        stop: True to prune.
-        score: The score.
-        cut: The cut.
-        of: Number of candidates from which the cut is computed.
+        of: Number of candidates from which the threshold is computed.
         more: Further facts.
     """
     verdict, step = "pruned" if stop else "kept", own.step
@@ -207,15 +182,13 @@ def promotable(
 ) -> Iterator[int]:
     """Yield the sequence indices of pruned candidates that the pruner would keep by now.
 
-    A cut moves as candidates are added: the best third of three holds one, that of nine holds
-    three. The candidate that was trained longest comes first, then the one with the best score.
+    A threshold moves as candidates are added: the best third of three holds one, that of nine
+    holds three. The candidate that was trained longest comes first, then the one with the best
+    score.
 
     Args:
-        pruner: A pruner that ``promotes``.
-        curves: The curves of all candidates.
         among: Sequence indices of the candidates that can be continued.
-        study_name: Name of the study.
-        epochs: Steps of the longest training.
+        epochs: Epochs of the longest training.
     """
     missed: set[tuple[int, int]] = set()
     waiting = [
@@ -223,7 +196,7 @@ def promotable(
     ]
     for curve in sorted(waiting, key=lambda c: (-c.step, -c.last, c.sequence_index)):
         bracket = pruner.bracket(curve.sequence_index, study_name=study_name, epochs=epochs)
-        if (curve.step, bracket) in missed:  # a better candidate at this rung does not go on
+        if (curve.step, bracket) in missed:  # a better candidate at this rung does not continue
             continue
         others = [other for other in curves if other.sequence_index != curve.sequence_index]
         if not pruner.decide(curve, others, study_name=study_name, epochs=epochs).stop:

@@ -48,18 +48,10 @@ PRUNERS = registry_of(
 
 
 def parse_sampler(text: str) -> Sampler:
-    """Return the sampler of a text such as ``tpe,n_startup_trials=20``.
-
-    Raises:
-        SettingsError: An unknown name or option, or a value that is not allowed.
-    """
+    """Return the sampler of a text such as ``tpe,n_startup_trials=20``."""
     return parse_choice(text, SAMPLERS, what="sampler")
 
 
 def parse_pruner(text: str) -> Pruner:
-    """Return the pruner of a text such as ``asha,reduction_factor=3``.
-
-    Raises:
-        SettingsError: An unknown name or option, or a value that is not allowed.
-    """
+    """Return the pruner of a text such as ``asha,reduction_factor=3``."""
     return parse_choice(text, PRUNERS, what="pruner")

@@ -22,14 +22,11 @@ class StrategyContext:
     """The study that a strategy is made for.
 
     Args:
-        space: The search space.
         budget: Number of trials of the study, to which schedules are scaled; None for no limit.
         prunes: Whether trials may be stopped early.
-        objectives: Number of objectives.
         image: Format of the images, to check constraints and to find duplicates; None where the
             points of the space are not networks.
         identity: Returns the id of a point's candidate, in place of ``candidate_id``.
-        seed: The study's seed.
     """
 
     space: SearchSpace
@@ -51,16 +48,11 @@ class StrategyContext:
             return self.identity
         return lambda values: candidate_id(space.candidate(values), image)
 
-    def conditional(self) -> bool:
-        """Tell whether a parameter of the space depends on others."""
-        return any(parameter.when for parameter in self.space.parameters)
-
 
 class Sampler:
     """Decides what to try next. A subclass is a frozen pydantic dataclass of its options.
 
     Attributes:
-        name: Name on the command line.
         implementation: ``module:Class`` of the strategy, called with the sampler and the context.
             Only a sampler that overrides ``build`` has none.
         multi_objective: Whether it works with more than one objective.
@@ -77,11 +69,7 @@ class Sampler:
     exhaustive: ClassVar[bool] = False
 
     def validate(self, context: StrategyContext) -> None:
-        """Check that the sampler works in this study.
-
-        Raises:
-            SettingsError: It does not. The message says why and what to do.
-        """
+        """Raise a ``SettingsError`` if the sampler does not work in this study."""
         if context.objectives > 1 and not self.multi_objective:
             raise SettingsError(
                 f"sampler {self.name}: works with one objective, not with {context.objectives};"
@@ -93,15 +81,11 @@ class Sampler:
         return ()
 
     def make(self, context: StrategyContext) -> Strategy:
-        """Return the strategy for a study.
-
-        Raises:
-            SettingsError: The sampler does not work in this study.
-        """
+        """Return the strategy for a study in which the sampler works."""
         self.validate(context)
         return self.build(context)
 
     def build(self, context: StrategyContext) -> Strategy:
-        """Return the strategy for a study that was validated. Callers use ``make``."""
+        """Return the strategy for a validated study. Callers use ``make``."""
         strategy: Strategy = pkgutil.resolve_name(self.implementation)(self, context)
         return strategy

@@ -29,12 +29,11 @@ class Observation:
         number: The trial's number; below 0 for a result of another study. Such a result holds in
             this study if it has a ``candidate_id``.
         values: Values of the active parameters.
-        outcome: ``complete`` (has a value), ``pruned`` (stopped at ``step``) or ``failed`` (the
-            training failed, for example by a non-finite loss, or was lost for good).
+        outcome: ``failed`` also for a trial that was lost for good.
         scores: The objectives; larger is better, so minimised ones are negated. For a pruned trial
             the last reported value; empty for a failed one.
         step: Last epoch reported.
-        candidate_id: Identity of the resolved candidate; equal ids are duplicates.
+        candidate_id: Equal ids are duplicates; empty where candidates have none.
         notes: The notes of the proposal.
     """
 
@@ -62,13 +61,11 @@ class History:
     """Everything on which a proposal may depend.
 
     Args:
-        space: The search space.
         observations: Finished trials in number order.
         running: Values of the candidates in training.
         sequence_index: Position in the study's sequence of candidates, from 0. A repeat of a
             lost trial keeps its index.
         budget: Number of trials of the study; None for no limit.
-        objectives: Number of objectives.
     """
 
     space: SearchSpace
@@ -81,10 +78,9 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """What to try next.
+    """What to try next: one value for every active parameter.
 
     Args:
-        values: One value for every active parameter.
         notes: Facts for the log and for the strategy itself, stored with the trial as JSON.
     """
 
@@ -97,18 +93,14 @@ Merit = tuple[float, ...]
 
 
 class Strategy(Protocol):
-    """A search strategy: history in, proposal out."""
+    """A function from a history to a proposal."""
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Return what to try next.
+        """Return what to try next, or raise ``Exhausted``.
 
         Args:
-            history: The study so far.
             rng: Derived from the study's seed, the sequence index and the attempt. The only
                 source of randomness.
-
-        Raises:
-            Exhausted: Nothing is left to try.
         """
 
 
@@ -133,11 +125,7 @@ def rank_quantile(key: Merit, order: Sequence[Merit]) -> float:
     """Return the rank quantile of one of these merits: 1 for the best, 0 for the worst.
 
     Equal merits share the middle of their ranks; a single one gets 0.5. The result does not
-    change under an increasing transformation of the scores.
-
-    Args:
-        key: One of the merits.
-        order: All merits in rising order.
+    change under an increasing transformation of the scores. ``order`` has all merits, rising.
     """
     if len(order) == 1:
         return 0.5

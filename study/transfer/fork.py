@@ -15,7 +15,7 @@ import optuna
 
 from study.common.errors import ResumeError
 from study.common.formats import counted
-from study.search_strategy.samplers.in_memory_study import distributions
+from study.search_strategy.samplers.optuna_strategy import distributions
 from study.storage import records
 from study.storage.records import TrialRecord, ranges
 from study.storage.stored_study import TEST_ACCESS, StoredStudy, StudyDefinition, read_study

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from study.running.study_runner import run_study
-from study.search_strategy.samplers import sobol
+from study.search_strategy.samplers import non_adaptive
 from tests.studies import run_context, settings
 
 NINE = """
@@ -23,12 +23,12 @@ ALL = "all 9 distinct candidates of the space have been tried"
 @pytest.mark.parametrize(
     ("sampler", "text", "patience"),
     [
-        ("grid", "all 9 points of the grid are done", sobol.PATIENCE),
-        ("random", ALL, sobol.PATIENCE),
+        ("grid", "all 9 points of the grid are done", non_adaptive.PATIENCE),
+        ("random", ALL, non_adaptive.PATIENCE),
         *(
             (name, ALL, patience)
             for name in ("qmc", "auto", "surrogate,start=50")
-            for patience in (sobol.PATIENCE, 0)
+            for patience in (non_adaptive.PATIENCE, 0)
         ),
     ],
 )
@@ -36,7 +36,7 @@ def test_a_study_without_limit_tries_every_candidate_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str, text: str, patience: int
 ) -> None:
     """Without patience a quasi-random sequence leaves candidates out, as in lopsided spaces."""
-    monkeypatch.setattr(sobol, "PATIENCE", patience)
+    monkeypatch.setattr(non_adaptive, "PATIENCE", patience)
     asked = settings(space_text=NINE, sampler=sampler, trials=None, timeout=100)
     result = run_study(asked, run_context(tmp_path))
 

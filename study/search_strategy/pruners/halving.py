@@ -1,8 +1,8 @@
-"""Pruners that let the best share go on at given epochs: ASHA, Hyperband and the one-epoch rule.
+"""Pruners that continue the best share at given epochs: ASHA, Hyperband and the one-epoch rule.
 
-The decisions of ASHA and Hyperband are those of Optuna's pruners. They are made here because
-Optuna stores the rungs of a trial, and a repeat of a lost trial would skip them. Here the rungs
-follow from the curve.
+ASHA and Hyperband decide as Optuna's pruners do. They are made here because Optuna stores the
+rungs of a trial, and a repeat of a lost trial would skip them. Here the rungs follow from the
+curve.
 """
 
 from __future__ import annotations
@@ -19,24 +19,22 @@ from pydantic.dataclasses import dataclass
 
 from study.search_strategy.pruner import Curve, Decision, Pruner, against_cut, keep
 
-MinResource = Annotated[int, Field(ge=1, le=10_000, description="epoch of the first rung")]
-ReductionFactor = Annotated[
-    int, Field(ge=2, le=100, description="ratio between rungs; one over the share that goes on")
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Asha(Pruner):
-    """Successive halving: the best third goes on at epochs 1, 3, 9, ….
+    """Successive halving: the best third continues at epochs 1, 3, 9, ….
 
-    Asynchronous (Li et al., arXiv 1810.05934). A candidate goes on if it is in the best
+    Asynchronous (Li et al., arXiv 1810.05934). A candidate continues if it is in the best
     ``1 / reduction_factor`` of the candidates that have reached the rung.
     """
 
     name: ClassVar[str] = "asha"
     promotes: ClassVar[bool] = True
-    min_resource: MinResource = 1
-    reduction_factor: ReductionFactor = 3
+    min_resource: Annotated[int, Field(ge=1, le=10_000, description="epoch of the first rung")] = 1
+    reduction_factor: Annotated[
+        int,
+        Field(ge=2, le=100, description="ratio between rungs; one over the share that continues"),
+    ] = 3
 
     @property
     def starts_at(self) -> int:
@@ -45,17 +43,27 @@ class Asha(Pruner):
     def decide(
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
-        return _halve(
-            own,
-            others,
-            first=self.min_resource,
-            reduction_factor=self.reduction_factor,
-            epochs=epochs,
-        )
+        return self._halve(own, others, first=self.min_resource, epochs=epochs)
+
+    def _halve(self, own: Curve, others: Sequence[Curve], *, first: int, epochs: int) -> Decision:
+        """Return the decision of successive halving, with the first rung at epoch ``first``."""
+        if own.is_over(epochs):
+            return keep(own, "the last one")
+        steps = (first * self.reduction_factor**rung for rung in itertools.count())
+        rungs = tuple(itertools.takewhile(lambda step: step <= epochs, steps))
+        decision = keep(own, f"no rung of {', '.join(map(str, rungs))}")
+        for rung in (rung for rung in rungs if own.first_step_from(rung) == own.step):
+            competing = _competing(own, others, rung)
+            cut = competing[max(len(competing) // self.reduction_factor, 1) - 1]
+            stop, of = own.last < cut, len(competing)
+            decision = against_cut(own, stop=stop, score=own.last, cut=cut, of=of, rung=rung)
+            if stop:
+                break
+        return decision
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hyperband(Pruner):
+class Hyperband(Asha):
     """Successive halving in brackets, with early and late first rungs.
 
     Li et al., arXiv 1603.06560. A candidate's bracket depends on the study's name and the
@@ -63,13 +71,6 @@ class Hyperband(Pruner):
     """
 
     name: ClassVar[str] = "hyperband"
-    promotes: ClassVar[bool] = True
-    min_resource: MinResource = 1
-    reduction_factor: ReductionFactor = 3
-
-    @property
-    def starts_at(self) -> int:
-        return self.min_resource
 
     def decide(
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
@@ -80,13 +81,8 @@ class Hyperband(Pruner):
             for curve in others
             if self.bracket(curve.sequence_index, study_name=study_name, epochs=epochs) == bracket
         ]
-        decision = _halve(
-            own,
-            rivals,
-            first=self.min_resource * self.reduction_factor**bracket,
-            reduction_factor=self.reduction_factor,
-            epochs=epochs,
-        )
+        first = self.min_resource * self.reduction_factor**bracket
+        decision = self._halve(own, rivals, first=first, epochs=epochs)
         return replace(
             decision,
             reason=f"{decision.reason} (bracket {bracket})",
@@ -109,17 +105,17 @@ class Hyperband(Pruner):
 
 @dataclass(frozen=True, kw_only=True)
 class OneEpoch(Pruner):
-    """The best quarter after the first epoch goes on to the end.
+    """The best quarter after the first epoch continues to the end.
 
     The baseline for every pruner. Egele et al. (arXiv 2307.15422) found it as good as more complex
     multi-fidelity methods. They wait for all candidates and keep a number of them. Here the share
-    is taken of the candidates so far, so that no worker waits. Equal scores go on together.
+    is taken of the candidates so far, so no worker waits. Equal scores continue together.
     """
 
     name: ClassVar[str] = "one_epoch"
     epoch: Annotated[int, Field(ge=1, le=10_000, description="epoch of the only comparison")] = 1
     share: Annotated[
-        float, Field(ge=1e-6, le=1.0, description="share that goes on, rounded up")
+        float, Field(ge=1e-6, le=1.0, description="share that continues, rounded up")
     ] = 0.25
 
     @property
@@ -130,40 +126,15 @@ class OneEpoch(Pruner):
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
         if own.step != self.epoch or own.is_over(epochs):
-            return keep(f"kept at epoch {own.step}: compared at epoch {self.epoch} only")
+            return keep(own, f"compared at epoch {self.epoch} only")
         competing = _competing(own, others, self.epoch)
         cut = competing[math.ceil(self.share * len(competing)) - 1]
         return against_cut(own, stop=own.last < cut, score=own.last, cut=cut, of=len(competing))
 
 
 def _competing(own: Curve, others: Sequence[Curve], rung: int) -> list[float]:
-    """Return the scores at a rung of all that have reached it, the best first."""
-    reached = [score for curve in others if (score := curve.at(rung)) is not None]
+    """Return the scores at a rung of all candidates that have reached it, the best first."""
+    reached = [
+        curve.scores[step] for curve in others if (step := curve.first_step_from(rung)) is not None
+    ]
     return sorted([*reached, own.last], reverse=True)
-
-
-def _halve(
-    own: Curve, others: Sequence[Curve], *, first: int, reduction_factor: int, epochs: int
-) -> Decision:
-    """Return the decision of successive halving.
-
-    Args:
-        own: The training in question.
-        others: The candidates it competes with.
-        first: Epoch of the first rung.
-        reduction_factor: Ratio between rungs, and one over the share that goes on.
-        epochs: Epochs of the longest training.
-    """
-    if own.is_over(epochs):
-        return keep(f"kept at epoch {own.step}: the last one")
-    steps = (first * reduction_factor**rung for rung in itertools.count())
-    rungs = tuple(itertools.takewhile(lambda step: step <= epochs, steps))
-    decision = keep(f"kept at epoch {own.step}: no rung of {', '.join(map(str, rungs))}")
-    for rung in (rung for rung in rungs if own.first_step_from(rung) == own.step):
-        competing = _competing(own, others, rung)
-        cut = competing[max(len(competing) // reduction_factor, 1) - 1]
-        stop, of = own.last < cut, len(competing)
-        decision = against_cut(own, stop=stop, score=own.last, cut=cut, of=of, rung=rung)
-        if stop:
-            break
-    return decision

@@ -1,7 +1,7 @@
 """The median rule of Optuna's ``MedianPruner``, also with patience as in ``PatientPruner``.
 
-The decisions are those of Optuna. They are made here because the reason shown with each needs the
-same numbers, and because Optuna's pruners read trials from a storage, not curves.
+The decisions are Optuna's. They are made here because the reason shown with each needs the same
+numbers, and because Optuna's pruners read trials from a storage, not curves.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ class Median(Pruner):
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
         if own.is_over(epochs):
-            return keep(f"kept at epoch {own.step}: the last one")
+            return keep(own, "the last one")
         complete = [curve for curve in others if curve.outcome == "complete"]
         scores = [curve.scores[own.step] for curve in complete if own.step in curve.scores]
         if not scores:
-            return keep(f"kept at epoch {own.step}: no complete candidate to compare with")
+            return keep(own, "no complete candidate to compare with")
         best, cut = max(own.scores.values()), float(np.percentile(scores, 50))
         started = len(complete) >= self.startup and own.step >= self.first_epoch
         return against_cut(own, stop=started and best < cut, score=best, cut=cut, of=len(scores))
@@ -65,12 +65,10 @@ class Patient(Pruner):
     def decide(
         self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
     ) -> Decision:
-        if not own.is_over(epochs) and not self._stalled(own):
-            return keep(f"kept at epoch {own.step}: patience {self.patience} is not used up")
-        median = Median(startup=self.startup)
-        return median.decide(own, others, study_name=study_name, epochs=epochs)
-
-    def _stalled(self, own: Curve) -> bool:
         scores = [own.scores[step] for step in sorted(own.scores)]
         before, after = scores[: -self.patience - 1], scores[-self.patience - 1 :]
-        return bool(before) and max(before) - self.min_delta > max(after)
+        stalled = bool(before) and max(before) - self.min_delta > max(after)
+        if not own.is_over(epochs) and not stalled:
+            return keep(own, f"patience {self.patience} is not used up")
+        median = Median(startup=self.startup)
+        return median.decide(own, others, study_name=study_name, epochs=epochs)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -36,7 +35,6 @@ from study.search_strategy.strategy import (
     merit,
 )
 
-Array = np.ndarray
 Number = IntParameter | FloatParameter
 
 SIGMA = 1 / 6
@@ -54,9 +52,6 @@ class _Distribution:
 
     optimizer: Any
     tried: list[Observation] = dataclasses.field(default_factory=list)
-
-    def copy(self) -> _Distribution:
-        return _Distribution(optimizer=copy.deepcopy(self.optimizer), tried=self.tried.copy())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +73,7 @@ class CmaEs(Sampler):
                 'cmaes: the package "cmaes" is not installed; run'
                 ' pip install "study-nas[cmaes]", or take another sampler'
             ) from None
-        numbers = always_active_numbers(context.space)
+        numbers = _always_active_numbers(context.space)
         if len(numbers) < FEWEST:
             found = ", ".join(number.name for number in numbers) or "none"
             raise SettingsError(
@@ -87,8 +82,8 @@ class CmaEs(Sampler):
             )
 
     def warnings(self, context: StrategyContext) -> tuple[str, ...]:
-        numbers = {number.name for number in always_active_numbers(context.space)}
-        others = [p.name for p in context.space.parameters if p.name not in numbers]
+        numbers = _always_active_numbers(context.space)
+        others = [p.name for p in context.space.parameters if p not in numbers]
         if not others:
             return ()
         return (f"cmaes: learns numbers only; drawn at random: {', '.join(others)}",)
@@ -102,9 +97,9 @@ class CmaEsStrategy:
 
     def __init__(self, options: CmaEs, context: StrategyContext) -> None:
         self._seed, self._population = context.seed, options.population
-        self._numbers = always_active_numbers(context.space)
+        self._numbers = _always_active_numbers(context.space)
         self._state: IncrementalState[_Distribution] = IncrementalState(
-            start=self._begin, step=self._learn, copy=_Distribution.copy
+            start=self._begin, step=self._learn, copy=copy.deepcopy
         )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
@@ -149,12 +144,11 @@ class CmaEsStrategy:
         if len(state.tried) < optimizer.population_size:
             return
         ranked = sorted(state.tried, key=merit, reverse=True)
-        solutions = [(np.array(o.notes["x"]), float(rank)) for rank, o in enumerate(ranked)]
-        optimizer.tell(solutions)
+        optimizer.tell([(np.array(o.notes["x"]), float(rank)) for rank, o in enumerate(ranked)])
         state.tried.clear()
 
 
-def always_active_numbers(space: SearchSpace) -> tuple[Number, ...]:
+def _always_active_numbers(space: SearchSpace) -> tuple[Number, ...]:
     """Return the numeric parameters that every point has, with more than one value."""
     return tuple(
         p
@@ -167,8 +161,8 @@ def _step(number: Number) -> float:
     """Return the distance of two values in units of the range; 0 for a continuous range."""
     if in_logarithm(number) or number.step is None:
         return 0.0
-    values: Sequence[Value] = number.values() or ()
-    return 1.0 / (len(values) - 1) if len(values) > 1 else 0.0
+    count = len(number.values() or ())
+    return 1.0 / (count - 1) if count > 1 else 0.0
 
 
 def _value(number: Number, position: float) -> Value:

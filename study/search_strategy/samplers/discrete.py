@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,8 +37,7 @@ Choose = Callable[[int, int], int]
 """Index of a parameter and the number of its values → index of a value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(NamedTuple):
     """One decision on the way to a point: index of the parameter, and of the bin chosen."""
 
     node: int
@@ -57,28 +56,31 @@ class DiscreteSpace:
             condition.parameter for parameter in space.parameters for condition in parameter.when
         }
 
-    def sample(self, rng: np.random.Generator) -> dict[str, Value]:
+    def sample(self, rng: np.random.Generator, *, known: Values | None = None) -> dict[str, Value]:
         """Return a point whose active values are drawn uniformly, bin by bin."""
-        return self.walk(lambda _, count: int(rng.integers(count)), rng)
+        return self.walk(lambda _, count: int(rng.integers(count)), rng, known=known)
 
-    def walk(self, choose: Choose, rng: np.random.Generator) -> dict[str, Value]:
+    def walk(
+        self, choose: Choose, rng: np.random.Generator, *, known: Values | None = None
+    ) -> dict[str, Value]:
         """Return the point of these choices.
 
         Args:
-            choose: Called for each active parameter in order with its index in the space and
-                the number of its bins; returns the index of one.
+            choose: Called for each active parameter, in the order of the space.
             rng: Draws the value where a bin has several.
+            known: Values that are not chosen.
         """
         values: dict[str, Value] = {}
         for node, parameter in enumerate(self.space.parameters):
-            if self.space.is_active(parameter, values):
-                choice = choose(node, len(self.choices[node]))
-                values[parameter.name] = self._value(node, choice, rng)
+            if not self.space.is_active(parameter, values):
+                continue
+            value = (known or {}).get(parameter.name)
+            if value is None:
+                choices, binned = self.choices[node], self._binned(node)
+                choice = choose(node, len(choices))
+                value = choices[choice] if binned is None else within(binned, choices, choice, rng)
+            values[parameter.name] = value
         return values
-
-    def _value(self, node: int, choice: int, rng: np.random.Generator) -> Value:
-        choices, binned = self.choices[node], self._binned(node)
-        return choices[choice] if binned is None else within(binned, choices, choice, rng)
 
     def _binned(self, node: int) -> IntParameter | FloatParameter | None:
         """Return the parameter if it has more values than bins, else None."""
@@ -91,7 +93,7 @@ class DiscreteSpace:
     def steps(self, values: Values) -> tuple[Step, ...]:
         """Return the decisions that lead to a point; a number counts as the nearest value."""
         return tuple(
-            Step(node=node, choice=_nearest(parameter, self.choices[node], values[parameter.name]))
+            Step(node, _nearest(parameter, self.choices[node], values[parameter.name]))
             for node, parameter in enumerate(self.space.parameters)
             if parameter.name in values
         )
@@ -102,17 +104,9 @@ class DiscreteSpace:
         The neighbours of a number are the values of the other bins and the values next to it.
         """
         for node, parameter in enumerate(self.space.parameters):
-            if parameter.name not in values:
-                continue
-            for value in self._others(node, values[parameter.name]):
-                yield self._with(values, parameter, value, rng)
-
-    def _others(self, node: int, value: Value) -> list[Value]:
-        others = [choice for choice in self.choices[node] if not same_value(choice, value)]
-        binned, known = self._binned(node), {*others}
-        if binned is None:
-            return others
-        return [*others, *(v for v in beside(binned, value) if v not in known)]
+            if parameter.name in values:
+                for value in self._others(node, values[parameter.name]):
+                    yield self._with(values, parameter, value, rng)
 
     def mutate(self, values: Values, rng: np.random.Generator) -> dict[str, Value]:
         """Return a point with one active parameter changed, each with the same probability."""
@@ -127,6 +121,13 @@ class DiscreteSpace:
         parameter = self.space.parameters[node]
         others = self._others(node, values[parameter.name])
         return self._with(values, parameter, others[int(rng.integers(len(others)))], rng)
+
+    def _others(self, node: int, value: Value) -> list[Value]:
+        others = [choice for choice in self.choices[node] if not same_value(choice, value)]
+        binned, known = self._binned(node), {*others}
+        if binned is None:
+            return others
+        return [*others, *(v for v in _beside(binned, value) if v not in known)]
 
     def nearby(self, values: Values, rng: np.random.Generator) -> Iterator[dict[str, Value]]:
         """Yield points that differ by a small normal step of a number with more values than bins.
@@ -146,18 +147,8 @@ class DiscreteSpace:
         self, values: Values, parameter: AnyParameter, value: Value, rng: np.random.Generator
     ) -> dict[str, Value]:
         """Return the point with one value changed; values that become active are drawn."""
-        wanted = {**values, parameter.name: value}
-        if parameter.name not in self._gates:
-            return wanted
-        changed: dict[str, Value] = {}
-        for node, other in enumerate(self.space.parameters):
-            if self.space.is_active(other, changed):
-                known = wanted.get(other.name)
-                if known is None:
-                    choice = int(rng.integers(len(self.choices[node])))
-                    known = self._value(node, choice, rng)
-                changed[other.name] = known
-        return changed
+        changed = {**values, parameter.name: value}
+        return self.sample(rng, known=changed) if parameter.name in self._gates else changed
 
 
 def in_logarithm(parameter: IntParameter | FloatParameter) -> bool:
@@ -175,7 +166,7 @@ def _stepped(parameter: IntParameter | FloatParameter, value: Value, step: float
     return snap(parameter, min(max(number, low), high))
 
 
-def beside(parameter: IntParameter | FloatParameter, value: Value) -> list[Value]:
+def _beside(parameter: IntParameter | FloatParameter, value: Value) -> list[Value]:
     """Return the values a small step below and above; the next ones if there are few values."""
     values = parameter.values()
     if values is not None and len(values) <= FEW:
@@ -193,11 +184,11 @@ def within(
 ) -> Value:
     """Return a value of a bin, drawn uniformly between the middles to the next bins' values.
 
+    The draw is uniform in the logarithm where the values are spread geometrically.
+
     Args:
-        parameter: A range.
-        choices: One value for each of its bins, ascending.
+        choices: One value for each bin, ascending.
         choice: Index of the bin.
-        rng: Draws it; in the logarithm where the values are spread geometrically.
     """
     positions = [_scale(float(value), choices) for value in choices]
     left = (positions[max(choice - 1, 0)] + positions[choice]) / 2

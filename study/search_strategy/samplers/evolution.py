@@ -27,7 +27,6 @@ class Evolution(Sampler):
     sample: Annotated[int, Field(ge=1, le=100_000, description="members compared")] = 5
 
     def build(self, context: StrategyContext) -> Strategy:
-        """Return the sampler itself, which has no state."""
         return self
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:

@@ -72,7 +72,7 @@ def fit(points: Array, results: Array, *, owner: Array, prior: Kernel) -> Kernel
 
     Args:
         points: Embedded points, shape (n, columns).
-        results: Results of about unit variance, shape (n,).
+        results: Of about unit variance, shape (n,).
         owner: Parameter of each column, shape (columns,).
         prior: Centre of the prior.
     """
@@ -130,7 +130,6 @@ class Posterior:
         points: Embedded points, shape (n, columns).
         results: Shape (n,).
         owner: Parameter of each column, shape (columns,).
-        kernel: The covariance function.
     """
 
     def __init__(self, points: Array, results: Array, *, owner: Array, kernel: Kernel) -> None:
@@ -216,13 +215,11 @@ class _Numbers:
 
 
 def _block(parameter: AnyParameter) -> _Choices | _Numbers:
-    if isinstance(parameter, CategoricalParameter) and not _are_numbers(parameter.choices):
+    if isinstance(parameter, CategoricalParameter) and not all(
+        isinstance(c, int | float) and not isinstance(c, bool) for c in parameter.choices
+    ):
         return _Choices(parameter)
     return _Numbers(parameter)
-
-
-def _are_numbers(choices: Sequence[Value]) -> bool:
-    return all(isinstance(c, int | float) and not isinstance(c, bool) for c in choices)
 
 
 def _choice_key(value: Value | None) -> tuple[bool, Value | None]:

@@ -13,7 +13,7 @@ S = TypeVar("S")
 
 EVERY = 16
 KEPT = 8
-"""A snapshot is taken after this many observations; this many snapshots are kept."""
+"""Observations between two snapshots, and number of snapshots kept."""
 
 
 def copy_fields(state: S) -> S:
@@ -25,12 +25,11 @@ def copy_fields(state: S) -> S:
 class IncrementalState(Generic[S]):
     """Applies ``step`` to each observation, continuing from the result of an earlier call.
 
-    The result is the same as from the start. If the new history does not extend the last one, for
-    example when the trial of a slow worker arrives between two known ones, it continues from the
-    last snapshot that both share.
+    The result is the same as from the start. The trial of a slow worker may arrive between two
+    known ones, so that the new history does not extend the last one. The state then continues from
+    the last snapshot that both share.
 
     Args:
-        start: Returns the state before the first observation.
         step: Changes the state by one observation.
         copy: Returns a copy that later steps do not change.
     """

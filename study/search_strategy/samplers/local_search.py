@@ -54,9 +54,8 @@ class _Climb:
     """The state of the search.
 
     Args:
-        seen: Number of observations so far.
+        seen: Number of observations.
         centre: The point whose neighbours are tried.
-        tried: Every point tried so far.
         failed: For each change, the value of ``seen`` when it last brought no improvement.
     """
 
@@ -102,23 +101,20 @@ class LocalSearchStrategy:
         if observation.holds_here:
             climb.tried.add(values_key(observation.values))
         centre = climb.centre
-        if centre is None or merit(observation) > merit(centre) or _restarts(observation, centre):
+        if (
+            centre is None
+            or merit(observation) > merit(centre)
+            # if several workers run out of neighbours together, the first to finish restarts
+            or observation.notes.get(RESTART) == centre.number
+        ):
             climb.centre = observation
         elif observation.notes.get(CENTRE) == centre.number:
             climb.failed[_change(centre.values, observation.values)] = climb.seen
 
 
 def _change(before: Values, after: Values) -> Change:
-    """Return the first parameter that differs; what it makes active comes after it."""
+    """Return the first value that differs; what it makes active comes after it."""
     for name, value in after.items():
         if name not in before or not same_value(before[name], value):
             return (name, isinstance(value, bool), value)
     return ("", False, False)
-
-
-def _restarts(observation: Observation, centre: Observation) -> bool:
-    """Tell whether a trial was drawn as the next start after ``centre``.
-
-    If several workers run out of neighbours together, only the first to finish restarts.
-    """
-    return observation.notes.get(RESTART) == centre.number

@@ -62,10 +62,9 @@ class Gp(Sampler):
     n_startup_trials: Startup = 10
 
     def warnings(self, context: StrategyContext) -> tuple[str, ...]:
-        """Return what this sampler cannot learn from in this study."""
         if context.prunes:
             return ("gp: learns from complete trials only, not from pruned ones; try auto",)
-        if context.conditional():
+        if any(parameter.when for parameter in context.space.parameters):
             return ("gp: cannot learn conditional parameters and draws them at random; try auto",)
         return ()
 
@@ -87,5 +86,4 @@ class Auto(Sampler):
         return Surrogate() if context.objectives == 1 else Tpe()
 
     def build(self, context: StrategyContext) -> Strategy:
-        """Return the strategy of the sampler that ``auto`` stands for."""
         return self.choice(context).make(context)

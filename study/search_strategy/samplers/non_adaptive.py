@@ -2,12 +2,13 @@
 
 Grid and quasi-random search walk through a sequence of points. The next point is the first one
 that was not tried and is not in training. It follows from the history, without a counter, so a
-restart goes on where the study stopped, and the answer does not depend on which worker asks.
+restart continues where the study stopped, and the answer does not depend on which worker asks.
 """
 
 from __future__ import annotations
 
-import pkgutil
+import itertools
+import math
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
@@ -15,8 +16,14 @@ import numpy as np
 from pydantic.dataclasses import dataclass
 
 from study.common.errors import SettingsError
-from study.search_space.candidate import Value, Values, ValuesKey, values_key
-from study.search_space.parameter import grid_values
+from study.search_space.candidate import Value, ValuesKey, values_key
+from study.search_space.parameter import (
+    AnyParameter,
+    CategoricalParameter,
+    IntParameter,
+    grid_values,
+)
+from study.search_space.space import SearchSpace
 from study.search_strategy.sampler import Identity, Sampler, StrategyContext
 from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import (
@@ -30,6 +37,8 @@ from study.search_strategy.strategy import (
 )
 
 GRID_LIMIT = 100_000
+PATIENCE = 10_000
+"""A Sobol' sequence ends after this many repeated or forbidden points in a row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,15 +98,7 @@ class QuasiRandom(Sampler):
     fixed_sequence: ClassVar[bool] = True
 
     def build(self, context: StrategyContext) -> Strategy:
-        points = pkgutil.resolve_name("study.search_strategy.samplers.sobol:sobol_points")
-        return FixedSequence(points(context), context.candidate_identity())
-
-
-def _shuffled(context: StrategyContext) -> Iterator[dict[str, Value]]:
-    points = list(context.space.points())
-    for index in generator(context.seed, "grid").permutation(len(points)):
-        if context.allows(points[index]):
-            yield points[index]
+        return FixedSequence(sobol_points(context), context.candidate_identity())
 
 
 class FixedSequence:
@@ -106,7 +107,7 @@ class FixedSequence:
     A duplicate of a candidate in training is postponed while another point is left.
 
     Args:
-        points: The points in order, read as far as needed.
+        points: Read as far as needed.
         identity: Returns the id of a point's candidate; None where there are no duplicates.
         whole: Name of the complete set of points, such as ``the grid``, if the study ends with it.
     """
@@ -114,9 +115,8 @@ class FixedSequence:
     def __init__(
         self, points: Iterable[dict[str, Value]], identity: Identity | None, *, whole: str = ""
     ) -> None:
-        self._source, self._whole = iter(points), whole
+        self._source, self._identity, self._whole = iter(points), identity, whole
         self._points: list[tuple[ValuesKey, dict[str, Value]]] = []
-        self._identity = identity
         self._tried: IncrementalState[set[ValuesKey]] = IncrementalState(
             start=set, step=_add_key, copy=set
         )
@@ -126,33 +126,21 @@ class FixedSequence:
 
         Raises:
             Exhausted: Every point was tried or is in training, and the study ends.
-            SequenceEnded: The same, but the study goes on with other points.
+            SequenceEnded: The same, but the study continues with other points.
         """
-        tried = self._tried.over(history.observations)
+        tried, identity = self._tried.over(history.observations), self._identity
         running = {values_key(values) for values in history.running}
         fresh = (v for key, v in self._walk() if key not in tried and key not in running)
         first = next(fresh, None)
+        if first is None and self._whole:
+            raise Exhausted(f"all {len(self._points):,} points of {self._whole} are done")
         if first is None:
-            raise self._end()
-        if self._identity is None or not history.running:
+            raise SequenceEnded
+        if identity is None or not history.running:
             return Proposal(values=dict(first))
-        return Proposal(values=dict(self._without_duplicates(first, fresh, history.running)))
-
-    def _end(self) -> Exhausted:
-        if not self._whole:
-            return SequenceEnded()
-        return Exhausted(f"all {len(self._points):,} points of {self._whole} are done")
-
-    def _without_duplicates(
-        self, first: Values, others: Iterator[dict[str, Value]], running: Iterable[Values]
-    ) -> Values:
-        identity = self._identity
-        if identity is None:
-            return first
-        busy = {identity(values) for values in running}
-        if identity(first) not in busy:
-            return first
-        return next((values for values in others if identity(values) not in busy), first)
+        busy = {identity(values) for values in history.running}
+        free = (v for v in itertools.chain([first], fresh) if identity(v) not in busy)
+        return Proposal(values=dict(next(free, first)))
 
     def _walk(self) -> Iterator[tuple[ValuesKey, dict[str, Value]]]:
         yield from self._points
@@ -164,3 +152,54 @@ class FixedSequence:
 def _add_key(tried: set[ValuesKey], observation: Observation) -> None:
     if observation.holds_here:  # a point known from another study only is still to be tried
         tried.add(values_key(observation.values))
+
+
+def _shuffled(context: StrategyContext) -> Iterator[dict[str, Value]]:
+    points = list(context.space.points())
+    for index in generator(context.seed, "grid").permutation(len(points)):
+        if context.allows(points[index]):
+            yield points[index]
+
+
+def sobol_points(context: StrategyContext) -> Iterator[dict[str, Value]]:
+    """Yield the different allowed points of a scrambled Sobol' sequence (Owen 1998)."""
+    from scipy.stats import qmc  # slow to load, and a list of the samplers does not need it
+
+    seed = generator(context.seed, "sobol")
+    engine = qmc.Sobol(len(context.space.parameters), scramble=True, seed=seed)
+    seen: set[ValuesKey] = set()
+    wasted = 0
+    for exponent in [4, *range(4, 30)]:  # the sequence is balanced over powers of two
+        for row in engine.random_base2(exponent):
+            values = _point(context.space, row)
+            key = values_key(values)
+            if key not in seen and context.allows(values):
+                wasted = 0
+                yield values
+            elif (wasted := wasted + 1) > PATIENCE:
+                return
+            seen.add(key)
+
+
+def _point(space: SearchSpace, row: np.ndarray) -> dict[str, Value]:
+    """Return the point at a position in the unit cube; inactive coordinates are not used."""
+    values: dict[str, Value] = {}
+    for parameter, share in zip(space.parameters, row, strict=True):
+        if space.is_active(parameter, values):
+            values[parameter.name] = _value_at(parameter, float(share))
+    return values
+
+
+def _value_at(parameter: AnyParameter, share: float) -> Value:
+    """Return the value below which ``share`` of the parameter's distribution lies."""
+    if isinstance(parameter, CategoricalParameter):
+        return parameter.choices[int(share * len(parameter.choices))]
+    if parameter.log:
+        half = 0.5 if isinstance(parameter, IntParameter) else 0.0
+        low, high = math.log(parameter.low - half), math.log(parameter.high + half)
+        value = min(max(math.exp(low + share * (high - low)), parameter.low), parameter.high)
+        return round(value) if isinstance(parameter, IntParameter) else value
+    values = parameter.values()
+    if values is None:
+        return parameter.low + share * (parameter.high - parameter.low)
+    return values[int(share * len(values))]

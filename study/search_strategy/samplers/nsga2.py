@@ -60,7 +60,12 @@ class Nsga2(Sampler):
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class _Generation:
-    """The selected parents with their order, and the distinct candidates tried since."""
+    """The selected parents with their order, and the distinct candidates tried since.
+
+    Args:
+        candidates: Identities of all candidates tried.
+        points: All points that need not be tried again.
+    """
 
     parents: tuple[Observation, ...] = ()
     order: tuple[tuple[int, float], ...] = ()

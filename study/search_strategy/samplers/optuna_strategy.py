@@ -3,23 +3,51 @@
 The generator of each sampler is derived from the sequence index, so the proposal is the same after
 a restart and in any process. Samplers that keep their state in the storage do not work this way:
 ``nsga2`` and ``cmaes`` are the project's own.
+
+The sampler reads the history as a study in memory, not the study's own storage. There it would see
+trials that other workers have finished since, and it could write.
 """
 
 from __future__ import annotations
 
+import datetime
 import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
-from optuna.trial import FrozenTrial
+from optuna.storages import InMemoryStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
 
-from study.search_space.candidate import Value
-from study.search_space.parameter import AnyParameter, FloatParameter
+from study.search_space.candidate import Value, Values
+from study.search_space.parameter import (
+    AnyParameter,
+    CategoricalParameter,
+    FloatParameter,
+    IntParameter,
+)
+from study.search_space.space import SearchSpace
 from study.search_strategy.sampler import StrategyContext
-from study.search_strategy.samplers.in_memory_study import STUDY_NAME, InMemoryStudy
+from study.search_strategy.samplers.incremental_state import shared_prefix
 from study.search_strategy.samplers.model_based import Gp, Tpe
-from study.search_strategy.strategy import History, Proposal
+from study.search_strategy.strategy import History, Observation, Proposal
+
+STUDY_NAME = "history"
+_LONG_AGO = datetime.datetime(2000, 1, 1)  # a trial must have a date; no sampler reads it
+_STATES = {
+    "complete": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.PRUNED,
+}
 
 
 class OptunaStrategy:
@@ -37,10 +65,12 @@ class OptunaStrategy:
         sampler = _optuna_sampler(self._options, int(rng.integers(2**31)))
         with self._study.asking(history) as trial:
             study = optuna.load_study(study_name=STUDY_NAME, storage=self._study, sampler=sampler)
-            return Proposal(values=self._walk(study, trial, history))
+            return Proposal(values=self._walk(study, trial, history.space))
 
-    def _walk(self, study: optuna.Study, trial: FrozenTrial, history: History) -> dict[str, Value]:
-        sampler, space = study.sampler, history.space
+    def _walk(
+        self, study: optuna.Study, trial: FrozenTrial, space: SearchSpace
+    ) -> dict[str, Value]:
+        sampler = study.sampler
         sampler.before_trial(study, trial)
         relative_space = sampler.infer_relative_search_space(study, trial)
         relative = sampler.sample_relative(study, trial, relative_space)
@@ -50,21 +80,13 @@ class OptunaStrategy:
                 continue
             name, distribution = parameter.name, self._study.distributions[parameter.name]
             if distribution.single():
-                values[name] = _only_value(parameter)
+                (values[name],) = parameter.values() or ()
             elif name in relative:
                 values[name] = _on_step(parameter, relative[name])
             else:
                 value = sampler.sample_independent(study, trial, name, distribution)
                 values[name] = _on_step(parameter, value)
         return values
-
-
-def _only_value(parameter: AnyParameter) -> Value:
-    values = parameter.values()
-    if not values:
-        message = f"{parameter.name} has no countable values"
-        raise ValueError(message)
-    return values[0]
 
 
 def _on_step(parameter: AnyParameter, value: Value) -> Value:
@@ -98,3 +120,108 @@ def _optuna_sampler(options: Tpe | Gp, seed: int) -> BaseSampler:
             n_startup_trials=options.n_startup_trials,
             n_ei_candidates=options.n_ei_candidates,
         )
+
+
+class InMemoryStudy(InMemoryStorage):
+    """A study in memory that follows a history. Every objective is maximised.
+
+    A failed training appears as pruned before its first step, which Optuna ranks last. For
+    samplers that read complete trials only, ``failed_as_worst`` makes it a complete trial with
+    the worst score in every objective.
+    """
+
+    def __init__(self, space: SearchSpace, *, objectives: int, failed_as_worst: bool) -> None:
+        super().__init__()
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.CRITICAL)  # the new study is no news
+        self.study_id = self.create_new_study([StudyDirection.MAXIMIZE] * objectives, STUDY_NAME)
+        optuna.logging.set_verbosity(verbosity)
+        self.distributions = distributions(space)
+        self._failed_as_worst = failed_as_worst
+        self._seen: list[Observation] = []
+
+    @contextmanager
+    def asking(self, history: History) -> Iterator[FrozenTrial]:
+        """Follow the history and yield the trial to be drawn, which is removed afterwards."""
+        self._follow(history.observations)
+        for values in history.running:
+            self._append(_trial(TrialState.RUNNING, values, self.distributions))
+        try:
+            yield self._append(_trial(TrialState.RUNNING, {}, self.distributions))
+        finally:
+            self._truncate(len(self._seen))
+
+    def _follow(self, observations: Sequence[Observation]) -> None:
+        shared = shared_prefix(self._seen, observations)
+        self._truncate(shared)
+        del self._seen[shared:]
+        for observation in observations[shared:]:
+            self._append(_finished(observation, self.distributions))
+            self._seen.append(observation)
+        if self._failed_as_worst:
+            self._give_failed_the_worst()
+
+    def _give_failed_the_worst(self) -> None:
+        scores = [o.scores for o in self._seen if o.outcome == "complete"]
+        if not scores:
+            return
+        worst = [min(column) for column in zip(*scores, strict=True)]
+        trials = self._studies[self.study_id].trials
+        for trial, observation in zip(trials, self._seen, strict=True):
+            if observation.outcome == "failed":
+                trial.state, trial.values = TrialState.COMPLETE, worst
+
+    def _append(self, trial: FrozenTrial) -> FrozenTrial:
+        trials = self._studies[self.study_id].trials
+        trial.number = trial._trial_id = len(trials)
+        self._trial_id_to_study_id_and_number[trial.number] = (self.study_id, trial.number)
+        trials.append(trial)
+        return trial
+
+    def _truncate(self, length: int) -> None:
+        trials = self._studies[self.study_id].trials
+        for trial in trials[length:]:
+            del self._trial_id_to_study_id_and_number[trial.number]
+        del trials[length:]
+
+
+def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """Return Optuna's description of every parameter, in the space's order."""
+    return {parameter.name: _distribution(parameter) for parameter in space.parameters}
+
+
+def _distribution(parameter: AnyParameter) -> BaseDistribution:
+    if isinstance(parameter, CategoricalParameter):
+        return CategoricalDistribution(parameter.choices)
+    values = parameter.values()
+    high = values[-1] if values else parameter.high  # Optuna warns of a high off the step
+    if isinstance(parameter, IntParameter):
+        return IntDistribution(parameter.low, int(high), parameter.log, parameter.step)
+    return FloatDistribution(parameter.low, float(high), parameter.log, parameter.step)
+
+
+def _finished(observation: Observation, known: Mapping[str, BaseDistribution]) -> FrozenTrial:
+    trial = _trial(_STATES[observation.outcome], observation.values, known)
+    if observation.scores:
+        trial.values = list(observation.scores)
+    if observation.outcome == "pruned" and observation.step is not None:
+        trial.intermediate_values = {observation.step: observation.scores[0]}
+    return trial
+
+
+def _trial(
+    state: TrialState, values: Values, known: Mapping[str, BaseDistribution]
+) -> FrozenTrial:
+    return FrozenTrial(
+        number=-1,
+        trial_id=-1,
+        state=state,
+        value=None,
+        datetime_start=_LONG_AGO,
+        datetime_complete=None,
+        params=dict(values),
+        distributions={name: known[name] for name in values},
+        user_attrs={},
+        system_attrs={},
+        intermediate_values={},
+    )

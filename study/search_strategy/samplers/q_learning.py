@@ -44,15 +44,13 @@ ActionValues = dict[State, list[float]]
 
 FIRST_VALUE = 0.5
 """Value of an untried choice (section 4.3): a reward in the middle of the range."""
-
 DEFAULT_BUDGET = 100
-
 
 Schedule = tuple[tuple[float, float], ...]
 """Pairs of used share of the budget and chance of a random choice, linear in between."""
 
 SHORT: Schedule = ((0.1, 1.0), (0.5, 0.1))
-"""Random for a tenth of the budget, then less and less until half of it."""
+"""Random for a tenth of the budget, then less random until half of it."""
 
 
 def _paper_schedule() -> Schedule:
@@ -122,7 +120,7 @@ class MetaQnn(QLearning):
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
-class Memory:
+class _Memory:
     """The distinct candidates that were tried, and the value of each choice.
 
     Args:
@@ -130,8 +128,7 @@ class Memory:
         merits: Merit of the first trial of each candidate.
         order: The merits in rising order.
         index: Index in ``paths`` by candidate id.
-        trials: Number of trials so far, duplicates included.
-        values: The value of each choice in each state.
+        trials: Number of trials, duplicates included.
     """
 
     paths: list[Path] = dataclasses.field(default_factory=list)
@@ -141,7 +138,7 @@ class Memory:
     trials: int = 0
     values: ActionValues = dataclasses.field(default_factory=dict)
 
-    def copy(self) -> Memory:
+    def copy(self) -> _Memory:
         values = {state: row.copy() for state, row in self.values.items()}
         return dataclasses.replace(copy_fields(self), values=values)
 
@@ -152,8 +149,8 @@ class QLearningStrategy:
     def __init__(self, options: QLearning, context: StrategyContext) -> None:
         self._space = DiscreteSpace(context.space)
         self._seed, self._options = context.seed, options
-        self._memory: IncrementalState[Memory] = IncrementalState(
-            start=Memory, step=self._learn, copy=Memory.copy
+        self._memory: IncrementalState[_Memory] = IncrementalState(
+            start=_Memory, step=self._learn, copy=_Memory.copy
         )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
@@ -169,16 +166,15 @@ class QLearningStrategy:
             else:
                 best = [c for c, value in enumerate(row) if value == max(row)]
                 choice = best[int(rng.integers(len(best)))]
-            taken.append(Step(node=node, choice=choice))
+            taken.append(Step(node, choice))
             return choice
 
         return Proposal(values=self._space.walk(choose, rng), notes={"epsilon": round(epsilon, 6)})
 
     def action_values(self, observations: tuple[Observation, ...]) -> ActionValues:
-        """Return the value of each choice after these observations."""
         return self._memory.over(observations).values
 
-    def _learn(self, memory: Memory, observation: Observation) -> None:
+    def _learn(self, memory: _Memory, observation: Observation) -> None:
         options, newest = self._options, self._remember(memory, observation)
         rng = generator(self._seed, "replay", memory.trials)
         replayed = rng.integers(len(memory.paths), size=options.replays)
@@ -186,7 +182,7 @@ class QLearningStrategy:
             reward = rank_quantile(memory.merits[index], memory.order)
             options.backup(memory.values, memory.paths[index], reward)
 
-    def _remember(self, memory: Memory, observation: Observation) -> int:
+    def _remember(self, memory: _Memory, observation: Observation) -> int:
         """Return the index of the observation's candidate, added if it is new."""
         memory.trials += 1
         identity = observation.identity

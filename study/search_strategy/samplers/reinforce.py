@@ -32,7 +32,6 @@ from study.search_strategy.strategy import (
 
 Array = np.ndarray
 
-
 EntropyWeight = Annotated[float, Field(ge=0.0, le=10.0, description="weight of an entropy bonus")]
 
 
@@ -66,12 +65,12 @@ class ReinforceZoph(Sampler):
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
-class Policy:
+class _Policy:
     """Logits of every parameter's softmax, and the merits that rewards come from.
 
     Args:
         logits: One vector per parameter, one number per value. Vectors are replaced, not changed.
-        merits: Merits of the trials so far, in rising order.
+        merits: Merits of the trials, in rising order.
     """
 
     logits: list[Array]
@@ -84,7 +83,7 @@ class ReinforceStrategy:
     def __init__(self, options: Reinforce, context: StrategyContext) -> None:
         self._space = DiscreteSpace(context.space)
         self._step, self._entropy = options.step, options.entropy
-        self._policy: IncrementalState[Policy] = IncrementalState(
+        self._policy: IncrementalState[_Policy] = IncrementalState(
             start=self._uniform, step=self._learn
         )
 
@@ -95,11 +94,11 @@ class ReinforceStrategy:
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         return draw_point(self._space, self.policy(history.observations).__getitem__, rng)
 
-    def _uniform(self) -> Policy:
+    def _uniform(self) -> _Policy:
         logits = [np.zeros(len(choices)) for choices in self._space.choices]
-        return Policy(logits=logits, merits=[])
+        return _Policy(logits=logits, merits=[])
 
-    def _learn(self, policy: Policy, observation: Observation) -> None:
+    def _learn(self, policy: _Policy, observation: Observation) -> None:
         key = merit(observation)
         bisect.insort(policy.merits, key)
         advantage = 2.0 * rank_quantile(key, policy.merits) - 1.0
@@ -123,9 +122,7 @@ def draw_point(
     """Return a point drawn choice by choice, with its log-probability.
 
     Args:
-        space: The points to choose from.
         policy: Index of a parameter → the probability of each of its values.
-        rng: Draws the choices.
         chose: Called after each choice.
     """
     logarithm = 0.0
@@ -134,7 +131,7 @@ def draw_point(
         nonlocal logarithm
         probabilities = policy(node)
         choice = draw(probabilities, rng)
-        chose(Step(node=node, choice=choice))
+        chose(Step(node, choice))
         logarithm += float(np.log(probabilities[choice]))
         return choice
 

@@ -114,9 +114,6 @@ class _Learner:
     baseline: float | None = None
     lowest: float | None = None
 
-    def copy(self) -> _Learner:
-        return copy.deepcopy(self)
-
 
 class ReinforceZophStrategy:
     """Draws from the controller and trains it by one step per trial."""
@@ -125,7 +122,7 @@ class ReinforceZophStrategy:
         self._space, self._seed = DiscreteSpace(context.space), context.seed
         self._step, self._decay, self._entropy = options.step, options.decay, options.entropy
         self._learner: IncrementalState[_Learner] = IncrementalState(
-            start=self._begin, step=self._learn, copy=_Learner.copy
+            start=self._begin, step=self._learn, copy=copy.deepcopy
         )
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:

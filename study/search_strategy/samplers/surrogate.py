@@ -32,8 +32,7 @@ from study.search_strategy.samplers.gaussian_process import (
 )
 from study.search_strategy.samplers.incremental_state import shared_prefix
 from study.search_strategy.samplers.model_based import Surrogate
-from study.search_strategy.samplers.non_adaptive import FixedSequence
-from study.search_strategy.samplers.sobol import sobol_points
+from study.search_strategy.samplers.non_adaptive import FixedSequence, sobol_points
 from study.search_strategy.strategy import (
     History,
     Observation,
