@@ -5,8 +5,7 @@ from __future__ import annotations
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from study.bundle.bundle import Bundle
-from study.common.escaping import in_markdown
-from study.common.formats import ABSENT, describe_metric, measure
+from study.common.formats import ABSENT, describe_metric, in_markdown, measure
 from study.search_space.describe import describe_layers
 from study.search_space.resolve import complexity
 from study.statistics.results import LEVEL, Interval

@@ -20,13 +20,13 @@ def main() -> int:
         from study.dashboard.observers import TrialPictures
         from study.running.local_workers import read_task
         from study.running.study_runner import work_on
-        from study.storage.opening import when_reachable
+        from study.storage.rdb import retry_while_lost
         from study.storage.stored_study import open_study
 
         name, run_context = read_task()
         pictures = TrialPictures(artifacts=run_context.artifacts)
         try:
-            stored = when_reachable(lambda: open_study(name, run_context.url), give_up=stop)
+            stored = retry_while_lost(lambda: open_study(name, run_context.url), give_up=stop)
             result = work_on(stored, run_context, stop=stop, observers=(pictures,))
         except StudyError as error:
             print(json.dumps({"error": str(error)}))  # noqa: T201

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,8 @@ _ACRONYMS = {
 _COUNTS = frozenset({"parameters", "macs", "conv_macs"})
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _STAGE = re.compile(r"^stage(\d+)\.(.+)$")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~])")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Form = Callable[[float], str]
 """Returns a number as text."""
@@ -204,3 +207,25 @@ def form_of(largest: float, *, in_points: bool) -> Form:
 def signed(form: Form, number: float) -> str:
     """Return a difference as text, its sign always written."""
     return form(number) if number < 0 else f"+{form(abs(number))}"
+
+
+def in_markdown(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line, also inside a table."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def code(text: str) -> str:
+    """Return text as Markdown code on one line."""
+    fence = "``" if "`" in text else "`"
+    inner = " ".join(text.replace("``", "` `").split())
+    return f"{fence} {inner} {fence}" if fence == "``" else f"`{inner}`"
+
+
+def in_spreadsheet(text: str) -> str:
+    """Return text that no spreadsheet runs as a formula (OWASP, CSV injection)."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def in_plot(text: str) -> str:
+    """Return text that plotly shows as it is; plotly reads a few HTML tags in labels."""
+    return html.escape(text, quote=False)

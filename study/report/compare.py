@@ -19,6 +19,7 @@ from study.common.formats import (
     decimals,
     describe_metric,
     form_of,
+    in_plot,
     measure,
     signed,
 )
@@ -211,7 +212,6 @@ def _add_curve(
     plot: go.Figure, index: int, result: SamplerResult, trials: list[int], *, floor: float
 ) -> None:
     """Add the mean of a sampler as a line and its band as an area; zeros are on the floor."""
-    from study.common.escaping import in_plot
     from study.report.figures.kit import ACCENT, BEST, DUPLICATE, FAILED, INK, MARK, PRUNED
 
     colours = (ACCENT, BEST, PRUNED, DUPLICATE, FAILED, INK, MARK)

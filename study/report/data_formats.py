@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from study.common.escaping import in_spreadsheet
+from study.common.formats import in_spreadsheet
 from study.common.redaction import redacted
 from study.report.study_summary import StudySummary
 from study.results.describe import describe_architecture, space_parameters

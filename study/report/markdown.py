@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from study.common.escaping import code, in_markdown
+from study.common.formats import code, in_markdown
 from study.common.redaction import redacted
 from study.report.document import (
     Block,

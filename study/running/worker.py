@@ -31,9 +31,9 @@ from study.storage.checkpoints import needed_checkpoints, prune_checkpoints
 from study.storage.costs import ProcessLog, read_costs, read_processes, spent
 from study.storage.lifecycle import StudyState, same_failures, study_state
 from study.storage.locks import LockLost, StudyLock, holding, study_lock
-from study.storage.opening import stop_waiting_for_server, when_reachable
-from study.storage.processes import identity
-from study.storage.reap import beating, reap_dead_trials, withdraw
+from study.storage.opening import stop_waiting_for_server
+from study.storage.rdb import retry_while_lost
+from study.storage.reap import beating, identity, reap_dead_trials, withdraw
 from study.storage.records import DrawnCandidate, TrialReader
 from study.storage.storage_errors import storage_errors
 from study.storage.stored_study import StoredStudy, versions
@@ -113,8 +113,9 @@ class Worker:
             StorageError: The storage is lost, and not back within a minute.
         """
         stop_waiting_for_server(self.stored.study, when=self.stop)
+        reset = self.stored.study._storage.remove_session
         while True:
-            result = when_reachable(self._turn, give_up=self.stop)
+            result = retry_while_lost(self._turn, give_up=self.stop, reset=reset)
             if result is not None:
                 return result
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-import time
 from collections.abc import Callable
-from typing import TypeVar
 
 import optuna
 from optuna.storages import BaseStorage
@@ -14,21 +12,11 @@ from sqlalchemy.engine import make_url
 
 from study.common.errors import StorageError
 from study.common.redaction import redacted_url
-from study.storage.rdb import (
-    RECONNECT_SECONDS,
-    RETRY_SECONDS,
-    StudyCache,
-    StudyStorage,
-    backend_of,
-    connection_lost,
-    read_only_url,
-)
+from study.storage.rdb import StudyCache, StudyStorage, backend_of, read_only_url
 from study.storage.storage_errors import opening_errors, storage_errors
 from study.storage.url import sqlite_path, with_driver
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
-
-_T = TypeVar("_T")
 
 
 def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> BaseStorage:
@@ -49,25 +37,6 @@ def open_storage(url: str, *, create: bool = False, read_only: bool = False) -> 
         path = sqlite_path(url)
         opened = read_only_url(path) if path is not None and read_only else with_driver(url)
         return StudyCache(StudyStorage(opened, create=create, read_only=read_only))
-
-
-def when_reachable(call: Callable[[], _T], *, give_up: Callable[[], bool]) -> _T:
-    """Call a function, and call it again for up to a minute while the server is lost.
-
-    Raises:
-        StorageError: The server is not back, or waiting does not solve the error.
-    """
-    deadline = None
-    while True:
-        try:
-            return call()
-        except StorageError as error:
-            now = time.monotonic()
-            deadline = deadline or now + RECONNECT_SECONDS
-            lost = error.__cause__ is not None and connection_lost(error.__cause__)
-            if not lost or give_up() or now > deadline:
-                raise
-            time.sleep(RETRY_SECONDS)
 
 
 def quiet_optuna() -> None:
@@ -137,19 +106,9 @@ def _check_address(url: str) -> None:
         ) from None
 
 
-def silent_trial_ids(study: optuna.Study) -> set[int]:
-    """Return ids of running trials whose heartbeat has stopped."""
-    return set(backend_of(study._storage).silent_trials(study._study_id))
-
-
 def stop_waiting_for_server(study: optuna.Study, *, when: Callable[[], bool]) -> None:
     """Let a study's storage stop waiting for a lost server when ``when`` returns True."""
     backend_of(study._storage).interrupted = when
-
-
-def stop_requested(study: optuna.Study) -> bool:
-    """Return whether the function given to ``stop_waiting_for_server`` returns True."""
-    return backend_of(study._storage).interrupted()
 
 
 def load_study(storage: BaseStorage, name: str, url: str) -> optuna.Study:

@@ -51,9 +51,6 @@ def patient(method: Callable[Concatenate[Any, _P], _T]) -> Callable[Concatenate[
     return waiting
 
 
-_stale_trials = patient(RDBStorage._get_stale_trial_ids)
-
-
 class StudyStorage(RDBStorage):
     """Optuna's storage that waits for a lost server and runs no heartbeat of its own.
 
@@ -94,10 +91,8 @@ class StudyStorage(RDBStorage):
         """Return None, because Optuna's own heartbeat ends at the first lost connection."""
         return None
 
-    def silent_trials(self, study_id: int) -> list[int]:
-        """Return ids of running trials whose heartbeat has stopped, by the database's clock."""
-        return _stale_trials(self, study_id)
-
+    silent_trials = patient(RDBStorage._get_stale_trial_ids)
+    """Returns ids of running trials whose heartbeat has stopped, by the database's clock."""
     record_heartbeat = patient(RDBStorage.record_heartbeat)
     get_study_user_attrs = patient(RDBStorage.get_study_user_attrs)
     set_study_user_attr = patient(RDBStorage.set_study_user_attr)
@@ -133,20 +128,10 @@ class StudyStorage(RDBStorage):
         return stored.state == state and stored.values == (values and list(values))
 
     def patiently(self, call: Callable[[], _T]) -> _T:
-        """Call until it succeeds. Retry up to a minute while the server is lost."""
-        deadline = None
-        while True:
-            try:
-                return call()
-            except StorageInternalError as error:
-                now = time.monotonic()
-                deadline = deadline or now + RECONNECT_SECONDS
-                if not (self._patient and connection_lost(error)) or now > deadline:
-                    raise
-                if self.interrupted():
-                    raise
-                self.scoped_session.remove()
-                time.sleep(RETRY_SECONDS)
+        """Return the result of a call. Wait for the server while it is lost."""
+        if not self._patient:
+            return call()
+        return retry_while_lost(call, give_up=self.interrupted, reset=self.scoped_session.remove)
 
 
 class StudyCache(_CachedStorage):
@@ -172,6 +157,31 @@ def backend_of(storage: BaseStorage) -> StudyStorage:
     backend = getattr(storage, "_backend", storage)
     assert isinstance(backend, StudyStorage)
     return backend
+
+
+def retry_while_lost(
+    call: Callable[[], _T],
+    *,
+    give_up: Callable[[], bool],
+    reset: Callable[[], object] = lambda: None,
+) -> _T:
+    """Return the result of a call. Repeat the call up to a minute while the server is lost.
+
+    Args:
+        give_up: Asked after each failed call. The error is raised where it returns True.
+        reset: Called before each new attempt.
+    """
+    deadline = None
+    while True:
+        try:
+            return call()
+        except (StorageInternalError, StorageError) as error:
+            now = time.monotonic()
+            deadline = deadline or now + RECONNECT_SECONDS
+            if not connection_lost(error) or now > deadline or give_up():
+                raise
+        reset()
+        time.sleep(RETRY_SECONDS)
 
 
 def connection_lost(error: BaseException) -> bool:

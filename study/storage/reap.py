@@ -8,18 +8,21 @@ ends, and stores a stop request at once. A worker may be killed before its trial
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
+import socket
 import threading
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import optuna
 
 from study.storage import records
-from study.storage.opening import silent_trial_ids, stop_requested
-from study.storage.processes import host, lives, same_process
-from study.storage.rdb import HEARTBEAT_SECONDS
+from study.storage.rdb import HEARTBEAT_SECONDS, backend_of
 from study.storage.records import TrialRecord
 from study.storage.storage_errors import storage_errors
 
@@ -47,7 +50,7 @@ def beating(study: optuna.Study, trial_id: int, *, url: str) -> Iterator[None]:
         due, noted = time.monotonic() + HEARTBEAT_SECONDS, False
         while not ended.wait(ASK_SECONDS):
             with contextlib.suppress(Exception):  # the trial meets the same error and reports it
-                if not noted and stop_requested(study):
+                if not noted and backend_of(study._storage).interrupted():
                     storage.set_trial_user_attr(trial_id, records.STOPPING, True)
                     noted = True
                 if time.monotonic() >= due:
@@ -84,7 +87,7 @@ def reap_dead_trials(
     running = [trial for trial in trials if trial.state == "running"]
     if not running:
         return []
-    silent = silent_trial_ids(study)
+    silent = backend_of(study._storage).silent_trials(study._study_id)
     marked = []
     for trial in running:
         trial_id = _trial_id(study, trial.number)
@@ -98,8 +101,7 @@ def reap_dead_trials(
 
 
 def _trial_id(study: optuna.Study, number: int) -> int:
-    storage = study._storage
-    return storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
+    return study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
 
 
 def _cause(worker: Mapping[str, Any], me: Mapping[str, Any], *, silent: bool) -> str | None:
@@ -107,7 +109,7 @@ def _cause(worker: Mapping[str, Any], me: Mapping[str, Any], *, silent: bool) ->
     if not worker:
         return "its worker died while it drew the candidate"
     name = f"worker {worker.get('pid')} on {str(worker.get('host')).partition('/')[0]}"
-    if same_process(worker, me):
+    if all(worker.get(key) == me.get(key) for key in ("host", "pid", "start")):
         return f"{name} no longer runs it"
     alive = lives(worker)
     if alive is None and silent:
@@ -130,10 +132,9 @@ def mark_interrupted(study: optuna.Study, *, pids: Collection[int]) -> None:
 
     An interrupted trial is continued later and does not count as a loss.
     """
-    here = host()
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
         worker = trial.user_attrs.get(records.WORKER, {})
-        if worker.get("host") == here and worker.get("pid") in pids:
+        if worker.get("host") == host() and worker.get("pid") in pids:
             new = records.FAILURE not in trial.user_attrs
             _mark(study, trial._trial_id, "interrupted", INTERRUPTED, new=new)
 
@@ -143,3 +144,58 @@ def withdraw(trial: optuna.Trial) -> None:
     trial.set_user_attr(records.DRAW, None)
     text = "the study's lock was lost while the candidate was drawn"
     trial.set_user_attr(records.FAILURE, {"kind": "killed", "text": text})
+
+
+@lru_cache(maxsize=1)
+def host() -> str:
+    """Return a name of this machine, this boot and this process namespace.
+
+    Two processes can look each other up by process id only where this name is the same.
+    """
+    boot = _read("/proc/sys/kernel/random/boot_id")[:8]
+    try:
+        namespace = str(Path("/proc/self/ns/pid").readlink()).strip("pid:[]")
+    except OSError:
+        namespace = ""
+    return "/".join(filter(None, (socket.gethostname(), boot, namespace)))
+
+
+def identity(label: str = "") -> dict[str, Any]:
+    """Return the identity of the calling process: host, process id and start."""
+    pid = os.getpid()
+    return {"host": host(), "pid": pid, "start": _start_of(pid), "label": label}
+
+
+def lives(who: Mapping[str, Any]) -> bool | None:
+    """Return whether a process runs; None for a process of another host."""
+    if who.get("host") != host():
+        return None
+    pid = int(who["pid"])
+    if platform.system() == "Linux":
+        return _start_of(pid) == who.get("start")
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _start_of(pid: int) -> str:
+    """Return the start of a process in clock ticks since boot; empty where it has ended.
+
+    A zombie counts as ended.
+    """
+    stat = _read(f"/proc/{pid}/stat")
+    fields = stat.rpartition(")")[2].split()
+    if len(fields) < 20 or fields[0] in "ZX":
+        return ""
+    return fields[19]
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""

@@ -17,8 +17,7 @@ import pytest
 
 from study.storage.lifecycle import study_state
 from study.storage.opening import open_storage, stop_waiting_for_server
-from study.storage.processes import identity
-from study.storage.reap import ASK_SECONDS, beating, reap_dead_trials
+from study.storage.reap import ASK_SECONDS, beating, identity, reap_dead_trials
 from study.storage.records import STOPPING, WORKER, read_trial, read_trials
 from study.storage.stored_study import load_trials, open_study
 from tests.studies import answer

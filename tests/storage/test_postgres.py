@@ -260,7 +260,6 @@ def test_a_server_that_does_not_come_back_ends_the_run_with_one_line_and_loses_n
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("study.storage.rdb.RECONNECT_SECONDS", 1.0)
-    monkeypatch.setattr("study.storage.opening.RECONNECT_SECONDS", 1.0)
     asked = settings(estimator="synthetic,delay=0.1", trials=8)
     with postgres() as server:
         run_context = RunContext(url=server.new_database(), artifacts=tmp_path)
@@ -304,7 +303,6 @@ def test_a_server_that_goes_away_at_any_statement_ends_the_run_with_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("study.storage.rdb.RECONNECT_SECONDS", 0.1)
-    monkeypatch.setattr("study.storage.opening.RECONNECT_SECONDS", 0.1)
     asked = settings(estimator="synthetic", trials=6)
     with postgres() as server:
         run_context = RunContext(url=server.new_database(), artifacts=tmp_path)

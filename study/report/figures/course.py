@@ -11,8 +11,15 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from study.common.escaping import in_plot
-from study.common.formats import counted, describe_metric, duration, listed, measure, percent
+from study.common.formats import (
+    counted,
+    describe_metric,
+    duration,
+    in_plot,
+    listed,
+    measure,
+    percent,
+)
 from study.report.document import Figure
 from study.report.figures.kit import (
     ACCENT,

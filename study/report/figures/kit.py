@@ -9,8 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from study.common.escaping import in_plot
-from study.common.formats import headline, measure, metric_headline, short, value
+from study.common.formats import headline, in_plot, measure, metric_headline, short, value
 from study.report.document import Figure
 from study.report.palette import PALETTE
 from study.report.study_summary import StudySummary

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from study.common.escaping import in_plot
-from study.common.formats import describe_metric, listed, metric_headline, percent
+from study.common.formats import describe_metric, in_plot, listed, metric_headline, percent
 from study.confirmation.result import Confirmation
 from study.final_test.result import CALIBRATION, FinalTest
 from study.report.confirmation_section import describe_spread

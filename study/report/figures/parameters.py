@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from study.common.escaping import in_plot
 from study.common.formats import (
     counted,
     describe_measure,
     describe_metric,
     headline,
+    in_plot,
     listed,
     measure,
     metric_headline,
