@@ -10,26 +10,10 @@ from study.common.artifact_path import ArtifactPath
 from study.search_space.candidate import Candidate, ImageFormat
 from study.search_space.space import SearchSpace
 
-if TYPE_CHECKING:  # this file is read by `check` and `--help`, which do not wait for torch
+if TYPE_CHECKING:  # `check` and `--help` read this file and must not wait for torch
     import torch
 
     from study.data.dataset import SearchData
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fidelity:
-    """Share of a full training that an estimate costs.
-
-    Args:
-        epochs: Epochs to train, the learning-rate schedule compressed to them; None = all that
-            the candidate's recipe asks for.
-        fraction: Stratified share of the training images, the same for every candidate.
-        image_size: Side the images are resized to, in pixels; None = as they are.
-    """
-
-    epochs: int | None = None
-    fraction: float = 1.0
-    image_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +23,10 @@ class EstimatorContext:
     Args:
         image: Format of the images that enter the networks.
         data: None where the estimator needs no images.
+        fraction: Stratified share of the training images, the same for every candidate.
         precision: ``float32`` or ``bfloat16``.
-        seed: The study's seed.
         folder: Where checkpoints are kept; None for none.
-        origin: Sampler and identity of the study. Checkpoints that depend on the sampler are
+        origin: Sampler and identity of the study. A checkpoint that depends on the sampler is
             used only under the same origin.
         learns_policy: Whether the study's sampler learns a distribution to draw candidates from.
         several_seeds: Whether a candidate is trained with several seeds, so that checkpoint names
@@ -53,7 +37,7 @@ class EstimatorContext:
     space: SearchSpace
     image: ImageFormat
     data: SearchData | None = None
-    fidelity: Fidelity = field(default_factory=Fidelity)
+    fraction: float = 1.0
     precision: str = "float32"
     device: torch.device | None = None
     seed: int = 0
@@ -74,7 +58,7 @@ class Step:
         train_loss: Mean loss of the training images during the epoch, in nats, regularisation
             included; None where nothing is trained.
         seconds: Time of training and validation; None for a step restored from a checkpoint.
-            Two steps are equal without it.
+            Not part of a comparison of steps.
     """
 
     number: int
@@ -108,12 +92,7 @@ class Estimator(Protocol):
     """Scores a candidate at a price. Knows nothing of Optuna or of the storage."""
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
-        """Return the estimate of a candidate.
-
-        Args:
-            candidate: Not changed.
-            seed: The same seed and candidate give the same estimate.
-            report: Called after every step.
+        """Return the estimate of a candidate. The same seed gives the same estimate.
 
         Raises:
             EstimateFailed: The candidate cannot be scored, for example after a non-finite loss.
@@ -126,7 +105,6 @@ class EstimatorOptions:
 
     Attributes:
         name: Name on the command line.
-        needs_data: Whether the estimator needs images.
         metric: The only measure that the estimator has; None where it has those of a training.
         caution: What a reader of results must know; empty for trainings.
     """
@@ -137,19 +115,11 @@ class EstimatorOptions:
     caution: ClassVar[str] = ""
 
     def candidate_epochs(self, recipe_epochs: int) -> int:
-        """Return the epochs that a candidate is trained for.
-
-        Args:
-            recipe_epochs: Epochs that its recipe asks for.
-        """
+        """Return the epochs for which a candidate is trained whose recipe asks for these."""
         return recipe_epochs
 
     def epochs_before_first_trial(self, *, learns_policy: bool) -> int:
-        """Return the epochs trained before the study's first trial.
-
-        Args:
-            learns_policy: Whether the sampler learns a distribution to draw candidates from.
-        """
+        """Return the epochs trained before the study's first trial."""
         return 0
 
     def validate(self, space: SearchSpace, image: ImageFormat) -> None:

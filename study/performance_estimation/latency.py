@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import median, quantiles
+from typing import NamedTuple
 
 import torch
 
@@ -28,19 +29,12 @@ BATCHES = 11
 BATCH = 128
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Latency:
-    """Times of a network's forward pass; on a CPU, on one thread.
+class Latency(NamedTuple):
+    """Times of a network's forward pass, in milliseconds; on a CPU, on one thread."""
 
-    Args:
-        single_ms: Median time of a pass of one image, in milliseconds.
-        spread_ms: Distance between the quartiles of those passes.
-        batch_ms: Median time of an image in a batch of ``BATCH``.
-    """
-
-    single_ms: float
-    spread_ms: float
-    batch_ms: float
+    single_ms: float  # median of a pass of one image
+    spread_ms: float  # distance between the quartiles of those passes
+    batch_ms: float  # median time of an image in a batch of ``BATCH``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +72,7 @@ def measure_latency(stack: Stack, image: ImageFormat, *, device: torch.device) -
     their conversion, which a deployed network does not repeat.
     """
     network = build(stack, generator=derived_generator(0, "latency")).to(device).eval()
-    shape = (BATCH, image.channels, image.size, image.size)
-    batch = torch.ones(shape, device=device)
+    batch = torch.ones(BATCH, image.channels, image.size, image.size, device=device)
     batch = batch.contiguous(memory_format=torch.channels_last)
     one = batch[:1]
     with one_thread(), torch.inference_mode():

@@ -1,13 +1,13 @@
 """``--estimator``: every estimator by name, and the options of those that need torch.
 
-A listing or a check reads this file. It does not import torch: an estimator that needs torch is
+Listings and checks read this file, so it does not import torch. An estimator that needs torch is
 imported by its path when it is made.
 """
 
 from __future__ import annotations
 
 from pkgutil import resolve_name
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -23,7 +23,11 @@ from study.search_space.space import SearchSpace
 TURN = 5
 """Default number of trials between two epochs where policy and weights take turns."""
 
-_PACKAGE = "study.performance_estimation"
+
+def _made(path: str, context: EstimatorContext, **options: Any) -> Estimator:
+    cls = resolve_name(f"study.performance_estimation.{path}")
+    made: Estimator = cls.for_study(context, **options)
+    return made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +37,7 @@ class TrainOptions(EstimatorOptions):
     name: ClassVar[str] = "train"
 
     def make(self, context: EstimatorContext) -> Estimator:
-        """Return the estimator of a study."""
-        cls = resolve_name(f"{_PACKAGE}.training.train_estimator:TrainEstimator")
-        made: Estimator = cls.for_study(context)
-        return made
+        return _made("training.train_estimator:TrainEstimator", context)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,17 +68,12 @@ class SupernetOptions(EstimatorOptions):
     ] = -1
 
     def turn(self, *, learns_policy: bool) -> int:
-        """Return the trials between two epochs; 0 where all epochs come before the first trial.
-
-        Args:
-            learns_policy: Whether the study's sampler learns a distribution to draw paths from.
-        """
+        """Return the trials between two epochs; 0 where all epochs come before the first trial."""
         if self.trials_per_epoch >= 0:
             return self.trials_per_epoch
         return TURN if learns_policy else 0
 
     def candidate_epochs(self, recipe_epochs: int) -> int:
-        """Return 0: candidates are not trained."""
         return 0
 
     def epochs_before_first_trial(self, *, learns_policy: bool) -> int:
@@ -86,23 +82,16 @@ class SupernetOptions(EstimatorOptions):
         return epochs * PATHS_PER_STEP[self.paths]
 
     def validate(self, space: SearchSpace, image: ImageFormat) -> None:
-        """Check that the recipe does not vary.
-
-        Raises:
-            SettingsError: It does.
-        """
         check_space(space)
 
     def make(self, context: EstimatorContext) -> Estimator:
-        """Return the estimator of a study."""
-        cls = resolve_name(f"{_PACKAGE}.supernet.supernet_estimator:SupernetEstimator")
-        made: Estimator = cls.for_study(
+        return _made(
+            "supernet.supernet_estimator:SupernetEstimator",
             context,
             epochs=self.epochs,
             paths=self.paths,
             trials_per_epoch=self.turn(learns_policy=context.learns_policy),
         )
-        return made
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,56 +103,54 @@ class ZeroCostOptions(EstimatorOptions):
         int, Field(ge=1, le=100, description="initialisations that the score is averaged over")
     ] = 3
 
+    def __init_subclass__(cls) -> None:
+        cls.metric = cls.name
+        cls.caution = (
+            f"{cls.name} ranks untrained networks: train the best before you claim anything about"
+            " them"
+        )
+
     def candidate_epochs(self, recipe_epochs: int) -> int:
-        """Return 0: candidates are not trained."""
         return 0
 
     def make(self, context: EstimatorContext) -> Estimator:
-        """Return the estimator of a study."""
-        cls = resolve_name(f"{_PACKAGE}.zero_cost:ZeroCostEstimator")
-        made: Estimator = cls.for_study(
-            context, proxy=self.name, images=self.images, initialisations=self.initialisations
+        return _made(
+            "zero_cost:ZeroCostEstimator",
+            context,
+            proxy=self.name,
+            images=self.images,
+            initialisations=self.initialisations,
         )
-        return made
-
-
-def _caution(name: str) -> str:
-    return f"{name} ranks untrained networks: train the best before you claim anything about them"
 
 
 class Synflow(ZeroCostOptions):
     """No training: flow through the absolute weights of the untrained network."""
 
-    name = metric = "synflow"
-    caution = _caution(name)
+    name = "synflow"
 
 
 class JacobCov(ZeroCostOptions):
     """No training: how differently the untrained network responds to images."""
 
-    name = metric = "jacob_cov"
-    caution = _caution(name)
+    name = "jacob_cov"
 
 
 class Naswot(ZeroCostOptions):
     """No training: how differently images switch the units of the untrained network."""
 
-    name = metric = "naswot"
-    caution = _caution(name)
+    name = "naswot"
 
 
 class GradNorm(ZeroCostOptions):
     """No training: size of the loss's gradient."""
 
-    name = metric = "grad_norm"
-    caution = _caution(name)
+    name = "grad_norm"
 
 
 class Snip(ZeroCostOptions):
     """No training: sensitivity of the loss to the weights."""
 
-    name = metric = "snip"
-    caution = _caution(name)
+    name = "snip"
 
 
 ZERO_COST = registry_of(Synflow, JacobCov, Naswot, GradNorm, Snip)

@@ -24,12 +24,12 @@ from study.search_space.resolve import complexity, resolve
 from study.search_space.space import SearchSpace
 
 KEPT_SHARE = 10
-"""Draws for each candidate that is kept, where the number to keep is not given."""
+"""Draws for each kept candidate where the number to keep is not given."""
 
 MOST_DRAWS = 100_000
 
 Scorer = Callable[[Candidate], float | None]
-"""Returns the score of a candidate; larger is better, None where it has none."""
+"""Returns the score of a candidate; larger is better, None where there is none."""
 
 
 @options_dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class ScreenSpec:
     """A screen before a search.
 
     Args:
-        score: The score with its options; one of ``SCORES``.
+        score: One of ``SCORES``.
         draws: Different candidates drawn at random and scored.
         kept: The best of them, which the study tries before its sampler continues.
     """
@@ -76,16 +76,11 @@ class ScreenSpec:
 
     @property
     def proxy(self) -> str:
-        """Name of the score."""
         return self.score.name
 
 
 def parse_screen(text: str) -> ScreenSpec:
-    """Return the screen of a text ``SCORE[,option=value…]:DRAWS[:KEPT]``.
-
-    Raises:
-        SettingsError: It has another form, or names an unknown score or option.
-    """
+    """Return the screen of a text ``SCORE[,option=value…]:DRAWS[:KEPT]``."""
     choice, *numbers = text.split(":")
     score = parse_choice(choice, SCORES, what="screen")
     if not 1 <= len(numbers) <= 2 or not all(number.strip().isdecimal() for number in numbers):
@@ -119,7 +114,7 @@ def check_screen(screen: ScreenSpec, space: SearchSpace) -> None:
 
 
 def make_scorer(screen: ScreenSpec, context: EstimatorContext) -> Scorer:
-    """Return what scores the candidates of a study."""
+    """Return the function that scores the candidates of a study."""
     name, image = screen.proxy, context.image
     if isinstance(screen.score, CountOptions):
         return lambda c: float(getattr(complexity(resolve(c.architecture, image)), name))

@@ -47,11 +47,9 @@ class SyntheticOptions(EstimatorOptions):
     ] = 0.0
 
     def candidate_epochs(self, recipe_epochs: int) -> int:
-        """Return the epochs that are reported."""
         return self.epochs or recipe_epochs
 
     def make(self, context: EstimatorContext) -> SyntheticEstimator:
-        """Return the estimator of a study."""
         return SyntheticEstimator(image=context.image, options=self)
 
 
@@ -63,11 +61,7 @@ class SyntheticEstimator:
     options: SyntheticOptions = dataclasses.field(default_factory=SyntheticOptions)
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
-        """Return the closed form's metrics after the last epoch.
-
-        Raises:
-            EstimateFailed: The candidate is one of the share that fails.
-        """
+        """Return the closed form's metrics after the last epoch."""
         identity = candidate_id(candidate, self.image)
         stack = resolve(candidate.architecture, self.image)
         ceiling = self._ceiling(stack, candidate.recipe, identity=identity, seed=seed)

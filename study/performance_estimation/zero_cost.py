@@ -1,4 +1,4 @@
-"""Zero-cost proxies: scores of an untrained network that may predict a trained one's rank.
+"""Zero-cost proxies: scores of an untrained network that may predict the rank of a trained one.
 
 Definitions follow Abdelfattah et al. (arXiv 2101.08134) and the sources named below. A proxy gets
 a new network, images (n, c, h, w) scaled to [-1, 1] and labels (n,); larger is better. It may
@@ -109,13 +109,7 @@ def naswot(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:  # noq
 
 
 PROXIES: Mapping[str, Proxy] = MappingProxyType(
-    {
-        "synflow": synflow,
-        "jacob_cov": jacob_cov,
-        "naswot": naswot,
-        "grad_norm": grad_norm,
-        "snip": snip,
-    }
+    {proxy.__name__: proxy for proxy in (synflow, jacob_cov, naswot, grad_norm, snip)}
 )
 
 _ACTIVATIONS = tuple(type(make()) for name, make in ACTIVATIONS.items() if name != "none")
@@ -129,7 +123,6 @@ class ZeroCostEstimator:
         proxy: A name of ``PROXIES``; also the name of the metric.
         images: uint8 (n, c, h, w), all different.
         labels: int64 (n,).
-        initialisations: Initialisations that the score is averaged over.
         seed: The study's. The weights depend on it and on the network. With the candidate's own
             seed, the recipe with the luckiest weights would win.
     """
@@ -145,7 +138,6 @@ class ZeroCostEstimator:
     def for_study(
         cls, context: EstimatorContext, *, proxy: str, images: int, initialisations: int
     ) -> ZeroCostEstimator:
-        """Return the estimator on ``images`` of the study's training images, classes in turn."""
         data = training_data(context)
         chosen = proxy_batch(data.train_labels, images)
         return cls(
@@ -158,14 +150,11 @@ class ZeroCostEstimator:
         )
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
-        """Return the score of the untrained network; ``seed`` has no effect.
-
-        Raises:
-            EstimateFailed: The score is not finite, or memory ran out.
-        """
+        """Return the score of the untrained network; ``seed`` has no effect."""
         start = time.perf_counter()
-        name = architecture_id(candidate.architecture, self.image)
-        weights = derived_seed(self.seed, "network", name)
+        weights = derived_seed(
+            self.seed, "network", architecture_id(candidate.architecture, self.image)
+        )
         value = score(
             resolve(candidate.architecture, self.image),
             self.images,
@@ -191,12 +180,7 @@ def score(
     """Return the mean score of a network over several initialisations; larger is better.
 
     Args:
-        stack: The network.
-        images: uint8 (n, c, h, w); not changed.
-        labels: int64 (n,).
-        proxy: A name of ``PROXIES``.
-        seed: The weights follow from it.
-        initialisations: Number of initialisations.
+        images: uint8 (n, c, h, w).
 
     Raises:
         EstimateFailed: The score is not finite, for example where the network gives every image
@@ -233,12 +217,7 @@ def ready(network: nn.Module) -> nn.Module:
 
 
 def proxy_batch(labels: Tensor, size: int) -> Tensor:
-    """Return the indices of ``size`` images, one of each class in turn until a class is used up.
-
-    Args:
-        labels: int64 (n,).
-        size: Number of images; all where there are fewer.
-    """
+    """Return the indices of ``size`` images or all, of each class in turn until it is used up."""
     one_hot = F.one_hot(labels)
     rank = (one_hot.cumsum(0) * one_hot).sum(1)  # 1 for the first image of a class, 2 for the next
     return (rank * one_hot.shape[1] + labels).argsort()[:size]

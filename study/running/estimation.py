@@ -5,7 +5,7 @@ from __future__ import annotations
 from study.common.artifact_path import ArtifactPath
 from study.common.machine import choose_device
 from study.common.stop import Stop
-from study.performance_estimation.estimator import Estimator, EstimatorContext, Fidelity
+from study.performance_estimation.estimator import Estimator, EstimatorContext
 from study.performance_estimation.latency import METRIC, WithLatency
 from study.running.study_data import load_data
 from study.settings.run_context import RunContext
@@ -40,7 +40,7 @@ def estimator_context(
         space=problem.space,
         image=problem.image,
         data=data,
-        fidelity=Fidelity(fraction=settings.fraction, image_size=settings.image_size),
+        fraction=settings.fraction,
         precision=stored.environment.get("precision", "float32"),
         device=choose_device(run_context.device),
         seed=settings.seed,

@@ -20,7 +20,7 @@ from study.common.artifact_path import (
 )
 from study.common.errors import SettingsError, StorageError
 from study.common.stop import Stop
-from study.performance_estimation.training.checkpoint import Checkpoint
+from study.performance_estimation.training.checkpoint import load_checkpoint, save_checkpoint
 from study.running.estimation import checkpoints
 from study.running.study_runner import prepare, run_study
 from study.running.worker import make_worker
@@ -129,13 +129,13 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_trained(
 
 
 def test_a_checkpoint_behind_a_url_is_a_checkpoint(url: str) -> None:
-    checkpoint = Checkpoint(path=remote(url) / "c.pt")
-    assert checkpoint.load(fingerprint="x") is None
-    checkpoint.save({"epoch": 2}, fingerprint="x")
-    assert checkpoint.load(fingerprint="x") == {"epoch": 2}
-    assert checkpoint.load(fingerprint="y") is None
-    checkpoint.path.unlink()
-    assert checkpoint.load(fingerprint="x") is None
+    path = remote(url) / "c.pt"
+    assert load_checkpoint(path, fingerprint="x") is None
+    save_checkpoint(path, {"epoch": 2}, fingerprint="x")
+    assert load_checkpoint(path, fingerprint="x") == {"epoch": 2}
+    assert load_checkpoint(path, fingerprint="y") is None
+    path.unlink()
+    assert load_checkpoint(path, fingerprint="x") is None
 
 
 def test_a_trial_interrupted_on_one_machine_continues_on_another(url: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from study.common.choices import options_of
 from study.data.dataset import SearchData
-from study.performance_estimation.estimator import Estimator, EstimatorContext, Fidelity, Step
+from study.performance_estimation.estimator import Estimator, EstimatorContext, Step
 from study.performance_estimation.registry import ESTIMATORS, parse_estimator
 from study.performance_estimation.supernet.paths import sandwich, source
 from study.performance_estimation.supernet.supernet import Supernet, SupernetSettings
@@ -22,7 +22,6 @@ from study.performance_estimation.supernet.supernet_estimator import SupernetEst
 from study.performance_estimation.synthetic import SyntheticEstimator
 from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_estimator import TableEstimator
-from study.performance_estimation.training.checkpoint import Checkpoint
 from study.performance_estimation.training.data import TrainingData
 from study.performance_estimation.training.train_estimator import TrainEstimator
 from study.performance_estimation.zero_cost import PROXIES, ZeroCostEstimator
@@ -120,7 +119,7 @@ class TestSupernet(CheckpointContract):
             image=IMAGE,
             data=small_data(),
             settings=SupernetSettings(seed=1, epochs=3),
-            checkpoint=Checkpoint(path=folder / "supernet.pt"),
+            checkpoint=folder / "supernet.pt",
         )
         return SupernetEstimator(supernet=supernet, paths=source(sandwich, SPACE, IMAGE, seed=1))
 
@@ -199,7 +198,7 @@ def test_a_part_of_the_images_is_the_same_for_every_estimator_of_a_study(name: s
         space=SPACE,
         image=replace(IMAGE, size=10),
         data=search_data(),
-        fidelity=Fidelity(fraction=0.5, image_size=10),
+        fraction=0.5,
         device=torch.device("cpu"),
         seed=1,
     )

@@ -25,7 +25,7 @@ def check_space(space: SearchSpace) -> None:
     """Check that all candidates of a space are trained by one recipe.
 
     Raises:
-        SettingsError: Parameters of the recipe vary; the message names all of them.
+        SettingsError: Parameters of the recipe vary. The message names all of them.
     """
     varying = [p.name for p in space.parameters if p.name in RECIPE_FIELDS and _varies(p)]
     if varying:

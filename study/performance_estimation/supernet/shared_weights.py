@@ -25,12 +25,7 @@ from torch.func import functional_call
 
 from study.network.blocks import BLOCKS, BatchNorm, head
 from study.performance_estimation.training.determinism import derived_generator
-from study.search_space.candidate import (
-    ARCHITECTURE_FIELDS,
-    STAGE_FIELDS,
-    ImageFormat,
-    Value,
-)
+from study.search_space.candidate import ARCHITECTURE_FIELDS, STAGE_FIELDS, ImageFormat, Value
 from study.search_space.parameter import CategoricalParameter
 from study.search_space.resolve import Block, Head, Stack
 from study.search_space.space import STAGE_COUNT, SearchSpace
@@ -41,14 +36,7 @@ _IN, _OUT, _KERNEL, _FEATURES, _HIDDEN = 1009, 2003, 7, 4001, 3001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Widest:
-    """The largest layers of a space.
-
-    Args:
-        channels: Most output channels of a convolution.
-        kernel: Largest kernel.
-        hidden_units: Widest hidden layer.
-        image_channels: Channels of an image.
-    """
+    """The largest layers of a space, and the channels of an image."""
 
     channels: int
     kernel: int
@@ -88,7 +76,7 @@ def _values(space: SearchSpace, name: str, *, default: Value) -> list[int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Slot:
-    """A shared tensor, and how a path's slice of it is taken."""
+    """A shared tensor of which a path takes a slice."""
 
     key: str
     shape: tuple[int, ...]
@@ -109,10 +97,10 @@ class SharedWeights(nn.Module):
 
     def make(self, stack: Stack) -> list[nn.Parameter]:
         """Make the missing tensors of a path and return them."""
+        missing = [s for s in self._slots(stack).values() if s.key not in self.tensors]
         return [
-            self._make(slot)
-            for slot in self._slots(stack).values()
-            if slot.key not in self.tensors
+            self._add(s.key, _initial(s, derived_generator(self._seed, "supernet", s.key)))
+            for s in missing
         ]
 
     def has(self, stack: Stack) -> bool:
@@ -136,10 +124,6 @@ class SharedWeights(nn.Module):
     def _slots(self, stack: Stack) -> Mapping[str, _Slot]:
         return _slots(stack, self._widest)
 
-    def _make(self, slot: _Slot) -> nn.Parameter:
-        generator = derived_generator(self._seed, "supernet", slot.key)
-        return self._add(slot.key, _initial(slot, generator))
-
     def _add(self, key: str, values: Tensor) -> nn.Parameter:
         values = values.to(self._device)
         if values.ndim == 4:
@@ -156,8 +140,7 @@ def path_scores(
 
     Args:
         stack: The path. ``layers(stack)`` holds the mode, training or evaluation.
-        weights: From ``SharedWeights.weights``.
-        statistics: From ``fresh_statistics``; updated in training mode.
+        statistics: Those of batch normalisation; updated in training mode.
         images: As ``normalise`` returns them.
     """
     scores: Tensor = functional_call(layers(stack), {**weights, **statistics}, (images,))
@@ -238,18 +221,17 @@ def _block_shapes(block: Block) -> list[tuple[str, tuple[int, ...]]]:
         return []
     symbolic = dataclasses.replace(block, in_channels=_IN, out_channels=_OUT, kernel=_KERNEL)
     with torch.device("meta"):
-        layer = BLOCKS[block.operation](symbolic)
-    return [(name, tuple(p.shape)) for name, p in layer.named_parameters()]
+        return _shapes(BLOCKS[block.operation](symbolic))
 
 
 def _head_shapes(description: Head) -> list[tuple[str, tuple[int, ...]]]:
-    symbolic = dataclasses.replace(
-        description,
-        in_features=_FEATURES,
-        hidden_units=_HIDDEN if description.hidden_units else 0,
-    )
+    hidden_units = _HIDDEN if description.hidden_units else 0
+    symbolic = dataclasses.replace(description, in_features=_FEATURES, hidden_units=hidden_units)
     with torch.device("meta"):
-        layer = head(symbolic)
+        return _shapes(head(symbolic))
+
+
+def _shapes(layer: nn.Module) -> list[tuple[str, tuple[int, ...]]]:
     return [(name, tuple(p.shape)) for name, p in layer.named_parameters()]
 
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor, optim
 
+from study.common.artifact_path import ArtifactPath
 from study.common.errors import StudyError
 from study.network.blocks import reseed_dropout
 from study.network.forward import normalise
@@ -30,13 +30,12 @@ from study.performance_estimation.supernet.shared_weights import (
     path_scores,
     widest,
 )
-from study.performance_estimation.training.checkpoint import Checkpoint, State
-from study.performance_estimation.training.data import (
-    EpochPlan,
-    TrainingData,
-    gather,
-    plan_epoch,
+from study.performance_estimation.training.checkpoint import (
+    State,
+    load_checkpoint,
+    save_checkpoint,
 )
+from study.performance_estimation.training.data import EpochPlan, TrainingData, gather, plan_epoch
 from study.performance_estimation.training.determinism import derived_seed, one_thread
 from study.performance_estimation.training.gradients import DTYPES
 from study.performance_estimation.training.memory import (
@@ -48,11 +47,10 @@ from study.performance_estimation.training.memory import (
 )
 from study.performance_estimation.training.recipe import (
     build_optimizer,
-    learning_rate,
     set_learning_rate,
     training_loss,
 )
-from study.search_space.candidate import ImageFormat, Recipe, Values
+from study.search_space.candidate import ImageFormat, Values
 from study.search_space.resolve import Stack, resolve
 from study.search_space.space import SearchSpace
 
@@ -62,10 +60,10 @@ class SupernetSettings:
     """What the shared weights depend on besides the space and the images.
 
     Args:
-        seed: Initial weights, order of images, augmentation and dropout follow from it.
+        seed: Determines initial weights, order of images, augmentation and dropout.
         epochs: Passes over the training images; the learning-rate schedule spans them.
         precision: A name of ``DTYPES``.
-        origin: Sampler and study that the paths come from. A checkpoint of another origin is not
+        origin: Sampler and study that draw the paths. A checkpoint of another origin is not
             continued.
     """
 
@@ -77,11 +75,10 @@ class SupernetSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupernetCost:
-    """Cost of the shared weights, earlier processes included.
+    """Cost of the finished epochs of the shared weights, earlier processes included.
 
     Args:
         epochs: Passes over the training images, each path of a step counted.
-        seconds: Time of the finished epochs.
     """
 
     epochs: float = 0.0
@@ -96,10 +93,7 @@ class Supernet:
 
     Args:
         space: Its recipe does not vary.
-        checkpoint: Where the state is kept after every epoch; None for nowhere.
-
-    Raises:
-        SettingsError: The space's recipe varies.
+        checkpoint: File that holds the state after every epoch; None for none.
     """
 
     def __init__(
@@ -109,7 +103,7 @@ class Supernet:
         image: ImageFormat,
         data: TrainingData,
         settings: SupernetSettings,
-        checkpoint: Checkpoint | None = None,
+        checkpoint: ArtifactPath | None = None,
     ) -> None:
         check_space(space)
         self.space, self.image, self.data, self.settings = space, image, data, settings
@@ -129,12 +123,8 @@ class Supernet:
     ) -> None:
         """Train one epoch on these paths and write the checkpoint.
 
-        Args:
-            paths: Called before every step.
-            interrupted: Asked before every step.
-
         Raises:
-            Interrupted: ``interrupted`` returned True; the epoch is lost.
+            Interrupted: ``interrupted``, asked before every step, says stop. The epoch is lost.
             StudyError: The loss is not finite, or memory ran out.
         """
         start = time.perf_counter()
@@ -148,8 +138,16 @@ class Supernet:
                 if interrupted():
                     raise Interrupted
                 stacks = [self._stack(values) for values in paths(epoch, step)]
-                with _out_of_memory_reported(self.space, self.recipe):
+                try:
                     self._step(stacks, plan, epoch=epoch, step=step)
+                except (OutOfMemory, RuntimeError, MemoryError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    raise StudyError(
+                        "supernet: out of memory; lower the batch_size that"
+                        f" {self.space.name} fixes ({self.recipe.batch_size}), make its widest"
+                        " networks smaller, or take paths=uniform"
+                    ) from error
                 trained += len(stacks)
         self.epochs_trained = epoch
         self.cost = SupernetCost(
@@ -160,21 +158,19 @@ class Supernet:
 
     @property
     def steps_an_epoch(self) -> int:
-        """Batches of an epoch."""
         return math.ceil(len(self.data.train_labels) / self.recipe.batch_size)
 
     def _stack(self, values: Values) -> Stack:
         return resolve(self.space.candidate(values).architecture, self.image)
 
     def _step(self, stacks: list[Stack], plan: EpochPlan, *, epoch: int, step: int) -> None:
-        """Train the paths on one batch."""
         optimizer = self._optimizer_for(stacks)
-        done = (epoch - 1) * self.steps_an_epoch + step - 1
-        total = max(self.settings.epochs, epoch) * self.steps_an_epoch
-        rate = learning_rate(
-            self.recipe.schedule, peak=self.recipe.learning_rate, step=done, steps=total
+        set_learning_rate(
+            optimizer,
+            self.recipe,
+            step=(epoch - 1) * self.steps_an_epoch + step - 1,
+            steps=max(self.settings.epochs, epoch) * self.steps_an_epoch,
         )
-        set_learning_rate(optimizer, rate)
         start = (step - 1) * self.recipe.batch_size
         stop = min(start + self.recipe.batch_size, len(plan.order))
         batch = gather(self.data.train_images, plan, start, stop)
@@ -198,9 +194,6 @@ class Supernet:
         """Leave the mean of the paths' gradients in the shared weights; return the mean loss.
 
         Where memory runs out, this batch and all that follow are computed in smaller parts.
-
-        Raises:
-            OutOfMemory: Not even ``SMALLEST_MICRO_BATCH`` images fit.
         """
 
         def attempt() -> Tensor:
@@ -236,8 +229,12 @@ class Supernet:
         made = [parameter for stack in stacks for parameter in self.shared.make(stack)]
         if self._optimizer is None:
             self._optimizer = build_optimizer(self.shared, self.recipe)
-        else:
-            _add(self._optimizer, made)
+            return self._optimizer
+        (group,) = self._optimizer.param_groups
+        group["params"].extend(made)
+        if group.get("momentum"):  # fused SGD needs a buffer for all parameters or for none
+            for parameter in made:
+                self._optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         return self._optimizer
 
     def _save(self) -> None:
@@ -252,13 +249,13 @@ class Supernet:
             "epochs": self.epochs_trained,
             "cost": asdict(self.cost),
         }
-        self._checkpoint.save(state, fingerprint=self._fingerprint)
+        save_checkpoint(self._checkpoint, state, fingerprint=self._fingerprint)
 
     def restore(self) -> None:
         """Load the checkpoint, if it has more epochs than this object."""
         if self._checkpoint is None:
             return
-        state = self._checkpoint.load(fingerprint=self._fingerprint)
+        state = load_checkpoint(self._checkpoint, fingerprint=self._fingerprint)
         if state is None or state["epochs"] <= self.epochs_trained:
             return
         self.shared.load(dict(zip(state["keys"], state["tensors"], strict=True)))
@@ -268,33 +265,9 @@ class Supernet:
         self.cost = SupernetCost(**state["cost"])
 
 
-@contextmanager
-def _out_of_memory_reported(space: SearchSpace, recipe: Recipe) -> Iterator[None]:
-    """Turn a lack of memory into a StudyError that says what to change."""
-    try:
-        yield
-    except (OutOfMemory, RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise StudyError(
-            f"supernet: out of memory; lower the batch_size that {space.name} fixes "
-            f"({recipe.batch_size}), make its widest networks smaller, or take paths=uniform"
-        ) from error
-
-
-def _add(optimizer: optim.Optimizer, parameters: list[nn.Parameter]) -> None:
-    """Add parameters to an optimiser that has made steps."""
-    (group,) = optimizer.param_groups
-    group["params"].extend(parameters)
-    if group.get("momentum"):  # fused SGD needs a buffer for all parameters or for none
-        for parameter in parameters:
-            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-
-
 def _fingerprint(
     space: SearchSpace, image: ImageFormat, data: TrainingData, settings: SupernetSettings
 ) -> str:
-    """Return a digest of everything that the shared weights depend on."""
     digest = hashlib.sha256()
     described = (space.parameters, sorted(space.fixed.items()), sorted(space.constraints.items()))
     digest.update(repr((described, image, settings)).encode())

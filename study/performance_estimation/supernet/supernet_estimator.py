@@ -1,8 +1,4 @@
-"""``--estimator supernet``: score a candidate by its path through shared weights.
-
-Shared weights rank candidates worse than training does. Train the best ones from scratch before
-you claim anything about them.
-"""
+"""``--estimator supernet``: score a candidate by its path through shared weights."""
 
 from __future__ import annotations
 
@@ -31,7 +27,6 @@ from study.performance_estimation.supernet.shared_weights import (
     path_scores,
 )
 from study.performance_estimation.supernet.supernet import Supernet, SupernetCost, SupernetSettings
-from study.performance_estimation.training.checkpoint import Checkpoint
 from study.performance_estimation.training.data import TrainingData, training_data
 from study.performance_estimation.training.determinism import one_thread
 from study.performance_estimation.training.gradients import DTYPES
@@ -56,9 +51,8 @@ class SupernetEstimator:
     ``trials_per_epoch`` trials, on paths that the sampler draws.
 
     Args:
-        paths: The paths of epochs that the sampler does not choose.
+        paths: The paths of epochs for which the sampler draws none.
         trials_per_epoch: Trials between two epochs; 0 = all epochs before the first trial.
-        interrupted: Asked before every step.
     """
 
     supernet: Supernet
@@ -70,11 +64,6 @@ class SupernetEstimator:
     def for_study(
         cls, context: EstimatorContext, *, epochs: int, paths: str, trials_per_epoch: int
     ) -> SupernetEstimator:
-        """Return the estimator of a study, its shared weights restored from the checkpoint.
-
-        Raises:
-            SettingsError: The space's recipe varies.
-        """
         folder = context.folder
         supernet = Supernet(
             space=context.space,
@@ -86,7 +75,7 @@ class SupernetEstimator:
                 precision=context.precision,
                 origin=f"{paths} {trials_per_epoch} {context.origin}",
             ),
-            checkpoint=None if folder is None else Checkpoint(path=folder / "supernet.pt"),
+            checkpoint=None if folder is None else folder / "supernet.pt",
         )
         return cls(
             supernet=supernet,
@@ -121,8 +110,8 @@ class SupernetEstimator:
 
         Args:
             finished: Finished trials of the study.
-            paths: Paths that the sampler draws. The first epoch, when the sampler has learned
-                nothing yet, uses the estimator's own paths.
+            paths: Draws paths from what the sampler has learned. The first epoch, before anything
+                is learned, uses the estimator's own paths.
             trained: Called after every epoch, once its checkpoint is on disk.
 
         Raises:
@@ -133,10 +122,8 @@ class SupernetEstimator:
             return
         self.supernet.restore()
         while self.supernet.epochs_trained < self.epochs_due(finished):
-            own = paths is None or self.supernet.epochs_trained == 0
-            self.supernet.train_epoch(
-                self.paths if own or paths is None else paths, interrupted=self.interrupted
-            )
+            drawn = paths if paths and self.supernet.epochs_trained else self.paths
+            self.supernet.train_epoch(drawn, interrupted=self.interrupted)
             trained()
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
@@ -187,12 +174,6 @@ def path_metrics(
 
     Activations differ from path to path, so statistics collected during training would be wrong
     for every path. They are computed for this path from training images.
-
-    Args:
-        shared: Not changed.
-        stack: The path.
-        data: Statistics come from its training images, metrics from its validation images.
-        dtype: Type that the network computes in.
     """
     weights = shared.weights(stack)
     statistics = fresh_statistics(stack, data.device)

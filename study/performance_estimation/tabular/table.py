@@ -1,10 +1,10 @@
-"""A tabulated benchmark: every candidate of a space trained beforehand, then looked up.
+"""A tabulated benchmark: every candidate of a space, trained once and looked up afterwards.
 
 Several rows can be one candidate. The array ``twins`` of a table says which. Without it, networks
-of this project are twins where they are one network with one recipe, as in any study. Rows of
-other points are twins where they agree in everything and the agreement is evidence: two trainings,
-or two epochs of one, that differ from one another. Single or constant numbers agree by chance, so
-such rows stay separate candidates.
+of this project are twins where they are one network with one recipe, as in any study. Other rows
+are twins where they agree in everything and the agreement is evidence: they hold two trainings, or
+two epochs of one, with different results. Single or constant numbers agree by chance, so such rows
+stay separate candidates.
 """
 
 from __future__ import annotations
@@ -38,14 +38,12 @@ class BenchmarkTable:
     """A space, and for every point of it the results of several training seeds.
 
     Args:
-        name: Short name, used in messages.
         space: Each of its points has a row, in the order of ``space.points()``.
         values: Results of the trainings, shape (n, seeds); larger is better.
         twins: Number of the candidate of each row, shape (n,).
         cost: Cost of one training in any unit, shape (n,).
         curves: The measure after every epoch, shape (n, seeds, epochs).
         sizes: ``parameters`` and ``macs`` of the networks, shape (n,) each, where known.
-        unit: What a value is.
     """
 
     name: str
@@ -59,12 +57,10 @@ class BenchmarkTable:
 
     @cached_property
     def rows(self) -> Mapping[ValuesKey, int]:
-        """Row of every point."""
         return {values_key(values): row for row, values in enumerate(self.points)}
 
     @cached_property
     def points(self) -> tuple[Values, ...]:
-        """The point of every row."""
         return tuple(self.space.points())
 
     @cached_property
@@ -84,7 +80,6 @@ class BenchmarkTable:
 
     @property
     def seeds(self) -> int:
-        """Trainings of each candidate."""
         return int(self.values.shape[1])
 
     @property
@@ -103,11 +98,6 @@ class BenchmarkTable:
         return TO_METRIC[self.unit]
 
     def row(self, values: Values) -> int:
-        """Return the row of a point.
-
-        Raises:
-            DataError: The point is not in the table.
-        """
         key = values_key(values)
         if key not in self.rows:
             message = f"table {self.name}: has no row for {dict(values)}"
@@ -115,11 +105,10 @@ class BenchmarkTable:
         return self.rows[key]
 
     def value(self, values: Values, *, seed: int) -> float:
-        """Return the result of a point's training with this seed."""
         return float(self.values[self.row(values), seed % self.seeds])
 
     def identity(self, values: Values) -> str:
-        """Return the candidate of a point; twins have the same."""
+        """Return the candidate id of a point; twins have the same."""
         return str(int(self.twins[self.row(values)]))
 
 
@@ -127,8 +116,8 @@ def find_twins(path: Path, table: BenchmarkTable, given: Array | None) -> Array:
     """Return the number of each row's candidate, shape (n,).
 
     Args:
-        path: The table's file, for messages.
-        table: Everything that was read, except for its twins.
+        path: For messages.
+        table: Its own twins are not used.
         given: The array ``twins`` of the file, if it has one.
 
     Raises:
@@ -151,11 +140,7 @@ def find_twins(path: Path, table: BenchmarkTable, given: Array | None) -> Array:
 
 
 def _check_networks(path: Path, columns: Array, networks: Array, what: str) -> None:
-    """Check that rows which are one network of this project agree in ``columns``.
-
-    Raises:
-        DataError: Two of them differ.
-    """
+    """Check that rows which are one network of this project agree in ``columns``."""
     if pair := _unlike(columns, networks):
         message = (
             f"{path}: by the names in its space, rows {pair[0]} and {pair[1]} are one network of"

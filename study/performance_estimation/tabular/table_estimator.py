@@ -1,4 +1,4 @@
-"""``--estimator table``: look a candidate's training up in a table."""
+"""``--estimator table``: look up a candidate's training in a table."""
 
 from __future__ import annotations
 
@@ -49,22 +49,17 @@ class TableOptions(EstimatorOptions):
 
         Raises:
             SettingsError: No file is given.
-            DataError: It cannot be read.
+            DataError: The file cannot be read.
         """
         if not self.file:
             raise SettingsError("estimator table: the file is missing; write table,file=NAME.npz")
         return load_table(self.file)
 
     def candidate_epochs(self, recipe_epochs: int) -> int:
-        """Return the steps of a replayed training."""
         return self.table.epochs
 
     def validate(self, space: SearchSpace, image: ImageFormat) -> None:
-        """Check that the table has a row for every point of a space.
-
-        Raises:
-            SettingsError: A point has none.
-        """
+        """Check that the table has a row for every point of a space."""
         table, sampled = self.table, ungridded(space)
         if sampled.size() is None:
             raise SettingsError(
@@ -82,17 +77,12 @@ class TableOptions(EstimatorOptions):
                 ) from None
 
     def make(self, context: EstimatorContext) -> TableEstimator:
-        """Return the estimator of a study."""
         return TableEstimator(table=self.table, image=context.image)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TableEstimator:
-    """Looks candidates up in a table.
-
-    Args:
-        image: Format of the images that the table's networks were trained on.
-    """
+    """Looks candidates up in a table, whose networks were trained on images of this format."""
 
     table: BenchmarkTable
     image: ImageFormat
@@ -111,23 +101,16 @@ class TableEstimator:
         return candidate_id(candidate, self.image)
 
     def row(self, candidate: Candidate) -> int:
-        """Return the row of a candidate.
-
-        Raises:
-            DataError: The candidate is not in the table.
-        """
         row = self._rows.get(self._key(candidate))
         if row is None:
-            message = f"table {self.table.name}: has no row for {_describe(candidate)}"
-            raise DataError(message)
+            shown = f"{candidate}"
+            if isinstance(candidate, Row):
+                shown = ", ".join(f"{name}: {value}" for name, _, value in candidate.point)
+            raise DataError(f"table {self.table.name}: has no row for {shown}")
         return row
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
-        """Return the stored result of one of the table's trainings, and report its curve.
-
-        Raises:
-            DataError: The candidate is not in the table.
-        """
+        """Return the stored result of one of the table's trainings, and report its curve."""
         row, table = self.row(candidate), self.table
         column = seed % table.seeds
         final = self._measure(float(table.values[row, column]))
@@ -155,9 +138,3 @@ def distinct_points(table: BenchmarkTable, space: SearchSpace) -> Mapping[str, V
     for values in ungridded(space).points():
         points.setdefault(table.identity(values), values)
     return MappingProxyType(points)
-
-
-def _describe(candidate: Candidate) -> str:
-    if isinstance(candidate, Row):
-        return ", ".join(f"{name}: {value}" for name, _, value in candidate.point)
-    return f"{candidate}"

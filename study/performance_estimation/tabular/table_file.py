@@ -13,9 +13,9 @@ Values from 0 to 1 are shares, others from 0 to 100 are percent, anything else a
 
 NAS-Bench-Macro (Su et al., arXiv 2103.11922) is also read in its compact form: 3^8 CIFAR-10
 networks without names. Row i is the eight base-3 digits of i, the most significant first; each
-digit is one layer's operation. Layers 4 and 5 stand in one stage after its first layer, and so do
-7 and 8: there an identity before a convolution is the same network as one after it. That leaves
-3^4 · 7^2 = 3,969 networks of the 6,561.
+digit is one layer's operation. Layers 4 and 5 follow the first layer of one stage, and 7 and 8
+that of another. There an identity before a convolution gives the same network as one after it.
+That leaves 3^4 · 7^2 = 3,969 networks of the 6,561.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ MACRO_SPACE = OwnSpace(
 
 
 def shipped_tables() -> tuple[str, ...]:
-    """Return the names of the tables that come with the project."""
+    """Return the names of the tables that are part of the project."""
     return tuple(sorted(path.stem for path in SHIPPED.glob("*.npz")))
 
 
@@ -111,11 +111,7 @@ def _load(path: Path, _: object) -> BenchmarkTable:
 
 
 def _check_grid_points(path: Path, space: SearchSpace) -> None:
-    """Check that samplers draw the same points as the grid has.
-
-    Raises:
-        SearchSpaceError: A parameter has ``grid_points``.
-    """
+    """Check that samplers draw the same points as the grid has."""
     for parameter in space.parameters:
         if not isinstance(parameter, CategoricalParameter) and parameter.grid_points is not None:
             message = (
@@ -158,11 +154,7 @@ def _table(path: Path, space: SearchSpace, arrays: Mapping[str, Array]) -> Bench
 
 
 def _numbers(path: Path, arrays: Mapping[str, Array], name: str, shape: tuple[int, ...]) -> Array:
-    """Return an array of finite numbers of this shape; -1 stands for any length except 0.
-
-    Raises:
-        DataError: It has another shape, or other values.
-    """
+    """Return an array of finite numbers of this shape; -1 stands for any length except 0."""
     found = arrays[name]
     fits = found.ndim == len(shape) and all(
         length == wanted or (wanted == -1 and length)
@@ -199,14 +191,8 @@ def _unit(values: Array) -> Unit:
 
 
 def _macro_arrays(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """Return a table's arrays: values in percent, cost and MACs from the FLOPs.
-
-    Args:
-        arrays: ``acc`` (6561, 3), test accuracy in percent · 100;
-            ``params`` and ``flops`` (6561,).
-    """
     return {
-        "values": arrays["acc"] / 100.0,
+        "values": arrays["acc"] / 100.0,  # stored in percent · 100
         "cost": arrays["flops"],
         "parameters": arrays["params"],
         "macs": arrays["flops"],

@@ -1,14 +1,14 @@
 """The space of a tabulated benchmark: networks of this project, or points with other names.
 
-A table can describe networks of another project, whose parameters, for example ``layer1``, are not
-fields of a candidate here. Every parameter must have countable values, because each point has a
-row.
+A table can describe networks of another project. Their parameters, for example ``layer1``, are not
+fields of a candidate here. Every parameter has countable values, because each point has a row.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from study.common.errors import SearchSpaceError
 from study.search_space.candidate import (
@@ -43,7 +43,6 @@ class OwnSpace(SearchSpace):
     """A space whose points only have a row in a table."""
 
     def candidate(self, values: Values) -> Row:
-        """Return the point in the role of a candidate."""
         return Row(point=values_key(values))
 
 
@@ -55,13 +54,12 @@ def table_space_from_text(text: str, *, source: str, image: ImageFormat = OCTMNI
 
     Args:
         source: Name of the text in messages.
-        image: Format of the images of a space of networks.
 
     Raises:
         SearchSpaceError: Carries every problem found.
     """
     document = read_document(text, source)
-    if not _names_fields(document):
+    if not all(name in VALUE_FIELDS or name == STAGES for name in _declared(document)):
         return _own_space(document)
     try:
         return space_from_text(text, source=source, image=image)
@@ -73,18 +71,15 @@ def table_space_from_text(text: str, *, source: str, image: ImageFormat = OCTMNI
         raise
 
 
-def _names_fields(document: YamlDocument) -> bool:
+def _declared(document: YamlDocument) -> dict[str, Any]:
     declared = document.at(("parameters",))
-    names = declared if isinstance(declared, dict) else {}
-    return all(name in VALUE_FIELDS or name == STAGES for name in names)
+    return declared if isinstance(declared, dict) else {}
 
 
 def _own_space(document: YamlDocument) -> OwnSpace:
     form = parse(document, SPACE_FILE, (), keys=KEYS)
-    declared = document.at(("parameters",))
-    names = declared if isinstance(declared, dict) else {}
     field = CandidateField(kind="any", default=0, help="a value of the table")
-    fields = dict.fromkeys(names, field)
+    fields = dict.fromkeys(_declared(document), field)
     parameters, fixed = read_parameters(document, fields, staged=False)
     for key in (key for key in document.data if key not in KEYS):
         document.report_unknown_key((key,), KEYS)

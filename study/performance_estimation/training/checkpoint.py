@@ -6,7 +6,6 @@ import hashlib
 import io
 import logging
 import pickle
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from study.common.artifact_path import ArtifactPath, replace_file
 _LOG = logging.getLogger(__name__)
 
 State = dict[str, Any]
+"""Tensors, numbers, strings, lists and dicts of them."""
 
 _DAMAGE = (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError)
 
@@ -23,50 +23,38 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 """A file begins with the SHA-256 of the rest: ``torch.load`` does not notice a flipped bit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """Where a training keeps its state after every epoch.
+def save_checkpoint(path: ArtifactPath, state: State, *, fingerprint: str) -> None:
+    """Replace the file by ``state``. After a kill there is the old file or the new one.
 
-    Args:
-        path: The file; a missing folder is created. One training at a time writes it.
+    One training at a time writes a file. A missing folder is created.
+
+    Raises:
+        OSError: The file cannot be written, on a full disk for example. The old file remains.
     """
+    buffer = io.BytesIO()
+    torch.save({"fingerprint": fingerprint, "state": state}, buffer)
+    content = buffer.getbuffer()
+    replace_file(path, (hashlib.sha256(content).digest(), content))
 
-    path: ArtifactPath
 
-    def save(self, state: State, *, fingerprint: str) -> None:
-        """Replace the file by ``state``. After a kill there is the old file or the new one.
+def load_checkpoint(path: ArtifactPath, *, fingerprint: str) -> State | None:
+    """Return the state saved under this fingerprint, or None.
 
-        Args:
-            state: Tensors, numbers, strings, lists and dicts of them.
-            fingerprint: Identity of the training.
-
-        Raises:
-            OSError: The file cannot be written, on a full disk for example. The old file remains.
-        """
-        buffer = io.BytesIO()
-        torch.save({"fingerprint": fingerprint, "state": state}, buffer)
-        content = buffer.getbuffer()
-        replace_file(self.path, (hashlib.sha256(content).digest(), content))
-
-    def load(self, *, fingerprint: str) -> State | None:
-        """Return the state saved under this fingerprint, or None.
-
-        A damaged file or another training's file is not used, and a warning is logged. The
-        training then starts from the beginning and replaces the file.
-        """
-        try:
-            stored = _unpack(self.path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except _DAMAGE as error:
-            reason = str(error).partition("\n")[0]
-            _LOG.warning("%s: damaged checkpoint not used: %s", self.path, reason)
-            return None
-        if not isinstance(stored, dict) or stored.get("fingerprint") != fingerprint:
-            _LOG.warning("%s: checkpoint of another training not used", self.path)
-            return None
-        state: State = stored["state"]
-        return state
+    A damaged file or another training's file is not used, and a warning is logged. The training
+    then starts from the beginning and replaces the file.
+    """
+    try:
+        stored = _unpack(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except _DAMAGE as error:
+        _LOG.warning("%s: damaged checkpoint not used: %s", path, str(error).partition("\n")[0])
+        return None
+    if not isinstance(stored, dict) or stored.get("fingerprint") != fingerprint:
+        _LOG.warning("%s: checkpoint of another training not used", path)
+        return None
+    state: State = stored["state"]
+    return state
 
 
 def network_weights(path: ArtifactPath) -> dict[str, torch.Tensor] | None:
@@ -80,11 +68,6 @@ def network_weights(path: ArtifactPath) -> dict[str, torch.Tensor] | None:
 
 
 def _unpack(content: bytes) -> Any:
-    """Return what was saved.
-
-    Raises:
-        ValueError: The checksum does not match.
-    """
     digest, saved = content[:_DIGEST_BYTES], memoryview(content)[_DIGEST_BYTES:]
     if hashlib.sha256(saved).digest() != digest:
         raise ValueError("its checksum is wrong")

@@ -23,10 +23,8 @@ class TrainingData:
     """The images a candidate is trained and validated on, all on one device.
 
     Args:
-        train_images: uint8 (n, channels, size, size).
-        train_labels: int64 (n,).
-        val_images: uint8 (m, channels, size, size).
-        val_labels: int64 (m,).
+        train_images: uint8 (n, channels, size, size), as are ``val_images``.
+        train_labels: int64 (n,), as are ``val_labels``.
         origin: Identifies the images: a checkpoint of other images is not continued.
     """
 
@@ -43,12 +41,12 @@ class TrainingData:
 
 
 def training_data(context: EstimatorContext) -> TrainingData:
-    """Return the images of a study at its fidelity, on its device."""
-    data, fidelity = context.data, context.fidelity
+    """Return the study's share of the images at its size, on its device."""
+    data = context.data
     assert data is not None
     images, labels = data.train_images, data.train_labels
-    if fidelity.fraction < 1.0:
-        chosen = stratified_subset(labels.numpy(), fidelity.fraction, seed=context.seed)
+    if context.fraction < 1.0:
+        chosen = stratified_subset(labels.numpy(), context.fraction, seed=context.seed)
         images, labels = images[chosen], labels[chosen]
     val_images = data.val_images
     if context.image.size != data.image.size:
@@ -87,10 +85,7 @@ def plan_epoch(recipe: Recipe, labels: Tensor, *, seed: int, epoch: int) -> Epoc
     The numbers are drawn on the CPU, so the plan is the same on every device.
 
     Args:
-        recipe: ``balance``, ``flip`` and ``shift`` are used.
         labels: Classes of all training images, int64 (n,).
-        seed: Seed of the training.
-        epoch: From 1.
     """
     generator = derived_generator(seed, "epoch", epoch)
     n, device = len(labels), labels.device
@@ -121,9 +116,6 @@ def gather(images: Tensor, plan: EpochPlan, start: int, stop: int) -> Tensor:
 
     Args:
         images: All training images, uint8 (n, c, h, w).
-        plan: From ``plan_epoch``.
-        start: First position in the epoch.
-        stop: Position after the last.
     """
     order = plan.order[start:stop]
     if plan.flips is None and plan.shifts is None:
@@ -137,17 +129,11 @@ def gather(images: Tensor, plan: EpochPlan, start: int, stop: int) -> Tensor:
     if plan.shifts is not None:
         down, right = torch.split(plan.shifts[start:stop], 1, dim=1)
         rows = (rows - down).clamp_(0, height - 1)
-        columns = _shifted(columns, right)
+        source = torch.arange(width, device=images.device) - right
+        columns = columns.gather(1, source.clamp_(0, width - 1))
     return images[
         order[:, None, None, None],
         torch.arange(channels, device=images.device)[None, :, None, None],
         rows[:, None, :, None],
         columns[:, None, None, :],
     ]
-
-
-def _shifted(columns: Tensor, right: Tensor) -> Tensor:
-    """Move each row of column numbers (n, w) to the right; repeat the nearest edge."""
-    width = columns.shape[1]
-    source = torch.arange(width, device=columns.device) - right
-    return columns.gather(1, source.clamp_(0, width - 1))

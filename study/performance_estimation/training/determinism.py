@@ -42,6 +42,4 @@ def derived_seed(seed: int, *purpose: str | int) -> int:
 
 def derived_generator(seed: int, *purpose: str | int) -> Generator:
     """Return a CPU generator seeded by ``derived_seed``."""
-    generator = Generator()
-    generator.manual_seed(derived_seed(seed, *purpose))
-    return generator
+    return Generator().manual_seed(derived_seed(seed, *purpose))

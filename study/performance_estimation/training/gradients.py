@@ -41,7 +41,6 @@ class Gradients(Protocol):
             labels: int64 (n,).
             seed: Seed of the dropout.
         """
-        ...
 
 
 class EagerGradients:
@@ -53,8 +52,6 @@ class EagerGradients:
 
     Args:
         network: In training mode.
-        loss: Mean loss of a batch.
-        dtype: Type that the network computes in.
         micro_batch: Largest number of images at a time.
     """
 
@@ -66,12 +63,6 @@ class EagerGradients:
         self._loss, self._dtype = loss, dtype
 
     def __call__(self, images: Tensor, labels: Tensor, *, seed: int) -> Tensor:
-        """Return the mean loss of a batch.
-
-        Raises:
-            OutOfMemory: Not even ``SMALLEST_MICRO_BATCH`` images fit.
-        """
-
         def attempt() -> Tensor:
             reseed_dropout(self.network, seed, images.device)
             self.network.zero_grad(set_to_none=True)
@@ -100,9 +91,7 @@ class GraphedGradients:
     The optimiser is not captured: its fused step is one launch, and the learning rate changes.
 
     Args:
-        eager: What is captured.
         images: A batch of the size to capture, uint8 (n, c, h, w) on the GPU.
-        labels: Its labels, int64 (n,).
     """
 
     def __init__(self, eager: EagerGradients, images: Tensor, labels: Tensor) -> None:
@@ -113,7 +102,6 @@ class GraphedGradients:
         self._gradients = [p.grad for p in eager.network.parameters()]
 
     def __call__(self, images: Tensor, labels: Tensor, *, seed: int) -> Tensor:
-        """Return the mean loss of a batch."""
         if images.shape != self._images.shape:
             return self._eager(images, labels, seed=seed)
         network = self._eager.network

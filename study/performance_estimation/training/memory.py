@@ -30,7 +30,7 @@ _LARGEST = 32 << 20
 
 
 class OutOfMemory(EstimateFailed):
-    """Not even the smallest micro-batch fits into memory."""
+    """Not even ``SMALLEST_MICRO_BATCH`` images fit into memory."""
 
     def __init__(self, *, micro_batch: int) -> None:
         super().__init__("out of memory", f"out of memory with {micro_batch} images at a time")
@@ -53,15 +53,11 @@ def in_parts(images: Tensor, labels: Tensor, size: int) -> Iterator[tuple[Tensor
 
 
 def until_it_fits(attempt: Callable[[], T], halve: Callable[[], None]) -> T:
-    """Repeat an attempt with less at a time until memory suffices; return its result.
+    """Return the result of an attempt, repeated with fewer images at a time until memory suffices.
 
     Args:
-        attempt: Does the work from its start.
-        halve: Makes the next attempt take less at a time. Called outside ``except``, which would
-            keep tensors alive.
-
-    Raises:
-        OutOfMemory: ``halve`` cannot go lower.
+        halve: Lowers the number of images at a time, or raises ``OutOfMemory``. Called outside
+            ``except``, which would keep tensors alive.
     """
     while True:
         try:
@@ -73,11 +69,7 @@ def until_it_fits(attempt: Callable[[], T], halve: Callable[[], None]) -> T:
 
 
 def halved(tried: int) -> int:
-    """Return the number of images at a time to try after ``tried`` were too many.
-
-    Raises:
-        OutOfMemory: ``tried`` is the smallest number already.
-    """
+    """Return the number of images at a time to try after ``tried`` were too many."""
     if tried <= SMALLEST_MICRO_BATCH:
         raise OutOfMemory(micro_batch=tried)
     fewer = max(tried // 2, SMALLEST_MICRO_BATCH)
@@ -90,8 +82,8 @@ def keep_freed_memory() -> None:
     """Make glibc keep up to 256 MiB of freed memory; do nothing with another C library.
 
     Every step of a training allocates and frees the same few megabytes. By default glibc may
-    return them to the system each time and get them back page by page, zeroed. The setting holds
-    for the whole process, which may keep that much more memory when idle.
+    return them to the system each time and get them back page by page, zeroed. The setting is one
+    of the whole process, which may keep that much more memory when idle.
     """
     if sys.platform != "linux":
         return

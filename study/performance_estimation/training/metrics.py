@@ -21,7 +21,7 @@ def metrics(logits: Tensor, labels: Tensor) -> dict[str, float]:
     """Return every one of ``METRICS``.
 
     Args:
-        logits: Unnormalised log-probabilities, (n, classes), finite.
+        logits: (n, classes), finite.
         labels: True classes, int64 (n,), n ≥ 1.
     """
     log_shares = F.log_softmax(logits.double(), dim=1)
@@ -38,12 +38,7 @@ def metrics(logits: Tensor, labels: Tensor) -> dict[str, float]:
 
 
 def confusion(logits: Tensor, labels: Tensor) -> tuple[tuple[int, ...], ...]:
-    """Return the images by true class (row) and class of the highest score (column).
-
-    Args:
-        logits: (n, classes), finite.
-        labels: True classes, int64 (n,).
-    """
+    """Return the images by true class (row) and class of the highest score (column)."""
     classes = logits.shape[1]
     pairs = labels * classes + logits.argmax(dim=1)
     counts = torch.bincount(pairs, minlength=classes * classes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import torch
@@ -24,9 +24,7 @@ def training_loss(recipe: Recipe, labels: Tensor, *, classes: int) -> Loss:
     This minimises the balanced error. A class without images counts as if it had one.
 
     Args:
-        recipe: ``label_smoothing`` and ``balance`` are used.
         labels: Classes of all training images, int64 (n,).
-        classes: Number of classes.
     """
     smoothing = recipe.label_smoothing
     if recipe.balance != "logit_adjust":
@@ -38,45 +36,15 @@ def training_loss(recipe: Recipe, labels: Tensor, *, classes: int) -> Loss:
     )
 
 
-Parameters = Iterable[nn.Parameter]
-
-
-def _adam(parameters: Parameters, recipe: Recipe) -> optim.Optimizer:
-    return optim.Adam(
-        parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-    )
-
-
-def _adamw(parameters: Parameters, recipe: Recipe) -> optim.Optimizer:
-    return optim.AdamW(
-        parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-    )
-
-
-def _sgd(parameters: Parameters, recipe: Recipe) -> optim.Optimizer:
-    return optim.SGD(
-        parameters,
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
-
-
-OPTIMIZERS: Mapping[str, Callable[[Parameters, Recipe], optim.Optimizer]] = MappingProxyType(
-    {"adam": _adam, "adamw": _adamw, "sgd": _sgd}
-)
-
-
 def build_optimizer(network: nn.Module, recipe: Recipe) -> optim.Optimizer:
     """Return the fused optimiser of a recipe over all parameters of ``network``."""
-    return OPTIMIZERS[recipe.optimizer](network.parameters(), recipe)
-
-
-def set_learning_rate(optimizer: optim.Optimizer, rate: float) -> None:
-    """Use ``rate`` from the next step on."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+    parameters, rate, decay = network.parameters(), recipe.learning_rate, recipe.weight_decay
+    if recipe.optimizer == "sgd":
+        return optim.SGD(
+            parameters, lr=rate, momentum=recipe.momentum, weight_decay=decay, fused=True
+        )
+    adam = optim.AdamW if recipe.optimizer == "adamw" else optim.Adam
+    return adam(parameters, lr=rate, weight_decay=decay, fused=True)
 
 
 WARM_UP = 0.3
@@ -110,9 +78,17 @@ SCHEDULES: Mapping[str, Callable[[float], float]] = MappingProxyType(
 """Share of the peak rate as a function of the share of finished steps, from 0 to below 1."""
 
 
-def learning_rate(schedule: str, *, peak: float, step: int, steps: int) -> float:
+def learning_rate(recipe: Recipe, *, step: int, steps: int) -> float:
     """Return the rate of ``step`` (from 0) in a training of ``steps`` steps.
 
     A training of fewer epochs runs through the whole schedule faster; it is not cut off.
     """
-    return peak * SCHEDULES[schedule](step / steps)
+    return recipe.learning_rate * SCHEDULES[recipe.schedule](step / steps)
+
+
+def set_learning_rate(
+    optimizer: optim.Optimizer, recipe: Recipe, *, step: int, steps: int
+) -> None:
+    """Use the rate of ``step`` (from 0) in a training of ``steps`` steps."""
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(recipe, step=step, steps=steps)

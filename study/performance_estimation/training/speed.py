@@ -32,7 +32,8 @@ from study.search_space.space import SearchSpace
 _PROBE_IMAGES = 128
 _ROUNDS = 5
 _MARGIN = 0.95
-"""bfloat16 must save a twentieth of the time; below that its coarser numbers are not worth it."""
+"""bfloat16 is chosen where it saves a twentieth of the time; less does not justify its coarser
+numbers."""
 
 _IMAGES = 2_048
 _CANDIDATES = 5
@@ -42,11 +43,11 @@ _SMALLEST_RATE = RECIPE_FIELDS["learning_rate"].low
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrecisionProbe:
-    """Time of a training step of a typical small network on this machine, on one thread.
+    """The faster precision of ``DTYPES`` on this machine.
 
     Args:
-        precision: The faster of ``DTYPES``, to be stored with the study.
-        seconds: Median time of one forward and backward pass of 128 images, by precision.
+        seconds: Median time of one forward and backward pass of 128 images through a typical
+            small network on one thread, by precision.
     """
 
     precision: str
@@ -54,10 +55,10 @@ class PrecisionProbe:
 
 
 def probe_precision(device: torch.device) -> PrecisionProbe:
-    """Measure every precision in turn, several times, and return the faster one.
+    """Measure every precision in turn, several times, in a few tenths of a second.
 
-    Takes a few tenths of a second. On the CPU processor time counts, so other programs hardly
-    matter. The answer still depends on the machine: ask once a study, and store it.
+    On the CPU processor time counts, so other programs hardly matter. The answer still depends on
+    the machine, so a study stores it.
     """
     network = build(resolve(Architecture(), OCTMNIST), generator=Generator().manual_seed(0))
     network.to(device)
@@ -103,8 +104,8 @@ def images_per_second(space: SearchSpace, image: ImageFormat) -> float:
     """Return the median training speed of a few random candidates, on one thread.
 
     Each candidate satisfies the constraints. It is trained for one epoch on random images and
-    validated on one batch, with the smallest learning rate, so that none diverges. The learning
-    rate does not change the speed.
+    validated on one batch, with the smallest learning rate, so that no candidate diverges. The
+    learning rate does not change the speed.
 
     Raises:
         StudyError: A candidate cannot be trained on this machine.
@@ -113,8 +114,15 @@ def images_per_second(space: SearchSpace, image: ImageFormat) -> float:
     data = _random_images(image)
     precision = probe_precision(torch.device("cpu")).precision
     settings = TrainingSettings(seed=0, epochs=1, precision=precision)
+
+    def speed(candidate: Candidate) -> float:
+        recipe = replace(candidate.recipe, learning_rate=_SMALLEST_RATE)
+        start = time.perf_counter()
+        train(resolve(candidate.architecture, image), recipe, data, settings=settings)
+        return _IMAGES / (time.perf_counter() - start)
+
     try:
-        return median(_speed(candidate, image, data, settings) for candidate in candidates)
+        return median(map(speed, candidates))
     except EstimateFailed as failure:
         raise StudyError(
             f"--time: a candidate cannot be trained on this machine: {failure}; leave --time out"
@@ -133,12 +141,3 @@ def _random_images(image: ImageFormat) -> TrainingData:
         val_images=images[:64],
         val_labels=labels[:64],
     )
-
-
-def _speed(
-    candidate: Candidate, image: ImageFormat, data: TrainingData, settings: TrainingSettings
-) -> float:
-    recipe = replace(candidate.recipe, learning_rate=_SMALLEST_RATE)
-    start = time.perf_counter()
-    train(resolve(candidate.architecture, image), recipe, data, settings=settings)
-    return _IMAGES / (time.perf_counter() - start)

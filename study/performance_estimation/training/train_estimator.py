@@ -1,4 +1,4 @@
-"""``--estimator train``: train a candidate at a fidelity and validate it after every epoch."""
+"""``--estimator train``: train a candidate and validate it after every epoch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from study.performance_estimation.estimator import (
     EstimatorContext,
     Report,
 )
-from study.performance_estimation.training.checkpoint import Checkpoint
 from study.performance_estimation.training.data import TrainingData, training_data
 from study.performance_estimation.training.memory import is_out_of_memory
 from study.performance_estimation.training.training import (
@@ -26,27 +25,17 @@ from study.search_space.resolve import candidate_id, resolve
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainEstimator:
-    """Trains candidates on one set of images.
-
-    Args:
-        data: The images at the study's fidelity, on its device.
-    """
+    """Trains candidates on one set of images."""
 
     context: EstimatorContext
     data: TrainingData
 
     @classmethod
     def for_study(cls, context: EstimatorContext) -> TrainEstimator:
-        """Return the estimator, its images cut to the fidelity and moved to the device."""
         return cls(context=context, data=training_data(context))
 
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
-        """Return the metrics after the last epoch.
-
-        Raises:
-            EstimateFailed: Non-finite loss, or no memory even for the smallest micro-batch.
-            Interrupted: The context asked to stop; the last epoch's checkpoint is on disk.
-        """
+        """Return the metrics after the last epoch."""
         watch = Watch(report=report, interrupted=self.context.interrupted)
         try:
             training = self.train(candidate, seed=seed, watch=watch)
@@ -69,30 +58,19 @@ class TrainEstimator:
         )
 
     def train(self, candidate: Candidate, *, seed: int, watch: Watch | None = None) -> Training:
-        """Train a candidate, starting from its checkpoint where there is one.
-
-        Raises:
-            NonFiniteLoss: The loss became infinite or not a number.
-            OutOfMemory: Not even the smallest micro-batch fits.
-            Interrupted: ``watch`` asked to stop.
-        """
-        recipe, fidelity = candidate.recipe, self.context.fidelity
-        path = self.checkpoint_path(candidate, seed=seed)
+        """Train a candidate, continuing from its checkpoint where there is one."""
         return train(
             resolve(candidate.architecture, self.context.image),
-            recipe,
+            candidate.recipe,
             self.data,
             settings=TrainingSettings(
-                seed=seed,
-                epochs=fidelity.epochs or recipe.epochs,
-                precision=self.context.precision,
+                seed=seed, epochs=candidate.recipe.epochs, precision=self.context.precision
             ),
             watch=watch,
-            checkpoint=None if path is None else Checkpoint(path=path),
+            checkpoint=self.checkpoint_path(candidate, seed=seed),
         )
 
     def checkpoint_path(self, candidate: Candidate, *, seed: int) -> ArtifactPath | None:
-        """Return the file of a candidate's checkpoint."""
         folder = self.context.folder
         if folder is None:
             return None

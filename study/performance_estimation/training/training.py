@@ -19,15 +19,11 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
+from study.common.artifact_path import ArtifactPath
 from study.network.build import build
 from study.network.forward import normalise
-from study.performance_estimation.estimator import (
-    EstimateFailed,
-    Interrupted,
-    Report,
-    Step,
-)
-from study.performance_estimation.training.checkpoint import Checkpoint
+from study.performance_estimation.estimator import EstimateFailed, Interrupted, Report, Step
+from study.performance_estimation.training.checkpoint import load_checkpoint, save_checkpoint
 from study.performance_estimation.training.data import TrainingData, gather, plan_epoch
 from study.performance_estimation.training.determinism import (
     derived_generator,
@@ -44,7 +40,6 @@ from study.performance_estimation.training.memory import halved, keep_freed_memo
 from study.performance_estimation.training.metrics import confusion, metrics
 from study.performance_estimation.training.recipe import (
     build_optimizer,
-    learning_rate,
     set_learning_rate,
     training_loss,
 )
@@ -71,7 +66,7 @@ class TrainingSettings:
     """What a training depends on besides its candidate and its data.
 
     Args:
-        seed: Weights, order of images, augmentation and dropout follow from it.
+        seed: Determines weights, order of images, augmentation and dropout.
         epochs: Passes over the training images; schedules are compressed to them.
         precision: A name of ``DTYPES``.
         micro_batch: Largest number of images at a time; None for whole batches.
@@ -89,9 +84,9 @@ class Training:
 
     Args:
         network: In evaluation mode, on the device of the data.
-        results: One for each epoch, restored ones included.
+        results: One for each epoch, restored epochs included.
         seconds: Time spent in this process.
-        epochs_trained: Epochs trained in this process, restored ones not counted.
+        epochs_trained: Epochs trained in this process.
         micro_batch: Images at a time at the end: fewer than the batch where memory was short.
         confusion: Validation images by true class (row) and predicted class (column); None where
             every epoch was restored.
@@ -116,8 +111,7 @@ class Watch:
 
     Args:
         report: Called after every epoch, once its checkpoint is on disk. Restored epochs are
-            reported again, first, so that a pruner sees the whole curve. An exception that it
-            raises ends the training.
+            reported first, so that a pruner sees the whole curve.
         interrupted: Asked before every batch; True ends the training with ``Interrupted``.
     """
 
@@ -132,11 +126,11 @@ def train(
     *,
     settings: TrainingSettings,
     watch: Watch | None = None,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: ArtifactPath | None = None,
 ) -> Training:
     """Train the network of ``stack`` by ``recipe``.
 
-    With a checkpoint, an interrupted training continues after its last finished epoch.
+    With a checkpoint file, an interrupted training continues after its last finished epoch.
 
     Raises:
         Interrupted: ``watch.interrupted`` returned True.
@@ -146,13 +140,13 @@ def train(
     watch = watch or Watch()
     start = time.perf_counter()
     with _repeatable(data.device):
-        run = Run(stack, recipe, data, settings)
+        run = Run(stack, recipe, data, settings, watch.interrupted)
         results = [] if checkpoint is None else run.restore(checkpoint)
         restored = len(results)
         for result in results:
             watch.report(result)
         for epoch in range(restored + 1, settings.epochs + 1):
-            results.append(run.one_epoch(epoch, watch.interrupted))
+            results.append(run.one_epoch(epoch))
             if checkpoint is not None:
                 run.save(checkpoint, results)
             watch.report(results[-1])
@@ -169,19 +163,25 @@ def train(
 class Run:
     """A training between two epochs: network, optimiser and what they are trained on.
 
+    Training and validation raise ``Interrupted``, ``NonFiniteLoss`` and ``OutOfMemory``.
+
     Attributes:
-        network: On the device of the data.
-        confusion: Validation images by true class (row) and predicted class (column), of the
-            last validation in this process; None before the first.
+        confusion: As in ``Training``, of the last validation in this process.
     """
 
     def __init__(
-        self, stack: Stack, recipe: Recipe, data: TrainingData, settings: TrainingSettings
+        self,
+        stack: Stack,
+        recipe: Recipe,
+        data: TrainingData,
+        settings: TrainingSettings,
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
         network = build(stack, generator=derived_generator(settings.seed, "weights"))
         self.network: nn.Sequential = network.to(data.device)
         self.confusion: tuple[tuple[int, ...], ...] | None = None
         self._recipe, self._data, self._settings = recipe, data, settings
+        self._interrupted = interrupted
         self._optimizer = build_optimizer(self.network, recipe)
         self._dtype = DTYPES[settings.precision]
         self._eager = EagerGradients(
@@ -197,32 +197,26 @@ class Run:
 
     @property
     def micro_batch(self) -> int:
-        """Images at a time: fewer than the batch where memory was short."""
+        """As in ``Training``."""
         return self._eager.micro_batch
 
-    def one_epoch(self, epoch: int, interrupted: Callable[[], bool]) -> Step:
+    def one_epoch(self, epoch: int) -> Step:
         """Train and validate one epoch."""
         start = time.perf_counter()
-        loss = self.train(epoch, interrupted)
-        found = self.validate(epoch, interrupted)
+        loss = self.train(epoch)
+        found = self.validate(epoch)
         seconds = time.perf_counter() - start
         return Step(number=epoch, train_loss=loss, metrics=found, seconds=seconds)
 
-    def train(self, epoch: int, interrupted: Callable[[], bool]) -> float:
-        """Train one epoch and return its mean loss.
-
-        Raises:
-            Interrupted: ``interrupted`` returned True before a batch.
-            NonFiniteLoss: The loss became infinite or not a number.
-            OutOfMemory: Not even the smallest micro-batch fits.
-        """
+    def train(self, epoch: int) -> float:
+        """Train one epoch and return its mean loss."""
         self.network.train()
         data, size, seed = self._data, self._recipe.batch_size, self._settings.seed
         plan = plan_epoch(self._recipe, data.train_labels, seed=seed, epoch=epoch)
         labels = data.train_labels[plan.order]
         losses = []
         for step in range(self._steps):
-            if interrupted():
+            if self._interrupted():
                 raise Interrupted
             start, stop = step * size, min((step + 1) * size, len(labels))
             images, targets = gather(data.train_images, plan, start, stop), labels[start:stop]
@@ -237,13 +231,12 @@ class Run:
             self._gradients = graphed_if_possible(self._eager, images, labels)
         seed = derived_seed(self._settings.seed, "dropout", epoch, step)
         loss = self._gradients(images, labels, seed=seed)
-        rate = learning_rate(
-            self._recipe.schedule,
-            peak=self._recipe.learning_rate,
+        set_learning_rate(
+            self._optimizer,
+            self._recipe,
             step=(epoch - 1) * self._steps + step,
             steps=self._settings.epochs * self._steps,
         )
-        set_learning_rate(self._optimizer, rate)
         self._optimizer.step()
         return loss
 
@@ -263,39 +256,33 @@ class Run:
         return float((losses * sizes).sum() / sizes.sum())
 
     @torch.inference_mode()
-    def validate(self, epoch: int, interrupted: Callable[[], bool]) -> Mapping[str, float]:
+    def validate(self, epoch: int) -> Mapping[str, float]:
         """Return the validation metrics, named with their split; keep ``confusion``.
 
         Where memory is short the images are scored in smaller batches, which changes a score by
         rounding only.
-
-        Raises:
-            Interrupted: ``interrupted`` returned True before a batch.
-            NonFiniteLoss: A class score is infinite or not a number.
-            OutOfMemory: Not even the smallest batch fits.
         """
         self.network.eval()
 
         def halve() -> None:
             self._validation_batch = halved(self._validation_batch)
 
-        scores = until_it_fits(lambda: self._scores(interrupted), halve)
+        scores = until_it_fits(self._scores, halve)
         if not bool(torch.isfinite(scores).all()):
             raise NonFiniteLoss(epoch=epoch, step=self._steps + 1)
         found = metrics(scores, self._data.val_labels)
         self.confusion = confusion(scores, self._data.val_labels)
         return {f"val_{name}": value for name, value in found.items()}
 
-    def _scores(self, interrupted: Callable[[], bool]) -> Tensor:
+    def _scores(self) -> Tensor:
         logits = []
         for images in torch.split(self._data.val_images, self._validation_batch):
-            if interrupted():
+            if self._interrupted():
                 raise Interrupted
             logits.append(self.network(normalise(images, self._dtype)).float())
         return torch.cat(logits)
 
-    def save(self, checkpoint: Checkpoint, results: list[Step]) -> None:
-        """Write the state after the last of ``results``."""
+    def save(self, checkpoint: ArtifactPath, results: list[Step]) -> None:
         state = {
             "network": self.network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -304,11 +291,11 @@ class Run:
                 for r in results
             ],
         }
-        checkpoint.save(state, fingerprint=self._fingerprint)
+        save_checkpoint(checkpoint, state, fingerprint=self._fingerprint)
 
-    def restore(self, checkpoint: Checkpoint) -> list[Step]:
-        """Take over the state on disk, if there is one; return its epochs."""
-        state = checkpoint.load(fingerprint=self._fingerprint)
+    def restore(self, checkpoint: ArtifactPath) -> list[Step]:
+        """Load the state on disk, if there is one; return its epochs."""
+        state = load_checkpoint(checkpoint, fingerprint=self._fingerprint)
         if state is None:
             return []
         self.network.load_state_dict(state["network"])
@@ -317,15 +304,14 @@ class Run:
 
 
 def _fingerprint(stack: Stack, recipe: Recipe, settings: TrainingSettings, *, origin: str) -> str:
-    """Return the identity of a training: only its own checkpoint is continued."""
+    """Return the identity of a training, which is only continued from its own checkpoint."""
     described = {
         "stack": asdict(stack),
         "recipe": resolved_recipe(recipe),
         "settings": asdict(settings),
         "origin": origin,
     }
-    text = json.dumps(described, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager

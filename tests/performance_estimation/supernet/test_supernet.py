@@ -42,7 +42,6 @@ from study.performance_estimation.supernet.supernet_estimator import (
     SupernetEstimator,
     path_metrics,
 )
-from study.performance_estimation.training.checkpoint import Checkpoint
 from study.search_space.candidate import OCTMNIST, Candidate, ImageFormat, Values
 from study.search_space.distinct import architecture_space
 from study.search_space.parameter import (
@@ -128,7 +127,7 @@ def supernet(
         image=IMAGE,
         data=DATA,
         settings=SupernetSettings(seed=1, epochs=epochs),
-        checkpoint=None if folder is None else Checkpoint(path=folder / "supernet.pt"),
+        checkpoint=None if folder is None else folder / "supernet.pt",
     )
 
 
@@ -406,7 +405,7 @@ def test_a_checkpoint_of_another_training_is_not_used(tmp_path: Path, change: st
             epochs=2,
             origin="another study" if change == "origin" else "",
         ),
-        checkpoint=Checkpoint(path=tmp_path / "supernet.pt"),
+        checkpoint=tmp_path / "supernet.pt",
     )
     assert other.epochs_trained == 0
 

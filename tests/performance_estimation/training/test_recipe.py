@@ -31,12 +31,16 @@ def test_logit_adjustment_adds_the_log_share_of_every_class() -> None:
     torch.testing.assert_close(loss(scores, torch.tensor([1])), expected)
 
 
+def rate_of(schedule: str, peak: float, step: int, steps: int) -> float:
+    return learning_rate(Recipe(schedule=schedule, learning_rate=peak), step=step, steps=steps)
+
+
 def test_onecycle_is_that_of_pytorch() -> None:
     steps = 1000
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
     scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.2, total_steps=steps)
     for step in range(steps):  # PyTorch rounds the peak down to a step and reaches the end
-        rate = learning_rate("onecycle", peak=0.2, step=step, steps=steps)
+        rate = rate_of("onecycle", 0.2, step, steps)
         assert rate == pytest.approx(scheduler.get_last_lr()[0], abs=2e-3)
         optimizer.step()
         scheduler.step()
@@ -44,12 +48,12 @@ def test_onecycle_is_that_of_pytorch() -> None:
 
 @given(step=st.integers(0, 99), schedule=st.sampled_from(sorted(SCHEDULES)))
 def test_a_rate_is_never_negative_nor_above_its_peak(step: int, schedule: str) -> None:
-    assert 0 < learning_rate(schedule, peak=0.1, step=step, steps=100) <= 0.1
+    assert 0 < rate_of(schedule, 0.1, step, 100) <= 0.1
 
 
 def test_a_shorter_training_runs_through_the_whole_schedule() -> None:
     for schedule in SCHEDULES:
-        rates = [learning_rate(schedule, peak=1.0, step=n // 2, steps=n) for n in (10, 100, 1000)]
+        rates = [rate_of(schedule, 1.0, n // 2, n) for n in (10, 100, 1000)]
         assert rates == pytest.approx(rates[:1] * 3)
 
 

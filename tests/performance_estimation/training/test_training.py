@@ -21,13 +21,11 @@ from hypothesis import strategies as st
 from study.network import relu_pool
 from study.network.build import build
 from study.performance_estimation.estimator import Interrupted, Step
-from study.performance_estimation.training.checkpoint import Checkpoint
+from study.performance_estimation.training.checkpoint import load_checkpoint, save_checkpoint
 from study.performance_estimation.training.data import TrainingData
 from study.performance_estimation.training.gradients import EagerGradients, graphed_if_possible
 from study.performance_estimation.training.metrics import METRICS
-from study.performance_estimation.training.recipe import (
-    training_loss,
-)
+from study.performance_estimation.training.recipe import training_loss
 from study.performance_estimation.training.training import (
     NonFiniteLoss,
     Run,
@@ -67,7 +65,7 @@ def trained(
     precision: str = "float32",
     micro_batch: int | None = None,
     watch: Watch | None = None,
-    checkpoint: Checkpoint | None = None,
+    checkpoint: Path | None = None,
     data: TrainingData = DATA,
 ) -> Training:
     return train(
@@ -90,7 +88,7 @@ def digest(training: Training) -> str:
     return found.hexdigest()
 
 
-def everything(checkpoint: Checkpoint | None = None, watch: Watch | None = None) -> Training:
+def everything(checkpoint: Path | None = None, watch: Watch | None = None) -> Training:
     """Train with all that draws random numbers: augmentation, resampling, dropout."""
     architecture = Architecture(channels=4, hidden_units=8, norm="batch", dropout=0.3)
     return trained(
@@ -152,7 +150,7 @@ def die_after(epoch: int) -> Watch:
 def test_a_training_killed_after_every_epoch_comes_to_the_same_bytes(tmp_path: Path) -> None:
     code = """
 path, epoch = os.environ["ARGUMENTS"].split()
-training = everything(Checkpoint(path=Path(path)), die_after(int(epoch)))
+training = everything(Path(path), die_after(int(epoch)))
 print(digest(training), training.epochs_trained)
 """
     path = str(tmp_path / "training.pt")
@@ -164,7 +162,7 @@ print(digest(training), training.epochs_trained)
 
 
 def test_a_finished_training_is_restored_whole_and_reported_again(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(path=tmp_path / "training.pt")
+    checkpoint = tmp_path / "training.pt"
     first = trained(checkpoint=checkpoint)
     reported: list[Step] = []
     again = trained(checkpoint=checkpoint, watch=Watch(report=reported.append))
@@ -207,10 +205,9 @@ def flip_a_bit(path: Path) -> None:
 def test_a_damaged_checkpoint_is_not_used(
     damage: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = tmp_path / "training.pt"
-    checkpoint = Checkpoint(path=path)
+    checkpoint = tmp_path / "training.pt"
     expected = digest(trained(checkpoint=checkpoint))
-    damage(path)
+    damage(checkpoint)
     training = trained(checkpoint=checkpoint)
     assert training.epochs_trained == 3
     assert digest(training) == expected
@@ -224,7 +221,7 @@ def test_a_damaged_checkpoint_is_not_used(
 def test_another_training_s_checkpoint_is_not_used(
     stack: Stack, recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    checkpoint = Checkpoint(path=tmp_path / "training.pt")
+    checkpoint = tmp_path / "training.pt"
     trained(checkpoint=checkpoint)
     training = trained(stack, recipe, checkpoint=checkpoint)
     assert training.epochs_trained == 3
@@ -233,7 +230,7 @@ def test_another_training_s_checkpoint_is_not_used(
 
 
 def test_a_checkpoint_of_other_images_is_not_used(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(path=tmp_path / "training.pt")
+    checkpoint = tmp_path / "training.pt"
     trained(checkpoint=checkpoint)
     assert trained(checkpoint=checkpoint).epochs_trained == 0
     others = replace(DATA, origin="others")
@@ -243,23 +240,23 @@ def test_a_checkpoint_of_other_images_is_not_used(tmp_path: Path) -> None:
 def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint = Checkpoint(path=tmp_path / "training.pt")
-    checkpoint.save({"n": 1}, fingerprint="f")
+    checkpoint = tmp_path / "training.pt"
+    save_checkpoint(checkpoint, {"n": 1}, fingerprint="f")
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        checkpoint.save({"n": 2}, fingerprint="f")
-    assert checkpoint.load(fingerprint="f") == {"n": 1}
-    assert list(tmp_path.iterdir()) == [checkpoint.path]
+        save_checkpoint(checkpoint, {"n": 2}, fingerprint="f")
+    assert load_checkpoint(checkpoint, fingerprint="f") == {"n": 1}
+    assert list(tmp_path.iterdir()) == [checkpoint]
 
 
 def test_an_interruption_is_seen_before_the_next_batch(tmp_path: Path) -> None:
     calls = itertools.count(1)
     stop_at = 4  # the second epoch's first batch: three batches of training, one of validation
-    checkpoint = Checkpoint(path=tmp_path / "training.pt")
+    checkpoint = tmp_path / "training.pt"
     watch = Watch(interrupted=lambda: next(calls) > stop_at)
     with pytest.raises(Interrupted):
         trained(watch=watch, checkpoint=checkpoint)
@@ -285,7 +282,7 @@ def test_a_broken_weight_ends_the_training_even_where_the_loss_hides_it(
     with torch.no_grad():
         next(run.network.parameters())[0] = -float("nan")
     with pytest.raises(NonFiniteLoss):
-        run.train(1, lambda: False)
+        run.train(1)
 
 
 def test_a_training_in_parts_is_the_training_in_whole_batches() -> None:
