@@ -93,7 +93,7 @@ def _write_and_print(comparison: TableComparison, folder: Path) -> None:
 
     from study.benchmarking.table_comparison import TableComparison
     from study.common.atomic_write import write_text
-    from study.report.compare import (
+    from study.report.benchmarking import (
         curves_csv,
         table_comparison_document,
         table_comparison_section,
@@ -119,7 +119,7 @@ def _write_and_print(comparison: TableComparison, folder: Path) -> None:
 
 def _compare_studies(names: list[str], storage: str) -> int:
     from study.benchmarking.study_comparison import compare_studies
-    from study.report.compare import study_comparison_section
+    from study.report.benchmarking import study_comparison_section
     from study.report.terminal import print_report
     from study.storage.stored_study import load_trials
 

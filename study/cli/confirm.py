@@ -31,7 +31,7 @@ def confirm(
     """Train the best candidates again with fresh seeds; print which is best, with an interval."""
     from study.confirmation.confirm import confirm
     from study.confirmation.retraining import Resources
-    from study.report.confirmation_section import confirmation_section
+    from study.report.outcomes import confirmation_section
     from study.report.terminal import print_report
 
     resources = Resources(

@@ -20,7 +20,7 @@ def replay(
 ) -> int:
     """Print the sequence of draws, or verify that each follows from what was known at its time."""
     from study.benchmarking.replay import drawn_trials, replay_study
-    from study.report.replay import draws_table, replay_section
+    from study.report.benchmarking import draws_table, replay_section
     from study.report.terminal import print_report
     from study.storage.stored_study import load_trials, version_differences
 

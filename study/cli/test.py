@@ -40,7 +40,7 @@ def final_test(
     from study.confirmation.retraining import Resources
     from study.final_test.final_test import run_test
     from study.report.document import Paragraph
-    from study.report.final_test_section import final_test_section
+    from study.report.outcomes import final_test_section
     from study.report.terminal import print_report
 
     resources = Resources(

@@ -6,22 +6,20 @@ is plain text: the renderers escape it, and remove passwords as their last step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+Item = TypeVar("Item")
 
 Style = Literal["plain", "strong", "quiet", "notice", "code"]
+"""``strong`` is for the one line to remember, ``quiet`` for what is absent, ``notice`` for a
+warning, ``code`` for an expression such as an architecture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """One sentence or a few.
-
-    Args:
-        text: Plain text.
-        style: ``strong`` for the one line to remember, ``quiet`` for what is absent, ``notice``
-            for a warning, ``code`` for an expression such as an architecture.
-    """
+    """One sentence or a few."""
 
     text: str
     style: Style = "plain"
@@ -29,25 +27,26 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading inside a section."""
+    """A heading; level 1 is the document's title, level 2 a section's."""
 
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeyValue:
-    """A name, its value, and a short remark."""
-
-    key: str
-    value: str
-    remark: str = ""
+    level: int = 3
 
 
 @dataclass(frozen=True, slots=True)
 class KeyValues:
     """A list of names with their values."""
 
-    items: tuple[KeyValue, ...]
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNumber:
+    """A number at the top of a page, with its name above and a short remark below."""
+
+    name: str
+    value: str
+    remark: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,6 @@ class Column:
     """A column of a table.
 
     Args:
-        heading: Its heading.
         numeric: Whether cells are aligned to the right.
         priority: A narrow terminal leaves out columns of the highest number first; it never
             leaves out a column of priority 0.
@@ -82,8 +80,6 @@ class Table:
 
     Args:
         caption: One line that says what it shows.
-        columns: The columns.
-        rows: Cells, one for each column.
         strong: Indices of the rows that stand out.
     """
 
@@ -93,13 +89,27 @@ class Table:
     strong: frozenset[int] = frozenset()
 
 
+def table_of(
+    caption: str,
+    items: Iterable[Item],
+    *fields: tuple[Column, Callable[[Item], str]],
+    strong: Iterable[int] = (),
+) -> Table:
+    """Return a table with a row for each item; a field is a column and what fills its cells."""
+    return Table(
+        caption=caption,
+        columns=tuple(column for column, _ in fields),
+        rows=tuple(tuple(cell(item) for _, cell in fields) for item in items),
+        strong=frozenset(strong),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
     """A plot or a drawing, with its content in words.
 
     Args:
         name: File name without suffix: ``history``.
-        title: Heading.
         text: The content in a sentence or two, with its numbers. It is the alternative text.
         plot: A ``plotly.graph_objects.Figure`` in the light palette; None for a drawing.
         svg: The drawing, as an SVG document; empty for a plot.
@@ -118,12 +128,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
-    """Literal text such as YAML or a command.
-
-    Args:
-        text: The text, line by line.
-        language: For the fence in Markdown.
-    """
+    """Literal text such as YAML or a command; Markdown names the language."""
 
     text: str
     language: str = "text"
@@ -137,7 +142,6 @@ class Group:
         layout: ``beside`` for text with a drawing at its side, ``panels`` for two or more blocks
             side by side, ``folded`` for blocks that open on demand.
         title: What a folded group holds; a heading for the other layouts, or empty.
-        blocks: The blocks.
     """
 
     layout: Literal["beside", "panels", "folded"]
@@ -150,13 +154,11 @@ Block = Paragraph | Heading | KeyValues | Table | Figure | Code | Group
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A part of the document with a heading.
+    """A part of the document with a heading; without blocks it is not shown.
 
     Args:
         anchor: Name of the section in links.
-        heading: Its heading.
-        blocks: The blocks, in reading order; a section without blocks is not shown.
-        short: Heading in the table of contents.
+        short: Heading in the table of contents; empty for the heading itself.
     """
 
     anchor: str
@@ -170,20 +172,21 @@ class Document:
     """A whole report.
 
     Args:
-        title: Its title.
         kind: What kind of report it is, in a few words.
         lead: One sentence under the title.
         notices: What a reader must know first.
-        numbers: The key numbers.
-        sections: The sections, in reading order.
+        numbers: Only a page shows them.
     """
 
     title: str
     kind: str = ""
     lead: str = ""
     notices: tuple[str, ...] = ()
-    numbers: tuple[KeyValue, ...] = ()
+    numbers: tuple[KeyNumber, ...] = ()
     sections: tuple[Section, ...]
+
+
+Content = Document | Section | Block
 
 
 def blocks_of(*parts: Block | Iterable[Block] | None) -> tuple[Block, ...]:
@@ -196,21 +199,25 @@ def paragraphs(sentences: Iterable[str], style: Style = "plain") -> list[Paragra
     return [Paragraph(sentence, style) for sentence in sentences if sentence]
 
 
-def flattened(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Yield the blocks with those of groups in place of the groups, for text formats."""
-    for block in blocks:
-        if isinstance(block, Group):
-            if block.title:
-                yield Heading(block.title)
-            yield from flattened(block.blocks)
-        else:
-            yield block
-
-
-def paragraphs_only(section: Section) -> Section:
-    """Return a section without its tables and figures, for a summary."""
-    kept = (b for b in flattened(section.blocks) if isinstance(b, Paragraph))
-    return replace(section, blocks=tuple(kept))
+def flattened(*contents: Content) -> Iterator[Block]:
+    """Yield headings and blocks without groups and sections around them, for text formats."""
+    for content in contents:
+        match content:
+            case Document(title=title, notices=notices, lead=lead, sections=sections):
+                yield Heading(title, level=1)
+                yield from paragraphs(notices, "notice")
+                yield from paragraphs([lead])
+                yield from flattened(*sections)
+            case Section(heading=heading, blocks=blocks):
+                if blocks:
+                    yield Heading(heading, level=2)
+                yield from flattened(*blocks)
+            case Group(title=title, blocks=blocks):
+                if title:
+                    yield Heading(title)
+                yield from flattened(*blocks)
+            case _:
+                yield content
 
 
 def _flat(part: Block | Iterable[Block] | None) -> Iterable[Block]:
@@ -223,11 +230,7 @@ def _has_content(block: Block) -> bool:
     match block:
         case Paragraph(text=text) | Heading(text=text) | Code(text=text):
             return bool(text.strip())
-        case KeyValues(items=items):
-            return bool(items)
-        case Table(rows=rows):
-            return bool(rows)
-        case Group(blocks=blocks):
-            return bool(blocks)
+        case KeyValues(pairs=content) | Table(rows=content) | Group(blocks=content):
+            return bool(content)
         case _:
             return True

@@ -14,24 +14,19 @@ def prediction_blocks(
 ) -> tuple[Block, ...]:
     """Return a table of the predictions and a line for each refused image."""
     predictions = [one for one in found if isinstance(one, Prediction)]
-    refusals = [one for one in found if isinstance(one, Refusal)]
     table = Table(
         caption=f"Predictions for {len(predictions):,} images",
-        columns=(
-            text_column("Image"),
-            text_column("Class"),
-            *(number_column(name) for name in class_names),
-        ),
+        columns=(text_column("Image"), text_column("Class"), *map(number_column, class_names)),
         rows=tuple(
-            (
-                _printable(one.source),
-                one.class_name,
-                *(f"{share:.4f}" for share in one.probabilities),
-            )
-            for one in predictions
+            (_printable(p.source), p.class_name, *(f"{share:.4f}" for share in p.probabilities))
+            for p in predictions
         ),
     )
-    refused = (f"refused: {_printable(one.source)}: {one.reason}" for one in refusals)
+    refused = (
+        f"refused: {_printable(one.source)}: {one.reason}"
+        for one in found
+        if isinstance(one, Refusal)
+    )
     return blocks_of(table, paragraphs(refused))
 
 

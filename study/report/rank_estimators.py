@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from study.common.formats import ABSENT
+from study.common.formats import ABSENT, listed
 from study.rank_estimators.ranking import Coefficient, EstimatorRanking, RankingRow
 from study.report.document import (
     Document,
@@ -168,8 +168,7 @@ def _gain(row: RankingRow) -> str:
 
 
 def _names(names: Sequence[str]) -> str:
-    quoted = [f"`{name}`" for name in names]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+    return listed([f"`{name}`" for name in names])
 
 
 def _verb(names: Sequence[str], one: str, many: str) -> str:

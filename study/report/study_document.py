@@ -18,7 +18,6 @@ from study.common.formats import (
     moment,
     plain,
 )
-from study.report.confirmation_section import confirmation_section
 from study.report.document import (
     Block,
     Code,
@@ -26,19 +25,19 @@ from study.report.document import (
     Figure,
     Group,
     Heading,
-    KeyValue,
+    KeyNumber,
     Paragraph,
     Section,
     Table,
     blocks_of,
     number_column,
     paragraphs,
-    paragraphs_only,
+    table_of,
     text_column,
 )
-from study.report.final_test_section import final_test_section
 from study.report.leaderboard import failures_table, front_table, leaderboard
-from study.report.study_summary import Process, StudySummary, chosen, total_cost
+from study.report.outcomes import after_search, outcome_sections
+from study.report.study_summary import StudySummary, chosen, total_cost
 from study.results.describe import (
     architecture_sentence,
     describe_architecture,
@@ -50,7 +49,8 @@ from study.results.describe import (
 from study.results.ranking import best, continued, distinct, finished, pareto_front
 from study.storage.records import TrialRecord
 
-_OUTCOME_FIGURES = ("confirmation", "confusion", "reliability")
+_PLACED_FIGURES = ("network", "confirmation", "confusion", "reliability")
+"""Figures that are not in the section with the search in pictures."""
 
 
 def study_document(
@@ -63,11 +63,10 @@ def study_document(
 
     Args:
         records: The study's trials, in number order.
-        summary: The study.
         figures: From ``network_figure`` and ``study_figures``; none for text formats.
     """
     by_name = {figure.name: figure for figure in figures}
-    others = [f for f in figures if f.name not in (*_OUTCOME_FIGURES, "network")]
+    of_the_search = tuple(f for f in figures if f.name not in _PLACED_FIGURES)
     sections = (
         _result(records, summary, by_name.get("network")),
         *outcome_sections(summary, by_name),
@@ -76,7 +75,7 @@ def study_document(
             anchor="figures",
             heading="The search in pictures",
             short="Pictures",
-            blocks=tuple(others),
+            blocks=of_the_search,
         ),
         _method(records, summary),
         Section(
@@ -90,7 +89,7 @@ def study_document(
     return Document(
         title=summary.name,
         kind="Neural architecture search study",
-        lead=_goal(summary),
+        lead=f"{summary.goal[:1].upper()}{summary.goal[1:]}.",
         notices=summary.notices,
         numbers=_key_numbers(records, summary),
         sections=tuple(section for section in sections if section.blocks),
@@ -107,45 +106,22 @@ def terminal_report(
     return (leaderboard(records, summary), after)
 
 
-def after_search(summary: StudySummary) -> list[Block]:
-    """Return what confirmation and test found, in sentences; nothing before both."""
-    if summary.confirmation is None and summary.test is None and not summary.accesses:
-        return []
-    return [
-        block
-        for section in outcome_sections(summary, {})
-        for block in paragraphs_only(section).blocks
-        if isinstance(block, Paragraph) and block.style == "plain"
-    ]
-
-
-def outcome_sections(summary: StudySummary, figures: Mapping[str, Figure]) -> tuple[Section, ...]:
-    """Return the sections on confirmation and test; none for the trainings of these steps."""
-    if summary.trained_for:
-        return ()
-    return (
-        confirmation_section(summary.confirmation, figure=figures.get("confirmation")),
-        final_test_section(
-            summary.test,
-            summary.accesses,
-            figures=[figures[name] for name in ("confusion", "reliability") if name in figures],
-        ),
-    )
-
-
-def _goal(summary: StudySummary) -> str:
-    goals = " and ".join(f"{o.direction} {describe_metric(o.metric)}" for o in summary.objectives)
-    space = f" over the search space {summary.space_name}" if summary.space_name else ""
-    return f"{goals[:1].upper()}{goals[1:]}{space}."
-
-
-def _key_numbers(records: Sequence[TrialRecord], summary: StudySummary) -> tuple[KeyValue, ...]:
+def _key_numbers(records: Sequence[TrialRecord], summary: StudySummary) -> tuple[KeyNumber, ...]:
+    metric = summary.objective.metric
+    winner = best(records, summary.objectives)
     total = total_cost(records, summary)
-    wanted = "no fixed number" if summary.target is None else f"of {summary.target:,} planned"
     return (
-        _best_number(best(records, summary.objectives), summary.objective.metric),
-        KeyValue("Finished trials", f"{finished(records):,}", wanted),
-        KeyValue(
+        KeyNumber(
+            f"Best {metric_headline(metric).lower()}".replace(" macs", " MACs"),
+            ABSENT if winner is None else measure(metric, winner.value),
+            "no result yet" if winner is None else f"trial {winner.number}, in the search",
+        ),
+        KeyNumber(
+            "Finished trials",
+            f"{finished(records):,}",
+            "no fixed number" if summary.target is None else f"of {summary.target:,} planned",
+        ),
+        KeyNumber(
             "Epochs trained",
             amount(total.epochs),
             f"{duration(total.training_seconds)} of training",
@@ -154,58 +130,50 @@ def _key_numbers(records: Sequence[TrialRecord], summary: StudySummary) -> tuple
     )
 
 
-def _best_number(winner: TrialRecord | None, metric: str) -> KeyValue:
-    heading = f"Best {metric_headline(metric).lower()}".replace(" macs", " MACs")
-    if winner is None:
-        return KeyValue(heading, ABSENT, "no result yet")
-    return KeyValue(
-        heading, measure(metric, winner.value), f"trial {winner.number}, in the search"
-    )
-
-
-def _confirmed_number(summary: StudySummary) -> KeyValue:
+def _confirmed_number(summary: StudySummary) -> KeyNumber:
     """Return the most reliable figure there is: test, else confirmation, else none."""
     if summary.test is not None and "test_accuracy" in summary.test.over_seeds:
         mean = summary.test.over_seeds["test_accuracy"].mean
-        return KeyValue(
+        return KeyNumber(
             "Test accuracy", measure("", mean), f"access {summary.test.access} to the test part"
         )
     if summary.confirmation is not None and summary.confirmation.candidates:
         mean = summary.confirmation.candidates[0].fresh.mean
         text = measure(summary.objective.metric, mean)
-        return KeyValue("Confirmed", text, "mean over fresh seeds")
-    return KeyValue("Confirmed", "not yet", "the best value of a search is optimistic")
+        return KeyNumber("Confirmed", text, "mean over fresh seeds")
+    return KeyNumber("Confirmed", "not yet", "the best value of a search is optimistic")
 
 
 def _result(
     records: Sequence[TrialRecord], summary: StudySummary, network: Figure | None
 ) -> Section:
-    text = paragraphs(
-        [
-            describe_result(records, summary),
-            describe_counts(records, summary),
-            describe_cost(records, summary) if records else "",
-        ]
+    blocks = blocks_of(
+        paragraphs(
+            [
+                describe_result(records, summary),
+                describe_counts(records, summary),
+                describe_cost(records, summary) if records else "",
+            ]
+        ),
+        _candidate(records, summary),
+        network,
     )
-    winner = chosen(records, summary)
-    candidate = [] if winner is None else _candidate(records, winner, summary)
-    blocks = (*text, *candidate, network) if network else (*text, *candidate)
     if network:
-        blocks = (Group(layout="beside", blocks=blocks_of(*blocks)),)
-    return Section(
-        anchor="result", heading="What was found", short="Found", blocks=blocks_of(*blocks)
-    )
+        blocks = (Group(layout="beside", blocks=blocks),)
+    return Section(anchor="result", heading="What was found", short="Found", blocks=blocks)
 
 
-def _candidate(
-    records: Sequence[TrialRecord], winner: TrialRecord, summary: StudySummary
-) -> list[Block]:
+def _candidate(records: Sequence[TrialRecord], summary: StudySummary) -> list[Block]:
+    winner = chosen(records, summary)
+    if winner is None:
+        return []
     metric = summary.objective.metric
-    heading = "The confirmed candidate"
-    if winner is best(records, summary.objectives):
-        several = len(summary.objectives) > 1
-        heading = f"Candidate with the best {describe_metric(metric)}" if several else ""
-        heading = heading or "The best candidate"
+    if winner is not best(records, summary.objectives):
+        heading = "The confirmed candidate"
+    elif len(summary.objectives) > 1:
+        heading = f"Candidate with the best {describe_metric(metric)}"
+    else:
+        heading = "The best candidate"
     line = describe_trial(winner, summary.parameters, metric)
     full = describe_trial_in_full(winner, summary.parameters, metric)
     folded = Group(layout="folded", title="All its parameters", blocks=(Paragraph(full),))
@@ -278,7 +246,7 @@ def _trials(records: Sequence[TrialRecord], summary: StudySummary) -> Section:
         leaderboard(records, summary) if records else None,
         failures_table(records),
     )
-    return Section(anchor="leaderboard", heading="Leaderboard", short="Leaderboard", blocks=blocks)
+    return Section(anchor="leaderboard", heading="Leaderboard", blocks=blocks)
 
 
 def _method(records: Sequence[TrialRecord], summary: StudySummary) -> Section:
@@ -317,33 +285,19 @@ def describe_method(records: Sequence[TrialRecord], summary: StudySummary) -> st
 
 
 def _cost_table(records: Sequence[TrialRecord], summary: StudySummary) -> Table | None:
-    """Return what each process spent, and the sum; None if no process wrote it down."""
+    """Return what each process spent, and the sum; None if no process stored it."""
     if not summary.processes:
         return None
-    lines = [*summary.processes, total_cost(records, summary)]
-    return Table(
-        caption="What each process spent",
-        columns=(
-            text_column("Process"),
-            text_column("Joined", 1),
-            number_column("Wall clock"),
-            number_column("Training"),
-            number_column("Trials"),
-            number_column("Epochs"),
-        ),
-        rows=tuple(map(_cost_row, lines)),
-        strong=frozenset({len(lines) - 1}),
-    )
-
-
-def _cost_row(process: Process) -> tuple[str, ...]:
-    return (
-        process.label,
-        moment(process.started),
-        duration(process.seconds),
-        duration(process.training_seconds),
-        f"{process.trials:,}",
-        amount(process.epochs),
+    return table_of(
+        "What each process spent",
+        [*summary.processes, total_cost(records, summary)],
+        (text_column("Process"), lambda p: p.label),
+        (text_column("Joined", 1), lambda p: moment(p.started)),
+        (number_column("Wall clock"), lambda p: duration(p.seconds)),
+        (number_column("Training"), lambda p: duration(p.training_seconds)),
+        (number_column("Trials"), lambda p: f"{p.trials:,}"),
+        (number_column("Epochs"), lambda p: amount(p.epochs)),
+        strong={len(summary.processes)},
     )
 
 
@@ -351,12 +305,11 @@ def _details(summary: StudySummary) -> Section:
     tables = Group(
         layout="panels",
         blocks=blocks_of(
-            _pairs("Settings", "Setting", "Value", summary.settings),
+            settings_table(summary, caption="Settings"),
             _pairs("Versions", "Package", "Version", summary.versions, heading=str),
             _pairs("Hardware", "Part", "What it is", summary.hardware),
         ),
     )
-    resume = summary.resume
     return Section(
         anchor="details",
         heading="Settings, versions, hardware",
@@ -364,9 +317,21 @@ def _details(summary: StudySummary) -> Section:
         blocks=blocks_of(
             tables,
             Paragraph(f"Stored in {summary.storage}" if summary.storage else ""),
-            [Heading("Continue the study"), Code(text=resume, language="sh")] if resume else None,
+            how_to_continue(summary),
         ),
     )
+
+
+def settings_table(summary: StudySummary, *, caption: str = "") -> Table:
+    """Return every setting of the study."""
+    return _pairs(caption, "Setting", "Value", summary.settings)
+
+
+def how_to_continue(summary: StudySummary) -> list[Block]:
+    """Return the command that continues the study, under a heading."""
+    if not summary.resume:
+        return []
+    return [Heading("Continue the study"), Code(text=summary.resume, language="sh")]
 
 
 def _pairs(
@@ -376,8 +341,9 @@ def _pairs(
     pairs: Mapping[str, Any],
     heading: Callable[[str], str] = headline,
 ) -> Table:
-    return Table(
-        caption=caption,
-        columns=(text_column(left), text_column(right)),
-        rows=tuple((heading(name), plain(stored)) for name, stored in pairs.items()),
+    return table_of(
+        caption,
+        pairs.items(),
+        (text_column(left), lambda pair: heading(pair[0])),
+        (text_column(right), lambda pair: plain(pair[1])),
     )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from study.common.formats import describe_metric
 from study.common.redaction import redacted
 from study.confirmation.result import Confirmation, read_confirmation
 from study.final_test.access_log import Access, read_accesses
 from study.final_test.result import FinalTest, read_final_test
 from study.results.ranking import Objective, best, valued
-from study.settings.study_settings import Plan
+from study.settings.study_settings import StudySettings
 from study.storage.costs import read_costs, read_processes
 from study.storage.records import TrialRecord
 from study.storage.stored_study import StoredStudy
@@ -25,10 +26,9 @@ class Process:
     """One row of the cost table: what one process spent on the study.
 
     Args:
-        label: Who it was; host and process number, say.
+        label: Host and process number, or the name of a fixed cost.
         started: When it joined the study.
         seconds: Wall-clock seconds until it left.
-        trials: Trials it finished.
         epochs: Epochs it trained, repeats after a crash included.
         training_seconds: Seconds of training and validation.
         fixed: Whether this is a cost of the study outside its trials, such as a screen.
@@ -48,11 +48,9 @@ class StudySummary:
     """A study, without its trials.
 
     Args:
-        name: The study's name.
-        objectives: What it optimises; one, or more for a Pareto front.
+        objectives: One, or more for a Pareto front.
         settings: Every setting stored with the study, in reading order.
         parameters: Names of the space's parameters, in the space's order.
-        space_name: Name of the search space.
         space_text: The space as YAML.
         trained_for: The command whose trainings these are, as ``confirm s``; empty for a search.
         target: Planned number of trials; None if only time or epochs limit the study.
@@ -63,8 +61,6 @@ class StudySummary:
         classes: Names of the classes, in label order.
         hardware: Hardware by kind (``cpu``, ``device``).
         processes: Cost of each process, and fixed costs.
-        accesses: The test-set access log, in order.
-        confirmation: Stored result of ``confirm``.
         test: Stored result of the last ``test``.
         importance: Share of the value's variation by parameter, from ``importance.py``.
         storage: URL of the storage, without its password.
@@ -98,15 +94,27 @@ class StudySummary:
         """The (first) objective."""
         return self.objectives[0]
 
+    @property
+    def goal(self) -> str:
+        """What the study optimises and where: ``maximize … over the search space seed``."""
+        goals = (f"{o.direction} {describe_metric(o.metric)}" for o in self.objectives)
+        space = f" over the search space {self.space_name}" if self.space_name else ""
+        return " and ".join(goals) + space
+
 
 def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> StudySummary:
     """Return the summary of a stored study."""
     settings, attributes = stored.settings, stored.study.user_attrs
-    plan = settings.plan
-    space = stored.problem.space
-    environment = stored.environment
-    libraries = environment.get("libraries", {})
+    plan, data, environment = settings.plan, stored.data, stored.environment
     caution = stored.problem.estimator.caution
+    storage = redacted(stored.url)  # a password is left for the reader to add
+    flag = "" if stored.url == DEFAULT_URL else f" --storage {shlex.quote(storage)}"
+    linked = (
+        ""
+        if plan is None
+        else f"The trainings of '{plan.kind} {plan.origin}': listed candidates, {plan.repeats} "
+        f"fresh seeds each. The results are in the report of '{plan.origin}'."
+    )
     return StudySummary(
         name=settings.study,
         objectives=tuple(
@@ -118,16 +126,16 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
             for name, value in settings.model_dump(mode="json").items()
             if name not in ("space_text", "plan", "candidates") and value not in (None, [], {})
         },
-        parameters=tuple(space.by_name),
-        space_name=settings.space_name,
+        parameters=tuple(stored.problem.space.by_name),
+        space_name=space_title(settings),
         space_text=settings.space_text,
         trained_for="" if plan is None else f"{plan.kind} {plan.origin}",
         target=settings.trials,
-        notices=tuple(filter(None, (_linked(plan), *stored.data.get("warnings", ()), caution))),
+        notices=tuple(filter(None, (linked, *data.get("warnings", ()), caution))),
         caution=caution,
-        data_notes="\n".join(filter(None, _data_notes(stored))),
-        classes=tuple(stored.data.get("classes", ())),
-        versions={**libraries, "code": environment.get("code", "")},
+        data_notes="\n".join(filter(None, (*data.get("notes", ()), data.get("data_checks", "")))),
+        classes=tuple(data.get("classes", ())),
+        versions={**environment.get("libraries", {}), "code": environment.get("code", "")},
         hardware={
             key: str(environment[key])
             for key in ("cpu", "machine", "system", "device", "precision")
@@ -137,33 +145,17 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
         accesses=tuple(read_accesses(stored.study)),
         confirmation=read_confirmation(attributes),
         test=read_final_test(attributes),
-        storage=redacted(stored.url),
-        resume=resume_command(settings.study, stored.url),
+        storage=storage,
+        resume=f"run_study.py resume {shlex.quote(settings.study)}{flag}",
     )
 
 
-def resume_command(name: str, url: str) -> str:
-    """Return the command that continues a study; a password is left for the reader to add."""
-    flag = "" if url == DEFAULT_URL else f" --storage {shlex.quote(redacted(url))}"
-    return f"run_study.py resume {shlex.quote(name)}{flag}"
+def space_title(settings: StudySettings) -> str:
+    """Return the name of the search space without the suffix of its file: ``seed``."""
+    return settings.space_name.removesuffix(".yaml")
 
 
-def _linked(plan: Plan | None) -> str:
-    """Return which study these trainings belong to; empty for a search."""
-    if plan is None:
-        return ""
-    return (
-        f"The trainings of '{plan.kind} {plan.origin}': listed candidates, {plan.repeats} fresh "
-        f"seeds each. The results are in the report of '{plan.origin}'."
-    )
-
-
-def _data_notes(stored: StoredStudy) -> tuple[str, ...]:
-    return (*stored.data.get("notes", ()), stored.data.get("data_checks", ""))
-
-
-def _processes(attributes: dict[str, Any], records: Sequence[TrialRecord]) -> tuple[Process, ...]:
-    processes = []
+def _processes(attributes: dict[str, Any], records: Sequence[TrialRecord]) -> Iterator[Process]:
     for entry in read_processes(attributes):
         own = [
             r
@@ -171,40 +163,38 @@ def _processes(attributes: dict[str, Any], records: Sequence[TrialRecord]) -> tu
             if r.worker.get("pid") == entry.pid
             and str(r.worker.get("host", "")).partition("/")[0] == entry.host
         ]
-        processes.append(
-            Process(
-                label=f"{entry.label} ({entry.host}, {entry.pid})",
-                started=entry.started,
-                seconds=entry.wall_seconds,
-                trials=sum(r.state in ("complete", "pruned") for r in own),
-                epochs=sum(r.epochs - r.restored for r in own),
-                training_seconds=sum(r.seconds for r in own),
-            )
+        yield Process(
+            label=f"{entry.label} ({entry.host}, {entry.pid})",
+            started=entry.started,
+            seconds=entry.wall_seconds,
+            trials=sum(r.state in ("complete", "pruned") for r in own),
+            epochs=sum(r.epochs - r.restored for r in own),
+            training_seconds=sum(r.seconds for r in own),
         )
-    return tuple(processes)
 
 
-def _fixed_costs(attributes: dict[str, Any]) -> tuple[Process, ...]:
-    """Return the costs outside the trials; the wall clocks of the processes include them."""
-    return tuple(
-        Process(label=cost.what, epochs=cost.epochs, training_seconds=cost.seconds, fixed=True)
-        for cost in read_costs(attributes)
-    )
+def _fixed_costs(attributes: dict[str, Any]) -> Iterator[Process]:
+    """Yield the costs outside the trials; the wall clocks of the processes include them."""
+    for cost in read_costs(attributes):
+        yield Process(
+            label=cost.what, epochs=cost.epochs, training_seconds=cost.seconds, fixed=True
+        )
 
 
 def total_cost(records: Sequence[TrialRecord], summary: StudySummary) -> Process:
-    """Return the sum of the processes' costs, or of the trials' if no process wrote its cost.
+    """Return the sum of the processes' costs, or of the trials' if no process stored its cost.
 
     ``seconds`` is the sum of the wall clocks; ``trials`` counts the trials that trained.
     """
-    processes = summary.processes
-    if not processes:
-        return Process(
-            label="All",
-            trials=sum(record.epochs > 0 for record in records),
-            epochs=sum(record.epochs - record.restored for record in records),
-            training_seconds=sum(record.seconds for record in records),
+    processes = summary.processes or [
+        Process(
+            label=f"trial {record.number}",
+            trials=int(record.epochs > 0),
+            epochs=record.epochs - record.restored,
+            training_seconds=record.seconds,
         )
+        for record in records
+    ]
     return Process(
         label="All",
         seconds=sum(process.seconds for process in processes),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -16,13 +17,11 @@ from study.common.redaction import redacted
 from study.report.document import (
     Block,
     Code,
-    Document,
+    Content,
     Figure,
-    Group,
     Heading,
     KeyValues,
     Paragraph,
-    Section,
     Table,
     flattened,
 )
@@ -33,27 +32,21 @@ _GAP = 2
 """Spaces between two columns."""
 _STYLES = {"strong": "bold", "quiet": "dim", "notice": "yellow", "code": "cyan"}
 
-Content = Document | Section | Block
-
 
 def print_report(*contents: Content, wide: bool = False) -> None:
     """Print to stdout: fitted to a terminal and in colour, else as plain text.
 
-    Args:
-        contents: What is printed, with an empty line between two.
-        wide: Show every column of every table, whatever the width of the terminal.
+    ``wide`` shows every column of every table on a narrow terminal too.
     """
-    width, colour = None, sys.stdout.isatty()
-    if colour and not wide:
-        width = Console().width
+    colour = sys.stdout.isatty()
+    width = Console().width if colour and not wide else None
     sys.stdout.write(render_text(*contents, width=width, colour=colour))
 
 
 def render_text(*contents: Content, width: int | None = None, colour: bool = False) -> str:
-    """Return a report as text that ends in a newline.
+    """Return a report as text, with an empty line between two contents and a newline at the end.
 
     Args:
-        contents: What is shown, with an empty line between two.
         width: Characters in a line. A table that is wider loses its columns of low priority and
             then breaks the text in its cells. None shows everything, one line for each row.
         colour: Whether to write ANSI escape codes.
@@ -69,7 +62,8 @@ def render_text(*contents: Content, width: int | None = None, colour: bool = Fal
         emoji=False,
         highlight=False,
     )
-    for index, part in enumerate(_parts(contents, width)):
+    parts = (part for each in contents for part in _parts(flattened(each), width))
+    for index, part in enumerate(parts):
         if index:
             console.print()
         console.print(part)
@@ -78,57 +72,24 @@ def render_text(*contents: Content, width: int | None = None, colour: bool = Fal
     return redacted("\n".join(line.rstrip() for line in lines) + "\n")
 
 
-def _parts(contents: Iterable[Content], width: int | None) -> Iterator[RenderableType]:
-    for content in contents:
-        match content:
-            case Document():
-                yield from _document(content, width)
-            case Section():
-                yield from _section(content, width)
-            case Group():
-                yield from _blocks(flattened([content]), width)
-            case _:
-                yield from _blocks([content], width)
-
-
-def _document(document: Document, width: int | None) -> Iterator[RenderableType]:
-    yield _text(document.title, "bold")
-    if document.lead:
-        yield _text(document.lead)
-    yield from _blocks([Paragraph(notice, "notice") for notice in document.notices], width)
-    if document.numbers:
-        yield _key_values(KeyValues(document.numbers))
-    for section in document.sections:
-        yield from _section(section, width)
-
-
-def _section(section: Section, width: int | None) -> Iterator[RenderableType]:
-    if section.blocks:
-        yield _text(section.heading, "bold underline")
-        yield from _blocks(flattened(section.blocks), width)
-
-
-def _blocks(blocks: Iterable[Block], width: int | None) -> Iterator[RenderableType]:
+def _parts(blocks: Iterable[Block], width: int | None) -> Iterator[RenderableType]:
     """Yield the blocks; consecutive paragraphs follow each other without an empty line."""
-    lines: list[Text] = []
-    for block in blocks:
-        if isinstance(block, Paragraph):
-            lines.append(_text(block.text, _STYLES.get(block.style, "")))
-            continue
-        if lines:
-            yield Text("\n").join(lines)
-            lines = []
-        yield from _block(block, width)
-    if lines:
-        yield Text("\n").join(lines)
+    for is_paragraph, members in groupby(blocks, key=lambda b: isinstance(b, Paragraph)):
+        parts = [part for block in members for part in _block(block, width)]
+        yield from [Group(*parts)] if is_paragraph else parts
 
 
 def _block(block: Block, width: int | None) -> Iterator[RenderableType]:
     match block:
-        case Heading(text=text):
-            yield _text(text, "bold")
-        case KeyValues():
-            yield _key_values(block)
+        case Paragraph(text=text, style=style):
+            yield _text(text, _STYLES.get(style, ""))
+        case Heading(text=text, level=level):
+            yield _text(text, "bold underline" if level == 2 else "bold")
+        case KeyValues(pairs=pairs):
+            grid = RichTable.grid(padding=(0, _GAP))
+            for key, value in pairs:
+                grid.add_row(_text(f"  {key}:", "bold"), _text(value))
+            yield grid
         case Table():
             yield from _table(block, width)
         case Code(text=text):
@@ -136,14 +97,6 @@ def _block(block: Block, width: int | None) -> Iterator[RenderableType]:
             yield Text("\n".join(f"    {_one_line(line, joined=False)}" for line in lines))
         case Figure(title=title, text=text):
             yield _text(f"{title}: {text}")
-
-
-def _key_values(block: KeyValues) -> RichTable:
-    grid = RichTable.grid(padding=(0, _GAP))
-    for item in block.items:
-        remark = f" ({item.remark})" if item.remark else ""
-        grid.add_row(_text(f"  {item.key}:", "bold"), _text(f"{item.value}{remark}"))
-    return grid
 
 
 def _table(table: Table, width: int | None) -> Iterator[RenderableType]:

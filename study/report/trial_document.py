@@ -14,26 +14,25 @@ from study.common.formats import (
     describe_measure,
     describe_metric,
     duration,
-    headline,
     measure,
-    plain,
 )
 from study.report.document import (
     Block,
     Code,
     Heading,
-    KeyValue,
     KeyValues,
     Paragraph,
     Table,
     blocks_of,
     number_column,
     paragraphs,
+    table_of,
     text_column,
 )
 from study.report.markdown import render_markdown
-from study.report.study_document import after_search
-from study.report.study_summary import StudySummary
+from study.report.outcomes import after_search
+from study.report.study_document import how_to_continue, settings_table
+from study.report.study_summary import StudySummary, space_title
 from study.results.describe import (
     architecture_sentence,
     describe_architecture,
@@ -44,6 +43,7 @@ from study.results.describe import (
     describe_trial_in_full,
 )
 from study.results.ranking import best, finished, pareto_front
+from study.settings.study_settings import StudySettings
 from study.storage.lifecycle import study_state
 from study.storage.opening import open_storage
 from study.storage.records import TrialRecord, ranked
@@ -67,7 +67,7 @@ def trial_details(record: TrialRecord) -> KeyValues:
         "Cost": _cost(record),
         "Candidate": record.candidate_id,
     }
-    return KeyValues(tuple(KeyValue(name, text) for name, text in facts.items() if text))
+    return KeyValues(tuple((name, text) for name, text in facts.items() if text))
 
 
 def _ending(record: TrialRecord) -> str:
@@ -145,24 +145,15 @@ def best_candidates(records: Sequence[TrialRecord], summary: StudySummary) -> li
 
 def study_note(records: Sequence[TrialRecord], summary: StudySummary) -> str:
     """Return the study's note for optuna-dashboard, in Markdown."""
-    goals = " and ".join(f"{o.direction} {describe_metric(o.metric)}" for o in summary.objectives)
-    space = f" over the search space {summary.space_name}" if summary.space_name else ""
-    settings = Table(
-        caption="",
-        columns=(text_column("Setting"), text_column("Value")),
-        rows=tuple((headline(name), plain(value)) for name, value in summary.settings.items()),
-    )
     return render_markdown(
         *blocks_of(
-            Paragraph(f"{summary.name}: {goals}{space}", "strong"),
+            Paragraph(f"{summary.name}: {summary.goal}", "strong"),
             paragraphs(summary.notices, "notice"),
             Paragraph(_best_so_far(records, summary)),
             after_search(summary),
-            settings,
+            settings_table(summary),
             [Heading("Data"), Code(text=summary.data_notes)] if summary.data_notes else None,
-            [Heading("Continue the study"), Code(text=summary.resume, language="sh")]
-            if summary.resume
-            else None,
+            how_to_continue(summary),
         )
     )
 
@@ -177,46 +168,39 @@ def _best_so_far(records: Sequence[TrialRecord], summary: StudySummary) -> str:
 
 
 def study_list(url: str) -> Table:
-    """Return the studies of a storage that this program made, a row for each.
-
-    Raises:
-        StorageError: The storage cannot be read.
-    """
+    """Return the studies of a storage that this program made, a row for each."""
     storage = open_storage(url, read_only=True)
     with storage_errors(url):
         names = sorted(optuna.get_all_study_names(storage))
-    rows = [row for name in names if (row := _study_row(name, url)) is not None]
-    return Table(
-        caption=f"{counted(len(rows), 'study', 'studies')} in {url}",
-        columns=(
-            text_column("Study"),
-            text_column("Space", 1),
-            text_column("Sampler"),
-            text_column("Estimator", 1),
-            number_column("Trials"),
-            text_column("Metric"),
-            number_column("Best"),
-        ),
-        rows=tuple(rows),
+    found = [study for name in names if (study := _load(name, url)) is not None]
+    return table_of(
+        f"{counted(len(found), 'study', 'studies')} in {url}",
+        found,
+        (text_column("Study"), lambda study: study[0].study),
+        (text_column("Space", 1), lambda study: space_title(study[0]) or ABSENT),
+        (text_column("Sampler"), lambda study: study[0].sampler or ABSENT),
+        (text_column("Estimator", 1), lambda study: study[0].estimator or ABSENT),
+        (number_column("Trials"), lambda study: _trials(*study)),
+        (text_column("Metric"), lambda study: describe_metric(study[0].measures[0].key)),
+        (number_column("Best"), lambda study: _best_value(*study)),
     )
 
 
-def _study_row(name: str, url: str) -> tuple[str, ...] | None:
-    """Return the row of a study; None for a study of another program."""
+def _load(name: str, url: str) -> tuple[StudySettings, Sequence[TrialRecord]] | None:
+    """Return a study's settings and trials; None for a study of another program."""
     try:
         stored, records = load_trials(name, url)
     except StorageError:
         return None
-    settings = stored.settings
-    metric = settings.measures[0]
+    return stored.settings, records
+
+
+def _trials(settings: StudySettings, records: Sequence[TrialRecord]) -> str:
     done = len(study_state(records, retries=settings.retries).finished)
+    return str(done) if settings.trials is None else f"{done} of {settings.trials}"
+
+
+def _best_value(settings: StudySettings, records: Sequence[TrialRecord]) -> str:
+    metric = settings.measures[0]
     winner = ranked(records, maximise=metric.maximise)[:1] if len(settings.measures) == 1 else []
-    return (
-        settings.study,
-        settings.space_name or ABSENT,
-        settings.sampler or ABSENT,
-        settings.estimator or ABSENT,
-        str(done) if settings.trials is None else f"{done} of {settings.trials}",
-        describe_metric(metric.key),
-        measure(metric.key, winner[0].value if winner else None),
-    )
+    return measure(metric.key, winner[0].value if winner else None)

@@ -12,7 +12,7 @@ import pytest
 
 from study.benchmarking.study_comparison import Study, StudyComparison, compare_studies
 from study.common.errors import StudyError
-from study.report.compare import study_comparison_section
+from study.report.benchmarking import study_comparison_section
 from study.report.terminal import render_text
 from study.running.study_runner import StudyResult, run_study
 from study.settings.run_context import RunContext

@@ -12,7 +12,7 @@ from study.benchmarking.game import play
 from study.benchmarking.games import GameFile
 from study.benchmarking.match import make_match
 from study.benchmarking.table_comparison import TableComparison, summarise
-from study.report.compare import regret_figure, table_comparison_section
+from study.report.benchmarking import regret_figure, table_comparison_section
 from study.report.terminal import render_text
 from tests.benchmarking.tables import arrays, write_table
 

@@ -12,7 +12,7 @@ from study.common.errors import EvaluationError
 from study.common.stored_form import from_stored, to_stored
 from study.confirmation.judge import ImageValues, confirm_candidates, confirmation
 from study.confirmation.result import Confirmation
-from study.report.confirmation_section import confirmation_section
+from study.report.outcomes import confirmation_section
 from study.report.terminal import render_text
 from study.settings.metrics import MEASURES
 from study.settings.study_settings import PlannedCandidate

@@ -14,7 +14,7 @@ from study.common.errors import EvaluationError
 from study.common.stored_form import from_stored, to_stored
 from study.final_test.measure import UnderTest, final_test
 from study.final_test.result import ACCURACY, AUC, BALANCED, FinalTest, read_final_test
-from study.report.final_test_section import final_test_section
+from study.report.outcomes import final_test_section
 from study.report.terminal import render_text
 from study.statistics.intervals import wilson
 

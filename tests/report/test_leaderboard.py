@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 from study.report.leaderboard import failures_table, front_table, leaderboard
-from study.report.study_document import after_search
+from study.report.outcomes import after_search
 from study.report.terminal import render_text
 from tests.report.builders import (
     duplicate,
     failed,
     full_summary,
     pruned,
-    seed_study,
     seed_trial,
     stages_study,
     summary,
@@ -43,12 +42,6 @@ def test_a_large_space_is_shown_as_architecture_and_recipe() -> None:
     assert headings[2:4] == ["Architecture", "Recipe"]
     assert len(headings) == 10
     assert "→" in table.rows[0][2]
-
-
-def test_only_the_first_rows_are_shown_on_request() -> None:
-    table = leaderboard(seed_study(20), summary(), top=3)
-    assert len(table.rows) == 3
-    assert "the first 3" in table.caption
 
 
 def test_two_objectives_have_a_column_each_and_a_front() -> None:

@@ -73,6 +73,6 @@ def test_an_empty_study_says_so() -> None:
 
 
 def test_two_thousand_trials_are_laid_out_within_seconds() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     render_text(leaderboard([seed_trial(0)] * 2_000, summary()), width=120)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

@@ -8,7 +8,6 @@ from typing import Any
 from study.common.formats import describe_metric, in_plot, listed, metric_headline, percent
 from study.confirmation.result import Confirmation
 from study.final_test.result import CALIBRATION, FinalTest
-from study.report.confirmation_section import describe_spread
 from study.report.document import Figure
 from study.report.figures.kit import (
     ACCENT,
@@ -22,6 +21,7 @@ from study.report.figures.kit import (
     blank,
     category_axis,
 )
+from study.report.outcomes import describe_spread
 from study.statistics.results import Spread
 
 _DARK_FROM = 0.6

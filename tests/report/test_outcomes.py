@@ -8,19 +8,18 @@ from study.common.errors import EvaluationError
 from study.common.stored_form import to_stored
 from study.confirmation.result import read_confirmation
 from study.final_test.result import FinalTest, PublishedResult, read_final_test
-from study.report.confirmation_section import confirmation_section
 from study.report.document import Paragraph, Section, Table, flattened
-from study.report.final_test_section import describe_accesses, final_test_section
+from study.report.outcomes import confirmation_section, describe_accesses, final_test_section
 from study.statistics.results import Spread
 from tests.report.builders import confirmation, final_test
 
 
 def sentences(section: Section) -> str:
-    return " ".join(b.text for b in flattened(section.blocks) if isinstance(b, Paragraph))
+    return " ".join(b.text for b in flattened(*section.blocks) if isinstance(b, Paragraph))
 
 
 def tables(section: Section) -> list[Table]:
-    return [b for b in flattened(section.blocks) if isinstance(b, Table)]
+    return [b for b in flattened(*section.blocks) if isinstance(b, Table)]
 
 
 def published(result: FinalTest) -> Table:

@@ -1,13 +1,17 @@
-"""Comparisons of samplers and of stored studies as sections, a figure and a CSV file."""
+"""Comparisons of samplers, comparisons of studies, and replays, as sections, figure and CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
 
 from study.benchmarking.games import DIGITS
+from study.benchmarking.replay import ORIGINS, ReplayResult
 from study.benchmarking.study_comparison import StudyComparison, StudyCurve
 from study.benchmarking.table_comparison import Curve, SamplerResult, TableComparison
 from study.common.formats import (
@@ -19,9 +23,12 @@ from study.common.formats import (
     decimals,
     describe_metric,
     form_of,
+    headline,
     in_plot,
+    listed,
     measure,
     signed,
+    value,
 )
 from study.report.document import (
     Document,
@@ -32,12 +39,23 @@ from study.report.document import (
     blocks_of,
     number_column,
     paragraphs,
+    table_of,
     text_column,
 )
+from study.report.figures.kit import (
+    ACCENT,
+    BEST,
+    DUPLICATE,
+    FAILED,
+    INK,
+    MARK,
+    PRUNED,
+    axis,
+    blank,
+    whole_axis,
+)
 from study.statistics.significance import Pair
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
+from study.storage.records import Draw, TrialRecord
 
 SIGNIFICANT = 0.05
 """A corrected p-value below it names the better of two."""
@@ -45,6 +63,7 @@ _SMALLEST_POINTS = 0.01
 """Bottom of the axis of regrets, in percentage points."""
 _SMALLEST_SHARE = 1e-3
 """Bottom of the axis in another unit, or where all regrets are small: share of the largest."""
+_COLOURS = (ACCENT, BEST, PRUNED, DUPLICATE, FAILED, INK, MARK)
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -68,27 +87,20 @@ def table_comparison_section(comparison: TableComparison) -> Section:
 def _regrets(comparison: TableComparison) -> Table:
     unit = "percentage points" if comparison.in_points else "the unit of the table"
     form = _form(comparison)
+    *early, last = comparison.milestones
 
-    def row(result: SamplerResult) -> tuple[str, ...]:
-        return (
-            result.sampler,
-            *(form(result.curve.mean[n - 1]) for n in comparison.milestones),
-            _range(result.curve, form),
-            form(result.area.mean[0]),
-            _range(result.area, form),
-        )
+    def after(trial: int) -> Callable[[SamplerResult], str]:
+        return lambda result: form(result.curve.mean[trial - 1])
 
-    return Table(
-        caption=f"Mean regret after each number of trials, in {unit}; area: mean over all trials",
-        columns=(
-            text_column("Sampler"),
-            *(number_column(str(n), 2) for n in comparison.milestones[:-1]),
-            number_column(str(comparison.milestones[-1])),
-            number_column("95 %", 1),
-            number_column("Area"),
-            number_column("95 %", 1),
-        ),
-        rows=tuple(map(row, comparison.results)),
+    return table_of(
+        f"Mean regret after each number of trials, in {unit}; area: mean over all trials",
+        comparison.results,
+        (text_column("Sampler"), lambda result: result.sampler),
+        *((number_column(str(trial), 2), after(trial)) for trial in early),
+        (number_column(str(last)), after(last)),
+        (number_column("95 %", 1), lambda result: _range(result.curve, form)),
+        (number_column("Area"), lambda result: form(result.area.mean[0])),
+        (number_column("95 %", 1), lambda result: _range(result.area, form)),
     )
 
 
@@ -102,32 +114,24 @@ def _range(curve: Curve, form: Form) -> str:
 
 
 def _tests_of_samplers(comparison: TableComparison) -> Table:
-    areas = {(pair.first, pair.second): pair for pair in comparison.over_all}
     form = _form(comparison)
-
-    def tested(pair: Pair) -> tuple[str, str, str]:
-        return signed(form, pair.difference), _p_value(pair), _better(pair)
-
-    return Table(
-        caption=(
-            f"Wilcoxon's signed-rank test over {counted(len(comparison.seeds), 'seed')}, Holm's"
-            f" correction over {counted(len(areas), 'pair')}; differences of mean regret, first"
-            " minus second"
-        ),
-        columns=(
-            text_column("First"),
-            text_column("Second"),
+    areas = {(pair.first, pair.second): pair for pair in comparison.over_all}
+    return table_of(
+        f"Wilcoxon's signed-rank test over {counted(len(comparison.seeds), 'seed')}, Holm's"
+        f" correction over {counted(len(areas), 'pair')}; differences of mean regret, first"
+        " minus second",
+        [(pair, areas[pair.first, pair.second]) for pair in comparison.at_the_end],
+        (text_column("First"), lambda pairs: pairs[0].first),
+        (text_column("Second"), lambda pairs: pairs[0].second),
+        (
             number_column(f"At {comparison.trials}"),
-            number_column("p"),
-            text_column("Better"),
-            number_column("Area", 1),
-            number_column("p", 1),
-            text_column("Better", 1),
+            lambda pairs: signed(form, pairs[0].difference),
         ),
-        rows=tuple(
-            (pair.first, pair.second, *tested(pair), *tested(areas[pair.first, pair.second]))
-            for pair in comparison.at_the_end
-        ),
+        (number_column("p"), lambda pairs: _p_value(pairs[0])),
+        (text_column("Better"), lambda pairs: _better(pairs[0])),
+        (number_column("Area", 1), lambda pairs: signed(form, pairs[1].difference)),
+        (number_column("p", 1), lambda pairs: _p_value(pairs[1])),
+        (text_column("Better", 1), lambda pairs: _better(pairs[1])),
     )
 
 
@@ -153,14 +157,12 @@ def table_comparison_document(comparison: TableComparison) -> Document:
 
 def times_table(comparison: TableComparison) -> Table:
     """Return the median time of a proposal of each sampler."""
-    return Table(
-        caption="Median time of a proposal on this machine, in milliseconds",
-        columns=(text_column("Sampler"), number_column("Median"), number_column("Proposals")),
-        rows=tuple(
-            (result.sampler, f"{1000 * result.ask:.2f}", f"{result.asks:,}")
-            for result in comparison.results
-            if result.ask is not None
-        ),
+    return table_of(
+        "Median time of a proposal on this machine, in milliseconds",
+        [result for result in comparison.results if result.ask is not None],
+        (text_column("Sampler"), lambda result: result.sampler),
+        (number_column("Median"), lambda result: f"{1000 * (result.ask or 0):.2f}"),
+        (number_column("Proposals"), lambda result: f"{result.asks:,}"),
     )
 
 
@@ -179,8 +181,6 @@ def curves_csv(comparison: TableComparison) -> str:
 
 def regret_figure(comparison: TableComparison) -> Figure:
     """Return the mean regret of every sampler over the trials, on a logarithmic axis."""
-    from study.report.figures.kit import axis, blank, whole_axis
-
     unit = "points" if comparison.in_points else "the unit of the table"
     trials = range(1, comparison.trials + 1)
     plot = blank(
@@ -212,12 +212,9 @@ def _add_curve(
     plot: go.Figure, index: int, result: SamplerResult, trials: list[int], *, floor: float
 ) -> None:
     """Add the mean of a sampler as a line and its band as an area; zeros are on the floor."""
-    from study.report.figures.kit import ACCENT, BEST, DUPLICATE, FAILED, INK, MARK, PRUNED
-
-    colours = (ACCENT, BEST, PRUNED, DUPLICATE, FAILED, INK, MARK)
     line = {
-        "color": colours[index % len(colours)],
-        "dash": _DASHES[index // len(colours) % len(_DASHES)],
+        "color": _COLOURS[index % len(_COLOURS)],
+        "dash": _DASHES[index // len(_COLOURS) % len(_DASHES)],
     }
     curve = result.curve
     mean, low, high = (
@@ -270,56 +267,101 @@ def _milestones(trials: int) -> tuple[int, ...]:
 
 
 def _best_values(comparison: StudyComparison) -> Table:
-    milestones = _milestones(comparison.trials)
     key = comparison.measure.key
 
-    def row(curve: StudyCurve) -> tuple[str, ...]:
-        return (
-            curve.name,
-            curve.strategy,
-            str(curve.seed),
-            *(measure(key, curve.best[n]) for n in milestones),
-            measure(key, curve.best[-1]),
-            str(curve.trials),
-            amount(curve.epochs),
-        )
+    def best_after(trial: int) -> Callable[[StudyCurve], str]:
+        return lambda curve: measure(key, curve.best[trial])
 
-    return Table(
-        caption=(
-            f"Best {describe_metric(key)} after each number of trials; all have"
-            f" {counted(comparison.trials, 'trial')} or more"
-        ),
-        columns=(
-            text_column("Study"),
-            text_column("Strategy"),
-            number_column("Seed", 1),
-            *(number_column(str(n), 2) for n in milestones),
-            number_column("All"),
-            number_column("Trials"),
-            number_column("Epochs", 1),
-        ),
-        rows=tuple(map(row, comparison.curves)),
+    return table_of(
+        f"Best {describe_metric(key)} after each number of trials; all have"
+        f" {counted(comparison.trials, 'trial')} or more",
+        comparison.curves,
+        (text_column("Study"), lambda curve: curve.name),
+        (text_column("Strategy"), lambda curve: curve.strategy),
+        (number_column("Seed", 1), lambda curve: str(curve.seed)),
+        *((number_column(str(n), 2), best_after(n)) for n in _milestones(comparison.trials)),
+        (number_column("All"), best_after(-1)),
+        (number_column("Trials"), lambda curve: str(curve.trials)),
+        (number_column("Epochs", 1), lambda curve: amount(curve.epochs)),
     )
 
 
 def _tests_of_strategies(comparison: StudyComparison) -> Table:
     better = "larger" if comparison.measure.maximise else "smaller"
     seeds = ", ".join(map(str, comparison.seeds))
-    return Table(
-        caption=(
-            f"Wilcoxon's signed-rank test over the seeds {seeds}, Holm's correction; loss after"
-            f" {comparison.trials} trials, first minus second; a {better}"
-            f" {describe_metric(comparison.measure.key)} is a smaller loss"
-        ),
-        columns=(
-            text_column("First"),
-            text_column("Second"),
-            number_column("Difference"),
-            number_column("p"),
-            text_column("Better"),
-        ),
-        rows=tuple(
-            (p.first, p.second, f"{p.difference:+.4f}", _p_value(p), _better(p))
-            for p in comparison.pairs
-        ),
+    return table_of(
+        f"Wilcoxon's signed-rank test over the seeds {seeds}, Holm's correction; loss after"
+        f" {comparison.trials} trials, first minus second; a {better}"
+        f" {describe_metric(comparison.measure.key)} is a smaller loss",
+        comparison.pairs,
+        (text_column("First"), lambda pair: pair.first),
+        (text_column("Second"), lambda pair: pair.second),
+        (number_column("Difference"), lambda pair: f"{pair.difference:+.4f}"),
+        (number_column("p"), _p_value),
+        (text_column("Better"), _better),
     )
+
+
+def draws_table(study: str, records: Sequence[TrialRecord], *, metric: str) -> Table:
+    """Return the sequence of draws, each with what was known when it was made.
+
+    Args:
+        records: The drawn trials of the study, in number order.
+        metric: Metric of the objective.
+    """
+    draws = [(record, record.draw) for record in records if record.draw is not None]
+    return table_of(
+        f"{study}: {counted(len(records), 'draw')} in the order they were made",
+        draws,
+        (number_column("Trial"), lambda drawn: str(drawn[0].number)),
+        (number_column("Index"), lambda drawn: str(drawn[1].sequence_index)),
+        (text_column("Drawn"), lambda drawn: _origin(drawn[1])),
+        (number_column("Redraws", 3), lambda drawn: str(drawn[1].attempt)),
+        (text_column("Finished", 2), lambda drawn: drawn[1].seen or ABSENT),
+        (text_column("Running", 2), lambda drawn: drawn[1].running or ABSENT),
+        (text_column("Candidate"), lambda drawn: _candidate(drawn[0])),
+        (text_column("Result"), lambda drawn: _result(drawn[0], metric)),
+    )
+
+
+def _candidate(record: TrialRecord) -> str:
+    return ", ".join(f"{headline(name)} {value(choice)}" for name, choice in record.params.items())
+
+
+def _origin(draw: Draw) -> str:
+    if draw.retry_of is not None:
+        return f"repeats trial {draw.retry_of}"
+    if draw.continues is not None:
+        return f"continues trial {draw.continues}"
+    return ORIGINS.get(draw.source, draw.source)
+
+
+def _result(record: TrialRecord, metric: str) -> str:
+    if record.state != "complete":
+        return "lost" if record.lost else record.state
+    reached = measure(metric, record.objectives[0])
+    return (
+        reached if record.reused_from is None else f"{reached}, duplicate of {record.reused_from}"
+    )
+
+
+def replay_section(result: ReplayResult) -> Section:
+    """Return whether every repeated draw is the same, or the first that is not."""
+    blocks = blocks_of(paragraphs(_describe_replay(result)))
+    return Section(anchor="replay", heading="Replay", blocks=blocks)
+
+
+def _describe_replay(result: ReplayResult) -> list[str]:
+    draws, different = result.draws, result.different
+    if different is not None:
+        same = counted(len(draws) - 1, "draw")
+        return [
+            f"{result.study}: trial {different.number} (sequence index"
+            f" {different.sequence_index}) differs from the repeated draw, after {same} that are"
+            " the same",
+            *different.differences,
+        ]
+    origins = Counter(draw.origin for draw in draws)
+    parts = listed([f"{count} {origin}" for origin, count in origins.items()])
+    found = f"{result.study}: {counted(len(draws), 'draw')}, the same bit for bit"
+    return [f"{found}: {parts}" if draws else found]
