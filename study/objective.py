@@ -41,11 +41,9 @@ class TrialContext:
     """What all trials of a worker share.
 
     Args:
-        problem: What the study searches: the space, the candidates, the pruner, the objectives.
-        estimator: Scores a candidate.
         curves: Returns the curves of all candidates but the one at a sequence index.
-        worker: Identity of the process, stored with the trial.
-        facts: Versions of the code and the libraries, stored with the trial.
+        worker: Identity of the process, stored with each trial.
+        facts: Versions of the code and the libraries, stored with each trial.
         alive: Called after every step; may raise to stop the trial.
     """
 
@@ -67,9 +65,6 @@ def run_trial(
     """Score the drawn candidate and return its objective values.
 
     Args:
-        trial: Optuna's trial, just created.
-        drawn: The candidate.
-        context: What all trials share.
         release: Releases the study's lock; called once the candidate and its draw are stored.
 
     Raises:
@@ -89,11 +84,12 @@ def run_trial(
     if drawn.duplicate is not None and drawn.duplicate.state != "pruned":
         return _reuse(trial, drawn)
     reporter = _Reporter(trial, drawn, context)
+    seed = drawn.seed
+    if seed is None:
+        seed = training_seed(problem.settings.seed, drawn.candidate_id)
     try:
         estimate = context.estimator.estimate(
-            problem.candidate(values),
-            seed=_seed(drawn, problem),
-            report=reporter,
+            problem.candidate(values), seed=seed, report=reporter
         )
     except optuna.TrialPruned:
         reporter.store_as_duplicate_if_nothing_was_trained()
@@ -110,29 +106,10 @@ def run_trial(
     except (StorageInternalError, StorageError):
         raise  # not caused by the candidate: the worker waits for the server, or ends
     except Exception as error:
-        _raise_if_disk_failed(trial, error)
-        _store_failure(trial, "crash", f"{type(error).__name__}: {error}")
-        raise TrialCrashed(str(error)) from error
+        raise _stored_crash(trial, error) from error
     finally:
         reporter.store()
     return _store_estimate(trial, estimate, context)
-
-
-def _seed(drawn: DrawnCandidate, problem: Problem) -> int:
-    own = training_seed(problem.settings.seed, drawn.candidate_id)
-    return own if drawn.seed is None else drawn.seed
-
-
-def _raise_if_disk_failed(trial: optuna.Trial, error: Exception) -> None:
-    """Interrupt the trial and the study where no checkpoint can be written.
-
-    Raises:
-        StorageError: The disk is full or read-only. Other candidates would fail as well.
-    """
-    problem = disk_error(error)
-    if problem is not None:
-        _store_failure(trial, "interrupted", problem)
-        raise StorageError(problem) from error
 
 
 def _store_candidate(
@@ -147,11 +124,7 @@ def _store_candidate(
 
 
 def _reuse(trial: optuna.Trial, drawn: DrawnCandidate) -> tuple[float, ...]:
-    """Return the result of the trial that this one duplicates, and store it here.
-
-    Raises:
-        EstimateFailed: That trial failed, so this one fails as well.
-    """
+    """Store and return the result of the trial that this one duplicates; fail as it failed."""
     duplicate = drawn.duplicate
     assert duplicate is not None
     origin = _origin(duplicate, drawn.duplicate_study)
@@ -173,6 +146,16 @@ def _origin(duplicate: TrialRecord, study: str | None) -> int | str:
     if study is not None:
         return f"{study}/{duplicate.number}"
     return duplicate.number if duplicate.reused_from is None else duplicate.reused_from
+
+
+def _stored_crash(trial: optuna.Trial, error: Exception) -> TrialCrashed | StorageError:
+    """Store an unexpected exception and return the one to raise."""
+    unwritable = disk_error(error)
+    if unwritable is not None:  # other candidates would fail as well
+        _store_failure(trial, "interrupted", unwritable)
+        return StorageError(unwritable)
+    _store_failure(trial, "crash", f"{type(error).__name__}: {error}")
+    return TrialCrashed(str(error))
 
 
 def _store_estimate(
@@ -206,11 +189,7 @@ class _Reporter:
         self._seconds = 0.0
 
     def __call__(self, step: Step) -> None:
-        """Store a step.
-
-        Raises:
-            TrialPruned: The pruner stopped the trial.
-        """
+        """Store a step; raise ``TrialPruned`` where the pruner stops the trial."""
         if step.seconds is not None:
             self._trained += 1
             self._seconds += step.seconds

@@ -30,7 +30,7 @@ from study.confirmation.retraining import (
     trained_in_full,
 )
 from study.network.forward import class_scores, normalise
-from study.results.ranking import Objective, pareto_front
+from study.results.ranking import objectives_of, pareto_front
 from study.running.study_data import load_data
 from study.running.study_runner import StudyResult
 from study.search_space.candidate import ImageFormat
@@ -153,11 +153,7 @@ def _best(origin: StoredStudy, top: int) -> list[PlannedCandidate]:
         records: Sequence[TrialRecord] = read_trials(origin.study.get_trials(deepcopy=False))
     _, confirmed, index = _quality(settings)
     if len(settings.measures) > 1:
-        objectives = tuple(
-            Objective(metric=measure.key, direction=direction)
-            for measure, direction in zip(settings.measures, settings.directions, strict=True)
-        )
-        front = pareto_front(records, objectives)
+        front = pareto_front(records, objectives_of(settings))
         records = [replace(r, objectives=(r.objectives[index],)) for r in front]
     best = confirm_candidates(records, top=top, maximise=settings.measures[index].maximise)
     seen = {record.number: record.metrics.get(confirmed.key) for record in records}

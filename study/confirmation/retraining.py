@@ -15,7 +15,7 @@ from study.common.errors import EvaluationError, ResumeError
 from study.common.stop import Stop
 from study.performance_estimation.training.train_estimator import TrainEstimator
 from study.performance_estimation.training.training import Training
-from study.running.estimation import stored_estimator
+from study.running.study_data import estimator_context
 from study.running.study_runner import StudyResult, run_study
 from study.running.worker import StudyObserver
 from study.search_space.candidate import Candidate, Recipe
@@ -208,7 +208,8 @@ class Networks:
         Raises:
             EvaluationError: The study does not train its candidates.
         """
-        estimator = stored_estimator(stored, run_context, stop=Stop())
+        context = estimator_context(stored, run_context, stop=Stop())
+        estimator = stored.problem.estimator.make(context)
         if not isinstance(estimator, TrainEstimator):
             raise EvaluationError(
                 f"study '{stored.settings.study}' trains no network of its own (estimator "

@@ -13,7 +13,7 @@ from study.common.redaction import redacted
 from study.confirmation.result import Confirmation, read_confirmation
 from study.final_test.access_log import Access, read_accesses
 from study.final_test.result import FinalTest, read_final_test
-from study.results.ranking import Objective, best, valued
+from study.results.ranking import Objective, best, objectives_of, valued
 from study.settings.study_settings import StudySettings
 from study.storage.costs import read_costs, read_processes
 from study.storage.records import TrialRecord
@@ -117,10 +117,7 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
     )
     return StudySummary(
         name=settings.study,
-        objectives=tuple(
-            Objective(metric=measure.key, direction=direction)
-            for measure, direction in zip(settings.measures, settings.directions, strict=True)
-        ),
+        objectives=objectives_of(settings),
         settings={
             name: value
             for name, value in settings.model_dump(mode="json").items()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from study.settings.study_settings import StudySettings
 from study.statistics.pareto import front_ranks
 from study.storage.records import TrialRecord
 
@@ -30,6 +31,14 @@ class Objective:
     def sign(self) -> float:
         """Factor that makes larger better."""
         return 1.0 if self.direction == "maximize" else -1.0
+
+
+def objectives_of(settings: StudySettings) -> tuple[Objective, ...]:
+    """Return the objectives of a study."""
+    pairs = zip(settings.measures, settings.directions, strict=True)
+    return tuple(
+        Objective(metric=measure.key, direction=direction) for measure, direction in pairs
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

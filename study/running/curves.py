@@ -20,12 +20,7 @@ from study.storage.records import TrialReader, TrialRecord
 
 
 class CompetingCurves:
-    """The curves that a candidate of a study competes with.
-
-    Args:
-        problem: The study's pruner and objective.
-        trials: Reads the stored trials.
-    """
+    """The curves that a candidate of a study competes with."""
 
     def __init__(self, problem: Problem, trials: TrialReader) -> None:
         self._problem, self._trials = problem, trials
@@ -53,8 +48,7 @@ class Promotion:
     """Finds the pruned candidate that continues next.
 
     Args:
-        problem: The study's pruner and objective.
-        folder: Its checkpoints. A candidate without a checkpoint never continues.
+        folder: The study's checkpoints. A candidate without a checkpoint never continues.
     """
 
     problem: Problem

@@ -17,7 +17,7 @@ from study.common.artifact_path import artifact_path
 from study.common.errors import StudyError
 from study.common.machine import gpu_count
 from study.common.stop import PARENT, Stop
-from study.running.worker import WorkResult
+from study.running.worker import INTERRUPTED, WorkResult
 from study.settings.run_context import RunContext
 from study.storage.reap import mark_interrupted
 from study.storage.stored_study import StoredStudy
@@ -37,9 +37,14 @@ TASK = "STUDY_WORKER"
 _PATHS: Mapping[str, Callable[[str], Any]] = {"data_root": Path, "artifacts": artifact_path}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Process:
-    """A running worker."""
+    """A running worker.
+
+    Args:
+        deaths: How often it died in a row without progress of the study.
+        finished: Number of trials that had ended when it was started again.
+    """
 
     index: int
     process: subprocess.Popen[str]
@@ -62,39 +67,39 @@ def run_workers(
     name = stored.settings.study
     running = [_start(name, run_context, index, workers) for index in range(workers)]
     ended: list[_Process] = []
-    results: list[WorkResult] = []
     try:
-        while running:
+        while True:
             if stop.wait(0.1):
                 if killed := _terminate(running):
                     mark_interrupted(stored.study, pids=killed)
-                return WorkResult(ending="interrupted", text="stopped as asked")
-            for worker in list(running):
-                if worker.process.poll() is None:
-                    continue
+                return INTERRUPTED
+            for worker in [worker for worker in running if worker.process.poll() is not None]:
                 running.remove(worker)
                 ended.append(worker)
                 result = _result(worker)
                 if result is None:
-                    finished = _finished(stored)
-                    running.append(_restart(name, run_context, worker, workers, finished))
-                else:
-                    results.append(result)
-        return results[-1]
+                    trials = stored.study.get_trials(deepcopy=False)
+                    finished = sum(trial.state.is_finished() for trial in trials)
+                    deaths = _deaths(worker, finished)
+                    again = _start(name, run_context, worker.index, workers)
+                    again.deaths, again.finished = deaths, finished
+                    running.append(again)
+                elif not running:
+                    return result
     finally:
-        _kill([*running, *ended])
-
-
-def _finished(stored: StoredStudy) -> int:
-    """Return the number of trials that have ended: progress between two deaths of a worker."""
-    return sum(t.state.is_finished() for t in stored.study.get_trials(deepcopy=False))
+        for worker in (*running, *ended):
+            with worker.process, worker.log:  # waits for the process and closes its output
+                worker.process.kill()
 
 
 def _start(name: str, run_context: RunContext, index: int, workers: int) -> _Process:
-    run_context = replace(
-        run_context, label=f"worker {index + 1}", device=_device(run_context, index)
+    gpus = gpu_count() if run_context.device is None else 0
+    here = replace(
+        run_context,
+        label=f"worker {index + 1}",
+        device=f"cuda:{index % gpus}" if gpus else run_context.device,
     )
-    values = {key: getattr(run_context, key) for key in ("url", *_PATHS, "device", "label")}
+    values = {key: getattr(here, key) for key in ("url", *_PATHS, "device", "label")}
     task = {
         "study": name,
         "run_context": {key: None if v is None else str(v) for key, v in values.items()},
@@ -118,34 +123,6 @@ def _start(name: str, run_context: RunContext, index: int, workers: int) -> _Pro
     return _Process(index=index, process=process, log=log)
 
 
-def _device(run_context: RunContext, index: int) -> str | None:
-    """Return the worker's device: the given one, else one GPU after the other."""
-    if run_context.device is not None:
-        return run_context.device
-    gpus = gpu_count()
-    return f"cuda:{index % gpus}" if gpus else None
-
-
-def _restart(
-    name: str, run_context: RunContext, dead: _Process, workers: int, finished: int
-) -> _Process:
-    """Start a dead worker again.
-
-    Raises:
-        StudyError: It died repeatedly, and no trial of the study ended meanwhile.
-    """
-    hopeless = time.monotonic() - dead.started < QUICK_SECONDS and finished <= dead.finished
-    deaths = dead.deaths + 1 if hopeless else 1
-    if deaths >= QUICK_DEATHS:
-        raise StudyError(
-            f"worker {dead.index + 1} died {deaths} times within seconds (exit code"
-            f" {dead.process.returncode}); its last output:\n{_last_lines(dead)}"
-        )
-    worker = _start(name, run_context, dead.index, workers)
-    worker.deaths, worker.finished = deaths, finished
-    return worker
-
-
 def _result(worker: _Process) -> WorkResult | None:
     """Return why a worker ended, or None where it died.
 
@@ -153,31 +130,38 @@ def _result(worker: _Process) -> WorkResult | None:
         StudyError: It ended with an error for the user.
     """
     assert worker.process.stdout is not None
-    lines = worker.process.stdout.read().splitlines()
-    message: dict[str, Any] = {}
-    if lines:
-        try:
-            message = json.loads(lines[-1])
-        except json.JSONDecodeError:
-            message = {}
+    last = worker.process.stdout.read().splitlines()[-1:]
+    try:
+        message: dict[str, Any] = json.loads(last[0]) if last else {}
+    except json.JSONDecodeError:
+        message = {}
     if "error" in message:
         raise StudyError(message["error"])
     if worker.process.returncode != 0 or "ending" not in message:
         return None
-    return WorkResult(ending=message["ending"], text=message["text"])
+    return WorkResult(**message)
 
 
-def _last_lines(worker: _Process) -> str:
-    worker.log.seek(0)
-    return "\n".join(worker.log.read().splitlines()[-8:])
+def _deaths(dead: _Process, finished: int) -> int:
+    """Return how often a worker died in a row while no trial of the study ended.
+
+    Raises:
+        StudyError: It died too often to be started again.
+    """
+    hopeless = time.monotonic() - dead.started < QUICK_SECONDS and finished <= dead.finished
+    deaths = dead.deaths + 1 if hopeless else 1
+    if deaths >= QUICK_DEATHS:
+        dead.log.seek(0)
+        output = "\n".join(dead.log.read().splitlines()[-8:])
+        raise StudyError(
+            f"worker {dead.index + 1} died {deaths} times within seconds (exit code"
+            f" {dead.process.returncode}); its last output:\n{output}"
+        )
+    return deaths
 
 
 def _terminate(running: list[_Process]) -> list[int]:
-    """Let every worker interrupt its trial, and kill those that take too long.
-
-    Returns:
-        The process ids of the workers that were killed.
-    """
+    """Let every worker interrupt its trial. Kill those that take too long; return their ids."""
     for worker in running:
         worker.process.terminate()
     deadline = time.monotonic() + GRACE_SECONDS
@@ -190,16 +174,6 @@ def _terminate(running: list[_Process]) -> list[int]:
             worker.process.wait()
             killed.append(worker.process.pid)
     return killed
-
-
-def _kill(running: list[_Process]) -> None:
-    for worker in running:
-        if worker.process.poll() is None:
-            worker.process.kill()
-        worker.process.wait()
-        worker.log.close()
-        if worker.process.stdout is not None:
-            worker.process.stdout.close()
 
 
 def read_task() -> tuple[str, RunContext]:

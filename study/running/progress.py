@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from rich.console import Console, Group
 from rich.live import Live as RichLive
@@ -18,7 +18,7 @@ from rich.text import Text
 from study.common.formats import amount, counted, duration
 from study.common.stop import Stop
 from study.results.describe import describe_state, describe_trial
-from study.results.ranking import Objective, pareto_front
+from study.results.ranking import objectives_of, pareto_front
 from study.running.worker import StudyObserver
 from study.settings.problem import Problem
 from study.storage.costs import FixedCost, read_costs
@@ -29,36 +29,22 @@ from study.storage.stored_study import StoredStudy
 POLL_SECONDS = 0.5
 
 
-class Display(Protocol):
-    """Shows the state of a study."""
-
-    def prepare(self, costs: Sequence[FixedCost]) -> None:
-        """Show what was spent so far before the first trial."""
-
-    def show(self, records: Sequence[TrialRecord], state: StudyState) -> None:
-        """Show the trials as they are now."""
-
-    def close(self) -> None:
-        """End the display."""
-
-
 class Lines:
     """One plain line for each trial that ended."""
 
     def __init__(self, problem: Problem, out: TextIO = sys.stderr) -> None:
         self._settings, self._parameters, self._out = problem.settings, problem.parameters, out
         self._shown: set[int] | None = None
-        self._prepared: list[str] = []
+        self._costs: list[str] = []
 
-    def prepare(self, costs: Sequence[FixedCost]) -> None:
-        """Print each cost once, whenever it has grown."""
+    def show(
+        self, records: Sequence[TrialRecord], state: StudyState, costs: Sequence[FixedCost] = ()
+    ) -> None:
+        """Print a line for each cost that has grown, and for each trial that has ended."""
         for line in map(cost_line, costs):
-            if line not in self._prepared:
-                self._prepared.append(line)
+            if line not in self._costs:
+                self._costs.append(line)
                 print(line, file=self._out, flush=True)
-
-    def show(self, records: Sequence[TrialRecord], state: StudyState) -> None:
-        """Print a line for each trial that ended since the last call."""
         ended = [r for r in records if r.state not in ("running", "waiting")]
         if self._shown is None:  # trials of an earlier run are not shown
             self._shown = {record.number for record in ended}
@@ -90,44 +76,33 @@ class Live:
         self._clock = RemainingTime(problem.settings.trials, self._epochs)
         self._live = RichLive(console=Console(stderr=True), refresh_per_second=4, transient=True)
         self._live.start()
-        self._prepared: list[str] = []
 
-    def prepare(self, costs: Sequence[FixedCost]) -> None:
-        """Show the costs until the first trial begins."""
-        self._prepared = [cost_line(cost) for cost in costs]
-
-    def show(self, records: Sequence[TrialRecord], state: StudyState) -> None:
+    def show(
+        self, records: Sequence[TrialRecord], state: StudyState, costs: Sequence[FixedCost] = ()
+    ) -> None:
         """Draw the display again."""
         done, total = len(state.finished), self._settings.trials
-        bar = ProgressBar(total=total or max(done, 1), completed=done, width=40)
-        self._live.update(Group(bar, Text("\n".join(self._lines(records, state, done)))))
-
-    def _lines(self, records: Sequence[TrialRecord], state: StudyState, done: int) -> list[str]:
-        total = self._settings.trials
         running = [state.latest[sequence_index] for sequence_index in state.running]
         lines = [
-            *(self._prepared if not records else ()),
+            *map(cost_line, costs),
             f"{done} of {total} trials" if total else f"{done} trials",
             self._clock.describe(done, running, now=time.monotonic()),
+            *(f"trial {r.number}: epoch {epochs_done(r)}/{self._epochs}" for r in running),
+            *self._best(records),
         ]
-        for record in running:
-            lines.append(f"trial {record.number}: epoch {epochs_done(record)}/{self._epochs}")
-        return [*lines, *self._best(records)]
+        bar = ProgressBar(total=total or max(done, 1), completed=done, width=40)
+        self._live.update(Group(bar, Text("\n".join(lines))))
 
     def _best(self, records: Sequence[TrialRecord]) -> list[str]:
         measures = self._settings.measures
         if len(measures) > 1:
-            objectives = [
-                Objective(metric=m.key, direction=d)
-                for m, d in zip(measures, self._settings.directions, strict=True)
-            ]
-            front = pareto_front(records, objectives)
+            front = pareto_front(records, objectives_of(self._settings))
             return [f"{counted(len(front), 'candidate')} on the Pareto front"] if front else []
         best = ranked(records, maximise=measures[0].maximise)[:1]
-        if not best:
-            return []
-        words = describe_trial(best[0], self._parameters, measures[0].key)
-        return [f"best, trial {best[0].number}: {words}"]
+        return [
+            f"best, trial {r.number}: {describe_trial(r, self._parameters, measures[0].key)}"
+            for r in best
+        ]
 
     def close(self) -> None:
         """Remove the display."""
@@ -183,28 +158,27 @@ class RemainingTime:
 class Progress(StudyObserver):
     """Shows the progress of a study on stderr: a live display on a terminal, else lines.
 
-    It reads the storage from a thread, so it shows the trials of all workers.
+    A thread reads the storage, so the trials of all workers are shown.
     """
 
     @contextmanager
     def around_study(self, stored: StoredStudy, *, stop: Stop) -> Iterator[None]:
         """Show the progress until the block ends."""
-        display: Display = Live(stored.problem) if sys.stderr.isatty() else Lines(stored.problem)
+        display: Live | Lines
+        display = Live(stored.problem) if sys.stderr.isatty() else Lines(stored.problem)
         reader, ended = TrialReader(stored.study), threading.Event()
 
         def update() -> None:
-            records = reader.read()
-            if not records:
-                display.prepare(read_costs(stored.study.user_attrs))
-            display.show(records, study_state(records, retries=stored.settings.retries))
+            with contextlib.suppress(Exception):  # the worker reports the same error
+                records = reader.read()
+                costs = () if records else read_costs(stored.study.user_attrs)
+                display.show(records, study_state(records, retries=stored.settings.retries), costs)
 
         def keep_updating() -> None:
             while not ended.wait(POLL_SECONDS):
-                with contextlib.suppress(Exception):  # the worker reports the same error
-                    update()
+                update()
 
-        with contextlib.suppress(Exception):
-            update()
+        update()
         thread = threading.Thread(target=keep_updating, name="progress", daemon=True)
         thread.start()
         try:
@@ -213,6 +187,5 @@ class Progress(StudyObserver):
             ended.set()
             thread.join(1.0)  # it may be waiting for a lost server
             if not thread.is_alive():
-                with contextlib.suppress(Exception):
-                    update()
+                update()
             display.close()

@@ -10,7 +10,6 @@ of each node once, and all its workers read them there.
 from __future__ import annotations
 
 import os
-import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -26,11 +25,16 @@ from study.common.redaction import redacted_url
 from study.common.stop import Stop, stop_on_signals
 from study.data.dataset import SearchData
 from study.running.study_data import load_data
-from study.running.worker import StudyObserver, WorkResult, make_worker
+from study.running.study_runner import work_on
+from study.running.worker import INTERRUPTED, StudyObserver, WorkResult
 from study.settings.run_context import RunContext
-from study.storage.storage_errors import storage_errors
 from study.storage.stored_study import StoredStudy, open_study
 from study.storage.url import sqlite_path
+
+try:
+    import ray
+except ImportError:  # the optional packages of "study-nas[cluster]" are not installed
+    ray = None
 
 LOCAL = "local"
 GRACE_SECONDS = 1.2
@@ -48,13 +52,11 @@ class RayCluster:
         address: ``local`` for a cluster on this machine, ``auto``, ``host:port`` or
             ``ray://host:port``.
         gpus: GPUs per worker; with 0.25, four workers share one.
-        cpus: Cores per worker.
-        observers: Watch the trials, in the workers; they are pickled.
+        observers: Watch the trials in the workers; they are pickled.
     """
 
     address: str
     gpus: float = 0.0
-    cpus: float = 1.0
     observers: tuple[StudyObserver, ...] = ()
 
     def check(self, run_context: RunContext) -> None:
@@ -64,11 +66,10 @@ class RayCluster:
             SettingsError: Ray is not installed.
             StorageError: The storage is a file of this machine, and workers run on others.
         """
-        try:
-            import ray  # noqa: F401
-        except ImportError as error:
-            message = f'--ray {self.address}: needs Ray; pip install "study-nas[cluster]"'
-            raise SettingsError(message) from error
+        if ray is None:
+            raise SettingsError(
+                f'--ray {self.address}: needs Ray; pip install "study-nas[cluster]"'
+            )
         if self.address != LOCAL and sqlite_path(run_context.url) is not None:
             raise StorageError(
                 f"--ray {self.address} with storage '{redacted_url(run_context.url)}': SQLite is a"
@@ -94,13 +95,11 @@ class RayCluster:
         Raises:
             StudyError: Ray cannot be reached, or a worker met an error that no restart solves.
         """
-        import ray
-
         self._connect(workers)
         try:
             preloaded = ray.put(packed(*load_data(stored.settings, run_context, interrupted=stop)))
             task = ray.remote(work).options(
-                max_retries=-1, num_cpus=self.cpus, num_gpus=self.gpus, name="study worker"
+                max_retries=-1, num_cpus=1, num_gpus=self.gpus, name="study worker"
             )
             there = _absolute(run_context)
             waiting = [
@@ -117,10 +116,8 @@ class RayCluster:
             ray.shutdown()
 
     def _connect(self, workers: int) -> None:
-        import ray
-
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        local = {"num_cpus": max(workers, 1), "include_dashboard": False}
+        local = {"num_cpus": workers, "include_dashboard": False}
         where = local if self.address == LOCAL else {"address": self.address}
         package = str(Path(__file__).resolve().parents[1])
         try:
@@ -177,58 +174,46 @@ def unpacked(preloaded: Packed) -> tuple[SearchData | None, dict[str, Any]]:
 
 def work(
     name: str, run_context: RunContext, preloaded: Packed, observers: tuple[StudyObserver, ...]
-) -> dict[str, str]:
-    """Work on a study until it is done. Ray runs this task, and repeats it when it is lost."""
+) -> WorkResult | str:
+    """Work on a study until it is done; return why it ended, or the text of an error.
+
+    Ray runs this task, and repeats it when it is lost.
+    """
     stop = Stop()
     with stop_on_signals(stop):  # Ray cancels a task by a signal, which interrupts its trial
         try:
             stored = open_study(name, run_context.url)
-            run_context = replace(run_context, preloaded=unpacked(preloaded))
-            with storage_errors(run_context.url):
-                worker = make_worker(stored, run_context, stop=stop, observers=observers)
-                result = worker.run()
+            here = replace(run_context, preloaded=unpacked(preloaded))
+            return work_on(stored, here, stop=stop, observers=observers)
         except StudyError as error:
-            return {"error": str(error)}
-    return {"ending": result.ending, "text": result.text}
+            return str(error)
 
 
 def _wait(waiting: list[Any], *, stop: Stop) -> WorkResult:
-    """Wait for every worker to end.
+    """Wait for every worker to end; on a stop, let every worker interrupt its trial.
 
     Raises:
         StudyError: One ended with an error, or broke.
     """
-    import ray
-
-    outcome: dict[str, str] = {}
+    result = INTERRUPTED
     while waiting:
         if stop.wait(0.1):
-            return _end(waiting)
+            for task in waiting:
+                ray.cancel(task, force=False)
+            ray.wait(waiting, num_returns=len(waiting), timeout=GRACE_SECONDS)
+            return INTERRUPTED
         done, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=0)
         for task in done:
-            outcome = _outcome(task)
-            if "error" in outcome:
-                raise StudyError(outcome["error"])
-    return WorkResult(ending=outcome["ending"], text=outcome["text"])  # type: ignore[arg-type]
+            result = _result(task)
+    return result
 
 
-def _outcome(task: Any) -> dict[str, str]:
-    import ray
-
+def _result(task: Any) -> WorkResult:
     try:
-        found: dict[str, str] = ray.get(task)
+        result: WorkResult | str = ray.get(task)
     except ray.exceptions.RayError as error:
         last = str(error).strip().splitlines()[-1:]
         raise StudyError(f"a worker on Ray broke: {' '.join(last)}") from error
-    return found
-
-
-def _end(waiting: list[Any]) -> WorkResult:
-    """Let every worker interrupt its trial, and wait for the grace period."""
-    import ray
-
-    for task in waiting:
-        ray.cancel(task, force=False)
-    deadline = time.monotonic() + GRACE_SECONDS
-    ray.wait(waiting, num_returns=len(waiting), timeout=max(deadline - time.monotonic(), 0.0))
-    return WorkResult(ending="interrupted", text="stopped as asked")
+    if isinstance(result, str):
+        raise StudyError(result)
+    return result

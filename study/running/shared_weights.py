@@ -20,7 +20,6 @@ from functools import lru_cache
 import optuna
 
 from study.common.errors import SettingsError
-from study.performance_estimation.estimator import Estimator
 from study.performance_estimation.supernet.paths import PathSource
 from study.performance_estimation.supernet.supernet_estimator import SupernetEstimator
 from study.running.candidate_source.sampled_source import SampledSource
@@ -39,9 +38,7 @@ class SharedWeights:
     """Trains the shared weights as far as the next candidate needs them.
 
     Args:
-        estimator: Holds the weights.
-        source: Draws the candidates.
-        study: Where the cost of the weights is stored.
+        study: Stores the cost of the weights.
         alive: Called after every epoch; may raise to stop.
     """
 
@@ -51,7 +48,7 @@ class SharedWeights:
     alive: Callable[[], None]
 
     def prepare(self, state: StudyState) -> bool:
-        """Train what is missing; False where it depends on a trial that is still running."""
+        """Train what is missing; return False where it depends on a running trial."""
         turn = self.estimator.trials_per_epoch
         sequence_index = min(state.to_repeat, default=state.next_index)
         if turn and isinstance(self.source, SampledSource):
@@ -74,19 +71,6 @@ class SharedWeights:
         entry = {"what": "supernet", "epochs": cost.epochs, "seconds": round(cost.seconds, 4)}
         if self.study.user_attrs.get(KEY) != entry:
             self.study.set_user_attr(KEY, entry)
-
-
-def shared_weights(
-    estimator: Estimator,
-    source: CandidateSource,
-    study: optuna.Study,
-    *,
-    alive: Callable[[], None],
-) -> SharedWeights | None:
-    """Return the shared weights of an estimator; None where it has none."""
-    if not isinstance(estimator, SupernetEstimator):
-        return None
-    return SharedWeights(estimator=estimator, source=source, study=study, alive=alive)
 
 
 def sampled_paths(source: SampledSource, state: StudyState, *, turn: int) -> PathSource:

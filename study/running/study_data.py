@@ -1,4 +1,4 @@
-"""The images that a study searches on, and what is stored of them and of the machine."""
+"""The images that a study searches on, what is stored of them, and what an estimator needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
+from study.common.artifact_path import ArtifactPath
 from study.common.machine import choose_device, processor
+from study.common.stop import Stop
 from study.data.dataset import SearchData, joined, load_search_data
 from study.data.leak_check import (
     CheckedParts,
@@ -19,10 +21,46 @@ from study.data.leak_check import (
     leaking_val_indices,
 )
 from study.data.sources import image_format
+from study.performance_estimation.estimator import EstimatorContext, Fidelity
 from study.performance_estimation.training.speed import probe_precision
 from study.search_space.candidate import ImageFormat
 from study.settings.run_context import RunContext
 from study.settings.study_settings import FitOn, StudySettings
+from study.storage.checkpoints import study_folder
+from study.storage.stored_study import TOKEN, StoredStudy, validate_worker
+
+
+def checkpoints(stored: StoredStudy, run_context: RunContext) -> ArtifactPath:
+    """Return the folder of a study's checkpoints."""
+    folder = study_folder(run_context.artifacts, run_context.url, stored.settings.study)
+    return folder / "checkpoints"
+
+
+def estimator_context(
+    stored: StoredStudy, run_context: RunContext, *, stop: Stop
+) -> EstimatorContext:
+    """Return the context of a stored study's estimator, with its images loaded.
+
+    Raises:
+        ResumeError: Data, code or libraries of this process are not those of the study.
+    """
+    settings, problem = stored.settings, stored.problem
+    data, described = load_data(settings, run_context)
+    validate_worker(stored, described)
+    return EstimatorContext(
+        space=problem.space,
+        image=problem.image,
+        data=data,
+        fidelity=Fidelity(fraction=settings.fraction, image_size=settings.image_size),
+        precision=stored.environment.get("precision", "float32"),
+        device=choose_device(run_context.device),
+        seed=settings.seed,
+        folder=checkpoints(stored, run_context),
+        origin=f"{settings.sampler} {stored.study.user_attrs.get(TOKEN, '')}",
+        learns_policy=problem.sampler.learns_policy,
+        several_seeds=settings.plan is not None,
+        interrupted=stop,
+    )
 
 
 def load_data(
@@ -37,8 +75,6 @@ def load_data(
     The images are None where the estimator needs none. A download shows its progress on stderr.
 
     Args:
-        settings: Data set, split and estimator.
-        run_context: Where the data are.
         fit_on: The images to train on; those of the study's plan by default.
         interrupted: Asked during a download; True stops it.
 
@@ -48,12 +84,13 @@ def load_data(
     if run_context.preloaded is not None:
         return run_context.preloaded
     if not settings.needs_data:
-        image = image_format(settings.dataset, settings.size)
+        table = settings.table
         return None, {
-            "image": asdict(_resized(settings, image)),
+            "image": asdict(_resized(settings, image_format(settings.dataset, settings.size))),
             "notes": [],
             "warnings": [],
-            **_name_and_digest(settings),
+            "name": settings.dataset if table is None else f"table {table.name}",
+            "sha256": "" if table is None else table.digest,
         }
     data = load_search_data(
         settings.dataset,
@@ -79,27 +116,19 @@ def load_data(
     }
 
 
-def _name_and_digest(settings: StudySettings) -> dict[str, str]:
-    """Return name and digest of the table that stands in for images, if there is one."""
-    table = settings.table
-    if table is None:
-        return {"name": settings.dataset, "sha256": ""}
-    return {"name": f"table {table.name}", "sha256": table.digest}
-
-
 def _for_training(
     data: SearchData, settings: StudySettings, run_context: RunContext, fit_on: FitOn
 ) -> SearchData:
     """Return the data with the images to train on as training part, without leaks if asked."""
     if not settings.drop_leaks:
         return data if fit_on == "train" else joined(data)
-    found = _leak_check(settings, run_context)
+    found = _leak_check(settings, run_context, "all")
     data = drop_leaks(data, found)
     return data if fit_on == "train" else joined(data, left_out=leaking_val_indices(found))
 
 
 def _leak_check(
-    settings: StudySettings, run_context: RunContext, parts: CheckedParts = "all"
+    settings: StudySettings, run_context: RunContext, parts: CheckedParts
 ) -> LeakCheck:
     return check_leaks(
         settings.dataset,
@@ -117,8 +146,6 @@ def describe_data_checks(
     """Return the data checks of a study as a block of text.
 
     Args:
-        settings: Data set and split.
-        run_context: Where the data are.
         parts: ``searched`` leaves the test part closed. A study that drops leaks has compared
             with the test part already, so its checks include it.
     """
@@ -160,9 +187,8 @@ class _Download:
         if self._interrupted():
             raise KeyboardInterrupt
         tenth = 10 * here // whole if whole else 0
-        if tenth == self._shown:
-            return
-        self._shown = tenth
-        size = f" of {whole / 1e6:,.0f}" if whole else ""
-        text = f"downloading {self._name}: {here / 1e6:,.0f}{size} MB"
-        print(text, file=sys.stderr, flush=True)  # noqa: T201
+        if tenth != self._shown:
+            self._shown = tenth
+            size = f" of {whole / 1e6:,.0f}" if whole else ""
+            text = f"downloading {self._name}: {here / 1e6:,.0f}{size} MB"
+            print(text, file=sys.stderr, flush=True)  # noqa: T201

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from study.common.artifact_path import check_writable
 from study.common.stop import Stop
@@ -44,14 +44,7 @@ class WorkerBackend(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyResult:
-    """The outcome of a run.
-
-    Args:
-        stored: The study.
-        work: Why the run ended.
-        trials: All trials of the study.
-        notes: Warnings, and differences that do not affect the results.
-    """
+    """The outcome of a run: why it ended, all trials of the study, and notes for the user."""
 
     stored: StoredStudy
     work: WorkResult
@@ -76,10 +69,7 @@ def run_study(
     """Run a study until it is done; resume it where it is stored already.
 
     Args:
-        settings: What the study is.
-        run_context: Where it runs.
         workers: Number of worker processes; one runs in this process.
-        stop: Cooperative stop flag.
         observers: Watch the study. Worker processes have observers of their own.
         fork_of: A study whose valid results a new study takes over.
 
@@ -104,11 +94,7 @@ def continue_study(
     """Work on a stored study until it is done.
 
     Args:
-        stored: The study.
-        run_context: Where it runs.
         workers: Number of workers; one runs in this process.
-        stop: Cooperative stop flag.
-        observers: Watch the study.
         backend: Starts the workers; None for processes of this machine.
 
     Raises:
@@ -131,10 +117,7 @@ def continue_study(
 def prepare(
     settings: StudySettings, run_context: RunContext, *, stop: Stop, fork_of: str | None = None
 ) -> tuple[StoredStudy, tuple[str, ...]]:
-    """Validate the settings, then create the study or load it.
-
-    Returns:
-        The study, and notes for the user.
+    """Validate the settings, then create the study or load it. Return it with notes for the user.
 
     Raises:
         StudyError: Something does not fit. Nothing has been written then.
@@ -147,7 +130,9 @@ def prepare(
         described["data_checks"] = describe_data_checks(settings, run_context, parts="searched")
     if run_context.artifacts is not None:
         check_writable(run_context.artifacts)
-    storage = open_or_create_storage(run_context.url)
+    tables = schema_lock(run_context.url)
+    with nullcontext() if tables is None else holding(tables):
+        storage = open_storage(run_context.url, create=True)
     lock = study_lock(storage, run_context.url, settings.study)
     with storage_errors(run_context.url), holding(lock):
         stored, remarks = create_or_load(
@@ -159,15 +144,6 @@ def prepare(
         )
         notes += finish_transfer(stored, fork_of=fork_of)
     return stored, (*notes, *remarks)
-
-
-def open_or_create_storage(url: str) -> Any:
-    """Open a storage, its tables made by one process at a time."""
-    lock = schema_lock(url)
-    if lock is None:
-        return open_storage(url, create=True)
-    with holding(lock):
-        return open_storage(url, create=True)
 
 
 def work_on(

@@ -19,10 +19,13 @@ from study.common.errors import StorageError
 from study.common.stop import Stop
 from study.objective import TrialContext, TrialCrashed, run_trial
 from study.performance_estimation.estimator import EstimateFailed, Interrupted
+from study.performance_estimation.latency import METRIC as LATENCY
+from study.performance_estimation.latency import WithLatency
+from study.performance_estimation.supernet.supernet_estimator import SupernetEstimator
 from study.running.candidate_source.source import CandidateSource, make_source
 from study.running.curves import CompetingCurves
-from study.running.estimation import checkpoints, estimator_context, with_latency
-from study.running.shared_weights import SharedWeights, shared_weights
+from study.running.shared_weights import SharedWeights
+from study.running.study_data import checkpoints, estimator_context
 from study.search_strategy.strategy import Exhausted
 from study.settings.budget import Budget, Spent, has_room, too_little_left, used_up
 from study.settings.run_context import RunContext
@@ -261,11 +264,10 @@ def make_worker(
     Raises:
         StudyError: Data, space or versions are not those of the study.
     """
-    problem = stored.problem
+    study, problem = stored.study, stored.problem
     process = identity(run_context.label)
-    log = ProcessLog(stored.study, process)
+    log = ProcessLog(study, process)
     log.write()
-    trials = TrialReader(stored.study)
     context = estimator_context(stored, run_context, stop=stop)
     estimator = problem.estimator.make(context)
 
@@ -274,14 +276,20 @@ def make_worker(
         if stop():
             raise Interrupted
 
-    source = make_source(stored, context, alive=alive)
+    source, weights = make_source(stored, context, alive=alive), None
+    if isinstance(estimator, SupernetEstimator):
+        weights = SharedWeights(estimator=estimator, source=source, study=study, alive=alive)
+    if any(measure.key == LATENCY for measure in stored.settings.measures):
+        assert context.device is not None
+        estimator = WithLatency(estimator=estimator, image=context.image, device=context.device)
+    trials = TrialReader(study)
     return Worker(
         stored=stored,
-        lock=study_lock(stored.study._storage, run_context.url, stored.settings.study),
+        lock=study_lock(study._storage, run_context.url, stored.settings.study),
         source=source,
         context=TrialContext(
             problem=problem,
-            estimator=with_latency(estimator, stored, context),
+            estimator=estimator,
             curves=CompetingCurves(problem, trials).others,
             worker=process,
             facts=versions(),
@@ -291,6 +299,6 @@ def make_worker(
         log=log,
         stop=stop,
         checkpoints=checkpoints(stored, run_context),
-        weights=shared_weights(estimator, source, stored.study, alive=alive),
+        weights=weights,
         observers=observers,
     )

@@ -21,7 +21,7 @@ from study.common.artifact_path import (
 from study.common.errors import SettingsError, StorageError
 from study.common.stop import Stop
 from study.performance_estimation.training.checkpoint import load_checkpoint, save_checkpoint
-from study.running.estimation import checkpoints
+from study.running.study_data import checkpoints
 from study.running.study_runner import prepare, run_study
 from study.running.worker import make_worker
 from study.settings.run_context import RunContext

@@ -18,6 +18,7 @@ from study.search_space.candidate import OCTMNIST
 from study.settings.problem import Problem
 from study.settings.study_settings import StudySettings
 from study.storage.costs import FixedCost, read_costs
+from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials
 from tests.report import rendered
@@ -181,7 +182,8 @@ def test_what_is_done_before_the_first_trial_is_shown_as_it_grows() -> None:
     out = io.StringIO()
     lines = Lines(Problem(settings=supernet(), image=OCTMNIST), out)
     for epochs in (1, 1, 2):
-        lines.prepare([FixedCost(what="supernet", epochs=epochs, seconds=2.0 * epochs)])
+        cost = FixedCost(what="supernet", epochs=epochs, seconds=2.0 * epochs)
+        lines.show((), study_state((), retries=0), [cost])
     assert out.getvalue().splitlines() == [
         "supernet: 1 epochs, 2.0 s so far",
         "supernet: 2 epochs, 4.0 s so far",

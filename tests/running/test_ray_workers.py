@@ -6,7 +6,6 @@ import contextlib
 import os
 import pickle
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -53,7 +52,7 @@ def test_gpus_without_ray_are_refused() -> None:
 
 
 def test_a_missing_ray_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setattr("study.running.ray_workers.ray", None)
     with pytest.raises(SettingsError, match=r"pip install \"study-nas\[cluster\]\""):
         RayCluster(address="local").check(SERVER)
 

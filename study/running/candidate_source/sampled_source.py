@@ -67,17 +67,10 @@ class SampledSource:
     """Samples the candidates of a study.
 
     Args:
-        points: Identities and constraints of the points.
-        space: What is sampled.
-        strategy: Proposes what to try.
-        seed: The study's seed.
         budget: Number of trials of the study; None where it is not limited.
-        measures: What is optimised.
         known: Results of other studies, by candidate id: study name and trial.
         prior: Results of other studies that the strategy starts from.
         closed: Whether only the enqueued candidates of the space are tried.
-        screening: Scores candidates before training; its best ones are tried first.
-        promotion: Finds pruned candidates that continue.
         observed: Observations made so far, by trial number.
     """
 
@@ -109,40 +102,33 @@ class SampledSource:
         if state.next_index < len(listed):
             proposal = Proposal(values=dict(listed[state.next_index]))
             return self._draw(state, proposal, attempt=0, source="enqueued")
+        try:
+            return self._proposed(state)
+        except Exhausted:
+            if state.running:
+                return None
+            raise
+
+    def _proposed(self, state: StudyState) -> DrawnCandidate | None:
+        listed = self.space.enqueue
         if self.closed:
-            self._check_list_running(state)
-            return None
+            raise Exhausted(f"all {len(listed)} candidates of the list are done")
         if self.screening is not None:
             screened = self.screening.at(state.next_index - len(listed))
             if screened is not None:
                 return self._draw(state, screened, attempt=0, source="screened")
         history = self.history(state)
         repeats = trailing_repeats(history.observations[len(self.prior) :])
-        if repeats:
-            self._check_any_left(state)
-        try:
-            return (
-                self._unvisited(state) if repeats >= MAX_REPEATS else self._fresh(state, history)
-            )
-        except Exhausted:
-            if state.running:
-                return None
-            raise
-
-    def _check_list_running(self, state: StudyState) -> None:
-        """Check that a candidate of the list is still in training.
-
-        Raises:
-            Exhausted: All have ended.
-        """
-        if not state.running:
-            raise Exhausted(f"all {len(self.space.enqueue)} candidates of the list are done")
+        if repeats and (distinct := self.points.distinct) is not None:
+            with_result = self._ids(state, (*state.finished, *state.duplicates))
+            if distinct.keys() <= with_result:
+                raise Exhausted(_all_done(len(distinct)))
+        return self._unvisited(state) if repeats >= MAX_REPEATS else self._fresh(state, history)
 
     def history(self, state: StudyState, *, seen: Sequence[int] | None = None) -> History:
         """Return what the strategy knows.
 
         Args:
-            state: The study.
             seen: Sequence indices to include; all finished ones by default.
         """
         indices = sorted((*state.finished, *state.duplicates)) if seen is None else seen
@@ -176,11 +162,7 @@ class SampledSource:
         )
 
     def _fresh(self, state: StudyState, history: History) -> DrawnCandidate | None:
-        """Return the strategy's candidate; a random one where all its proposals are in training.
-
-        Raises:
-            Exhausted: Strategy and space have nothing left.
-        """
+        """Return the strategy's candidate, or a random one where its proposals are in training."""
         in_training = 0
         for attempt in range(MAX_REDRAWS):
             rng = generator(self.seed, "draw", history.sequence_index, attempt)
@@ -198,22 +180,8 @@ class SampledSource:
                 break
         return self._unvisited(state)
 
-    def _check_any_left(self, state: StudyState) -> None:
-        """Check that a candidate without a result is left.
-
-        Raises:
-            Exhausted: Every distinct candidate has one.
-        """
-        done = self._ids(state, (*state.finished, *state.duplicates))
-        if self.points.distinct is not None and self.points.distinct.keys() <= done:
-            raise Exhausted(_all_done(len(self.points.distinct)))
-
     def _unvisited(self, state: StudyState) -> DrawnCandidate | None:
-        """Return a random candidate that was not tried yet.
-
-        Raises:
-            Exhausted: There is none, or none was found.
-        """
+        """Return a random candidate that was not tried yet, or raise ``Exhausted``."""
         values = self._sample_unvisited(state)
         return self._draw(state, Proposal(values=values), attempt=0, source="unvisited")
 

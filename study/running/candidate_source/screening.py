@@ -35,11 +35,8 @@ class Screening:
     """Scores the candidates when the first of them is asked for, under the study's lock.
 
     Args:
-        spec: Which score, and how many candidates.
-        problem: What the study searches.
-        study: Where the scores are stored.
-        context: What the candidates are scored with.
-        alive: Called after every score; may raise to stop.
+        study: Stores the scores.
+        alive: Called before every score; may raise to stop.
     """
 
     spec: ScreenSpec

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from study.performance_estimation.estimator import EstimatorContext
@@ -41,10 +41,9 @@ def make_source(
     """Return the candidate source of a stored study.
 
     Args:
-        stored: The study.
         context: What a screen scores candidates with, and where checkpoints are. Without it no
             new screen score can be computed, and no pruned candidate continues.
-        alive: Called after every score of a screen; may raise to stop.
+        alive: Called before every score of a screen; may raise to stop.
     """
     settings, problem = stored.settings, stored.problem
     if settings.plan is not None:
@@ -78,10 +77,6 @@ class PlannedSource:
 
     A training is identified by its candidate and its seed, not by its sequence index, so that a
     plan may grow between two runs of its command.
-
-    Args:
-        plan: What is trained.
-        seed: The study's seed.
     """
 
     plan: Plan
@@ -115,15 +110,9 @@ class PlannedSource:
 
     def _repeat(self, lost: TrialRecord) -> DrawnCandidate:
         assert lost.draw is not None
-        draw = Draw(
-            sequence_index=lost.draw.sequence_index,
-            source=lost.draw.source,
-            notes=lost.draw.notes,
-            retry_of=lost.number,
-        )
         return DrawnCandidate(
             values=dict(lost.params),
-            draw=draw,
+            draw=replace(lost.draw, retry_of=lost.number),
             candidate_id=lost.candidate_id,
             seed=int(lost.draw.notes[SEED]),
         )
