@@ -21,7 +21,7 @@ from study.data.leak_check import (
     leaking_val_indices,
 )
 from study.data.sources import image_format
-from study.performance_estimation.estimator import EstimatorContext, Fidelity
+from study.performance_estimation.estimator import EstimatorContext
 from study.performance_estimation.training.speed import probe_precision
 from study.search_space.candidate import ImageFormat
 from study.settings.run_context import RunContext
@@ -51,7 +51,7 @@ def estimator_context(
         space=problem.space,
         image=problem.image,
         data=data,
-        fidelity=Fidelity(fraction=settings.fraction, image_size=settings.image_size),
+        fraction=settings.fraction,
         precision=stored.environment.get("precision", "float32"),
         device=choose_device(run_context.device),
         seed=settings.seed,
