@@ -7,7 +7,7 @@
     search_space.yaml    the space it was found in (optional)
 
 ``bundle.json`` has exactly one valid text (sorted keys, two spaces), so a single changed byte in
-any of these files is found. The digest identifies the whole bundle. It protects against damage and
+any of these files is found. The digest identifies the bundle. It protects against damage and
 mix-ups. Someone who changes a bundle on purpose can write a new digest, so compare it with one
 from another source.
 """
@@ -26,18 +26,18 @@ from study.common.stored_form import canonical, from_stored, to_stored
 from study.network.build import sha256
 from study.search_space.candidate import Candidate
 from study.search_space.resolve import Stack
+from study.settings.study_settings import FitOn
 from study.statistics.results import Interval
 
 FORMAT = 1
 DESCRIPTION = "bundle.json"
-WEIGHTS, ONNX, CARD, SPACE = (
-    "model.safetensors",
-    "model.onnx",
-    "MODEL_CARD.md",
-    "search_space.yaml",
-)
+WEIGHTS, ONNX = "model.safetensors", "model.onnx"
+CARD, SPACE = "MODEL_CARD.md", "search_space.yaml"
 FILES = frozenset({WEIGHTS, ONNX, CARD, SPACE})
-"""The only file names that a description may list, so that none leads out of its directory."""
+"""The only file names that a description may list, so that no name leads out of the directory."""
+
+_LARGEST_DESCRIPTION = 8 << 20  # bytes
+_LARGEST_FILE = 2 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +53,9 @@ class DataFacts:
     """What the network was trained on.
 
     Args:
-        name: Name of the data set.
-        licence: Licence of its images.
-        source: Where they come from, to cite.
-        split: ``official`` or ``pooled``.
-        sha256: Digest of the images and labels, as ``SearchData.sha256``.
+        licence: Of the images.
+        source: The publication to cite.
+        sha256: ``SearchData.sha256``.
         notes: Sentences from the data checks.
     """
 
@@ -74,12 +72,9 @@ class TrainingFacts:
     """How the network was trained.
 
     Args:
-        seed: Its seed.
-        epochs: Passes over the images.
-        precision: A name of ``precision.DTYPES``.
+        precision: A name of ``gradients.DTYPES``.
         micro_batch: Largest number of images at a time; None for whole batches.
-        fit_on: ``train`` or ``train+val``.
-        study: Name of the study.
+        study: Study whose trial trained the network.
         number: The search's trial that found the candidate.
     """
 
@@ -87,7 +82,7 @@ class TrainingFacts:
     epochs: int
     precision: str = "float32"
     micro_batch: int | None = None
-    fit_on: str = "train"
+    fit_on: FitOn = "train"
     study: str = ""
     number: int | None = None
 
@@ -97,7 +92,6 @@ class MeasuredValue:
     """One measure of the network and its uncertainty.
 
     Args:
-        value: Of this network.
         over_images: Interval over images.
         mean: Over seeds of the same candidate.
         over_seeds: Interval of that mean.
@@ -116,9 +110,9 @@ class OnnxCheck:
     """How ``model.onnx`` compares with the network in PyTorch.
 
     Args:
-        images: How many real images both classified.
-        largest_difference: Between their probabilities.
-        same_class: On how many images both name the same class.
+        images: Number of real images that both classified.
+        largest_difference: Between two probabilities.
+        same_class: Number of images for which both predict the same class.
         runtime: Version of ONNX Runtime.
     """
 
@@ -130,7 +124,7 @@ class OnnxCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFacts:
-    """Size in bytes and SHA-256 of a file."""
+    """Size and SHA-256 of a file."""
 
     bytes: int
     sha256: str
@@ -141,24 +135,14 @@ class Bundle:
     """The description of a bundle.
 
     Args:
-        name: What to call the network.
-        candidate_id: Identity of the candidate.
-        candidate: Architecture and recipe as searched.
-        stack: The layers the network really has.
-        class_names: One for each class.
-        preprocessing: From pixels to input.
-        data: What it was trained on.
-        training: How.
         figures: Measures by name, with their split, as ``test_accuracy``.
-        test_accesses: How often the test part was opened for the study.
+        test_accesses: Number of times that the test part was opened for the study.
         settings: Settings of the study.
-        versions: Of the code and the libraries; hardware.
-        limits: Sentences on what the figures do not say.
-        onnx: Check of ``model.onnx``, where there is one.
+        versions: Of the code, the libraries and the hardware.
+        limits: Sentences on what the figures do not show.
         created: Time of the export, UTC, ISO 8601.
-        files: Of every other file of the bundle.
+        files: All other files of the bundle.
         digest: SHA-256 of this description with an empty digest.
-        format: Version of this form.
     """
 
     name: str
@@ -201,31 +185,11 @@ def description_text(bundle: Bundle) -> str:
     return canonical(to_stored(bundle))
 
 
-LARGEST_DESCRIPTION = 8 << 20
-LARGEST_FILE = 2 << 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BundleFiles:
-    """A bundle as read from disk, every byte checked.
+def read_bundle(directory: Path, *, digest: str | None = None) -> tuple[Bundle, dict[str, bytes]]:
+    """Return the description and the contents of the listed files, with every byte checked.
 
     Args:
-        bundle: The description.
-        contents: Every other file by name.
-    """
-
-    bundle: Bundle
-    contents: Mapping[str, bytes]
-
-
-def read_bundle(directory: Path, *, digest: str | None = None) -> BundleFiles:
-    """Read a bundle and check every byte of it.
-
-    Files that the description does not list are left alone.
-
-    Args:
-        directory: The bundle.
-        digest: What its digest must be, if it is known from another source.
+        digest: The expected digest, from another source.
 
     Raises:
         EvaluationError: It is not a bundle, is damaged, was changed, or is another one.
@@ -235,10 +199,9 @@ def read_bundle(directory: Path, *, digest: str | None = None) -> BundleFiles:
         raise EvaluationError(
             f"{directory}: another bundle: its digest is {bundle.digest}, expected {digest}"
         )
-    contents = {
+    return bundle, {
         name: _read_checked(directory / name, facts) for name, facts in bundle.files.items()
     }
-    return BundleFiles(bundle=bundle, contents=contents)
 
 
 def _read_description(directory: Path) -> Bundle:
@@ -247,34 +210,29 @@ def _read_description(directory: Path) -> Bundle:
         raise EvaluationError(
             f"{directory}: no bundle, there is no {DESCRIPTION} in it; 'export' writes bundles"
         )
-    text = _text(_read(path, LARGEST_DESCRIPTION), path)
-    stored = _parse(text, path)
+    content = _read(path, _LARGEST_DESCRIPTION)
+    try:
+        stored = json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
+        raise _changed(path, f"not JSON ({str(error)[:80]})") from None
+    if not isinstance(stored, dict):
+        raise _changed(path, "not a JSON object")
     if stored.get("format") != FORMAT:
         raise EvaluationError(
             f"{path}: format {stored.get('format')!r}, this version reads {FORMAT}; use the "
             "version of study-nas that wrote it"
         )
     bundle = from_stored(Bundle, stored, where=str(path))
-    if not _is_sealed(bundle, text):
+    if not _is_sealed(bundle, content):
         raise _changed(path, "its text and its digest do not agree")
     if bundle.files.keys() - FILES or WEIGHTS not in bundle.files:
         raise _changed(path, f"it lists the files {', '.join(map(repr, sorted(bundle.files)))}")
     return bundle
 
 
-def _parse(text: str, path: Path) -> dict[str, Any]:
+def _is_sealed(bundle: Bundle, content: bytes) -> bool:
     try:
-        stored = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise _changed(path, f"not JSON ({str(error)[:80]})") from None
-    if not isinstance(stored, dict):
-        raise _changed(path, "not a JSON object")
-    return stored
-
-
-def _is_sealed(bundle: Bundle, text: str) -> bool:
-    try:
-        return text == description_text(with_digest(bundle))
+        return content == description_text(with_digest(bundle)).encode()
     except (ValueError, RecursionError):  # a number that JSON cannot hold, settings too deep
         return False
 
@@ -285,7 +243,7 @@ def _read_checked(path: Path, facts: FileFacts) -> bytes:
     size = path.stat().st_size
     if size != facts.bytes:
         raise _changed(path, f"{size:,} bytes, {facts.bytes:,} are listed")
-    content = _read(path, LARGEST_FILE)
+    content = _read(path, _LARGEST_FILE)
     if sha256(content) != facts.sha256:
         raise _changed(path, "its SHA-256 is not the one listed")
     return content
@@ -300,13 +258,6 @@ def _read(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise _changed(path, f"more than {limit:,} bytes")
     return content
-
-
-def _text(content: bytes, path: Path) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        raise _changed(path, "not text") from None
 
 
 def _changed(path: Path, found: str) -> EvaluationError:

@@ -1,4 +1,4 @@
-"""Which network of a study is exported, and what was measured on it and its siblings."""
+"""The network of a study that is exported, and the figures of it and its siblings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from study.final_test.result import FinalTest, read_final_test
 from study.settings.run_context import RunContext
 from study.settings.study_settings import FitOn
 from study.statistics.intervals import next_value_interval, t_interval, wilson, within_range
-from study.statistics.results import LEVEL, Interval
 from study.storage.records import TrialRecord, ranked, read_trials
 from study.storage.storage_errors import storage_errors
 from study.storage.stored_study import StoredStudy, open_study
@@ -24,8 +23,8 @@ UNCONFIRMED = (
     "figures are those it was chosen by, and too good by an unknown amount."
 )
 UNTESTED = (
-    "It was confirmed with fresh seeds and not tested: other patients, devices and class shares "
-    "than those of the validation images were never tried."
+    "It was confirmed with fresh seeds and not tested: it was never tried on other patients, "
+    "devices and class shares than those of the validation images."
 )
 
 
@@ -38,9 +37,8 @@ class ChosenNetwork:
         record: That trial.
         siblings: Trials of the same candidate with different seeds, this one included.
         number: Trial of the search that found the candidate.
-        fit_on: What it was trained on.
         result: Its test; None if it was not tested.
-        limits: Sentences on what its figures do not say.
+        limits: Sentences on what its figures do not show.
     """
 
     stored: StoredStudy
@@ -53,7 +51,7 @@ class ChosenNetwork:
 
 
 def choose(origin: StoredStudy, run_context: RunContext) -> ChosenNetwork:
-    """Return the network of a study that is exported.
+    """Return the tested network, else a confirmed one, else the best of the search.
 
     Raises:
         EvaluationError: There is none.
@@ -69,8 +67,8 @@ def choose(origin: StoredStudy, run_context: RunContext) -> ChosenNetwork:
     runs = tuple(completed_runs(stored).get(identity, {}).values())
     if not runs:
         raise EvaluationError(
-            f"study '{confirmed.study}' holds no training of the confirmed candidate {identity} "
-            f"any more; run 'confirm {origin.settings.study}' again"
+            f"study '{confirmed.study}' has no training of the confirmed candidate {identity}; "
+            f"run 'confirm {origin.settings.study}' again"
         )
     return ChosenNetwork(
         stored=stored,
@@ -88,7 +86,7 @@ def _tested(origin: StoredStudy, result: FinalTest, run_context: RunContext) -> 
     own = [run for run in runs.values() if seed_of(run) == result.seeds[0]]
     if not own:
         raise EvaluationError(
-            f"study '{stored.settings.study}' holds the tested network no more (seed "
+            f"study '{stored.settings.study}' does not have the tested network (seed "
             f"{result.seeds[0]}); run 'test {origin.settings.study}' again"
         )
     return ChosenNetwork(
@@ -105,7 +103,7 @@ def _best_of_search(origin: StoredStudy) -> ChosenNetwork:
     settings = origin.settings
     if len(settings.measures) > 1 or not trained_in_full(origin):
         raise EvaluationError(
-            f"study '{settings.study}' has no one best network trained in full; run 'confirm "
+            f"study '{settings.study}' has no single best network trained in full; run 'confirm "
             f"{settings.study}' first, which chooses and trains one"
         )
     with storage_errors(origin.url):
@@ -126,52 +124,39 @@ def validation_figures(
     metrics: Mapping[str, float],
     *,
     images: int,
-    siblings: Mapping[str, Sequence[float]] | None = None,
-    level: float = LEVEL,
+    siblings: Mapping[str, Sequence[float]],
 ) -> dict[str, MeasuredValue]:
     """Return the figures of a network on the validation part.
 
     Args:
         metrics: Of this network, named with their split.
-        images: Validation images, for Wilson's interval of ``val_accuracy``.
-        siblings: Values of fresh runs of the same candidate by metric, as from a confirmation.
-        level: Confidence of the intervals.
+        images: Number of validation images.
+        siblings: Values of fresh runs of the same candidate, for each metric.
     """
-    known = siblings or {}
-    return {
-        name: MeasuredValue(
+    figures = {}
+    for name, value in metrics.items():
+        runs = siblings[name]
+        share = name == "val_accuracy"
+        figures[name] = MeasuredValue(
             value=float(value),
-            over_images=_wilson(value, images, level) if name == "val_accuracy" else None,
-            mean=_mean(known.get(name, ())),
-            over_seeds=within_range(t_interval(known.get(name, ()), level=level), name),
-            next_run=within_range(next_value_interval(known.get(name, ()), level=level), name),
+            over_images=wilson(round(value * images), images) if share else None,
+            mean=sum(runs) / len(runs) if runs else None,
+            over_seeds=within_range(t_interval(runs), name),
+            next_run=within_range(next_value_interval(runs), name),
         )
-        for name, value in metrics.items()
-    }
+    return figures
 
 
 def final_figures(result: FinalTest) -> dict[str, MeasuredValue]:
     """Return the figures of the first seed's network on the test part."""
-    return {
-        name: MeasuredValue(
+    figures = {}
+    for name, value in result.first.measures.items():
+        runs = [network.measures[name] for network in result.networks]
+        figures[name] = MeasuredValue(
             value=value,
             over_images=result.first.intervals.get(name),
             mean=result.over_seeds[name].mean,
             over_seeds=result.over_seeds[name].interval,
-            next_run=within_range(
-                next_value_interval(
-                    [network.measures[name] for network in result.networks], level=result.level
-                ),
-                name,
-            ),
+            next_run=within_range(next_value_interval(runs, level=result.level), name),
         )
-        for name, value in result.first.measures.items()
-    }
-
-
-def _wilson(share: float, images: int, level: float) -> Interval:
-    return wilson(round(share * images), images, level=level)
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None
+    return figures

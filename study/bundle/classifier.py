@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as read_tensors
 from torch import Generator, Tensor, nn
 
 from study.bundle.bundle import WEIGHTS, Bundle, Preprocessing, read_bundle
@@ -16,8 +18,7 @@ from study.network.forward import class_scores
 from study.search_space.candidate import ImageFormat
 from study.search_space.resolve import Stack, complexity
 
-LARGEST_SIDE = 1024
-"""Largest side of an image, in pixels, for which bundles are written and read."""
+_LARGEST_SIDE = 1024  # pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -25,7 +26,6 @@ class Classifier:
     """A trained network with everything needed to use it.
 
     Args:
-        bundle: Its description.
         network: In evaluation mode; maps ``preprocess`` of images to class scores (n, classes).
     """
 
@@ -39,7 +39,7 @@ class Classifier:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """One for each class."""
+        """Name of each class, by label."""
         return self.bundle.class_names
 
     def preprocess(self, images: Tensor) -> Tensor:
@@ -52,20 +52,17 @@ class Classifier:
         Raises:
             EvaluationError: The images are of another type or form.
         """
-        self._check(images)
-        return class_scores(self.network, images, stack=self.bundle.stack, feed=self.preprocess)
-
-    def probabilities(self, images: Tensor) -> Tensor:
-        """Return the probability of each class for uint8 images, (n, classes)."""
-        return self.scores(images).softmax(dim=1)
-
-    def _check(self, images: Tensor) -> None:
         form = (self.image.channels, self.image.size, self.image.size)
         if images.dtype != torch.uint8 or tuple(images.shape[1:]) != form or images.ndim != 4:
             raise EvaluationError(
                 f"images of shape {tuple(images.shape)} and type {images.dtype}; the network "
                 f"takes torch.uint8 of shape (n, {', '.join(map(str, form))})"
             )
+        return class_scores(self.network, images, stack=self.bundle.stack, feed=self.preprocess)
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Return the probability of each class for uint8 images, (n, classes)."""
+        return self.scores(images).softmax(dim=1)
 
 
 def preprocess(images: Tensor, recorded: Preprocessing) -> Tensor:
@@ -75,24 +72,24 @@ def preprocess(images: Tensor, recorded: Preprocessing) -> Tensor:
 
 
 def load(directory: str | Path, *, digest: str | None = None) -> Classifier:
-    """Return the classifier of a bundle; every byte is checked, nothing is unpickled.
+    """Return the classifier of a bundle. Every byte is checked, and nothing is unpickled.
 
     Args:
-        directory: Where ``export`` wrote it.
+        directory: The bundle, written by ``export``.
         digest: Expected digest of the bundle, if it is known from another source.
 
     Raises:
         EvaluationError: It is not a bundle, is damaged, was changed, or is another one.
     """
     directory = Path(directory)
-    read = read_bundle(directory, digest=digest)
-    weights = read.contents[WEIGHTS]
+    bundle, contents = read_bundle(directory, digest=digest)
+    weights = contents[WEIGHTS]
     try:
-        check_stack(read.bundle, weight_bytes=len(weights))
-        network = network_of(read.bundle.stack, weights)
+        check_stack(bundle, weight_bytes=len(weights))
+        network = network_of(bundle.stack, weights)
     except ValueError as error:
         raise EvaluationError(f"{directory}: cannot be used: {error}; export it again") from None
-    return Classifier(bundle=read.bundle, network=network)
+    return Classifier(bundle=bundle, network=network)
 
 
 def check_stack(bundle: Bundle, *, weight_bytes: int) -> None:
@@ -102,7 +99,7 @@ def check_stack(bundle: Bundle, *, weight_bytes: int) -> None:
         ValueError: The layers are not valid or do not fit the weights.
     """
     image = bundle.stack.image
-    if not (1 <= image.channels <= 4 and 1 <= image.size <= LARGEST_SIDE):
+    if not (1 <= image.channels <= 4 and 1 <= image.size <= _LARGEST_SIDE):
         raise ValueError(f"images of {image.channels} channels and {image.size} pixels a side")
     if not len(bundle.class_names) == image.classes == bundle.stack.head.classes:
         raise ValueError(f"{len(bundle.class_names)} class names for {image.classes} classes")
@@ -119,7 +116,10 @@ def network_of(stack: Stack, weights: bytes) -> nn.Module:
     Raises:
         ValueError: The weights are not those of such a network.
     """
-    tensors = _tensors(weights)
+    try:
+        tensors = read_tensors(weights)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ValueError(f"weights that are no safetensors file ({error})") from None
     try:
         network = build(stack, generator=Generator().manual_seed(0))
         _fill(network, tensors)
@@ -132,17 +132,6 @@ def network_of(stack: Stack, weights: bytes) -> nn.Module:
     if scores.shape != (1, stack.image.classes):
         raise ValueError(f"the layers give scores of shape {tuple(scores.shape)}")
     return network
-
-
-def _tensors(weights: bytes) -> Mapping[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load as read_tensors
-
-    try:
-        tensors: dict[str, Tensor] = read_tensors(weights)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise ValueError(f"weights that are no safetensors file ({error})") from None
-    return tensors
 
 
 def _fill(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:

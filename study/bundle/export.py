@@ -5,15 +5,15 @@ A bundle is written completely or not at all, and nothing is overwritten.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from torch import nn
 
 from study.bundle.bundle import (
@@ -32,156 +32,33 @@ from study.bundle.bundle import (
 )
 from study.bundle.chosen_network import ChosenNetwork, choose, final_figures, validation_figures
 from study.bundle.classifier import Classifier, check_stack, network_of
-from study.bundle.model_card import model_card
 from study.bundle.onnx_model import OnnxModel, onnx_available, onnx_model
-from study.common.atomic_write import temporary_name
+from study.common.atomic_write import atomic_write, temporary_name
 from study.common.errors import EvaluationError
+from study.common.formats import ABSENT, describe_metric, in_markdown, measure
 from study.confirmation.retraining import Networks
 from study.data.catalogue import licence_and_source
 from study.final_test.access_log import read_accesses
 from study.network.build import sha256, weights_of
 from study.network.forward import MIDDLE
 from study.performance_estimation.training.training import Training
-from study.search_space.resolve import resolve
+from study.search_space.describe import describe_layers
+from study.search_space.resolve import complexity, resolve
 from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
+from study.statistics.results import LEVEL, Interval
 from study.storage.stored_study import StoredStudy, open_study
 
 PREPROCESSING = Preprocessing(subtract=MIDDLE, multiply=1 / MIDDLE)
 """What ``normalise`` does in training, in the form that a bundle stores."""
 
-
-def write_bundle(
-    directory: Path,
-    *,
-    bundle: Bundle,
-    network: nn.Module,
-    space_text: str = "",
-    onnx: OnnxModel | None = None,
-) -> Bundle:
-    """Write a bundle.
-
-    It is written under a temporary name in the same folder, flushed to disk, and renamed.
-
-    Args:
-        directory: Must not exist, or be empty.
-        bundle: The description; files, digest and ONNX check are filled in here.
-        network: The trained network.
-        space_text: YAML of the search space; empty for none.
-        onnx: From ``onnx_model``, for a bundle with ONNX.
-
-    Returns:
-        The description as written, with its digest.
-
-    Raises:
-        EvaluationError: The directory is not empty or cannot be written, or the weights are not
-            finite or do not fit the layers.
-    """
-    directory = directory.resolve()
-    check_directory(directory)
-    described = dataclasses.replace(bundle, onnx=None if onnx is None else onnx.check)
-    contents = _contents(described, network, space_text, onnx)
-    written = sealed(described, contents)
-    try:
-        _check(written, contents[WEIGHTS])
-    except ValueError as error:
-        raise EvaluationError(f"{directory}: not written: {error}") from None
-    try:
-        _write(directory, {**contents, DESCRIPTION: description_text(written).encode()})
-    except OSError as error:
-        raise EvaluationError(
-            f"{directory}: cannot be written: {error.strerror or error}; name another directory"
-        ) from None
-    return written
-
-
-def classifier_of(bundle: Bundle, network: nn.Module) -> Classifier:
-    """Return a network that is not exported yet as a classifier on the CPU, for ``onnx_model``.
-
-    Raises:
-        EvaluationError: The weights are not finite or do not fit the layers.
-    """
-    try:
-        copied = network_of(bundle.stack, weights_of(network))
-    except ValueError as error:
-        raise EvaluationError(f"cannot be exported: {error}") from None
-    return Classifier(bundle=bundle, network=copied)
-
-
-def _contents(
-    bundle: Bundle, network: nn.Module, space_text: str, onnx: OnnxModel | None
-) -> dict[str, bytes]:
-    contents = {WEIGHTS: weights_of(network), CARD: model_card(bundle).encode()}
-    if space_text:
-        contents[SPACE] = space_text.encode()
-    if onnx is not None:
-        contents[ONNX] = onnx.content
-    return contents
-
-
-def _check(bundle: Bundle, weights: bytes) -> None:
-    """Raise ValueError for a bundle that ``load`` would not accept."""
-    check_stack(bundle, weight_bytes=len(weights))
-    network_of(bundle.stack, weights)
-    description_text(bundle)
-
-
-def check_directory(directory: Path) -> None:
-    """Check that a directory does not exist or is empty.
-
-    Raises:
-        EvaluationError: It is a file, or a folder that is not empty.
-    """
-    if not directory.exists():
-        return
-    if not directory.is_dir():
-        raise EvaluationError(f"{directory}: is a file; name a directory that does not exist yet")
-    if any(directory.iterdir()):
-        raise EvaluationError(
-            f"{directory}: not empty, and nothing is overwritten; name another directory "
-            "or remove this one"
-        )
-
-
-def _write(directory: Path, contents: Mapping[str, bytes]) -> None:
-    directory = directory.resolve()  # "." has no name
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    temporary = directory.with_name(temporary_name(f".{directory.name}"))
-    temporary.mkdir()
-    try:
-        for name, content in contents.items():
-            _write_file(temporary / name, content)
-        temporary.rename(directory)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    _flush_directory(directory.parent)
-
-
-def _write_file(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _flush_directory(directory: Path) -> None:
-    """Make a rename durable, on systems that can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 ONNX_IMAGES = 256
 """Number of validation images on which ONNX and PyTorch are compared."""
 
 RETRAINED = (
-    "The network of this seed was tested, but its checkpoint is not here, and training it again "
-    "gave other weights: these were never tested, so the test's figures are left out. Export "
-    "on the machine that has the checkpoint to get the tested network."
+    "The network of this seed was tested, but its checkpoint is missing. Training it again gave "
+    "other weights, which were never tested, so the figures of the test are left out. Export on "
+    "the machine that has the checkpoint to get the tested network."
 )
 
 
@@ -193,15 +70,13 @@ def export_study(
     now: dt.datetime,
     onnx: bool | None = None,
 ) -> Bundle:
-    """Write the network of a study as a bundle.
+    """Write the network of the study ``name`` as a bundle, and return its description.
 
-    It is the tested one; without a test, a fresh one of the confirmed candidate; without a
+    It is the tested network; without a test, a fresh one of the confirmed candidate; without a
     confirmation, the best of the search.
 
     Args:
-        name: The study that searched.
-        run_context: Storage, data and device.
-        directory: Where to write; must not exist, or be empty.
+        directory: Must not exist, or be empty.
         now: Time of the export.
         onnx: Whether to write ONNX; by default, if its packages are installed.
 
@@ -213,23 +88,30 @@ def export_study(
     chosen = choose(origin, run_context)
     networks = Networks.of(chosen.stored, run_context)
     training = networks.training(chosen.record)
-    chosen = _as_tested(chosen, training)
+    tested = chosen.result
+    if tested is not None and tested.first.weights != sha256(weights_of(training.network)):
+        chosen = replace(chosen, result=None, limits=(*chosen.limits, RETRAINED))
     bundle = _bundle(origin, chosen, networks, training, now)
+    model = None
+    if onnx or (onnx is None and onnx_available()):
+        images = networks.estimator.data.val_images[:ONNX_IMAGES].cpu()
+        model = onnx_model(classifier_of(bundle, training.network), images)
     return write_bundle(
         directory,
         bundle=bundle,
         network=training.network,
         space_text=origin.settings.space_text,
-        onnx=_onnx(bundle, networks, training, onnx),
+        onnx=model,
     )
 
 
-def _as_tested(chosen: ChosenNetwork, training: Training) -> ChosenNetwork:
-    """Return the choice, without its test if the tested network had other weights."""
-    tested = chosen.result
-    if tested is None or tested.first.weights == sha256(weights_of(training.network)):
-        return chosen
-    return replace(chosen, result=None, limits=(*chosen.limits, RETRAINED))
+def classifier_of(bundle: Bundle, network: nn.Module) -> Classifier:
+    """Return a network that is not exported yet as a classifier on the CPU, for ``onnx_model``."""
+    try:
+        copied = network_of(bundle.stack, weights_of(network))
+    except ValueError as error:
+        raise EvaluationError(f"cannot be exported: {error}") from None
+    return Classifier(bundle=bundle, network=copied)
 
 
 def _bundle(
@@ -241,6 +123,7 @@ def _bundle(
 ) -> Bundle:
     record, stored = chosen.record, chosen.stored
     candidate = networks.candidate(record)
+    whole_batches = training.micro_batch >= candidate.recipe.batch_size
     return Bundle(
         name=origin.settings.study,
         candidate_id=record.candidate_id,
@@ -253,7 +136,7 @@ def _bundle(
             seed=networks.seed(record),
             epochs=candidate.recipe.epochs,
             precision=networks.estimator.context.precision,
-            micro_batch=_micro_batch(training, candidate.recipe.batch_size),
+            micro_batch=None if whole_batches else training.micro_batch,
             fit_on=chosen.fit_on,
             study=stored.settings.study,
             number=chosen.number,
@@ -265,10 +148,6 @@ def _bundle(
         limits=chosen.limits,
         created=now.isoformat(timespec="seconds"),
     )
-
-
-def _micro_batch(training: Training, batch_size: int) -> int | None:
-    return training.micro_batch if training.micro_batch < batch_size else None
 
 
 def _data_facts(origin: StoredStudy, stored: StoredStudy) -> DataFacts:
@@ -290,12 +169,10 @@ def _figures(chosen: ChosenNetwork, training: Training) -> dict[str, MeasuredVal
     tested = {} if chosen.result is None else final_figures(chosen.result)
     if chosen.fit_on != "train":
         return tested  # the validation images were learned
-    metrics = dict(training.metrics)
-    siblings: Mapping[str, Sequence[float]] = {
-        name: [run.metrics[name] for run in chosen.siblings] for name in metrics
-    }
+    siblings = {name: [run.metrics[name] for run in chosen.siblings] for name in training.metrics}
     images = int(chosen.stored.data["validation"])
-    return {**validation_figures(metrics, images=images, siblings=siblings), **tested}
+    validated = validation_figures(training.metrics, images=images, siblings=siblings)
+    return {**validated, **tested}
 
 
 def _described_settings(settings: StudySettings) -> dict[str, Any]:
@@ -306,19 +183,123 @@ def _described_settings(settings: StudySettings) -> dict[str, Any]:
 
 def versions_of(environment: Mapping[str, Any]) -> dict[str, str]:
     """Return versions and hardware under a bundle's names, from a stored environment."""
-    facts = {key: environment[key] for key in ("cpu", "device") if key in environment}
     return {
         **environment.get("libraries", {}),
-        **{key: str(value) for key, value in facts.items()},
+        **{key: str(environment[key]) for key in ("cpu", "device") if key in environment},
         "code": str(environment.get("code", "")),
         "arithmetic": str(environment.get("numeric", "")),
     }
 
 
-def _onnx(
-    bundle: Bundle, networks: Networks, training: Training, wanted: bool | None
-) -> OnnxModel | None:
-    if wanted is False or (wanted is None and not onnx_available()):
-        return None
-    images = networks.estimator.data.val_images[:ONNX_IMAGES].cpu()
-    return onnx_model(classifier_of(bundle, training.network), images)
+def write_bundle(
+    directory: Path,
+    *,
+    bundle: Bundle,
+    network: nn.Module,
+    space_text: str = "",
+    onnx: OnnxModel | None = None,
+) -> Bundle:
+    """Write a bundle, and return its description as written.
+
+    It is written under a temporary name in the same folder, flushed to disk, and renamed.
+
+    Args:
+        directory: Must not exist, or be empty.
+        bundle: The description without files, digest and ONNX check.
+        space_text: YAML of the search space; empty for none.
+
+    Raises:
+        EvaluationError: The directory is not empty or cannot be written, or the weights are not
+            finite or do not fit the layers.
+    """
+    directory = directory.resolve()  # "." has no name
+    check_directory(directory)
+    bundle = replace(bundle, onnx=None if onnx is None else onnx.check)
+    weights = weights_of(network)
+    contents = {WEIGHTS: weights, CARD: model_card(bundle).encode()}
+    if space_text:
+        contents[SPACE] = space_text.encode()
+    if onnx is not None:
+        contents[ONNX] = onnx.content
+    try:  # ``load`` makes the same checks
+        check_stack(bundle, weight_bytes=len(weights))
+        network_of(bundle.stack, weights)
+        written = sealed(bundle, contents)
+    except ValueError as error:
+        raise EvaluationError(f"{directory}: not written: {error}") from None
+    try:
+        _write(directory, {**contents, DESCRIPTION: description_text(written).encode()})
+    except OSError as error:
+        raise EvaluationError(
+            f"{directory}: cannot be written: {error.strerror or error}; name another directory"
+        ) from None
+    return written
+
+
+def check_directory(directory: Path) -> None:
+    """Check that a directory does not exist or is empty.
+
+    Raises:
+        EvaluationError: It is a file, or a folder that is not empty.
+    """
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise EvaluationError(f"{directory}: is a file; name a directory that does not exist yet")
+    if any(directory.iterdir()):
+        raise EvaluationError(
+            f"{directory}: not empty, and nothing is overwritten; name another directory "
+            "or remove this one"
+        )
+
+
+def _write(directory: Path, contents: Mapping[str, bytes]) -> None:
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    temporary = directory.with_name(temporary_name(f".{directory.name}"))
+    temporary.mkdir()
+    try:
+        for name, content in contents.items():
+            with atomic_write(temporary / name) as file:
+                file.write(content)
+        temporary.rename(directory)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    if os.name == "posix":  # make the rename durable
+        descriptor = os.open(directory.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def model_card(bundle: Bundle) -> str:
+    """Return the model card as Markdown: what a person must know before using the network."""
+    return _MODEL_CARD.render(
+        bundle=bundle,
+        image=bundle.stack.image,
+        recipe=bundle.candidate.recipe,
+        counts=complexity(bundle.stack),
+        layers=describe_layers(bundle.stack),
+    )
+
+
+def _range(interval: Interval | None) -> str:
+    if interval is None:
+        return ABSENT
+    level = "" if interval.level == LEVEL else f" ({100 * interval.level:g} %)"
+    return f"{interval.low:.4f} to {interval.high:.4f}{level}"
+
+
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("study.bundle", "."),
+    undefined=StrictUndefined,
+    keep_trailing_newline=True,
+    autoescape=False,  # Markdown; the template passes each text from outside through ``md``
+)
+_ENVIRONMENT.filters.update(
+    md=in_markdown,
+    metric=describe_metric,
+    number=lambda value: measure("", value),
+    range=_range,
+)
+_MODEL_CARD = _ENVIRONMENT.get_template("model_card.md.j2")

@@ -1,8 +1,8 @@
 """Read image files and ``.npz`` arrays as the pixels that a network takes.
 
-Nothing is changed without a notice. Three equal channels count as grey, an opaque alpha channel is
-dropped, and the EXIF orientation is applied. Everything that loses or invents information must be
-allowed by the user: ``Fitting``. An image that does not fit gives a refusal that names the remedy.
+Three equal channels count as grey, an opaque alpha channel is dropped, and the EXIF orientation is
+applied. The user must allow every change that loses or invents information: ``Fitting``. An image
+that does not fit gives a refusal that names the remedy.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from study.search_space.candidate import ImageFormat
 Pixels = NDArray[np.uint8]
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-FORMATS = ("PNG", "JPEG")
-MOST_PIXELS = 64_000_000
-"""Limit for one image before it is resized; 256 MB when decoded."""
+_FORMATS = ("PNG", "JPEG")
+_MOST_PIXELS = 64_000_000  # of one image before it is resized; 256 MB when decoded
+_DEFAULT_ARRAY = "images"
+_TEST_PREFIX = "test_"
 
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, MemoryError)
 
@@ -62,7 +63,7 @@ class Refusal:
     reason: str
 
 
-class Misfit(Exception):  # noqa: N818 - it becomes a refusal, not an error
+class _Misfit(Exception):  # noqa: N818 - it becomes a refusal, not an error
     """An image does not fit; the text gives the reason and the remedy."""
 
 
@@ -70,54 +71,52 @@ def read_picture(path: Path, image: ImageFormat, fitting: Fitting) -> Picture | 
     """Read a PNG or JPEG file."""
     try:
         return Picture(source=str(path), pixels=_decoded(path, image, fitting))
-    except Misfit as misfit:
+    except _Misfit as misfit:
         return Refusal(source=str(path), reason=str(misfit))
 
 
-def fitted(pixels: Pixels, image: ImageFormat, fitting: Fitting) -> Pixels:
-    """Return pixels (h, w) or (h, w, channels) as (channels, size, size).
-
-    Raises:
-        Misfit: They do not fit.
-    """
+def _fitted(pixels: Pixels, image: ImageFormat, fitting: Fitting) -> Pixels:
+    """Return pixels (h, w) or (h, w, channels) as (channels, size, size)."""
     grey = pixels.ndim == 2 or pixels.shape[2] == 1
-    check_size(pixels.shape[1], pixels.shape[0], image, fitting)
     plain = pixels.reshape(pixels.shape[:2]) if grey else pixels
     if not grey and pixels.shape[2] != 3:
-        raise Misfit(f"{pixels.shape[2]} channels; save it as grey or RGB")
+        raise _Misfit(f"{pixels.shape[2]} channels; save it as grey or RGB")
     return _as_pixels(_with_channels(Image.fromarray(plain), image, fitting), image)
 
 
-def check_size(width: int, height: int, image: ImageFormat, fitting: Fitting) -> None:
-    """Raise Misfit for another size than the network takes, unless resizing is allowed."""
+def _check_size(width: int, height: int, image: ImageFormat, fitting: Fitting) -> None:
     if (width, height) == (image.size, image.size):
         return
     if not fitting.resize:
-        raise Misfit(
+        raise _Misfit(
             f"{width}×{height} pixels, the network takes {image.size}×{image.size}; --resize "
             "crops to the middle square and resamples it"
         )
-    if not 0 < width * height <= MOST_PIXELS:
-        raise Misfit(f"{width}×{height} pixels are too many; crop or shrink it first")
+    if not 0 < width * height <= _MOST_PIXELS:
+        raise _Misfit(f"{width}×{height} pixels are too many; crop or shrink it first")
 
 
 def _decoded(path: Path, image: ImageFormat, fitting: Fitting) -> Pixels:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # damaged EXIF and large images are handled here
-            with Image.open(path, formats=FORMATS) as opened:
-                check_size(*opened.size, image, fitting)
+            with Image.open(path, formats=_FORMATS) as opened:
+                _check_size(*opened.size, image, fitting)
                 _check_depth(opened)
                 upright = ImageOps.exif_transpose(opened)
                 return _as_pixels(_with_channels(upright, image, fitting), image)
     except UnidentifiedImageError:
-        raise Misfit(_no_image(path)) from None
+        if path.stat().st_size == 0:
+            raise _Misfit("an empty file") from None
+        raise _Misfit(
+            "neither PNG nor JPEG; save it as one of them, or as uint8 array in a .npz file"
+        ) from None
     except FileNotFoundError:
-        raise Misfit("there is no such file") from None
+        raise _Misfit("there is no such file") from None
     except IsADirectoryError:
-        raise Misfit("a directory without PNG or JPEG files") from None
+        raise _Misfit("a directory without PNG or JPEG files") from None
     except (*_DAMAGE, Image.DecompressionBombError) as error:
-        raise Misfit(_describe(error)) from None
+        raise _Misfit(_describe(error)) from None
 
 
 def _describe(error: BaseException) -> str:
@@ -128,45 +127,37 @@ def _describe(error: BaseException) -> str:
 
 
 def _check_depth(opened: ImageFile) -> None:
-    """Raise Misfit for 16 bits a channel: Pillow drops the lower half without a warning."""
+    """Refuse 16 bits a channel: Pillow drops the lower half without a warning."""
     if any(";16" in str(tile[3]) for tile in opened.tile):
-        raise Misfit("16 bits a channel; save it with 8 bits a channel, grey or RGB")
-
-
-def _no_image(path: Path) -> str:
-    if path.stat().st_size == 0:
-        return "an empty file"
-    return "neither PNG nor JPEG; save it as one of them, or as uint8 array in a .npz file"
+        raise _Misfit("16 bits a channel; save it with 8 bits a channel, grey or RGB")
 
 
 def _with_channels(picture: Image.Image, image: ImageFormat, fitting: Fitting) -> Image.Image:
-    """Return the picture in mode ``L`` or ``RGB``, as the network takes it."""
+    """Return the picture in the mode that the network takes, ``L`` or ``RGB``."""
     picture = _opaque(picture)
     wanted = "L" if image.channels == 1 else "RGB"
     if picture.mode == wanted:
         return picture
-    if picture.mode == "RGB" and _is_grey(picture):
-        return picture.getchannel(0)
+    if picture.mode == "RGB":
+        pixels = np.asarray(picture)
+        if (pixels == pixels[..., :1]).all():
+            return picture.getchannel(0)
     if not fitting.convert:
         found, taken = ("colour", "grey") if wanted == "L" else ("grey", "colour")
-        raise Misfit(
+        raise _Misfit(
             f"a {found} image, the network takes {taken} ones; --convert turns it into one"
         )
     return picture.convert(wanted)
 
 
 def _opaque(picture: Image.Image) -> Image.Image:
-    """Return the picture as ``L`` or ``RGB`` if that loses nothing.
-
-    Raises:
-        Misfit: It is transparent, or has more than 8 bits a channel.
-    """
+    """Return the picture as ``L`` or ``RGB`` if that loses nothing."""
     if _is_transparent(picture):
-        raise Misfit("a transparent image; save it without transparency")
+        raise _Misfit("a transparent image; save it without transparency")
     plain = {"L": "L", "LA": "L", "1": "L", "RGB": "RGB", "RGBA": "RGB", "P": "RGB"}
     if picture.mode in plain:
         return picture.convert(plain[picture.mode])
-    raise Misfit(f"pixel mode {picture.mode}; save it with 8 bits a channel, grey or RGB")
+    raise _Misfit(f"pixel mode {picture.mode}; save it with 8 bits a channel, grey or RGB")
 
 
 def _is_transparent(picture: Image.Image) -> bool:
@@ -177,11 +168,6 @@ def _is_transparent(picture: Image.Image) -> bool:
     return bool(picture.getchannel("A").getextrema() != (255, 255))
 
 
-def _is_grey(picture: Image.Image) -> bool:
-    pixels = np.asarray(picture)
-    return bool((pixels == pixels[..., :1]).all())
-
-
 def _as_pixels(picture: Image.Image, image: ImageFormat) -> Pixels:
     side = min(picture.size)
     if picture.size != (image.size, image.size):
@@ -190,13 +176,6 @@ def _as_pixels(picture: Image.Image, image: ImageFormat) -> Pixels:
         picture = square.resize((image.size, image.size), Image.Resampling.BILINEAR)
     pixels: Pixels = np.array(picture, dtype=np.uint8)
     return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
-
-
-SUFFIX = ".npz"
-USUAL = "images"
-"""Name of the array that is read by default."""
-
-_SEALED = "test_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,21 +192,21 @@ class ArrayFile:
 def array_file(text: str) -> ArrayFile | None:
     """Read ``file.npz`` or ``file.npz:name``; None for another file."""
     path, separator, name = text.rpartition(":")
-    if separator and path.endswith(SUFFIX) and name:
+    if separator and path.endswith(".npz") and name:
         return ArrayFile(path=Path(path), name=name)
-    return ArrayFile(path=Path(text), name=None) if text.endswith(SUFFIX) else None
+    return ArrayFile(path=Path(text), name=None) if text.endswith(".npz") else None
 
 
 def read_pictures(
     file: ArrayFile, image: ImageFormat, fitting: Fitting
 ) -> Iterator[Picture | Refusal]:
-    """Yield the images of an array, read one by one; one refusal if no image can be read.
+    """Yield the images of an array, which may be larger than memory.
 
-    A file may be larger than memory.
+    If the array cannot be read, it yields one refusal.
     """
     try:
         yield from _read(file, image, fitting)
-    except Misfit as misfit:
+    except _Misfit as misfit:
         yield Refusal(source=str(file), reason=str(misfit))
     except NpzError as error:
         yield Refusal(source=str(file), reason=error.reason)
@@ -238,24 +217,24 @@ def _read(file: ArrayFile, image: ImageFormat, fitting: Fitting) -> Iterator[Pic
     name = _name(archive.names(), file)
     header = archive.header(name)
     shape = _shape(header, name)
-    check_size(shape[2], shape[1], image, fitting)
+    _check_size(shape[2], shape[1], image, fitting)
     rows = archive.rows(name) if len(header.shape) > 2 else [archive.read(name)]
     for index, pixels in enumerate(rows):
         source = f"{file.path}:{name}[{index}]"
         try:
-            yield Picture(source=source, pixels=fitted(pixels, image, fitting))
-        except Misfit as misfit:
+            yield Picture(source=source, pixels=_fitted(pixels, image, fitting))
+        except _Misfit as misfit:
             yield Refusal(source=source, reason=str(misfit))
 
 
 def _name(names: Sequence[str], file: ArrayFile) -> str:
-    usual = USUAL if USUAL in names else names[0] if len(names) == 1 else None
-    name = file.name or usual
-    if name is None or name not in names:
+    default = names[0] if len(names) == 1 else _DEFAULT_ARRAY
+    name = file.name or default
+    if name not in names:
         found = ", ".join(sorted(names)[:8]) or "none"
-        raise Misfit(f"which array? There are: {found}; write {file.path}:NAME")
-    if name.startswith(_SEALED):
-        raise Misfit(
+        raise _Misfit(f"which array? There are: {found}; write {file.path}:NAME")
+    if name.startswith(_TEST_PREFIX):
+        raise _Misfit(
             f"{name} is a test part, which only 'test' opens; use your own images or the "
             "validation part"
         )
@@ -266,11 +245,11 @@ def _shape(header: Header, name: str) -> tuple[int, ...]:
     """Return the array's shape as (n, h, w) or (n, h, w, channels)."""
     shape = header.shape
     if header.dtype != np.uint8:
-        raise Misfit(f"{name} is of type {header.dtype}; save pixels as uint8, 0 to 255")
+        raise _Misfit(f"{name} is of type {header.dtype}; save pixels as uint8, 0 to 255")
     if len(shape) == 2:
         shape = (1, *shape)
     if len(shape) not in (3, 4) or header.fortran_order or min(shape) < 0:
-        raise Misfit(
+        raise _Misfit(
             f"{name} has the shape {shape}; save images as (n, height, width[, channels])"
         )
     return shape

@@ -9,8 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,21 +18,20 @@ from study.bundle.bundle import OnnxCheck, Preprocessing
 from study.bundle.classifier import Classifier, preprocess
 from study.common.errors import EvaluationError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # an optional extra
     import onnx
 
 OPSET = 18
 """Read by ONNX Runtime since 1.14 (2023)."""
 
 TOLERANCE = 1e-4
-"""Between probabilities; rounding gives 1e-7 to 1e-6, a wrong layer far more."""
+"""Of probabilities. Rounding gives 1e-7 to 1e-6, a wrong layer far more."""
 
-NEEDED = ("onnx", "onnxscript", "onnxruntime")
+_NEEDED = ("onnx", "onnxscript", "onnxruntime")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnnxModel:
-    """The file's content, and how it compares with PyTorch."""
+class OnnxModel(NamedTuple):
+    """The content of ``model.onnx``, and how it compares with PyTorch."""
 
     content: bytes
     check: OnnxCheck
@@ -54,25 +52,27 @@ class _WithPreprocessing(nn.Module):
 
 
 def onnx_available() -> bool:
-    """Tell whether the packages that write and check ONNX are installed."""
-    return all(importlib.util.find_spec(name) is not None for name in NEEDED)
+    """Return whether the packages that write and check ONNX are installed."""
+    return not _missing()
+
+
+def _missing() -> list[str]:
+    return [name for name in _NEEDED if importlib.util.find_spec(name) is None]
 
 
 def onnx_model(classifier: Classifier, images: Tensor) -> OnnxModel:
     """Return the network as ONNX.
 
     Args:
-        classifier: The network.
-        images: Real images to check it on, uint8 (n, channels, size, size).
+        images: Real images for the comparison with PyTorch, uint8 (n, channels, size, size).
 
     Raises:
         EvaluationError: A package is missing, or ONNX and PyTorch disagree.
     """
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
+    if missing := _missing():
         raise EvaluationError(
             f"ONNX needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
-            'installed; pip install "study-nas[export]", or export without ONNX'
+            'installed; pip install "study-nas[export]", or export with --no-onnx'
         )
     content = _content(classifier)
     return OnnxModel(content=content, check=_check(classifier, content, images))
@@ -124,15 +124,19 @@ def _describe(model: onnx.ModelProto, classifier: Classifier) -> None:
 
 
 def _check(classifier: Classifier, content: bytes, images: Tensor) -> OnnxCheck:
-    import onnxruntime  # heavy
+    import onnxruntime  # an optional extra
 
-    found = torch.from_numpy(_run(onnxruntime, content, images))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    by_pixel = images.permute(0, 2, 3, 1).contiguous().numpy()
+    found = torch.from_numpy(session.run(["probabilities"], {"images": by_pixel})[0])
     wanted = classifier.probabilities(images)
     difference = float((found - wanted).abs().max())
     if not difference <= TOLERANCE:
         raise EvaluationError(
             f"ONNX and PyTorch differ by {difference:.2g} in a probability on {len(images):,} "
-            f"images, {TOLERANCE:g} is allowed; export without ONNX and report this"
+            f"images, {TOLERANCE:g} is allowed; export with --no-onnx and report this"
         )
     return OnnxCheck(
         images=len(images),
@@ -140,11 +144,3 @@ def _check(classifier: Classifier, content: bytes, images: Tensor) -> OnnxCheck:
         same_class=int((found.argmax(dim=1) == wanted.argmax(dim=1)).sum()),
         runtime=onnxruntime.__version__,
     )
-
-
-def _run(onnxruntime: Any, content: bytes, images: Tensor) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    by_pixel = images.permute(0, 2, 3, 1).contiguous().numpy()
-    return session.run(["probabilities"], {"images": by_pixel})[0]

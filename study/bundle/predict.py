@@ -1,4 +1,4 @@
-"""Classify image files: read in the background and in batches, each file on its own."""
+"""Classify image files. Threads read them; the network takes them in batches."""
 
 from __future__ import annotations
 
@@ -28,18 +28,17 @@ from study.bundle.images import (
 from study.network.forward import batch_size
 from study.search_space.candidate import ImageFormat
 
-MOST_READERS = 8
-FILES_A_READER = 16
+_MOST_READERS = 8
+_FILES_A_READER = 16  # that may wait for the network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What the network says about one image.
+    """What the network predicts for one image.
 
     Args:
         source: File, or file, array and index.
         label: Index of the most probable class.
-        class_name: Its name.
         probabilities: Of each class, in the order of the class names.
     """
 
@@ -56,19 +55,16 @@ def predict(
     fitting: Fitting | None = None,
     readers: int | None = None,
 ) -> Iterator[Prediction | Refusal]:
-    """Classify images, in the order in which they are given.
+    """Classify images in the given order; an image that does not fit gives a refusal.
 
     Args:
-        classifier: From ``load``.
-        files: PNG, JPEG, ``file.npz`` or ``file.npz:array``; of a directory, the PNG and JPEG
-            files in it, by name.
+        files: PNG, JPEG, ``file.npz``, ``file.npz:array``, or a directory of PNG and JPEG files,
+            which are sorted by name.
         fitting: Changes that are allowed for images that do not fit; none by default.
         readers: Threads that read files; by default one for each processor, at most 8.
-
-    Yields:
-        A prediction for each image that fits, a refusal for each other one.
     """
-    pictures = _pictures(files, classifier.image, fitting or Fitting(), readers or _readers())
+    readers = readers or min(_MOST_READERS, os.cpu_count() or 1)
+    pictures = _pictures(files, classifier.image, fitting or Fitting(), readers)
     size = batch_size(classifier.bundle.stack)
     while batch := list(islice(pictures, size)):
         yield from _classified(classifier, batch)
@@ -111,11 +107,11 @@ def _classified(
 def _pictures(
     files: Iterable[str], image: ImageFormat, fitting: Fitting, readers: int
 ) -> Iterator[Picture | Refusal]:
-    """Yield every picture in order; image files that follow one another are read together."""
+    """Yield every picture in order. Consecutive image files are read in parallel."""
     found = (each for file in files for each in _files(file))
     with ThreadPoolExecutor(readers) as pool:
         for in_array, group in groupby(found, key=lambda each: isinstance(each, ArrayFile)):
-            while not in_array and (some := list(islice(group, FILES_A_READER * readers))):
+            while not in_array and (some := list(islice(group, _FILES_A_READER * readers))):
                 yield from pool.map(partial(read_picture, image=image, fitting=fitting), some)
             for each in group:
                 assert isinstance(each, ArrayFile)
@@ -130,10 +126,6 @@ def _files(file: str) -> list[Path | ArrayFile]:
     path = Path(file)
     try:
         inside = sorted(path.iterdir()) if path.is_dir() else []
-    except OSError:  # the reader reports it
+    except OSError:  # ``read_picture`` reports it
         return [path]
     return [file for file in inside if file.suffix.lower() in SUFFIXES] or [path]
-
-
-def _readers() -> int:
-    return min(MOST_READERS, os.cpu_count() or 1)

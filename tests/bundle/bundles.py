@@ -15,6 +15,7 @@ from study.search_space.candidate import OCTMNIST, Architecture, Candidate, Imag
 from study.search_space.resolve import candidate_id, resolve
 from study.statistics.results import Interval
 
+RGB = ImageFormat(channels=3, size=20, classes=3)
 CLASSES = ("CNV", "DME", "drusen", "normal")
 
 PLAIN = Architecture(conv_layers=2, channels=6, hidden_units=16, dropout=0.3)
@@ -63,7 +64,7 @@ def described(
 
 
 def network(bundle: Bundle, seed: int = 0) -> nn.Module:
-    """Return a network of the bundle's stack with weights that make it prefer classes clearly."""
+    """Return a network of the bundle's stack with weights that clearly prefer some classes."""
     generator = Generator().manual_seed(seed)
     made = build(bundle.stack, generator=generator)
     for layer in made.modules():

@@ -8,17 +8,22 @@ import numpy as np
 import pytest
 import torch
 
-from study.bundle.bundle import Bundle
+from study.bundle.bundle import Bundle, DataFacts, MeasuredValue, OnnxCheck
+from study.bundle.chosen_network import final_figures, validation_figures
 from study.bundle.classifier import load
-from study.bundle.export import export_study
+from study.bundle.export import export_study, model_card
 from study.bundle.reproduce import describe_reproduction, reproduce_bundle
 from study.common.errors import EvaluationError
 from study.confirmation.confirm import confirm
 from study.confirmation.retraining import seed_of
 from study.final_test.access_log import read_accesses
 from study.final_test.final_test import run_test
+from study.final_test.result import ACCURACY, AUC, CALIBRATION, read_final_test
+from study.statistics.intervals import next_value_interval, t_interval, wilson
+from study.statistics.results import Interval
 from study.storage.records import ranked
 from study.storage.stored_study import TEST, load_trials, open_study
+from tests.bundle.bundles import RGB, STAGED, described
 from tests.data.files import write_npz
 from tests.searched import copied, learnable, resources, run_context, search
 
@@ -76,27 +81,96 @@ def test_the_tested_network_is_exported_with_its_figures(exported: Exported) -> 
     assert not bundle.limits
 
 
-def test_the_exported_network_is_the_one_that_was_tested(exported: Exported) -> None:
-    classifier = load(exported.directory)
-    arrays = learnable()
-    images = torch.from_numpy(arrays["test_images"])[:, None]
-    hits = classifier.probabilities(images).argmax(dim=1).numpy() == arrays["test_labels"][:, 0]
-    assert hits.mean() == pytest.approx(exported.bundle.figures["test_accuracy"].value)
+def test_the_figures_of_the_test_are_those_of_the_first_seeds_network(exported: Exported) -> None:
+    study = open_study("s", run_context(exported.folder).url).study
+    result = read_final_test(study.user_attrs)
+    assert result is not None
+    figures = final_figures(result)
+    assert figures[ACCURACY].value == result.networks[0].measures[ACCURACY]
+    assert figures[ACCURACY].over_images == result.first.intervals[ACCURACY]
+    assert figures[AUC].mean == result.over_seeds[AUC].mean
+    assert figures[CALIBRATION].over_images is None
+    assert figures[CALIBRATION].next_run is not None
+    assert figures.items() <= exported.bundle.figures.items()
 
 
-def test_the_card_says_data_figures_limits_and_that_it_is_not_clinical(
+def test_validation_figures_include_the_spread_of_sibling_runs() -> None:
+    runs = [0.80, 0.81, 0.82]
+    metrics = {"val_accuracy": 0.8193, "val_auc": 0.95}
+    siblings = {"val_accuracy": runs, "val_auc": []}
+    figures = validation_figures(metrics, images=758, siblings=siblings)
+    accuracy = figures["val_accuracy"]
+    assert accuracy.over_images == wilson(621, 758)
+    assert accuracy.mean == pytest.approx(0.81)
+    assert accuracy.over_seeds == t_interval(runs)
+    assert accuracy.next_run == next_value_interval(runs)
+    assert (figures["val_auc"].over_images, figures["val_auc"].mean) == (None, None)
+
+
+@pytest.mark.parametrize("part", ["test", "val"])
+def test_the_exported_network_has_the_accuracies_that_are_stated(
+    exported: Exported, part: str
+) -> None:
+    classifier, arrays = load(exported.directory), learnable()
+    images = torch.from_numpy(arrays[f"{part}_images"])[:, None]
+    hits = classifier.probabilities(images).argmax(dim=1).numpy() == arrays[f"{part}_labels"][:, 0]
+    assert hits.mean() == pytest.approx(exported.bundle.figures[f"{part}_accuracy"].value)
+
+
+def test_the_card_of_a_study_states_data_figures_and_access_and_no_path(
     exported: Exported,
 ) -> None:
     card = (exported.directory / "MODEL_CARD.md").read_text("utf-8")
     for words in (
-        "Not for clinical use",
         "test accuracy",
         "licence of the images: not stated",
         "of test in train",
         "The test part was opened once",
     ):
         assert words in card
-    assert str(exported.folder) not in card, "no path of this machine is told"
+    assert str(exported.folder) not in card
+
+
+def test_the_card_states_the_network_its_figures_its_data_and_its_limits() -> None:
+    card = model_card(described())
+    for part in (
+        "# octmnist-small",
+        "sorts grey images of 28×28 pixels into 4 classes: CNV, DME, drusen, normal",
+        "**Not for clinical use.**",
+        "| validation accuracy | 0.8120 | 0.8000 to 0.8200 | 0.8100 | 0.8050 to 0.8150 |",
+        "licence of the images: CC BY 4.0",
+        "- seed 101, 3 epochs, float32",
+        "- torch: 2.14.1",
+        "2,874 parameters",
+        "too good by an unknown amount",
+        "no ONNX file",
+    ):
+        assert part in card
+    staged = model_card(described(STAGED, RGB))
+    assert "RGB images of 20×20" in staged
+    assert "Residual 3×3" in staged
+
+
+def test_the_card_states_the_accesses_to_the_test_part_and_the_onnx_check() -> None:
+    check = OnnxCheck(images=758, largest_difference=3.1e-7, same_class=758, runtime="1.32.0")
+    card = model_card(described(test_accesses=2, onnx=check))
+    assert "The test part was opened 2 times" in card
+    assert "too good" not in card
+    assert "on 758 real images its probabilities differ from PyTorch's by 3.1e-07 at most" in card
+    assert "neither confirmed nor tested" in model_card(described(figures={}))
+
+
+def test_text_from_outside_cannot_break_the_card() -> None:
+    nasty = "x | y\n# Fake <script>alert(1)</script> `"
+    card = model_card(described(data=DataFacts(name=nasty, licence=nasty, notes=(nasty,))))
+    assert "\n# Fake" not in card
+    assert "<script>" not in card
+
+
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_another_level_than_95_is_stated(level: float) -> None:
+    figure = MeasuredValue(value=0.8, over_images=Interval(low=0.7, high=0.9, level=level))
+    assert ("(90 %)" in model_card(described(figures={"test_auc": figure}))) == (level == 0.9)
 
 
 def test_onnx_agrees_with_pytorch_on_real_images(exported: Exported) -> None:
@@ -109,18 +183,22 @@ def test_onnx_agrees_with_pytorch_on_real_images(exported: Exported) -> None:
 
 
 def test_training_it_again_gives_the_same_bits(exported: Exported) -> None:
+    torch.manual_seed(12345)  # the global generator makes no difference
     result = reproduce_bundle(load(exported.directory), run_context(exported.folder))
     assert result.verdict == "identical", describe_reproduction(result)
     assert not result.differences, result.differences
+    assert all(m.then == m.now for m in result.measures)
 
 
-def test_a_network_of_another_seed_lies_where_a_further_run_was_expected(
+def test_a_network_of_another_seed_lies_in_the_range_expected_of_another_run(
     exported: Exported,
 ) -> None:
     classifier = load(exported.directory)
     other = replace(classifier.bundle, training=replace(classifier.bundle.training, seed=12345))
     result = reproduce_bundle(replace(classifier, bundle=other), run_context(exported.folder))
     assert not result.identical
+    assert result.largest_difference is not None
+    assert result.largest_difference > 1e-3
     assert result.measures
     assert all(m.expected is not None for m in result.measures)
     assert result.verdict == "within", describe_reproduction(result)
@@ -148,7 +226,7 @@ def test_without_a_test_a_fresh_confirmed_network_is_exported(
     assert not read_accesses(open_study("s", run_context(confirmed).url).study)
 
 
-def test_without_a_confirmation_the_best_of_the_search_is_exported_and_says_so(
+def test_without_a_confirmation_the_best_of_the_search_is_exported_with_that_limit(
     searched: Path, tmp_path: Path
 ) -> None:
     bundle = written(searched, tmp_path / "out")
@@ -184,7 +262,7 @@ def test_a_lost_checkpoint_is_trained_again_to_the_same_weights(
     assert second.files["model.safetensors"] == first.files["model.safetensors"]
 
 
-def test_other_weights_than_the_tested_ones_have_no_test_figures_and_say_so(
+def test_other_weights_than_the_tested_ones_have_no_test_figures_but_a_limit(
     exported: Exported, tmp_path: Path
 ) -> None:
     folder = copied(exported.folder, tmp_path / "copy")
@@ -195,7 +273,7 @@ def test_other_weights_than_the_tested_ones_have_no_test_figures_and_say_so(
     study.set_user_attr(TEST, {**tested, "networks": [{**first, "weights": "0" * 64}, *others]})
     bundle = written(folder, tmp_path / "out")
     assert all(name.startswith("val_") for name in bundle.figures)
-    assert "training it again gave other weights" in bundle.limits[0]
+    assert "gave other weights" in bundle.limits[0]
     assert "never tested" in (tmp_path / "out" / "MODEL_CARD.md").read_text("utf-8")
 
 
@@ -216,7 +294,7 @@ def test_a_network_that_learned_the_validation_images_has_no_validation_figures(
 
 
 @pytest.mark.slow
-def test_what_was_left_out_of_the_last_training_is_left_out_when_it_is_reproduced(
+def test_images_left_out_of_the_training_are_left_out_of_the_second_training(
     tmp_path: Path,
 ) -> None:
     arrays = learnable()
@@ -226,8 +304,8 @@ def test_what_was_left_out_of_the_last_training_is_left_out_when_it_is_reproduce
     confirm("s", resources(tmp_path), top=1, seeds=1)
     run_test("s", resources(tmp_path), seeds=1, fit_on="train+val", now=lambda: NOW)
     stored = open_study("s-test-trainval", run_context(tmp_path).url)
-    told = [note for note in stored.data["notes"] if "not learned for a twin in test" in note]
-    assert len(told) == 1
+    notes = [note for note in stored.data["notes"] if "not learned for a twin in test" in note]
+    assert len(notes) == 1
     written(tmp_path, tmp_path / "out")
     result = reproduce_bundle(load(tmp_path / "out"), run_context(tmp_path))
     assert result.verdict == "identical", describe_reproduction(result)
