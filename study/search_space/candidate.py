@@ -22,12 +22,7 @@ MAX_STAGES = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFormat:
-    """The images that enter a network, and the number of classes.
-
-    Args:
-        channels: 1 for grey, 3 for RGB.
-        size: Height and width in pixels.
-    """
+    """The images that enter a network; ``size`` is their height and width in pixels."""
 
     channels: int = 1
     size: int = 28
@@ -47,15 +42,10 @@ class ImageCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateField:
-    """The values that a field of a candidate may have.
+    """The values that a field of a candidate may have; ``low`` and ``high`` are included.
 
-    Args:
-        kind: Type of the value. ``choice`` is one of ``choices``; ``any`` is any number, text or
-            boolean, for the parameters of a table.
-        default: Value if a space does not name the field.
-        help: One line for messages and documentation.
-        low: Smallest number, included.
-        high: Largest number, included.
+    The kind ``choice`` is one of ``choices``; ``any`` is any number, text or boolean, for the
+    parameters of a table. ``help`` is one line for messages and documentation.
     """
 
     kind: Literal["int", "float", "choice", "bool", "any"]
@@ -71,16 +61,9 @@ def _choice(help: str, *choices: Value, default: Value | None = None) -> Any:
     return _described(CandidateField(kind="choice", default=first, choices=choices, help=help))
 
 
-def _int(help: str, default: int, low: int, high: int) -> Any:
-    return _described(CandidateField(kind="int", default=default, low=low, high=high, help=help))
-
-
-def _float(help: str, default: float, low: float, high: float) -> Any:
-    return _described(CandidateField(kind="float", default=default, low=low, high=high, help=help))
-
-
-def _bool(help: str) -> Any:
-    return _described(CandidateField(kind="bool", default=False, help=help))
+def _number(help: str, default: float, low: float, high: float) -> Any:
+    kind: Literal["int", "float"] = "int" if isinstance(default, int) else "float"
+    return _described(CandidateField(kind=kind, default=default, low=low, high=high, help=help))
 
 
 def _described(description: CandidateField) -> Any:
@@ -88,7 +71,6 @@ def _described(description: CandidateField) -> Any:
 
 
 def _fields_of(described: type[Any]) -> Mapping[str, CandidateField]:
-    """Return the descriptions of a dataclass's fields, in their order."""
     found = {f.name: f.metadata for f in dataclasses.fields(described)}
     return MappingProxyType({name: m["field"] for name, m in found.items() if "field" in m})
 
@@ -104,7 +86,7 @@ class Stage:
 
     operation: str = _choice("layers of the stage", "conv", "separable", "residual", "identity")
     kernel: int = _choice(_KERNEL, 1, 3, 5, 7, default=3)
-    channels: int = _int(_CHANNELS, 32, 1, 1024)
+    channels: int = _number(_CHANNELS, 32, 1, 1024)
     pool: str = _choice(_POOL, "max", "average", "none", default="none")
 
 
@@ -112,21 +94,20 @@ class Stage:
 class Architecture:
     """A network as described, before ``resolve``.
 
-    Args:
-        stages: If given, they replace the ``conv_layers`` equal blocks, and ``channels``,
-            ``kernel`` and ``pool`` of the architecture have no effect.
+    If there are ``stages``, they replace the ``conv_layers`` equal blocks. Then ``channels``,
+    ``kernel`` and ``pool`` of the architecture have no effect.
     """
 
-    conv_layers: int = _int("convolution blocks before the head", 2, 1, 20)
-    channels: int = _int(_CHANNELS, 32, 1, 1024)
+    conv_layers: int = _number("convolution blocks before the head", 2, 1, 20)
+    channels: int = _number(_CHANNELS, 32, 1, 1024)
     kernel: int = _choice(_KERNEL, 1, 3, 5, 7, default=3)
     padding: str = _choice("'valid' shrinks the map, 'same' keeps it", "valid", "same")
     norm: str = _choice("normalisation after every convolution", "none", "batch")
     activation: str = _choice("non-linearity", "relu", "silu", "gelu")
     pool: str = _choice(_POOL, "max", "average", "none")
     head: str = _choice("conversion of the last map to a vector", "flatten", "global_average")
-    hidden_units: int = _int("width of the hidden layer of a flatten head", 128, 1, 4096)
-    dropout: float = _float("share of features dropped before the last layer", 0.0, 0.0, 0.95)
+    hidden_units: int = _number("width of the hidden layer of a flatten head", 128, 1, 4096)
+    dropout: float = _number("share of features dropped before the last layer", 0.0, 0.0, 0.95)
     stages: tuple[Stage, ...] = ()
 
 
@@ -135,16 +116,18 @@ class Recipe:
     """How a network is trained."""
 
     optimizer: str = _choice("PyTorch optimizer", "adam", "adamw", "sgd")
-    learning_rate: float = _float("peak learning rate", 1e-3, 1e-7, 10.0)
-    momentum: float = _float("momentum of 'sgd'", 0.9, 0.0, 0.999)
-    weight_decay: float = _float("weight decay", 0.0, 0.0, 1.0)
+    learning_rate: float = _number("peak learning rate", 1e-3, 1e-7, 10.0)
+    momentum: float = _number("momentum of 'sgd'", 0.9, 0.0, 0.999)
+    weight_decay: float = _number("weight decay", 0.0, 0.0, 1.0)
     schedule: str = _choice("learning-rate schedule", "constant", "cosine", "onecycle")
-    batch_size: int = _int("images per step", 128, 1, 8192)
-    label_smoothing: float = _float("label smoothing", 0.0, 0.0, 0.9)
-    flip: bool = _bool("random left-right flips")
-    shift: int = _int("largest random shift, in pixels", 0, 0, 8)
+    batch_size: int = _number("images per step", 128, 1, 8192)
+    label_smoothing: float = _number("label smoothing", 0.0, 0.0, 0.9)
+    flip: bool = _described(
+        CandidateField(kind="bool", default=False, help="random left-right flips")
+    )
+    shift: int = _number("largest random shift, in pixels", 0, 0, 8)
     balance: str = _choice("remedy for unequal class sizes", "none", "logit_adjust", "resample")
-    epochs: int = _int("epochs of a full training", 3, 1, 10_000)
+    epochs: int = _number("epochs of a full training", 3, 1, 10_000)
 
 
 STAGE_FIELDS = _fields_of(Stage)

@@ -93,11 +93,10 @@ class Layer:
     """One layer, as drawings and tables show it.
 
     Args:
-        name: What the layer does: ``Convolution 3×3``.
-        detail: What follows in the same block: ``batch norm, ReLU, max-pool 2×2``.
+        name: The operation: ``Convolution 3×3``.
+        detail: The rest of the block: ``batch norm, ReLU, max-pool 2×2``.
         shape: Shape of the output: ``13×13×32``.
         size: Side of the output map, in pixels; 1 for a vector.
-        parameters: Number of trainable weights.
     """
 
     name: str

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from study.search_space.candidate import FIELDS, STAGE_FIELDS, Value, Values
 from study.search_space.describe import describe_bound, describe_parameter, describe_value
-from study.search_space.parameter import AnyParameter, FloatParameter, rounded, same_value
+from study.search_space.parameter import own_value, rounded, same_value
 from study.search_space.space import Bound, SearchSpace
 
 
@@ -37,30 +37,16 @@ def translate(values: Values, *, source: SearchSpace, target: SearchSpace) -> Va
         if not target.is_active(parameter, point):
             continue
         value = known.get(parameter.name, default_of(parameter.name))
-        found = None if value is None else _own(parameter, value)
+        found = None if value is None else own_value(parameter, value)
         if found is None:
             return None
         point[parameter.name] = found
     reached = {**target.fixed, **point}
     for name, value in values.items():
         other = reached.get(name, default_of(name))
-        if other is None or not same_value(_round(other), _round(value)):
+        if other is None or not same_value(rounded(other), rounded(value)):
             return None
     return point
-
-
-def _own(parameter: AnyParameter, value: Value) -> Value | None:
-    """Return the parameter's value that equals ``value``, or None."""
-    values = parameter.values()
-    if values is not None:
-        return next((own for own in values if same_value(_round(own), _round(value))), None)
-    assert isinstance(parameter, FloatParameter)
-    inside = isinstance(value, int | float) and parameter.low <= value <= parameter.high
-    return float(value) if inside else None
-
-
-def _round(value: Value) -> Value:
-    return rounded(value) if isinstance(value, float) else value
 
 
 def space_differences(stored: SearchSpace, asked: SearchSpace) -> list[str]:

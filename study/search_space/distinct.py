@@ -16,7 +16,7 @@ LIMIT = 200_000
 
 
 def architecture_space(space: SearchSpace) -> SearchSpace:
-    """Return the space of the architecture alone, with all values and not only those of the grid.
+    """Return the space of the architecture, with all values and not only those of the grid.
 
     It keeps parameters of the recipe that conditions of the architecture refer to.
     """
@@ -30,7 +30,7 @@ def size_space(space: SearchSpace) -> SearchSpace:
 
 
 def recipe_space(space: SearchSpace) -> SearchSpace:
-    """Return the space of the recipe alone, without constraints, which concern the network.
+    """Return the space of the recipe, without constraints, which concern the network.
 
     It keeps parameters of the architecture that conditions of the recipe refer to.
     """
@@ -48,7 +48,7 @@ def ungridded(space: SearchSpace) -> SearchSpace:
 
 
 def _projected(space: SearchSpace, wanted: Callable[[str], bool]) -> SearchSpace:
-    """Return the space of the wanted parameters and of those that their conditions refer to."""
+    """Return the space of the wanted parameters and those that their conditions refer to."""
     needed: set[str] = set()
     for parameter in reversed(space.parameters):  # a condition looks back only
         if parameter.name in needed or wanted(parameter.name):

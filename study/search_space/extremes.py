@@ -85,12 +85,17 @@ def count_range(
 def least(space: SearchSpace, score: Score, *, until: float = -math.inf) -> ScoredPoint:
     """Return the point with the lowest score found; stop early at ``until`` or below."""
     rng = np.random.default_rng(SEED)
-    drawn = [ScoredPoint(values=values, score=score(values)) for values in draws(space)]
-    best = min(drawn, key=lambda found: found.score)
-    for start in sorted(drawn, key=lambda found: found.score)[:STARTS]:
+    drawn: list[ScoredPoint] = []
+    for values in draws(space):
+        drawn.append(ScoredPoint(values=values, score=score(values)))
+        if drawn[-1].score <= until:
+            return drawn[-1]
+    drawn.sort(key=lambda found: found.score)
+    best = drawn[0]
+    for start in drawn[:STARTS]:
+        best = min(best, _descend(space, score, start, rng), key=lambda found: found.score)
         if best.score <= until:
             break
-        best = min(best, _descend(space, score, start, rng), key=lambda found: found.score)
     return best
 
 

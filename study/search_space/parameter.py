@@ -108,7 +108,7 @@ class FloatParameter(Parameter):
 def _stepped(low: float, high: float, step: float) -> tuple[float, ...]:
     """Return ``low, low + step, … high``, each rounded to 12 digits."""
     count = math.floor((high - low) / step + 1e-9) + 1
-    return tuple(rounded(low + i * step) for i in range(count))
+    return tuple(float(rounded(low + i * step)) for i in range(count))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,9 +194,19 @@ def same_value(a: Value, b: Value) -> bool:
     return a == b and isinstance(a, bool) == isinstance(b, bool)
 
 
-def rounded(number: float) -> float:
-    """Return a number rounded to 12 digits: 0.1 + 0.2 becomes 0.3.
+def own_value(parameter: AnyParameter, value: Value) -> Value | None:
+    """Return the parameter's value that equals ``value`` to 12 digits, or None."""
+    values = parameter.values()
+    if values is not None:
+        return next((own for own in values if same_value(rounded(own), rounded(value))), None)
+    assert isinstance(parameter, FloatParameter)
+    inside = isinstance(value, int | float) and parameter.low <= value <= parameter.high
+    return float(value) if inside else None
+
+
+def rounded(value: Value) -> Value:
+    """Return a value, a float rounded to 12 digits: 0.1 + 0.2 becomes 0.3.
 
     Optuna computes ``low + i * step`` in floats; 12 digits make its values equal to ours.
     """
-    return float(f"{number:.12g}")
+    return float(f"{value:.12g}") if isinstance(value, float) else value

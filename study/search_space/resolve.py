@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
 
 from study.search_space.candidate import (
@@ -33,16 +32,8 @@ NARROWEST = 2
 class Block:
     """One resolved block: convolution(s), normalisation, activation, pooling.
 
-    Args:
-        operation: ``conv``, ``separable``, ``residual`` or ``identity`` (pooling only).
-        kernel: Side of the kernel; 0 for ``identity``.
-        padding: Pixels added on each side.
-        norm: ``none`` or ``batch``.
-        activation: ``relu``, ``silu``, ``gelu`` or ``none``.
-        pool: ``max``, ``average`` or ``none``; 2×2, stride 2.
-        size_in: Width of the input map, in pixels.
-        size_conv: Width after the convolutions.
-        size_out: Width after pooling.
+    The operation ``identity`` is pooling only; its ``kernel`` is 0. The sizes are the widths of
+    the map in pixels: of the input, after the convolutions, and after 2×2 pooling.
     """
 
     operation: str
@@ -62,12 +53,7 @@ class Block:
 class Head:
     """The layers between the last map and the class scores.
 
-    Args:
-        kind: ``flatten`` or ``global_average``.
-        in_features: Length of the input vector.
-        hidden_units: Width of the hidden layer; 0 for no hidden layer.
-        activation: Non-linearity after the hidden layer; ``none`` for no hidden layer.
-        dropout: Share of features dropped before the last layer.
+    Without a hidden layer, ``hidden_units`` is 0 and ``activation`` is ``none``.
     """
 
     kind: str
@@ -170,10 +156,7 @@ def _head(architecture: Architecture, *, channels: int, size: int, classes: int)
 class Complexity:
     """The size of a network.
 
-    Args:
-        parameters: Number of trainable weights.
-        macs: Multiply-accumulates of the convolutions and linear layers for one image.
-        conv_macs: The part of ``macs`` in convolutions.
+    ``macs`` are the multiply-accumulates of the convolutions and linear layers for one image.
     """
 
     parameters: int
@@ -220,7 +203,7 @@ def _convolutions(block: Block) -> Iterator[tuple[int, int, int]]:
 
 
 def linear_shapes(head: Head) -> tuple[tuple[int, int], ...]:
-    """Return (inputs, outputs) of the linear layers of a head; the last gives the class scores."""
+    """Return (inputs, outputs) of the linear layers; the last one gives the class scores."""
     if head.hidden_units:
         return (head.in_features, head.hidden_units), (head.hidden_units, head.classes)
     return ((head.in_features, head.classes),)
@@ -237,7 +220,7 @@ def candidate_id(candidate: Candidate, image: ImageFormat) -> str:
 
 
 def architecture_id(architecture: Architecture, image: ImageFormat) -> str:
-    """Return 16 hex digits that identify the resolved network alone."""
+    """Return 16 hex digits that identify the resolved network."""
     return _digest(_stack_text(resolve(architecture, image)))
 
 
@@ -251,17 +234,15 @@ def resolved_recipe(recipe: Recipe) -> dict[str, object]:
 
     AdamW differs from Adam only in its weight decay; without decay they are the same optimizer.
     """
-    resolved = {name: _TYPES[f.kind](getattr(recipe, name)) for name, f in RECIPE_FIELDS.items()}
+    types: dict[str, Callable[[Value], object]] = {"int": int, "float": float, "bool": bool}
+    resolved = {
+        name: types.get(f.kind, str)(getattr(recipe, name)) for name, f in RECIPE_FIELDS.items()
+    }
     if recipe.optimizer != "sgd":
         del resolved["momentum"]
     if recipe.optimizer == "adamw" and not recipe.weight_decay:
         resolved["optimizer"] = "adam"
     return resolved
-
-
-_TYPES: Mapping[str, Callable[[Value], object]] = MappingProxyType(
-    {"int": int, "float": float, "bool": bool, "choice": lambda value: value}
-)
 
 
 def _digest(text: str) -> str:
@@ -271,22 +252,18 @@ def _digest(text: str) -> str:
 def _stack_text(stack: Stack) -> str:
     """Return the canonical JSON of a stack, assembled from cached pieces."""
     blocks = ",".join(_flat_text(block) for block in stack.blocks)
-    head, image = _json(_flat(stack.head)), _flat_text(stack.image)
+    head, image = _json(asdict(stack.head)), _flat_text(stack.image)
     return f'{{"blocks":[{blocks}],"head":{head},"image":{image}}}'
 
 
 @lru_cache(maxsize=4096)
 def _flat_text(part: Block | ImageFormat) -> str:
-    return _json(_flat(part))
+    return _json(asdict(part))
 
 
 @lru_cache(maxsize=4096)
 def _recipe_text(recipe: Recipe) -> str:
     return _json(resolved_recipe(recipe))
-
-
-def _flat(part: Block | Head | ImageFormat) -> dict[str, object]:
-    return {field.name: getattr(part, field.name) for field in fields(part)}
 
 
 _json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode

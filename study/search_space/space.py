@@ -173,10 +173,7 @@ class SearchSpace:
 
     def candidate(self, values: Values) -> Candidate:
         """Return the candidate that these values describe, with numbers rounded to 12 digits."""
-        merged = {
-            name: rounded(value) if isinstance(value, float) else value
-            for name, value in {**self.fixed, **values}.items()
-        }
+        merged = {name: rounded(value) for name, value in {**self.fixed, **values}.items()}
         numbers = range(1, int(merged.get(STAGE_COUNT, 0)) + 1)
         stages = tuple(_stage(merged, number) for number in numbers)
         architecture = {name: merged[name] for name in ARCHITECTURE_FIELDS if name in merged}

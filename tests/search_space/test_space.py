@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from study.search_space.candidate import OCTMNIST, Value, Values
+from study.search_space.candidate import OCTMNIST, Values
 from study.search_space.parameter import (
     MAX_BINS,
     AnyParameter,
@@ -24,8 +24,7 @@ from study.search_space.parameter import (
     IntParameter,
     bins,
     grid_values,
-    rounded,
-    same_value,
+    own_value,
 )
 from study.search_space.reading.loading import load_space, shipped_spaces, space_from_text
 from study.search_space.resolve import candidate_id
@@ -40,20 +39,11 @@ def _space(document: dict[str, Any]) -> SearchSpace:
     return space_from_text(as_yaml(document), source="drawn.yaml")
 
 
-def _has(parameter: AnyParameter, value: Value) -> bool:
-    """Tell whether a value is one of the parameter's."""
-    values = parameter.values()
-    if values is not None:
-        return any(same_value(value, v) for v in values)
-    assert isinstance(parameter, FloatParameter)
-    return isinstance(value, float) and parameter.low <= value <= parameter.high
-
-
 def _is_valid(space: SearchSpace, values: Values) -> bool:
     """Tell whether the active parameters, and no others, have one of their values."""
     active = [p for p in space.parameters if space.is_active(p, values)]
     return list(values) == [p.name for p in active] and all(
-        _has(p, values[p.name]) for p in active
+        own_value(p, values[p.name]) is not None for p in active
     )
 
 
@@ -69,11 +59,6 @@ def _suggested(space: SearchSpace, trials: int) -> list[Values]:
     return suggested
 
 
-def _rounded(values: Values) -> Values:
-    """Return the values as ``SearchSpace.candidate`` rounds them."""
-    return {name: rounded(v) if isinstance(v, float) else v for name, v in values.items()}
-
-
 @given(valid_documents(), st.integers(0, 2**32))
 def test_drawn_completed_and_suggested_points_are_valid(
     document: dict[str, Any], seed: int
@@ -83,7 +68,7 @@ def test_drawn_completed_and_suggested_points_are_valid(
     drawn = [space.sample(rng) for _ in range(5)]
     completed = space.complete({**drawn[0], **drawn[1]}, rng)
     assert all(_is_valid(space, values) for values in (*drawn, completed))
-    assert all(_is_valid(space, _rounded(values)) for values in _suggested(space, 3))
+    assert all(_is_valid(space, values) for values in _suggested(space, 3))
     assert space.complete(completed, rng) == completed
     assert all(len(candidate_id(space.candidate(v), OCTMNIST)) == 16 for v in drawn)
 
@@ -105,10 +90,10 @@ def test_bins_and_grids_are_values_of_the_parameter(document: dict[str, Any]) ->
     for parameter in _space(document).parameters:
         cut = bins(parameter)
         assert cut
-        assert all(_has(parameter, value) for value in cut)
+        assert all(own_value(parameter, value) is not None for value in cut)
         assert len(set(cut)) == len(cut)
         grid = grid_values(parameter)
-        assert grid is None or all(_has(parameter, value) for value in grid)
+        assert grid is None or all(own_value(parameter, value) is not None for value in grid)
         if not isinstance(parameter, CategoricalParameter):
             assert len(cut) <= MAX_BINS
             assert cut[0] == parameter.low
@@ -122,7 +107,7 @@ def test_points_of_shipped_spaces_are_valid_and_mostly_inside_their_constraints(
     drawn = [space.sample(rng) for _ in range(100)]
     first = islice(space.points(), 50) if space.size() is not None else ()
     assert all(_is_valid(space, values) for values in (*drawn, *first))
-    assert all(_is_valid(space, _rounded(values)) for values in _suggested(space, 30))
+    assert all(_is_valid(space, values) for values in _suggested(space, 30))
     assert sum(space.allows(values, OCTMNIST) for values in drawn) > 50
 
 

@@ -23,7 +23,7 @@ from study.search_space.candidate import (
 from study.search_space.parameter import grid_values
 from study.search_space.reading.build import STAGES, VALUE_FIELDS, read_parameters
 from study.search_space.reading.loading import space_from_text
-from study.search_space.reading.models import SPACE_FILE
+from study.search_space.reading.models import SpaceFile
 from study.search_space.reading.parsing import parse
 from study.search_space.reading.yaml_document import YamlDocument, read_document
 from study.search_space.space import SearchSpace
@@ -77,7 +77,7 @@ def _declared(document: YamlDocument) -> dict[str, Any]:
 
 
 def _own_space(document: YamlDocument) -> OwnSpace:
-    form = parse(document, SPACE_FILE, (), keys=KEYS)
+    form = parse(document, SpaceFile, (), keys=KEYS)
     field = CandidateField(kind="any", default=0, help="a value of the table")
     fields = dict.fromkeys(_declared(document), field)
     parameters, fixed = read_parameters(document, fields, staged=False)

@@ -17,7 +17,7 @@ from study.search_space.candidate import (
     values_key,
 )
 from study.search_space.describe import describe_value, describe_values
-from study.search_space.parameter import AnyParameter, Condition, FloatParameter, same_value
+from study.search_space.parameter import AnyParameter, Condition, own_value, same_value
 from study.search_space.reading.conditions import (
     EACH,
     Conditions,
@@ -25,12 +25,8 @@ from study.search_space.reading.conditions import (
     read_conditions,
 )
 from study.search_space.reading.models import (
-    BOUND_MODEL,
     COUNT,
     DECLARATION,
-    ROW,
-    SPACE_FILE,
-    STAGES_MODEL,
     BoundModel,
     SpaceFile,
     StagesModel,
@@ -62,7 +58,7 @@ VALUE_FIELDS: Mapping[str, CandidateField] = {
 
 def build_space(document: YamlDocument) -> SearchSpace:
     """Return the space of a document, without ``enqueue``; not usable if there are problems."""
-    form = parse(document, SPACE_FILE, (), keys=SpaceFile.model_fields)
+    form = parse(document, SpaceFile, ())
     parameters, fixed = read_parameters(document, FIELDS, staged=True)
     return SearchSpace(
         name=(form.name if form else "") or Path(document.source).stem,
@@ -78,10 +74,7 @@ def read_parameters(
 ) -> tuple[tuple[AnyParameter, ...], dict[str, Value]]:
     """Return the parameters and the fixed values of a document; problems are reported.
 
-    Args:
-        document: A file with a mapping ``parameters``.
-        fields: The names allowed under ``parameters``, with the field of each.
-        staged: Whether ``stages`` is allowed, too.
+    ``fields`` has the names allowed under ``parameters``. If ``staged``, so is ``stages``.
     """
     declarations = list(_declarations(document, fields, staged=staged))
     if not document.has_problems and all(d.parameter is None for d in declarations):
@@ -105,8 +98,6 @@ def _declarations(
             yield from _stage_declarations(document, path)
         else:
             yield _declaration(document, name, fields[name], path)
-    if staged and document.at(("parameters", STAGES)) is not None:
-        _report_replaced(document)
 
 
 def _names(document: YamlDocument, path: KeyPath, known: Sequence[str]) -> list[str]:
@@ -123,7 +114,6 @@ def _names(document: YamlDocument, path: KeyPath, known: Sequence[str]) -> list[
 def _declaration(
     document: YamlDocument, name: str, field: CandidateField, path: KeyPath
 ) -> Declaration:
-    """Return what the file declares for a field; problems are reported."""
     data = document.at(path)
     if isinstance(data, list):
         message = "found a list; write {type: categorical, choices: [...]} around it"
@@ -143,8 +133,10 @@ def _declaration(
 
 def _stage_declarations(document: YamlDocument, path: KeyPath) -> Iterator[Declaration]:
     """Yield ``stages.count`` and what ``each`` declares, named ``stage*.field``."""
-    parse(document, STAGES_MODEL, path, keys=StagesModel.model_fields)
+    parse(document, StagesModel, path)
     data = document.at(path)
+    if data is not None:
+        _report_replaced(document)
     if isinstance(data, dict) and "count" in data:
         yield _declaration(document, STAGE_COUNT, COUNT_FIELD, (*path, "count"))
     for name in _names(document, (*path, "each"), tuple(STAGE_FIELDS)):
@@ -156,7 +148,7 @@ def _report_replaced(document: YamlDocument) -> None:
     for name in REPLACED:
         if name in document.at(("parameters",)):
             remedy = "move it into each" if name in STAGE_FIELDS else "write stages.count instead"
-            message = f"has no effect beside 'stages', which describe every block; {remedy}"
+            message = f"has no effect beside 'stages', which describes every block; {remedy}"
             document.report(("parameters", name), message)
 
 
@@ -172,7 +164,7 @@ def _stage_counts(declarations: Sequence[Declaration]) -> tuple[int, ...]:
 def _expanded(
     declarations: Sequence[Declaration], conditions: Conditions, counts: Sequence[int]
 ) -> Iterator[AnyParameter]:
-    """Yield the parameters with their conditions, and those of ``each`` once for every stage."""
+    """Yield the parameters with their conditions; those of ``each`` once for every stage."""
     varying = [(d.parameter, conditions[d.name]) for d in declarations if d.parameter is not None]
     each = [pair for pair in varying if pair[0].name.startswith(EACH)]
     for parameter, when in varying:
@@ -217,8 +209,8 @@ def _bounds(document: YamlDocument) -> Iterator[tuple[str, Bound]]:
     for measure in _names(document, ("constraints",), MEASURES):
         path = ("constraints", measure)
         if isinstance(document.at(path), dict):
-            model = parse(document, BOUND_MODEL, path, keys=BoundModel.model_fields)
-            bound = None if model is None else model.bound()
+            model = parse(document, BoundModel, path)
+            bound = None if model is None else Bound(**model.arguments())
         else:
             high = parse(document, COUNT, path)
             bound = None if high is None else Bound(high=high)
@@ -237,9 +229,11 @@ def read_rows(document: YamlDocument, space: SearchSpace) -> dict[KeyPath, Value
     listed = document.at(("enqueue",))
     for index, data in enumerate(listed if isinstance(listed, list) else []):
         path = ("enqueue", index)
-        if parse(document, ROW, path) is None or not is_sound:
+        if parse(document, dict[str, Any], path) is None or not is_sound:
             continue
-        values = _read_row(document, path, data, space)
+        cells = {name: _read_cell(document, (*path, name), space) for name in data}
+        given = {name: value for name, value in cells.items() if value is not None}
+        values = _complete(document, path, given, space) if len(given) == len(cells) else None
         if values is None:
             continue
         earlier = first.setdefault(values_key(values), index)
@@ -247,16 +241,6 @@ def read_rows(document: YamlDocument, space: SearchSpace) -> dict[KeyPath, Value
             document.report(path, f"repeats enqueue[{earlier + 1}]; remove one of them")
         rows[path] = values
     return rows
-
-
-def _read_row(
-    document: YamlDocument, path: KeyPath, data: Mapping[str, Any], space: SearchSpace
-) -> Values | None:
-    cells = {name: _read_cell(document, (*path, name), space) for name in data}
-    if None in cells.values():
-        return None
-    given = {name: value for name, value in cells.items() if value is not None}
-    return _complete(document, path, given, space)
 
 
 def _complete(
@@ -288,22 +272,14 @@ def _read_cell(document: YamlDocument, path: KeyPath, space: SearchSpace) -> Val
         document.report(path, f"{quoted(name)} is no parameter of this space{guess}")
         return None
     value = parse_value(document, VALUE_FIELDS[name], path)
-    if value is None or _has(space, name, value):
-        return value
+    if value is None:
+        return None
     if name in space.fixed:
         legal = f"the fixed value {describe_value(space.fixed[name])}"
+        found = value if same_value(value, space.fixed[name]) else None
     else:
         legal = f"the values {describe_values(space.by_name[name])}"
-    document.report(path, f"found {describe_value(value)}; in this space it has {legal}")
-    return None
-
-
-def _has(space: SearchSpace, name: str, value: Value) -> bool:
-    """Tell whether the space has this value for a parameter or fixed field."""
-    if name in space.fixed:
-        return same_value(value, space.fixed[name])
-    parameter = space.by_name[name]
-    values = parameter.values()
-    if values is None and isinstance(parameter, FloatParameter):
-        return parameter.low <= float(value) <= parameter.high
-    return any(same_value(value, other) for other in values or ())
+        found = own_value(space.by_name[name], value)
+    if found is None:
+        document.report(path, f"found {describe_value(value)}; in this space it has {legal}")
+    return found

@@ -1,7 +1,8 @@
 """The form of a search space file, as pydantic models.
 
-Each model describes one mapping of the file. What a value may be depends on the candidate field
-that it belongs to; this ``CandidateField`` is the validation context.
+Each model describes one mapping of the file. The legal values depend on the candidate field; this
+``CandidateField`` is the validation context. In messages, ``{found}`` is replaced by the value as
+written.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from decimal import Decimal
 from functools import lru_cache, partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -24,7 +25,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from study.search_space.candidate import CandidateField, Value
 from study.search_space.describe import describe_number
@@ -36,7 +36,6 @@ from study.search_space.parameter import (
     same_value,
 )
 from study.search_space.reading.yaml_document import closest, listed
-from study.search_space.space import Bound
 
 LARGEST = 1e15
 """A larger number is a typing error. Floats no longer hold every larger whole number."""
@@ -48,11 +47,6 @@ RealNumber = Annotated[float, Field(strict=True)]
 Text = Annotated[str, StringConstraints(strict=True, strip_whitespace=True, min_length=1)]
 Entries = Annotated[dict[str, Any], Field(min_length=1)]
 Count = Annotated[RealNumber, Field(ge=0, le=LARGEST)]
-
-
-def _problem(message: str) -> PydanticCustomError:
-    """Return an error with a finished message; ``{found}`` is replaced by the value as written."""
-    return PydanticCustomError("problem", "{message}", {"message": message})
 
 
 # The values of a field
@@ -74,7 +68,7 @@ def value_adapter(field: CandidateField) -> TypeAdapter[Value]:
 def _within(field: CandidateField, number: float) -> float:
     if not field.low <= number <= field.high:
         ends = f"{describe_number(field.low)} to {describe_number(field.high)}"
-        raise _problem(f"found {{found}}; write {ends} ({field.help})")
+        raise ValueError(f"found {{found}}; write {ends} ({field.help})")
     return number + 0  # -0.0 becomes 0.0
 
 
@@ -87,17 +81,16 @@ def _one_of(field: CandidateField, value: object) -> Value:
     words = [choice for choice in field.choices if isinstance(choice, str)]
     close = closest(value, words) if isinstance(value, str) else None
     guess = f"; did you mean {close!r}?" if close else ""
-    raise _problem(f"{message}{guess} ({field.help})")
+    raise ValueError(f"{message}{guess} ({field.help})")
 
 
 def _any_value(_: CandidateField, value: object) -> Value:
     if isinstance(value, bool | int | float | str):
         return value
-    raise _problem("expected a number, a text or true or false, found {found}; write one value")
+    raise ValueError("expected a number, a text or true or false, found {found}; write one value")
 
 
 def _field_of(info: ValidationInfo) -> CandidateField:
-    """Return the candidate field that the validated values belong to."""
     assert isinstance(info.context, CandidateField)
     return info.context
 
@@ -115,33 +108,40 @@ FieldValue = Annotated[Any, PlainValidator(_field_value)]
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def given(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, Any]:
         """Return the keys that the file has, as arguments of the resulting dataclass."""
         return self.model_dump(exclude={"type", "when"}, exclude_unset=True)
 
 
-class Choices(_Model):
+class _Declaration(_Model):
+    parameter_type: ClassVar[type[AnyParameter]]
+
+    def parameter(self, name: str) -> AnyParameter:
+        """Return the parameter, without its conditions."""
+        return self.parameter_type(name=name, **self.arguments())
+
+
+class Choices(_Declaration):
     """``{type: categorical, choices: [...]}``."""
 
+    parameter_type = CategoricalParameter
     type: Literal["categorical"]
-    choices: Annotated[list[FieldValue], Field(min_length=1)]
+    choices: tuple[FieldValue, ...]
     when: Entries = {}
 
     @field_validator("choices")
     @classmethod
-    def _are_distinct(cls, choices: list[Value]) -> list[Value]:
+    def _are_distinct(cls, choices: tuple[Value, ...]) -> tuple[Value, ...]:
+        if not choices:
+            raise ValueError("found {found}; write at least one entry")
         repeated = [
             choice
             for index, choice in enumerate(choices)
             if any(same_value(choice, other) for other in choices[:index])
         ]
         if repeated:
-            raise _problem(f"{listed(repeated)} occurs twice; remove one")
+            raise ValueError(f"{listed(repeated)} occurs twice; remove one")
         return choices
-
-    def parameter(self, name: str) -> AnyParameter:
-        """Return the parameter, without its conditions."""
-        return CategoricalParameter(name=name, choices=tuple(self.choices))
 
 
 def _fits(kind: str, info: ValidationInfo) -> str:
@@ -154,7 +154,7 @@ def _fits(kind: str, info: ValidationInfo) -> str:
         "float": ("real numbers", "float"),
         "bool": ("true and false", "categorical, with choices"),
     }.get(field.kind, (listed(field.choices), "categorical, with choices"))
-    raise _problem(f"found {kind}, but its values are {values}; write type: {remedy}")
+    raise ValueError(f"found {kind}, but its values are {values}; write type: {remedy}")
 
 
 def _range_kinds(field: CandidateField) -> tuple[str, ...]:
@@ -183,7 +183,7 @@ def _numeric(field: CandidateField, kind: Literal["int", "float"]) -> CandidateF
     )
 
 
-class _Range(_Model):
+class _Range(_Declaration):
     """The keys of both kinds of ranges. A validator sees only the keys declared above its own."""
 
     type: Any
@@ -194,28 +194,30 @@ class _Range(_Model):
     when: Entries = {}
     step: Any = 0
 
-    @field_validator("high", check_fields=False)
+    @field_validator("high")
     @classmethod
     def _is_ordered(cls, high: float, info: ValidationInfo) -> float:
         if {"type", "low"} <= info.data.keys() and info.data["low"] > high:
             low = describe_number(info.data["low"])
-            raise _problem(f"low {low} is above high {describe_number(high)}; swap them")
+            raise ValueError(f"low {low} is above high {describe_number(high)}; swap them")
         return high
 
-    @field_validator("log", check_fields=False)
+    @field_validator("log")
     @classmethod
     def _has_positive_low(cls, log: bool, info: ValidationInfo) -> bool:
         if log and {"type", "low"} <= info.data.keys() and info.data["low"] <= 0:
             low = describe_number(info.data["low"])
             message = f"log: true needs low above 0, found {low}"
-            raise _problem(f"{message}; write a small positive number, or log: false")
+            raise ValueError(f"{message}; write a small positive number, or log: false")
         return log
 
-    @field_validator("step", check_fields=False)
+    @field_validator("step")
     @classmethod
     def _reaches_high(cls, step: float, info: ValidationInfo) -> float:
         if info.data.get("log"):
-            raise _problem("found together with log: true; remove one, they contradict each other")
+            raise ValueError(
+                "found together with log: true; remove one, they contradict each other"
+            )
         if {"type", "low", "high"} <= info.data.keys():
             _check_step(*(Decimal(repr(n)) for n in (info.data["low"], info.data["high"], step)))
         return step
@@ -224,7 +226,7 @@ class _Range(_Model):
 def _check_step(low: Decimal, high: Decimal, step: Decimal) -> None:
     """Check that the steps meet ``high``; otherwise ``high`` would silently be no value."""
     if (high - low) / step >= MOST_VALUES:
-        raise _problem(f"gives more than {MOST_VALUES:,} values; write a larger step")
+        raise ValueError(f"gives more than {MOST_VALUES:,} values; write a larger step")
     if (high - low) % step == 0:
         return
     last = high - (high - low) % step
@@ -232,7 +234,7 @@ def _check_step(low: Decimal, high: Decimal, step: Decimal) -> None:
     texts = [describe_number(value) for value in values]
     shown = ", ".join(texts if len(texts) <= 6 else [*texts[:3], "…", texts[-1]])
     following = describe_number(float(last + step))
-    raise _problem(
+    raise ValueError(
         f"from {texts[0]} it does not reach high {describe_number(float(high))}: the values are"
         f" {shown}; write high: {texts[-1]} or high: {following}"
     )
@@ -241,6 +243,7 @@ def _check_step(low: Decimal, high: Decimal, step: Decimal) -> None:
 class IntRange(_Range):
     """``{type: int, low: 1, high: 9}``."""
 
+    parameter_type = IntParameter
     type: Annotated[Literal["int"], AfterValidator(_fits)]
     step: Annotated[WholeNumber, Field(gt=0, le=LARGEST)] = 1
 
@@ -252,26 +255,23 @@ class IntRange(_Range):
             illegal = [number for number in numbers if number not in field.choices]
             if illegal:
                 message = f"the range holds {listed(illegal)}, allowed are {listed(field.choices)}"
-                raise _problem(f"{message}; write type: categorical, with choices")
+                raise ValueError(f"{message}; write type: categorical, with choices")
         return self
-
-    def parameter(self, name: str) -> AnyParameter:
-        """Return the parameter, without its conditions."""
-        return IntParameter(name=name, **self.given())
 
 
 class FloatRange(_Range):
     """``{type: float, low: 0, high: 0.5}``."""
 
+    parameter_type = FloatParameter
     type: Annotated[Literal["float"], AfterValidator(_fits)]
     step: Annotated[RealNumber, Field(gt=0, le=LARGEST)] = 0.0
 
-    def parameter(self, name: str) -> AnyParameter:
-        """Return the parameter, without its conditions."""
-        return FloatParameter(name=name, **self.given())
 
-
-KINDS: dict[str, type[_Model]] = {"int": IntRange, "float": FloatRange, "categorical": Choices}
+KINDS: dict[str, type[_Declaration]] = {
+    "int": IntRange,
+    "float": FloatRange,
+    "categorical": Choices,
+}
 KEYS = tuple(dict.fromkeys(key for model in KINDS.values() for key in model.model_fields))
 DECLARATION: TypeAdapter[IntRange | FloatRange | Choices] = TypeAdapter(
     Annotated[IntRange | FloatRange | Choices, Field(discriminator="type")]
@@ -288,7 +288,7 @@ class SpaceFile(_Model):
     description: Text = ""
     parameters: Entries
     constraints: dict[str, Any] = {}
-    enqueue: list[Any] = []
+    enqueue: tuple[Any, ...] = ()
 
 
 class StagesModel(_Model):
@@ -310,22 +310,14 @@ class BoundModel(_Model):
         low = info.data.get("low", 0.0)
         if low > high:
             low_text, high_text = describe_number(low), describe_number(high)
-            raise _problem(f"low {low_text} is above high {high_text}; swap them")
+            raise ValueError(f"low {low_text} is above high {high_text}; swap them")
         return high
 
     @model_validator(mode="after")
     def _has_an_end(self) -> BoundModel:
         if not self.model_fields_set:
-            raise _problem("found an empty mapping; write {low: …, high: …}, or one of them")
+            raise ValueError("found an empty mapping; write {low: …, high: …}, or one of them")
         return self
 
-    def bound(self) -> Bound:
-        """Return the bound."""
-        return Bound(**self.given())
 
-
-ROW = TypeAdapter(dict[str, Any])
-SPACE_FILE = TypeAdapter(SpaceFile)
-STAGES_MODEL = TypeAdapter(StagesModel)
-BOUND_MODEL = TypeAdapter(BoundModel)
 COUNT: TypeAdapter[float] = TypeAdapter(Count)

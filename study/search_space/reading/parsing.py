@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 def parse(
     document: YamlDocument,
-    schema: TypeAdapter[T],
+    schema: TypeAdapter[T] | type[T],
     path: KeyPath,
     *,
     field: CandidateField | None = None,
@@ -33,34 +33,32 @@ def parse(
 ) -> T | None:
     """Return the validated value at ``path``; None if it has a problem, which is reported.
 
-    Args:
-        document: Has the value, and collects the problems.
-        schema: What the value has to be.
-        path: The keys and indices that lead to the value.
-        field: The candidate field it belongs to, if any.
-        keys: Known keys, if the value is a mapping.
+    ``field`` is the candidate field that the value belongs to. ``keys`` are the known keys of a
+    mapping; the default is those of the schema.
     """
+    adapter = schema if isinstance(schema, TypeAdapter) else TypeAdapter(schema)
     try:
-        return schema.validate_python(document.at(path), context=field)
+        return adapter.validate_python(document.at(path), context=field)
     except ValidationError as error:
         details = error.errors(include_url=False)
     kind = details[0]["loc"][:1] if schema is DECLARATION else ()
-    known = tuple(keys) or tuple(KINDS[str(kind[0])].model_fields if kind else KEYS)
+    model = KINDS[str(kind[0])] if kind else schema
+    known = tuple(keys or getattr(model, "model_fields", KEYS))
     unknown = {d["loc"][-1] for d in details if d["type"] == "extra_forbidden"}
     meant = {closest(str(key), known) for key in unknown}
     has_wrong_type = any(kind and d["loc"] == (*kind, "type") for d in details)
     for detail in details:
-        place = (*path, *detail["loc"][len(kind) :])
+        where = (*path, *detail["loc"][len(kind) :])
         if detail["type"] == "extra_forbidden":
-            document.report_unknown_key(place, known)
+            document.report_unknown_key(where, known)
         elif detail["type"] == "missing":
-            if place[-1] not in meant and not has_wrong_type:
-                message = f"the key {place[-1]!r} is missing; write '{place[-1]}: …'"
-                document.report(place[:-1], message)
+            if where[-1] not in meant and not has_wrong_type:
+                message = f"the key {where[-1]!r} is missing; write '{where[-1]}: …'"
+                document.report(where[:-1], message)
         elif detail["type"].startswith("union_tag"):
-            _report_type(document, place)
+            _report_type(document, where)
         elif detail["input"] is not BROKEN:
-            document.report(place, _describe(detail, document.found(place), known))
+            document.report(where, _describe(detail, document.found(where), known))
     return None
 
 
@@ -70,7 +68,6 @@ def parse_value(document: YamlDocument, field: CandidateField, path: KeyPath) ->
 
 
 def _report_type(document: YamlDocument, path: KeyPath) -> None:
-    """Report a declaration whose type is missing or unknown."""
     declared: dict[str, Any] = document.at(path)
     if "type" in declared:
         found = document.found((*path, "type"))
@@ -88,7 +85,7 @@ _EXPECTED = {
     "bool_type": "expected true or false, found {found}; write it without quotes",
     "string_type": "expected a text, found {found}; write a line of text in quotes",
     "string_too_short": "expected a text, found {found}; write a line of text in quotes",
-    "list_type": "expected a list in [brackets], found {found}; write [a, b, c]",
+    "tuple_type": "expected a list in [brackets], found {found}; write [a, b, c]",
     "too_short": "found {found}; write at least one entry",
     "dict_type": "expected a mapping, found {found}; write {{name: value, …}}",
     "greater_than": "found {found}; write a number above {gt}",
@@ -98,7 +95,6 @@ _EXPECTED = {
 
 
 def _describe(error: ErrorDetails, found: str, known: Iterable[str]) -> str:
-    """Return what was found, and what to write instead."""
     kind, value = error["type"], error["input"]
     if kind in ("int_type", "float_type"):
         return _describe_number_type(kind, value, found)
@@ -106,7 +102,7 @@ def _describe(error: ErrorDetails, found: str, known: Iterable[str]) -> str:
         return f"expected a mapping with {listed(known)}, found {found}"
     if kind in _EXPECTED:
         return _EXPECTED[kind].format(found=found, **error.get("ctx", {}))
-    return error["msg"].replace("{found}", found)
+    return error["msg"].removeprefix("Value error, ").replace("{found}", found)
 
 
 def _describe_number_type(kind: str, value: object, found: str) -> str:

@@ -1,6 +1,6 @@
-"""Reads YAML text as plain data that knows its lines. Only this module uses PyYAML.
+"""Reads YAML text as plain data with line numbers. Only this module uses PyYAML.
 
-It accepts one document of scalars, lists and mappings with text keys. It refuses forms that are
+It accepts one document of scalars, lists and mappings with text keys. It rejects forms that are
 easily misread (octal and base-60 numbers, dates, tags, anchors, duplicate keys), and never
 constructs an object from a tag.
 """
@@ -26,7 +26,6 @@ LONGEST_QUOTE = 60
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9_]{0,29})")
 _LONG = re.compile(r"[-+]?[1-9][0-9_]*")
 _TAG = "tag:yaml.org,2002:"
-_BOOLS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 _READ_AS = {
     "int": "an octal, binary, hexadecimal or base-60 number",
     "float": "a number that is not finite or in base 60",
@@ -48,24 +47,17 @@ class _Broken:
 BROKEN: Final = _Broken()
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    line: int
-    text: str = ""
-
-
 @dataclass(slots=True)
 class YamlDocument:
     """A YAML file as plain data, with the line of each value and the problems found so far.
 
-    Args:
-        source: Name of the file in messages.
-        data: Dictionaries, lists and scalars; ``BROKEN`` where a problem is already reported.
+    ``data`` has dictionaries, lists and scalars; ``BROKEN`` where a problem is already reported.
     """
 
     source: str
     data: Any = BROKEN
-    _places: dict[KeyPath, _Place] = field(default_factory=dict)
+    _lines: dict[KeyPath, int] = field(default_factory=dict)
+    _texts: dict[KeyPath, str] = field(default_factory=dict)
     _problems: list[tuple[int, str]] = field(default_factory=list)
 
     @property
@@ -85,13 +77,13 @@ class YamlDocument:
 
     def line(self, path: KeyPath) -> int:
         """Return the line of the value at ``path``, or of the nearest value around it."""
-        while path not in self._places and path:
+        while path not in self._lines and path:
             path = path[:-1]
-        return self._places[path].line if path in self._places else 0
+        return self._lines.get(path, 0)
 
     def found(self, path: KeyPath) -> str:
         """Describe the value at ``path`` as it is written."""
-        text = self._places[path].text if path in self._places else ""
+        text = self._texts.get(path, "")
         match self.at(path):
             case None:
                 return "nothing"
@@ -107,12 +99,9 @@ class YamlDocument:
                 return text
 
     def report(self, path: KeyPath, message: str, *, line: int | None = None) -> None:
-        """Report a problem: what was found, and what to write instead.
+        """Report a problem in one line: what was found, and what to write instead.
 
-        Args:
-            path: The value; empty for the whole document.
-            message: One line.
-            line: Line from 1, if it is not that of the value; 0 for the whole file.
+        An empty ``path`` is the whole document. ``line`` counts from 1; 0 is the whole file.
         """
         number = self.line(path) if line is None else line
         where = f"{self.source}:{number}" if number else self.source
@@ -126,11 +115,7 @@ class YamlDocument:
         self.report(path[:-1], message, line=self.line(path))
 
     def raise_problems(self) -> None:
-        """Raise all problems reported so far, in the order of the file.
-
-        Raises:
-            SearchSpaceError: There is at least one problem.
-        """
+        """Raise all problems reported so far, if any, in the order of the file."""
         if not self._problems:
             return
         found = sorted(self._problems, key=lambda problem: problem[0])
@@ -142,9 +127,9 @@ class YamlDocument:
 
     def _plain(self, node: yaml.Node, path: KeyPath, line: int) -> Any:
         """Return a node as plain data, and remember the lines below it."""
-        text = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
-        self._places[path] = _Place(line, text)
+        self._lines[path] = line
         if isinstance(node, yaml.ScalarNode):
+            self._texts[path] = str(node.value)
             return self._scalar(node, path)
         if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
             return [
@@ -164,7 +149,7 @@ class YamlDocument:
             if name is None:
                 continue
             if name in entries:
-                first = self._places[(*path, name)].line
+                first = self._lines[(*path, name)]
                 message = f"occurs again, first in line {first}; remove one of them"
                 self.report((*path, name), message, line=line)
                 continue
@@ -189,27 +174,23 @@ class YamlDocument:
             return text
         if tag == "null" and text.lower() in ("", "~", "null"):
             return None
-        if tag == "bool" and text.lower() in _BOOLS:
-            return _BOOLS[text.lower()]
+        if tag == "bool" and text.lower() in yaml.SafeLoader.bool_values:
+            return bool(yaml.SafeLoader.bool_values[text.lower()])
         if tag == "int" and _DECIMAL.fullmatch(text):
             return int(text)
-        if tag == "float" and ":" not in text and math.isfinite(_number(text)):
+        if tag == "float" and math.isfinite(_number(text)):
             return _number(text)
         if tag in _READ_AS:
             read_as = "a number too large" if _LONG.fullmatch(text) else _READ_AS[tag]
             remedy = "write a plain decimal number, or put text in quotes"
             self.report(path, f"YAML reads {quoted(text)} as {read_as}; {remedy}")
-        elif tag != "broken":
+        else:
             self.report(path, f"the tag {quoted(tag)} is not used here; remove it")
         return BROKEN
 
 
 def read_document(text: str, source: str) -> YamlDocument:
-    """Return a YAML text as plain data, together with the problems of its form.
-
-    Raises:
-        SearchSpaceError: The text is not YAML, or it is empty.
-    """
+    """Return a YAML text as plain data, together with the problems of its form."""
     document = YamlDocument(source)
     node = _compose(text, document)
     document.raise_problems()
@@ -221,7 +202,7 @@ def read_document(text: str, source: str) -> YamlDocument:
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes and refuses aliases, deep nesting and too many values on the way."""
+    """Composes nodes; rejects aliases, deep nesting and too many values on the way."""
 
     document: YamlDocument
     depth = 0
@@ -237,19 +218,17 @@ class _Loader(yaml.SafeLoader):
             self.document.report((), message, line=line)
         if isinstance(event, yaml.AliasEvent):
             self.get_event()  # type: ignore[no-untyped-call]
-            return yaml.ScalarNode(_TAG + "broken", "", event.start_mark)  # type: ignore[arg-type]
+            return None
         self.depth += 1
         self.nodes += 1
         if self.depth > DEEPEST or self.nodes > MOST_NODES:
             limit = f"{DEEPEST} levels" if self.depth > DEEPEST else f"{MOST_NODES} values"
-            raise _TooLarge(line, f"more than {limit}; no search space needs that many")
+            message = f"more than {limit}; no search space needs that many"
+            self.document.report((), message, line=line)
+            self.document.raise_problems()
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node
-
-
-class _TooLarge(Exception):  # noqa: N818 - stops the composing, and is reported as a problem
-    """The document is larger than any search space."""
 
 
 def _compose(text: str, document: YamlDocument) -> yaml.Node | None:
@@ -257,8 +236,6 @@ def _compose(text: str, document: YamlDocument) -> yaml.Node | None:
         loader = _Loader(text)
         loader.document = document
         return loader.get_single_node()
-    except _TooLarge as error:
-        document.report((), error.args[1], line=error.args[0])
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         message = f"the character U+{int(error.character):04X} is not allowed in YAML; remove it"

@@ -134,6 +134,7 @@ class _Choices:
     def __init__(self, space: SearchSpace, image: ImageFormat, survey: NetworkSurvey) -> None:
         self.space, self.image, self.survey = space, image, survey
         self._sample = tuple(draws(space, CONTEXTS))
+        self._examples: dict[str, Values] = {}
 
     def occurs(self, parameter: AnyParameter, value: Value) -> bool:
         """Tell whether some allowed candidate has this value."""
@@ -148,7 +149,14 @@ class _Choices:
         def outside(values: Values) -> float:
             return networks.excess(values, self.image) + (name not in values)
 
-        return least(networks, outside, until=0.0).score == 0.0
+        example = self._examples.get(name, {})  # saves most searches
+        changed = networks.complete({**example, name: value}, np.random.default_rng(0))
+        if outside(changed) == 0.0:
+            return True
+        found = least(networks, outside, until=0.0)
+        if found.score == 0.0:
+            self._examples[name] = found.values
+        return found.score == 0.0
 
     def equal(self, parameter: AnyParameter, values: Sequence[Value]) -> dict[Value, list[Value]]:
         """Return the values that always give the same candidate as an earlier value."""
