@@ -1,8 +1,8 @@
-"""How well each estimator ranks the candidates of a search space, and at what cost. Pure.
+"""How well each estimator ranks the candidates of a search space, and at what cost.
 
-The reference are full trainings with two or more seeds of a stratified random sample. Beside every
-estimator stand the *ceiling*, which is how well one full training ranks the results of another,
-and the counts, which cost nothing.
+The reference is a stratified random sample, trained in full with two or more seeds. Estimators are
+compared with the *ceiling*, which is how well one full training ranks the results of another, and
+with counts such as MACs, which cost nothing.
 """
 
 from __future__ import annotations
@@ -32,11 +32,9 @@ class TrainedCandidate:
     """One candidate of the sample, trained in full.
 
     Args:
-        candidate_id: Its identity.
-        runs: Score of each full training, one for each seed, in the same order of seeds for all
-            candidates; larger is better (a minimised metric is negated).
+        runs: Score of each full training, in the same order of seeds for all candidates; larger
+            is better (a minimised metric is negated).
         seconds: Mean time of its full trainings.
-        parameters: Number of trainable parameters.
         macs: Multiply-accumulates for one image.
         conv_macs: Those of the convolutions.
     """
@@ -56,7 +54,7 @@ class ScoredSample:
     Args:
         name: As on the command line: ``train,epochs=1``.
         scores: Score by candidate id, larger is better; failed candidates are missing.
-        seconds: Time to score the whole sample.
+        seconds: Time to score the sample, failed candidates included.
         fixed_seconds: Time before the first candidate, such as the training of a supernet.
     """
 
@@ -79,15 +77,13 @@ class RankingRow:
     """The figures of one estimator; None where there is no figure.
 
     Args:
-        name: Estimator, count or ceiling.
-        candidates: Number of candidates that it scored.
+        candidates: Number of scored candidates.
         tau: Kendall's τ-b with a full training, mean over seeds.
         rho: Spearman's ρ with a full training, mean over seeds.
         top_tau: τ within the best quarter of one full training, with another full training. With
             the same one, chance alone would push it below 0.
         speed_up: Time of the full trainings of the sample divided by its own time, with failures
             and fixed costs. None for counts, which are free, and for the ceiling.
-        free: Whether the score costs nothing.
         first_regret: Best of the sample minus its first pick, judged by full trainings.
         five_regret: Best of the sample minus the best of its first five picks.
         advantage: Interval of τ minus the τ of the best count, on the same resamples.
@@ -112,15 +108,10 @@ class EstimatorRanking:
     """How well estimators rank the candidates of a space.
 
     Args:
-        space: Name of the search space.
         metric: Name of the metric, with its split.
         description: Data, epochs and library versions, in sentences.
-        candidates: Size of the sample.
         seeds: Number of full trainings of each candidate.
         run_seconds: Mean time of one full training.
-        ceiling: How one full training ranks another.
-        counts: Rows of ``COUNTS``.
-        estimators: Rows in the order given.
         best_count: Name of the count with the highest τ.
         random_first_regret: Mean regret of a random pick.
         random_five_regret: Mean regret of the best of five random picks.
@@ -146,8 +137,6 @@ def rank(
     """Return how well each estimator ranks the sample, without the description.
 
     Args:
-        sample: The stratified sample, each candidate trained in full with every seed.
-        estimators: Their scores for the sample.
         seed: Of the bootstrap and of the order among equal scores.
 
     Raises:
@@ -167,8 +156,8 @@ def rank(
         counts=tuple(rows[: len(counts)]),
         estimators=tuple(rows[len(counts) :]),
         best_count=rival.name,
-        random_first_regret=float(np.mean([random_regret(v, 1) for v in judges(runs)])),
-        random_five_regret=float(np.mean([random_regret(v, BEST_OF) for v in judges(runs)])),
+        random_first_regret=float(np.mean([random_regret(v, 1) for v in _judges(runs)])),
+        random_five_regret=float(np.mean([random_regret(v, BEST_OF) for v in _judges(runs)])),
     )
 
 
@@ -183,21 +172,20 @@ def _row(
     """Return the figures of one estimator: correlations on what it scored, regret on the sample.
 
     Args:
-        scored: The estimator.
-        sample: All candidates.
-        runs: Their scores by full training, (seeds, candidates).
+        runs: Scores of the sample by full training, (seeds, candidates).
         rival: The count that the estimator is compared with.
-        seed: Of the bootstrap, and of the order among equal scores.
     """
     known = [i for i, one in enumerate(sample) if one.candidate_id in scored.scores]
-    x, other = (_column(sample, known, one) for one in (scored, rival))
+    x, other = (
+        np.array([one.scores[sample[i].candidate_id] for i in known]) for one in (scored, rival)
+    )
     problem = _problem(x, len(sample))
     if problem is not None:
         return RankingRow(name=scored.name, candidates=len(known), problem=problem)
     mine = runs[:, known]
     cost = scored.seconds + scored.fixed_seconds
     weights = resamples(len(known), count=RESAMPLES, seed=seed)
-    picked, judged = np.full(len(sample), -math.inf), judges(runs)  # without a score: last
+    picked, judged = np.full(len(sample), -math.inf), _judges(runs)  # without a score: last
     picked[known] = x
     return RankingRow(
         name=scored.name,
@@ -209,7 +197,9 @@ def _row(
         free=not cost,
         first_regret=regret(picked, judged, picks=1, seed=seed),
         five_regret=regret(picked, judged, picks=BEST_OF, seed=seed),
-        advantage=None if scored is rival else _advantage(x, other, mine, weights),
+        advantage=None
+        if scored is rival
+        else _interval(_mean(kendall(x, y, weights) - kendall(other, y, weights) for y in mine)),
     )
 
 
@@ -218,27 +208,25 @@ def _ceiling(runs: Array, *, seed: int) -> RankingRow:
     seeds, candidates = runs.shape
     weights = resamples(candidates, count=RESAMPLES, seed=seed)
     pairs = list(itertools.combinations(runs, 2))
-    picked = list(zip(runs, judges(runs), strict=True))
+    picked = list(zip(runs, _judges(runs), strict=True))
+
+    def mean_regret(picks: int) -> float:
+        return float(np.mean([regret(x, [y], picks=picks, seed=seed) for x, y in picked]))
+
     return RankingRow(
         name="full training, another seed",
         candidates=candidates,
         tau=_coefficient(lambda w: _mean(kendall(a, b, w) for a, b in pairs), weights),
         rho=_coefficient(lambda w: _mean(spearman(a, b, w) for a, b in pairs), weights),
         top_tau=_coefficient(lambda w: _top_ceiling(runs, w), weights) if seeds > 2 else None,
-        first_regret=_regret(picked, picks=1, seed=seed),
-        five_regret=_regret(picked, picks=BEST_OF, seed=seed),
+        first_regret=mean_regret(1),
+        five_regret=mean_regret(BEST_OF),
     )
 
 
-def judges(runs: Array) -> list[Array]:
+def _judges(runs: Array) -> list[Array]:
     """Return the mean of the other runs for each run, (n,) each; it judges the run's picks."""
     return [np.delete(runs, i, axis=0).mean(axis=0) for i in range(len(runs))]
-
-
-def _column(
-    sample: Sequence[TrainedCandidate], known: Sequence[int], scored: ScoredSample
-) -> Array:
-    return np.array([scored.scores[sample[i].candidate_id] for i in known], dtype=float)
 
 
 def _problem(x: Array, size: int) -> str | None:
@@ -272,11 +260,6 @@ def _on_top(run: Array) -> Array:
     return np.isin(np.arange(len(run)), np.argsort(-run, kind="stable")[:size]).astype(float)
 
 
-def _advantage(x: Array, other: Array, runs: Array, weights: Array) -> Interval | None:
-    gains = _mean(kendall(x, run, weights) - kendall(other, run, weights) for run in runs)
-    return _interval(gains)
-
-
 def _coefficient(statistic: Callable[[Array], Array], weights: Array) -> Coefficient | None:
     value = float(statistic(np.ones((1, weights.shape[1])))[0])
     interval = _interval(statistic(weights))
@@ -288,10 +271,6 @@ def _coefficient(statistic: Callable[[Array], Array], weights: Array) -> Coeffic
 def _interval(draws: Array) -> Interval | None:
     draws = draws[~np.isnan(draws)]
     return percentile_interval(draws) if draws.size else None
-
-
-def _regret(picked: Sequence[tuple[Array, Array]], *, picks: int, seed: int) -> float:
-    return float(np.mean([regret(x, [judge], picks=picks, seed=seed) for x, judge in picked]))
 
 
 def _runs(sample: Sequence[TrainedCandidate]) -> Array:

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Annotated, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any
 
-from pydantic import Field, TypeAdapter
-from pydantic.dataclasses import dataclass as options_dataclass
-
-from study.common.choices import parse_choice, registry_of, split_choice
+from study.common.choices import split_choice
 from study.common.errors import EvaluationError, SettingsError
 from study.common.formats import counted
 from study.common.stop import Stop
+from study.common.stored_form import to_stored
 from study.performance_estimation.registry import parse_estimator
 from study.rank_estimators.ranking import EstimatorRanking, ScoredSample, TrainedCandidate, rank
 from study.rank_estimators.stratified_sample import (
@@ -46,21 +44,8 @@ STORED = "estimator_ranking"
 FEWEST_SEEDS = 2
 REFERENCES = ("train", "synthetic")
 """Estimators of full trainings: those whose result depends on the seed."""
-
-
-@options_dataclass(frozen=True, kw_only=True)
-class TrainFidelity:
-    """A training at a lower fidelity; None stands for that of the full training."""
-
-    name: ClassVar[str] = "train"
-
-    epochs: Annotated[int | None, Field(ge=1, le=10_000, description="epochs to train")] = None
-    fraction: Annotated[
-        float | None, Field(ge=1e-6, le=1.0, description="share of training images")
-    ] = None
-    image_size: Annotated[
-        int | None, Field(ge=8, le=512, description="side of the images, in pixels")
-    ] = None
+FIDELITIES = ("epochs", "fraction", "image_size")
+"""Options of ``train`` as an estimator to rank: settings of its study, for a lower fidelity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +65,8 @@ class RankingPlan:
     seeds: int = FEWEST_SEEDS
 
     def __post_init__(self) -> None:
-        """Check the plan.
-
-        Raises:
-            SettingsError: Too few candidates or seeds, or an estimator that is no reference.
-        """
         check_sample_size(self.sample)
-        if split_choice(self.base.estimator, what="estimator")[0] not in REFERENCES:
+        if self.base.chosen_estimator.name not in REFERENCES:
             raise SettingsError(
                 f"--reference {self.base.estimator}: its result does not depend on a seed; write "
                 f"{' or '.join(REFERENCES)}"
@@ -101,7 +81,7 @@ class RankingPlan:
         """Return the settings of the full trainings, one study for each seed."""
         seeds = (seed for seed in itertools.count(self.base.seed) if seed != self._cheap_seed)
         return tuple(
-            _on(points, self.base, study=f"{self.base.study}.full-{number}", seed=seed)
+            _settings(points, self.base, study=f"{self.base.study}.full-{number}", seed=seed)
             for number, seed in zip(range(1, self.seeds + 1), seeds, strict=False)
         )
 
@@ -118,19 +98,40 @@ class RankingPlan:
         Raises:
             SettingsError: An unknown estimator or option, or one that does not fit.
         """
-        name, seed = self.base.study, self._cheap_seed
-        return tuple(
-            _on(points, self.base, study=f"{name}.{text}", seed=seed, **_asked(text))
-            for text in self.estimators
-        )
+        return tuple(self._cheap_study(text, points) for text in self.estimators)
+
+    def _cheap_study(self, text: str, points: Sequence[Values]) -> StudySettings:
+        try:
+            return _settings(
+                points,
+                self.base,
+                study=f"{self.base.study}.{text}",
+                seed=self._cheap_seed,
+                **_changes(text),
+            )
+        except SettingsError as error:
+            raise SettingsError(f"--estimators {text}: {error}") from None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sample:
-    """The candidates: their points and, for each, its id in a full training."""
+def _changes(text: str) -> dict[str, Any]:
+    """Return the settings in which the study of an estimator differs from a full training."""
+    name, given = split_choice(text, what="estimator")
+    if name != "train":
+        metric = parse_estimator(text).metric
+        return {"estimator": text} | ({} if metric is None else {"objectives": (metric,)})
+    if unknown := next((key for key in given if key not in FIDELITIES), None):
+        raise SettingsError(f"{unknown}: unknown option; choose from: {', '.join(FIDELITIES)}")
+    return {"estimator": name, **given}
 
-    points: tuple[Values, ...]
-    names: tuple[str, ...]
+
+def _settings(points: Sequence[Values], base: StudySettings, **changes: Any) -> StudySettings:
+    values = base.model_dump() | {
+        "sampler": "random",
+        "trials": len(points),
+        "keep": "none",
+        "candidates": tuple(dict(values) for values in points),
+    }
+    return make_settings(**(values | changes))
 
 
 def rank_estimators(
@@ -144,24 +145,24 @@ def rank_estimators(
 ) -> EstimatorRanking | None:
     """Return how well the estimators of a plan rank; None if a stop was requested.
 
+    Everything that can be checked is checked before the first training.
+
     Args:
-        plan: The studies.
-        run_context: Where the studies run.
         workers: Number of processes for each study.
-        stop: Stop flag.
-        observers: Watch the studies.
         say: Called with a line before each study, and with its notes.
 
     Raises:
-        StudyError: Sample, estimators, space, data or storage cannot be used. Everything that can
-            be checked is checked before the first training.
+        StudyError: Sample, estimators, space, data or storage cannot be used.
     """
     stop = stop or Stop()
     _, described = load_data(plan.base, run_context, interrupted=stop)
     image = ImageFormat(**described["image"])
-    sample = _sample(plan, image)
-    studies = (*plan.full(sample.points), *plan.cheap(sample.points))
-    _validate_all(studies, image)
+    space = Problem(settings=plan.base, image=image).space
+    points = stratified_sample(space, image, size=plan.sample, seed=plan.base.seed)
+    studies = (*plan.full(points), *plan.cheap(points))
+    for settings in studies:
+        seen = replace(image, size=settings.image_size or image.size)
+        validate(Problem(settings=settings, image=seen))
     results: list[StudyResult] = []
     for number, settings in enumerate(studies, start=1):
         say(f"study {number} of {len(studies)}: {settings.study}")
@@ -173,7 +174,8 @@ def rank_estimators(
             return None
         results.append(result)
     first = results[0].stored
-    ranking = _ranked(plan, sample, results)
+    names = [candidate_id(space.candidate(values), image) for values in points]
+    ranking = _ranked(plan, names, results)
     ranking = replace(
         ranking,
         space=first.problem.space.name,
@@ -181,16 +183,8 @@ def rank_estimators(
         description=_description(plan, first, trained=ranking.candidates),
     )
     with storage_errors(first.url):
-        stored = TypeAdapter(EstimatorRanking).dump_python(ranking, mode="json")
-        first.study.set_user_attr(STORED, stored)
+        first.study.set_user_attr(STORED, to_stored(ranking))
     return ranking
-
-
-def _sample(plan: RankingPlan, image: ImageFormat) -> _Sample:
-    space = Problem(settings=plan.base, image=image).space
-    points = stratified_sample(space, image, size=plan.sample, seed=plan.base.seed)
-    names = tuple(candidate_id(space.candidate(values), image) for values in points)
-    return _Sample(points=points, names=names)
 
 
 def _at_one_precision(settings: StudySettings, earlier: Sequence[StudyResult]) -> StudySettings:
@@ -200,29 +194,24 @@ def _at_one_precision(settings: StudySettings, earlier: Sequence[StudyResult]) -
     return settings.with_changes(precision=known)
 
 
-def _validate_all(studies: Sequence[StudySettings], image: ImageFormat) -> None:
-    """Check every study before anything is trained.
-
-    Raises:
-        StudyError: An estimator does not fit the space.
-    """
-    for settings in studies:
-        size = settings.image_size or image.size
-        seen = ImageFormat(channels=image.channels, size=size, classes=image.classes)
-        validate(Problem(settings=settings, image=seen))
-
-
 def _ranked(
-    plan: RankingPlan, sample: _Sample, results: Sequence[StudyResult]
+    plan: RankingPlan, names: Sequence[str], results: Sequence[StudyResult]
 ) -> EstimatorRanking:
-    trials = [_by_point(result.trials, sample.names) for result in results]
+    """Return the ranking.
+
+    Args:
+        names: Candidate id in a full training, by sequence index.
+        results: The full trainings, then the estimators' studies.
+    """
+    trials = [_by_point(result.trials, names) for result in results]
     trained = paired_trainings(trials[: plan.seeds], maximise=plan.base.measures[0].maximise)
     if len(trained) < SMALLEST_SAMPLE:
         raise EvaluationError(
-            f"only {len(trained)} of {len(sample.names)} candidates could be trained in full with "
-            f"every seed, {SMALLEST_SAMPLE} are needed; see why with "
+            f"only {len(trained)} of {len(names)} candidates could be trained in full with every "
+            f"seed, {SMALLEST_SAMPLE} are needed; see why with "
             f"'report {results[0].stored.settings.study}', and take a larger --sample"
         )
+    cheap = zip(plan.estimators, results[plan.seeds :], trials[plan.seeds :], strict=True)
     scores = [
         scored(
             name,
@@ -230,9 +219,7 @@ def _ranked(
             maximise=result.stored.settings.measures[0].maximise,
             fixed_seconds=sum(cost.seconds for cost in read_costs(result.stored.study.user_attrs)),
         )
-        for name, result, records in zip(
-            plan.estimators, results[plan.seeds :], trials[plan.seeds :], strict=True
-        )
+        for name, result, records in cheap
     ]
     return rank(trained, scores, seed=plan.base.seed)
 
@@ -255,38 +242,8 @@ def _description(plan: RankingPlan, stored: StoredStudy, *, trained: int) -> str
     return " ".join(sentences)
 
 
-def _asked(text: str) -> dict[str, Any]:
-    """Return the settings in which the study of an estimator differs from a full training.
-
-    Raises:
-        SettingsError: An unknown estimator or option.
-    """
-    if text.partition(",")[0] != "train":
-        metric = parse_estimator(text).metric
-        return {"estimator": text} | ({} if metric is None else {"objectives": (metric,)})
-    fidelity = parse_choice(text, registry_of(TrainFidelity), what="estimator")
-    given = {name: value for name, value in asdict(fidelity).items() if value is not None}
-    return {"estimator": "train", **given}
-
-
-def _on(points: Sequence[Values], base: StudySettings, **changes: Any) -> StudySettings:
-    """Return the settings of one study of the sample."""
-    values = base.model_dump() | {
-        "sampler": "random",
-        "trials": len(points),
-        "keep": "none",
-        "candidates": tuple(dict(values) for values in points),
-    }
-    return make_settings(**(values | changes))
-
-
 def _by_point(records: Sequence[TrialRecord], names: Sequence[str]) -> list[TrialRecord]:
-    """Return the trials with the candidate ids of the full trainings.
-
-    Args:
-        records: Trials of one of the studies.
-        names: Candidate id in a full training, by sequence index.
-    """
+    """Return the trials of a study with the candidate ids of the full trainings."""
     return [
         replace(record, candidate_id=names[record.sequence_index])
         for record in records
@@ -301,70 +258,53 @@ def paired_trainings(
 
     Args:
         studies: Records of the full trainings, one study for each seed, all of the same sample.
-        maximise: Whether the objective is maximised.
     """
     by_id = [
-        {r.candidate_id: r for r in records if r.state == "complete" and r.value is not None}
+        {record.candidate_id: record for record in records if record.state == "complete"}
         for records in studies
     ]
-    seconds = [_seconds(records) for records in studies]
-    common = [name for name in by_id[0] if all(name in records for records in by_id)]
-    return tuple(
-        _trained(
-            [records[name] for records in by_id],
-            maximise=maximise,
-            seconds=sum(spent[name] for spent in seconds) / len(seconds),
+    trained = []
+    for name, first in by_id[0].items():
+        if not all(name in records for records in by_id):
+            continue
+        assert first.parameters is not None
+        assert first.macs is not None
+        assert first.conv_macs is not None
+        candidate = TrainedCandidate(
+            candidate_id=name,
+            runs=tuple(_larger_is_better(records[name], maximise) for records in by_id),
+            seconds=sum(_seconds(records, name) for records in studies) / len(studies),
+            parameters=first.parameters,
+            macs=first.macs,
+            conv_macs=first.conv_macs,
         )
-        for name in common
-    )
+        trained.append(candidate)
+    return tuple(trained)
+
+
+def _seconds(records: Sequence[TrialRecord], candidate: str) -> float:
+    """Return the seconds of a candidate, those of its lost trials included."""
+    return sum((r.seconds for r in records if r.candidate_id == candidate), start=0.0)
 
 
 def scored(
     name: str, records: Sequence[TrialRecord], *, maximise: bool, fixed_seconds: float = 0.0
 ) -> ScoredSample:
-    """Return the scores of an estimator, from the records of its study of the sample.
+    """Return the scores of an estimator from the records of its study of the sample.
 
-    Args:
-        name: As on the command line.
-        records: Its trials. Failed ones have no score, but their time counts.
-        maximise: Whether the score is maximised.
-        fixed_seconds: Time before the first candidate.
+    Failed trials have no score, but their time counts.
     """
     return ScoredSample(
         name=name,
         scores={
             record.candidate_id: _larger_is_better(record, maximise)
             for record in records
-            if record.state == "complete" and record.value is not None
+            if record.state == "complete"
         },
         seconds=sum(record.seconds for record in records),
         fixed_seconds=fixed_seconds,
     )
 
 
-def _seconds(records: Sequence[TrialRecord]) -> dict[str, float]:
-    """Return the seconds of each candidate, those of its lost trials included."""
-    spent: dict[str, float] = {}
-    for record in records:
-        spent[record.candidate_id] = spent.get(record.candidate_id, 0.0) + record.seconds
-    return spent
-
-
-def _trained(runs: Sequence[TrialRecord], *, maximise: bool, seconds: float) -> TrainedCandidate:
-    first = runs[0]
-    assert first.parameters is not None
-    assert first.macs is not None
-    assert first.conv_macs is not None
-    return TrainedCandidate(
-        candidate_id=first.candidate_id,
-        runs=tuple(_larger_is_better(record, maximise) for record in runs),
-        seconds=seconds,
-        parameters=first.parameters,
-        macs=first.macs,
-        conv_macs=first.conv_macs,
-    )
-
-
 def _larger_is_better(record: TrialRecord, maximise: bool) -> float:
-    assert record.value is not None
-    return record.value if maximise else -record.value
+    return record.objectives[0] if maximise else -record.objectives[0]

@@ -18,11 +18,7 @@ _ATTEMPTS = 400
 
 
 def check_sample_size(size: int) -> None:
-    """Check that a sample is large enough for a conclusion.
-
-    Raises:
-        SettingsError: It is smaller than ``SMALLEST_SAMPLE``.
-    """
+    """Raise ``SettingsError`` if a sample is too small for a conclusion."""
     if size < SMALLEST_SAMPLE:
         raise SettingsError(
             f"a sample of {size} candidates is too small: rank correlations from it have an error "
@@ -42,10 +38,7 @@ def stratified_sample(
     is harder, and the report shows it separately.
 
     Args:
-        space: The search space; the sample satisfies its constraints.
-        image: Format of the images.
-        size: Number of candidates; fewer where the space has fewer.
-        seed: Equal seeds give equal samples.
+        size: Number of candidates; the sample has fewer if the space has fewer.
 
     Raises:
         SettingsError: ``size`` is below ``SMALLEST_SAMPLE``.
@@ -59,7 +52,11 @@ def stratified_sample(
             f"{space.name}: only {len(pool)} different candidates found, {SMALLEST_SAMPLE} are "
             f"needed to judge an estimator; a space this small can be trained in full"
         )
-    by_macs = sorted(pool, key=lambda name: (_macs(space, image, pool[name]), name))
+
+    def macs(name: str) -> int:
+        return complexity(resolve(space.candidate(pool[name]).architecture, image)).macs
+
+    by_macs = sorted(pool, key=lambda name: (macs(name), name))
     strata = np.array_split(np.arange(len(by_macs)), min(size, len(by_macs)))
     chosen = (by_macs[int(rng.choice(stratum))] for stratum in strata)
     return tuple(pool[name] for name in chosen)
@@ -78,6 +75,3 @@ def _pool(
             pool.setdefault(candidate_id(space.candidate(values), image), values)
     return pool
 
-
-def _macs(space: SearchSpace, image: ImageFormat, values: Values) -> int:
-    return complexity(resolve(space.candidate(values).architecture, image)).macs
