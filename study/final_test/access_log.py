@@ -3,7 +3,7 @@
 A test part measures something only while nobody chooses by it. So every access is written to the
 study before an image is read, with the candidate and the version of the code. A second access is
 allowed; it gets the next number, and every report states how many there were.
-``logged_test_part.open_logged`` is the only way to the test part.
+``final_test.open_logged`` is the only way to the test part.
 """
 
 from __future__ import annotations
@@ -28,10 +28,7 @@ class Access:
 
     Args:
         when: Time, UTC.
-        candidate_id: The candidate that was tested.
-        code_version: Version of the code.
-        fit_on: What its networks were trained on, ``train`` or ``train+val``.
-        seeds: Seeds of its networks.
+        fit_on: Images that the networks were trained on, ``train`` or ``train+val``.
     """
 
     when: dt.datetime
@@ -58,8 +55,8 @@ def read_accesses(study: Attributes) -> list[Access]:
     """Return every access to the test part that a study's log holds, the first one first.
 
     Each access has its own key, so two processes that write at once both leave their entry.
-    Accesses are numbered in the order of writing, whatever the clock did between them; of two
-    that were written at once, the earlier comes first.
+    Accesses are numbered in the order of writing and not by the clock. Of two that were written at
+    once, the earlier comes first.
 
     Raises:
         EvaluationError: An entry was damaged.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +24,10 @@ from study.confirmation.retraining import (
     retrain,
     seed_of,
 )
-from study.final_test.access_log import Access, read_accesses
-from study.final_test.logged_test_part import open_logged, validate_split
-from study.final_test.measure import UnderTest, final_test
-from study.final_test.prediction_files import prediction_files
+from study.data.locked_test import AccessReceipt, open_test_part
+from study.data.parts import POOLED
+from study.final_test.access_log import Access, Attributes, append_access, read_accesses
+from study.final_test.measure import UnderTest, final_test, prediction_files
 from study.final_test.result import FinalTest
 from study.network.build import sha256, weights_of
 from study.network.forward import class_scores, normalise
@@ -35,24 +35,24 @@ from study.running.study_data import describe_data_checks
 from study.running.study_runner import StudyResult
 from study.search_space.resolve import resolve
 from study.settings.run_context import RunContext
-from study.settings.study_settings import FitOn, Plan, PlannedCandidate
+from study.settings.study_settings import FitOn, Plan, PlannedCandidate, StudySettings
 from study.storage.checkpoints import local_study_folder
 from study.storage.records import TrialRecord
 from study.storage.storage_errors import storage_errors
 from study.storage.stored_study import DATA, TEST, StoredStudy, open_study
 
-Clock = Callable[[], dt.datetime]
-
 VALIDATION = ("val_accuracy", "val_balanced_accuracy")
+
+Scores = Mapping[int, NDArray[np.floating]]
+"""Seed → class scores (logits) of its network, (n, classes)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalTestRun:
-    """What a call of ``test`` did.
+    """Output of one call of ``test``.
 
     Args:
-        result: The figures; None if the trainings were interrupted, before the test part was
-            opened.
+        result: None if the trainings were interrupted, before the test part was opened.
         trainings: The linked study.
         accesses: The test-set access log.
         files: Predictions of each network, and the figures.
@@ -74,7 +74,7 @@ def trainings_name(origin: str, fit_on: FitOn) -> str:
 
 
 def run_test(
-    name: str, resources: Resources, *, seeds: int, fit_on: FitOn, now: Clock
+    name: str, resources: Resources, *, seeds: int, fit_on: FitOn, now: Callable[[], dt.datetime]
 ) -> FinalTestRun:
     """Train the confirmed candidate with fresh seeds, open the test part, store the figures.
 
@@ -83,7 +83,6 @@ def run_test(
 
     Args:
         name: The study that searched.
-        resources: Where and how to train.
         seeds: Number of networks to train.
         fit_on: Images to train them on, for the epochs of the candidate's recipe.
         now: Returns the time of the access.
@@ -93,36 +92,29 @@ def run_test(
             gave a network.
     """
     origin = open_study(name, resources.run_context.url)
-    validate_split(name, origin.settings.split)
-    confirmed = stored_confirmation(origin)
+    _validate_split(origin.settings)
+    confirmed = _stored_confirmation(origin)
     confirming = open_study(confirmed.study, resources.run_context.url)
-    plan = Plan(
-        kind="test",
-        origin=name,
-        candidates=(_chosen(confirming, confirmed),),
-        repeats=seeds,
-        fit_on=fit_on,
-    )
+    candidate = _chosen(confirming, confirmed)
+    plan = Plan(kind="test", origin=name, candidates=(candidate,), repeats=seeds, fit_on=fit_on)
     settings = full_settings(confirming, study=trainings_name(name, fit_on))
     trainings = retrain(settings, plan, resources)
     if trainings.work.ending == "interrupted":
         return FinalTestRun(result=None, trainings=trainings)
-    case = _Case(
-        origin=origin,
-        confirming=confirming,
-        trainings=trainings,
-        plan=plan,
-        run_context=resources.run_context,
+    result, scores = _test_networks(
+        origin, confirming, trainings.stored, plan, run_context=resources.run_context, now=now
     )
-    return case.tested(now)
+    return FinalTestRun(
+        result=result,
+        trainings=trainings,
+        accesses=tuple(read_accesses(origin.study)),
+        files=_store(result, scores, origin, resources.run_context),
+        audit=_store_data_checks(origin, resources.run_context),
+        failed=seeds - len(result.networks),
+    )
 
 
-def stored_confirmation(origin: StoredStudy) -> Confirmation:
-    """Return what ``confirm`` stored.
-
-    Raises:
-        EvaluationError: Nothing is stored, or it cannot be read.
-    """
+def _stored_confirmation(origin: StoredStudy) -> Confirmation:
     confirmed = read_confirmation(origin.study.user_attrs)
     if confirmed is None:
         name = origin.settings.study
@@ -146,132 +138,142 @@ def _chosen(confirming: StoredStudy, confirmed: Confirmation) -> PlannedCandidat
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Case:
-    """A candidate with trained networks.
+def _completed(stored: StoredStudy, candidate: PlannedCandidate) -> list[TrialRecord]:
+    return list(completed_runs(stored).get(candidate.candidate_id, {}).values())
+
+
+def _test_networks(
+    origin: StoredStudy,
+    confirming: StoredStudy,
+    stored: StoredStudy,
+    plan: Plan,
+    *,
+    run_context: RunContext,
+    now: Callable[[], dt.datetime],
+) -> tuple[FinalTest, Scores]:
+    """Open the test part, and return the result and the class scores by seed.
 
     Args:
         origin: The study that searched; its log is written.
         confirming: The confirmation's trainings.
-        trainings: The test's trainings.
-        plan: What was trained for the test.
-        run_context: Storage, data and device.
+        stored: The test's trainings.
+        plan: The plan of the test's trainings.
     """
+    candidate = plan.candidates[0]
+    runs = _completed(stored, candidate)
+    if not runs:
+        raise EvaluationError(
+            f"no training of candidate {candidate.candidate_id} completed; 'report "
+            f"{stored.settings.study}' shows why. The test part was not opened"
+        )
+    networks = Networks.of(stored, run_context)
+    trained = {seed_of(run): networks.training(run).network for run in runs}
+    stack = resolve(networks.candidate(runs[0]).architecture, stored.image)
+    access = Access(
+        when=now(),
+        candidate_id=candidate.candidate_id,
+        code_version=code_version(),
+        fit_on=plan.fit_on,
+        seeds=tuple(trained),
+    )
+    searched, data_root = stored.data["name"], run_context.data_root
+    number, images, labels = open_logged(
+        origin.study, access, origin.settings, searched=searched, data_root=data_root
+    )
+    scores = {
+        seed: class_scores(network, images, stack=stack, feed=normalise).numpy()
+        for seed, network in trained.items()
+    }
+    # networks that were trained on the validation part are not judged by it
+    own = plan.fit_on == "train"
+    validated = runs if own else _completed(confirming, candidate)
+    tested = UnderTest(
+        candidate_id=candidate.candidate_id,
+        number=candidate.number,
+        access=number,
+        dataset=searched,
+        size=stored.image.size,
+        class_names=tuple(stored.data["classes"]),
+        fit_on=plan.fit_on,
+        epochs=runs[0].epochs,
+        validation={
+            name: float(np.mean([run.metrics[name] for run in validated]))
+            for name in VALIDATION
+            if validated
+        },
+        validated="these networks" if own else "the confirmation's networks",
+        weights={seed: sha256(weights_of(network)) for seed, network in trained.items()},
+    )
+    return final_test(scores, labels.numpy(), tested=tested), scores
 
-    origin: StoredStudy
-    confirming: StoredStudy
-    trainings: StudyResult
-    plan: Plan
-    run_context: RunContext
 
-    @property
-    def candidate(self) -> PlannedCandidate:
-        return self.plan.candidates[0]
+def open_logged(
+    study: Attributes,
+    access: Access,
+    settings: StudySettings,
+    *,
+    searched: str,
+    data_root: Path | None = None,
+) -> tuple[int, Tensor, Tensor]:
+    """Write an access to the log, then open the test part: the only way to its images.
 
-    def tested(self, now: Clock) -> FinalTestRun:
-        """Open the test part and store the result.
+    Args:
+        study: Its log is written.
+        access: The entry; made once the networks are trained.
+        settings: Of the study that searched.
+        searched: Name of the data set that the study searched on, as the data state it.
 
-        Raises:
-            EvaluationError: There is no network to test.
-        """
-        runs = self._runs()
-        networks = Networks.of(self.trainings.stored, self.run_context)
-        trained = {seed_of(run): networks.training(run).network for run in runs}
-        stack = resolve(networks.candidate(runs[0]).architecture, self.trainings.stored.image)
-        access, images, labels = self._open(tuple(trained), now())
-        scores = {
-            seed: class_scores(network, images, stack=stack, feed=normalise).numpy()
-            for seed, network in trained.items()
-        }
-        weights = {seed: sha256(weights_of(network)) for seed, network in trained.items()}
-        tested = replace(self._under_test(access, runs), weights=weights)
-        result = final_test(scores, labels.numpy(), tested=tested)
-        return FinalTestRun(
-            result=result,
-            trainings=self.trainings,
-            accesses=tuple(read_accesses(self.origin.study)),
-            files=self._store(result, scores),
-            audit=self._audit(),
-            failed=self.plan.repeats - len(runs),
+    Returns:
+        Number of the access in the log, images (n, channels, size, size), uint8, and labels (n,),
+        int64.
+
+    Raises:
+        EvaluationError: The study searched on the pooled split, or the storage kept nothing.
+        DataError: The data set is another one than was searched on, missing or damaged.
+    """
+    _validate_split(settings)
+    number = append_access(study, access)
+    receipt = AccessReceipt(
+        study=settings.study,
+        number=number,
+        candidate_id=access.candidate_id,
+        dataset=searched,
+        split=settings.split,
+    )
+    images, labels = open_test_part(
+        settings.dataset, receipt=receipt, data_root=data_root, size=settings.size
+    )
+    return number, images, labels
+
+
+def _validate_split(settings: StudySettings) -> None:
+    if settings.split == POOLED:
+        raise EvaluationError(
+            f"study '{settings.study}' searched on the pooled split, whose training part contains "
+            "official test images, so its candidates cannot be tested on the official test part; "
+            "search with --split official"
         )
 
-    def _runs(self) -> list[TrialRecord]:
-        stored = self.trainings.stored
-        runs = completed_runs(stored).get(self.candidate.candidate_id)
-        if not runs:
-            raise EvaluationError(
-                f"no training of candidate {self.candidate.candidate_id} completed; 'report "
-                f"{stored.settings.study}' shows why. The test part was not opened"
-            )
-        return list(runs.values())
 
-    def _open(self, seeds: tuple[int, ...], when: dt.datetime) -> tuple[int, Tensor, Tensor]:
-        settings = self.origin.settings
-        return open_logged(
-            self.origin.study,
-            Access(
-                when=when,
-                candidate_id=self.candidate.candidate_id,
-                code_version=code_version(),
-                fit_on=self.plan.fit_on,
-                seeds=seeds,
-            ),
-            name=settings.study,
-            dataset=settings.dataset,
-            searched=self.trainings.stored.data["name"],
-            split=settings.split,
-            data_root=self.run_context.data_root,
-            size=settings.size,
-        )
+def _store(
+    result: FinalTest, scores: Scores, origin: StoredStudy, run_context: RunContext
+) -> tuple[Path, ...]:
+    """Store the figures in the study, and figures and predictions in files."""
+    figures = to_stored(result)
+    with storage_errors(run_context.url):
+        origin.study.set_user_attr(TEST, figures)
+    base = local_study_folder(run_context.artifacts, run_context.url, origin.settings.study)
+    folder = base / "test" / f"access-{result.access}"
+    texts = {**prediction_files(scores, result), "figures.json": canonical(figures)}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    return tuple(folder / name for name in texts)
 
-    def _under_test(self, access: int, runs: Sequence[TrialRecord]) -> UnderTest:
-        """Return what is tested.
 
-        Networks that were trained on the validation part are not judged by it: the validation
-        figures are then those of the confirmation's networks.
-        """
-        stored = self.trainings.stored
-        validated, whose = list(runs), "these networks"
-        if self.plan.fit_on != "train":
-            found = completed_runs(self.confirming).get(self.candidate.candidate_id, {})
-            validated, whose = list(found.values()), "the confirmation's networks"
-        return UnderTest(
-            candidate_id=self.candidate.candidate_id,
-            number=self.candidate.number,
-            access=access,
-            dataset=stored.data["name"],
-            size=stored.image.size,
-            class_names=tuple(stored.data["classes"]),
-            fit_on=self.plan.fit_on,
-            epochs=runs[0].epochs,
-            validation={
-                name: float(np.mean([run.metrics[name] for run in validated]))
-                for name in VALIDATION
-                if validated
-            },
-            validated=whose,
-        )
-
-    def _store(
-        self, result: FinalTest, scores: Mapping[int, NDArray[np.floating]]
-    ) -> tuple[Path, ...]:
-        """Store the figures in the study, and figures and predictions in files."""
-        figures = to_stored(result)
-        with storage_errors(self.run_context.url):
-            self.origin.study.set_user_attr(TEST, figures)
-        base = local_study_folder(
-            self.run_context.artifacts, self.run_context.url, self.origin.settings.study
-        )
-        folder = base / "test" / f"access-{result.access}"
-        texts = {**prediction_files(scores, result), "figures.json": canonical(figures)}
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            write_text(folder / name, text)
-        return tuple(folder / name for name in texts)
-
-    def _audit(self) -> str:
-        """Compare the test part with the other parts, now that it is open, and store that too."""
-        description = describe_data_checks(self.origin.settings, self.run_context, parts="all")
-        with storage_errors(self.run_context.url):
-            self.origin.study.set_user_attr(DATA, {**self.origin.data, "data_checks": description})
-        return description
+def _store_data_checks(origin: StoredStudy, run_context: RunContext) -> str:
+    """Compare the test part with the other parts, now that it is open, and store that too."""
+    description = describe_data_checks(origin.settings, run_context, parts="all")
+    with storage_errors(run_context.url):
+        origin.study.set_user_attr(DATA, {**origin.data, "data_checks": description})
+    return description

@@ -10,13 +10,22 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from study.common.errors import EvaluationError
-from study.final_test.official_metrics import official_metrics, task_of
-from study.final_test.published import PUBLISHED
+from study.final_test.metrics import (
+    balanced_accuracy,
+    confusion_matrix,
+    expected_calibration_error,
+    official_metrics,
+    precisions,
+    recalls,
+    reliability,
+    task_of,
+)
 from study.final_test.result import (
     ACCURACY,
     AUC,
     BALANCED,
     CALIBRATION,
+    PUBLISHED,
     ChainLink,
     ClassResult,
     FinalTest,
@@ -31,14 +40,6 @@ from study.statistics.bootstrap import (
     mean_over_classes,
     weighted_mean,
 )
-from study.statistics.classification import (
-    balanced_accuracy,
-    confusion_matrix,
-    expected_calibration_error,
-    precisions,
-    recalls,
-    reliability,
-)
 from study.statistics.intervals import seed_spread, wilson
 from study.statistics.results import LEVEL, Interval, Spread
 from study.statistics.significance import (
@@ -50,24 +51,18 @@ DISCORDANCES = (0.10, 0.20)
 """Shares of images that exactly one of two good networks usually classifies correctly."""
 
 _BOOTSTRAP_SEED = 0
+_USUAL_SIZE = 28
+"""Side of MedMNIST's images in pixels, which its file names leave out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnderTest:
-    """The candidate that is tested, and its networks.
+    """The candidate that is tested, and its networks; the other fields are as in ``FinalTest``.
 
     Args:
-        candidate_id: Its identity.
-        number: The search's trial that found it.
-        access: Number of this access to the test part, from 1.
-        dataset: Name of the data set.
-        size: Side of its images in pixels.
-        class_names: One for each class.
-        fit_on: ``train`` or ``train+val``.
-        epochs: Epochs of each training.
         validation: ``val_accuracy`` and ``val_balanced_accuracy``, means over networks of this
             candidate; empty if nothing is known.
-        validated: Which networks those are, for a reader: ``these networks``.
+        validated: Which networks those are, for a reader.
         weights: Seed → SHA-256 of the network's weights, as a bundle stores them.
     """
 
@@ -96,8 +91,6 @@ def final_test(
     Args:
         scores: Seed → class scores (logits) of its network, (n, classes); the exported first.
         labels: True classes, (n,).
-        tested: What the scores belong to.
-        level: Confidence of the intervals.
 
     Raises:
         EvaluationError: Scores are missing, not finite or not of shape (n, classes).
@@ -105,7 +98,7 @@ def final_test(
     if not scores:
         raise EvaluationError("no network to test; train the confirmed candidate first")
     shape = (len(labels), len(tested.class_names))
-    probabilities = {seed: probabilities_of(seed, found, shape) for seed, found in scores.items()}
+    probabilities = {seed: _probabilities(seed, found, shape) for seed, found in scores.items()}
     networks = tuple(
         _network_result(seed, shares, labels, tested=tested, level=level)
         for seed, shares in probabilities.items()
@@ -146,24 +139,12 @@ def final_test(
     )
 
 
-def probabilities_of(
-    seed: int, scores: NDArray[np.floating], shape: tuple[int, int]
-) -> NDArray[np.float64]:
-    """Return softmax probabilities, (images, classes).
-
-    Args:
-        seed: Of the network, for messages.
-        scores: Its class scores (logits).
-        shape: The expected shape, (images, classes).
-
-    Raises:
-        EvaluationError: The scores have another shape, or are not finite.
-    """
+def _probabilities(seed: int, scores: NDArray[np.floating], shape: tuple[int, int]) -> Floats:
     if scores.shape != shape:
         raise EvaluationError(f"scores of seed {seed}: shape {scores.shape}, expected {shape}")
     if not np.isfinite(scores).all():
         raise EvaluationError(f"scores of seed {seed} are not finite; its training has diverged")
-    shares: NDArray[np.float64] = softmax(scores.astype(np.float64), axis=1)
+    shares: Floats = softmax(scores.astype(np.float64), axis=1)
     return shares
 
 
@@ -171,13 +152,13 @@ def _network_result(
     seed: int, probabilities: Floats, labels: Labels, *, tested: UnderTest, level: float
 ) -> NetworkResult:
     confusion = confusion_matrix(labels, probabilities.argmax(axis=1), probabilities.shape[1])
-    official = official_metrics(probabilities, labels, task=task_of(tested.dataset))
+    accuracy, auc = official_metrics(probabilities, labels, task=task_of(tested.dataset))
     return NetworkResult(
         seed=seed,
         measures={
-            ACCURACY: official.accuracy,
+            ACCURACY: accuracy,
             BALANCED: balanced_accuracy(confusion),
-            AUC: official.auc,
+            AUC: auc,
             CALIBRATION: expected_calibration_error(reliability(probabilities, labels)),
         },
         intervals={
@@ -192,13 +173,7 @@ def _network_result(
 def _bootstrap_intervals(
     networks: Sequence[Floats], labels: Labels, *, level: float
 ) -> dict[str, Interval]:
-    """Return intervals over images of each measure's mean over networks.
-
-    Args:
-        networks: Probabilities of each network, (n, classes).
-        labels: True classes, (n,).
-        level: Confidence of the intervals.
-    """
+    """Return intervals over images of each measure's mean over networks."""
     hits = np.mean([shares.argmax(axis=1) == labels for shares in networks], axis=0)
     statistics = {
         ACCURACY: weighted_mean(hits),
@@ -252,3 +227,29 @@ def _chain(
     return tuple(
         ChainLink(name=name, value=value) for name, value in steps.items() if value is not None
     )
+
+
+def prediction_files(
+    scores: Mapping[int, NDArray[np.floating]], result: FinalTest
+) -> dict[str, str]:
+    """Return the name and the text of a file of predictions for each network.
+
+    The files have MedMNIST's format, so that anyone can check the figures:
+    ``python -m medmnist evaluate --path FILE`` computes accuracy and AUC from a file.
+
+    Args:
+        scores: The scores that ``final_test`` made the result of.
+    """
+    files = {}
+    size = "" if result.size == _USUAL_SIZE else f"_{result.size}"
+    shape = (result.images, len(result.classes))
+    for network in result.networks:
+        shares = _probabilities(network.seed, scores[network.seed], shape)
+        name = (
+            f"{result.dataset}{size}_test_[AUC]{network.measures[AUC]:.3f}_"
+            f"[ACC]{network.measures[ACCURACY]:.3f}@{network.seed}.csv"
+        )
+        files[name] = "".join(
+            f"{index},{','.join(map(repr, row))}\n" for index, row in enumerate(shares.tolist())
+        )
+    return files

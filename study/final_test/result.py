@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from statistics import NormalDist
+from types import MappingProxyType
+from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
@@ -20,7 +23,6 @@ class NetworkResult:
     """One network on the test part.
 
     Args:
-        seed: Seed of its training.
         measures: ``test_accuracy``, ``test_balanced_accuracy``, ``test_auc`` and ``test_ece``.
         intervals: Over images, of the first three measures: Wilson's interval for the accuracy,
             the bootstrap for the others.
@@ -40,12 +42,8 @@ class ClassResult:
     """One class on the test part, by the first network, with Wilson's intervals.
 
     Args:
-        name: The class.
-        images: Number of its images.
         recall: Share of its images that are recognised; None without images.
         precision: Share of the predictions of this class that are right; None without any.
-        recall_interval: Of the recall.
-        precision_interval: Of the precision.
     """
 
     name: str
@@ -84,14 +82,11 @@ class FinalTest:
     the best seed by the test part would be choosing by the test part.
 
     Args:
-        candidate_id: The candidate that was tested.
-        number: The search's trial that found it.
+        number: The search's trial that found the candidate.
         access: Number of this access to the test part, from 1.
-        dataset: Name of the data set.
-        size: Side of its images in pixels.
+        size: Side of the images in pixels.
         images: Number of test images.
         fit_on: ``train`` or ``train+val``.
-        epochs: Epochs of each training.
         networks: Every network, the exported one first.
         over_seeds: Mean and t-interval over seeds, by measure.
         mean_over_images: Mean over seeds with its interval over images, by measure.
@@ -99,12 +94,10 @@ class FinalTest:
         reliability: Calibration bins of the first network; empty bins are left out.
         chain: From validation accuracy to test accuracy.
         validated: Which networks the validation figures of the chain come from.
-        published: Published results on the same test part.
         resolvable: Smallest difference in accuracy to a published result that this number of
             images shows in 4 of 5 cases.
         resolvable_paired: The same for two networks whose predictions are both known, if 10 % and
             20 % of the images are classified correctly by one of them alone.
-        level: Confidence of the intervals.
     """
 
     candidate_id: str
@@ -149,3 +142,40 @@ def read_final_test(attributes: Mapping[str, Any]) -> FinalTest | None:
         return None
     where = "the stored result of 'test'"
     return from_stored(FinalTest, stored, where=where, remedy="run 'test' again")
+
+
+_MEDMNIST = "Yang et al. 2023, Scientific Data 10:41"
+_MEDMNIST_PLUS = "Doerrich et al. 2025, arXiv 2404.15786"
+
+PUBLISHED: Mapping[tuple[str, int], tuple[PublishedResult, ...]] = MappingProxyType(
+    {
+        ("octmnist", 28): tuple(
+            PublishedResult(name=name, accuracy=accuracy, auc=auc, source=source)
+            for name, accuracy, auc, source in (
+                ("ResNet-18", 0.743, 0.943, _MEDMNIST),
+                ("ResNet-50", 0.762, 0.952, _MEDMNIST),
+                ("auto-sklearn", 0.601, 0.887, _MEDMNIST),
+                ("AutoKeras", 0.763, 0.955, _MEDMNIST),
+                ("Google AutoML Vision", 0.771, 0.963, _MEDMNIST),
+                ("VGG16", 0.775, 0.958, _MEDMNIST_PLUS),
+            )
+        )
+    }
+)
+"""Results on official test parts, by MedMNIST's name of the data set and the side in pixels."""
+
+
+def against_published(
+    accuracy: float, published: float, images: int, *, level: float = LEVEL
+) -> Literal["above", "below", "no clear difference"]:
+    """Return whether an accuracy is above or below a published one on the same test part.
+
+    A pooled two-sided test of two shares. It treats the two results as independent, because it is
+    not known which images the published network classifies correctly. Both were measured on the
+    same images, so the true chance of an error is smaller than stated.
+    """
+    pooled = (accuracy + published) / 2
+    error = math.sqrt(2 * pooled * (1 - pooled) / images)
+    if abs(accuracy - published) <= NormalDist().inv_cdf((1 + level) / 2) * error:
+        return "no clear difference"
+    return "above" if accuracy > published else "below"

@@ -74,4 +74,3 @@ def _pool(
         if space.allows(values, image):
             pool.setdefault(candidate_id(space.candidate(values), image), values)
     return pool
-

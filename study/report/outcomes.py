@@ -17,8 +17,7 @@ from study.common.formats import (
 )
 from study.confirmation.result import Confirmation
 from study.final_test.access_log import Access
-from study.final_test.published import against_published
-from study.final_test.result import ACCURACY, AUC, FinalTest, PublishedResult
+from study.final_test.result import ACCURACY, AUC, FinalTest, PublishedResult, against_published
 from study.report.document import (
     Block,
     Figure,

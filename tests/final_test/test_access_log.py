@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.common.errors import DataError, EvaluationError
-from study.final_test import logged_test_part
+from study.final_test import final_test
 from study.final_test.access_log import Access, append_access, read_accesses
-from study.final_test.logged_test_part import open_logged
+from study.final_test.final_test import open_logged
 from study.storage.stored_study import TEST_ACCESS
+from tests.data.files import write_npz
+from tests.searched import learnable
+from tests.studies import settings
 
 NOON = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
 
@@ -32,17 +36,12 @@ def _access(minutes: int = 0, candidate: str = "c1") -> Access:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    rng = np.random.default_rng(0)
-    arrays = {}
-    for part, n in (("train", 24), ("val", 12), ("test", 8)):
-        arrays[f"{part}_images"] = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
-        arrays[f"{part}_labels"] = (np.arange(n) % 4)[:, None].astype(np.uint8)
-    np.savez(tmp_path / "tiny.npz", **arrays)  # type: ignore[arg-type]
-    return tmp_path / "tiny.npz"
+    return write_npz(tmp_path / "tiny.npz", learnable())
 
 
 def _open(study: Any, data: Path, split: str = "official") -> Any:
-    return open_logged(study, _access(), name="s", dataset=str(data), searched="tiny", split=split)
+    searched = settings(study="s", dataset=str(data), split=split)
+    return open_logged(study, _access(), searched, searched="tiny")
 
 
 def test_the_access_is_in_the_log_and_the_images_are_the_test_parts(data: Path) -> None:
@@ -51,7 +50,7 @@ def test_the_access_is_in_the_log_and_the_images_are_the_test_parts(data: Path) 
     assert read_accesses(study) == [_access()]
     assert number == 1
     assert np.array_equal(images.numpy()[:, 0], np.load(data)["test_images"])
-    assert labels.tolist() == [0, 1, 2, 3] * 2
+    assert labels.tolist() == [0, 1, 2] * 10
 
 
 def test_the_access_is_written_before_anything_is_read(
@@ -59,13 +58,13 @@ def test_the_access_is_written_before_anything_is_read(
 ) -> None:
     study = optuna.create_study()
     seen: list[int] = []
-    really_open = logged_test_part.open_test_part  # type: ignore[attr-defined]
+    really_open = final_test.open_test_part  # type: ignore[attr-defined]
 
     def opening(*args: Any, **options: Any) -> Any:
         seen.append(len(read_accesses(study)))
         return really_open(*args, **options)
 
-    monkeypatch.setattr(logged_test_part, "open_test_part", opening)
+    monkeypatch.setattr(final_test, "open_test_part", opening)
     _open(study, data)
     assert seen == [1]
 
@@ -77,33 +76,38 @@ def test_an_access_that_then_finds_no_file_counts(tmp_path: Path) -> None:
     assert len(read_accesses(study)) == 1
 
 
-def test_a_pooled_study_is_refused_and_no_access_is_written(data: Path) -> None:
+def test_a_study_on_the_pooled_split_is_an_error_without_an_access(data: Path) -> None:
     study = optuna.create_study()
     with pytest.raises(EvaluationError, match="pooled split, whose training part contains"):
         _open(study, data, split="pooled")
     assert read_accesses(study) == []
 
 
-class _Forgetful:
-    """A storage that takes everything and keeps nothing."""
+class _Attributes:
+    """A study's attributes without a storage."""
+
+    def __init__(self, *, forgetful: bool = False) -> None:
+        self.kept: dict[str, Any] = {}
+        self.forgetful = forgetful
 
     @property
     def user_attrs(self) -> Mapping[str, Any]:
-        return {}
+        return self.kept
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        pass
+        if not self.forgetful:
+            self.kept[key] = value
 
 
 def test_nothing_is_opened_when_the_storage_keeps_nothing(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logged_test_part, "open_test_part", lambda *_, **__: pytest.fail("opened"))
+    monkeypatch.setattr(final_test, "open_test_part", lambda *_, **__: pytest.fail("opened"))
     with pytest.raises(EvaluationError, match="storage did not keep"):
-        _open(_Forgetful(), data)
+        _open(_Attributes(forgetful=True), data)
 
 
-def test_accesses_outlast_the_process_and_keep_their_numbers_whatever_the_clock_does(
+def test_accesses_are_numbered_in_the_order_of_writing_and_not_by_the_clock(
     tmp_path: Path,
 ) -> None:
     url = f"sqlite:///{tmp_path / 's.db'}"
@@ -115,8 +119,9 @@ def test_accesses_outlast_the_process_and_keep_their_numbers_whatever_the_clock_
     assert [access.candidate_id for access in read_accesses(again)] == ["c1", "c2", "c3"]
 
 
-def test_two_accesses_at_the_same_instant_are_both_kept() -> None:
+def test_two_accesses_at_the_same_instant_are_both_kept_among_other_attributes() -> None:
     study = optuna.create_study()
+    study.set_user_attr("settings", {"seed": 1})
     assert [append_access(study, _access()), append_access(study, _access())] == [1, 2]
     assert len(read_accesses(study)) == 2
 
@@ -128,21 +133,9 @@ def test_a_damaged_entry_is_named() -> None:
         read_accesses(study)
 
 
-def test_other_attributes_of_the_study_are_no_accesses() -> None:
-    study = optuna.create_study()
-    study.set_user_attr("settings", {"seed": 1})
-    assert read_accesses(study) == []
-
-
-def test_a_time_without_a_zone_is_refused() -> None:
+def test_a_time_without_a_zone_is_an_error() -> None:
     with pytest.raises(ValueError, match="a time with its zone"):
-        Access(
-            when=dt.datetime(2026, 1, 1),  # the zone is what is missing
-            candidate_id="c",
-            code_version="0",
-            fit_on="train",
-            seeds=(),
-        )
+        replace(_access(), when=dt.datetime(2026, 1, 1))
 
 
 @given(st.datetimes(timezones=st.just(dt.UTC)), st.text(max_size=8), st.lists(st.integers()))
@@ -150,20 +143,6 @@ def test_every_access_comes_back_as_it_was(when: dt.datetime, text: str, seeds: 
     access = Access(
         when=when, candidate_id=text, code_version=text, fit_on=text, seeds=tuple(seeds)
     )
-    study = _Dictionary()
+    study = _Attributes()
     append_access(study, access)
     assert read_accesses(study) == [access]
-
-
-class _Dictionary:
-    """A study's attributes without a storage."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Any] = {}
-
-    @property
-    def user_attrs(self) -> Mapping[str, Any]:
-        return self.kept
-
-    def set_user_attr(self, key: str, value: Any) -> None:
-        self.kept[key] = value

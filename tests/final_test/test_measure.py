@@ -2,18 +2,28 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from medmnist.evaluator import Evaluator
 from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
 from study.common.errors import EvaluationError
 from study.common.stored_form import from_stored, to_stored
-from study.final_test.measure import UnderTest, final_test
-from study.final_test.result import ACCURACY, AUC, BALANCED, FinalTest, read_final_test
+from study.final_test.measure import UnderTest, final_test, prediction_files
+from study.final_test.result import (
+    ACCURACY,
+    AUC,
+    BALANCED,
+    PUBLISHED,
+    FinalTest,
+    against_published,
+    read_final_test,
+)
 from study.report.outcomes import final_test_section
 from study.report.terminal import render_text
 from study.statistics.intervals import wilson
@@ -113,7 +123,7 @@ def test_one_network_has_no_interval_over_seeds_but_one_over_images() -> None:
     assert result.mean_over_images[ACCURACY].interval is not None
 
 
-def test_published_figures_stand_beside_ours_only_where_they_compare() -> None:
+def test_published_results_are_listed_for_the_same_test_part_only() -> None:
     scores, labels = _networks(1, n=40)
     ours = final_test(scores, labels, tested=_tested(dataset="my_file"))
     assert ours.published == ()
@@ -132,26 +142,48 @@ def test_a_final_test_comes_back_from_json(result: FinalTest) -> None:
     assert read_final_test({"test": json.loads(json.dumps(to_stored(result)))}) == result
 
 
-def test_scores_that_are_not_finite_are_refused_with_the_seed() -> None:
+def test_scores_that_cannot_be_used_are_an_error() -> None:
     scores, labels = _networks(1, 2, n=40)
+    with pytest.raises(EvaluationError, match=r"seed 1: shape \(40, 4\), expected \(39, 4\)"):
+        final_test(scores, labels[:-1], tested=_tested())
     scores[2][3, 1] = np.nan
     with pytest.raises(EvaluationError, match="scores of seed 2 are not finite"):
         final_test(scores, labels, tested=_tested())
-
-
-def test_scores_of_another_form_are_refused_with_both_shapes() -> None:
-    scores, labels = _networks(1, n=40)
-    with pytest.raises(EvaluationError, match=r"shape \(40, 4\), expected \(39, 4\)"):
-        final_test(scores, labels[:-1], tested=_tested())
-
-
-def test_no_network_is_refused() -> None:
     with pytest.raises(EvaluationError, match="no network to test"):
-        final_test({}, np.arange(4), tested=_tested())
+        final_test({}, labels, tested=_tested())
+
+
+def test_a_difference_to_a_published_accuracy_is_tested() -> None:
+    figures = PUBLISHED["octmnist", 28]
+    assert len(figures) == 6
+    assert all(f.source and f.accuracy and f.auc for f in figures)
+    assert against_published(0.771, 0.743, 1000) == "no clear difference"
+    assert against_published(0.820, 0.771, 1000) == "above"
+    assert against_published(0.601, 0.743, 1000) == "below"
+
+
+@pytest.mark.parametrize("size", [28, 64])
+def test_medmnists_evaluator_finds_the_same_figures_in_the_files(
+    tmp_path: Path, size: int
+) -> None:
+    scores, labels = _networks(5, 8, n=60)
+    result = final_test(scores, labels, tested=_tested(size=size))
+    mark = "" if size == 28 else f"_{size}"
+    np.savez(tmp_path / f"octmnist{mark}.npz", test_labels=labels[:, None])
+    evaluator = Evaluator("octmnist", "test", size=size, root=str(tmp_path))
+    files = prediction_files(scores, result)
+    assert len(files) == 2
+    for network, (name, text) in zip(result.networks, files.items(), strict=True):
+        (tmp_path / name).write_text(text)
+        written = np.loadtxt(tmp_path / name, delimiter=",")
+        auc, accuracy = found = evaluator.evaluate(written[:, 1:])
+        assert accuracy == network.measures[ACCURACY]
+        assert auc == pytest.approx(network.measures[AUC])
+        assert name == evaluator.get_standard_evaluation_filename(found, run=network.seed)
 
 
 @given(st.integers(0, 1000), st.integers(2, 5), st.integers(2, 25))
-def test_any_scores_give_a_result_that_can_be_stored_and_told(
+def test_any_scores_give_a_result_that_can_be_stored_and_described(
     seed: int, classes: int, n: int
 ) -> None:
     rng = np.random.default_rng(seed)

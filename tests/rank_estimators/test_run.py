@@ -203,10 +203,10 @@ def test_what_no_report_can_be_made_of_is_refused(
 
 
 @pytest.mark.parametrize("name", ["sinflow", "train,epoch=1", "train,fraction=2"])
-def test_an_unknown_estimator_is_refused_before_anything_is_trained(
+def test_an_unknown_estimator_is_an_error_before_anything_is_trained(
     name: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(SettingsError, match="estimator"):
+    with pytest.raises(SettingsError, match=f"--estimators {name}: "):
         rank_estimators(plan(estimators=(name,)), run_context(tmp_path))
     assert not (tmp_path / "study.db").exists()
 
