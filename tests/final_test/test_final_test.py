@@ -124,7 +124,7 @@ def test_train_and_validation_images_may_be_learned_together(confirmed: Path) ->
     assert found.result.fit_on == "train+val"
     stored = open_study("s-test-trainval", run_context(confirmed).url)
     assert stored.data["train"] == 165
-    assert any("images that were learned" in line for line in stored.data["warnings"])
+    assert any("learned images" in line for line in stored.data["warnings"])
     confirming = load_trials("s-confirm", run_context(confirmed).url)[1]
     own = [r for r in confirming if r.candidate_id == found.result.candidate_id]
     assert found.result.chain[0].value == pytest.approx(
