@@ -218,7 +218,7 @@ class _Reporter:
                 ends=problem.epochs_of(self._drawn.values),
             ),
             self._context.curves(sequence_index),
-            study_name=problem.settings.study,
+            study=problem.settings.study,
             epochs=problem.epochs,
         )
         if decision.facts:

@@ -64,7 +64,7 @@ class Promotion:
             self.problem.pruner,
             [curve_of(record, sign=sign) for record in competing(state)],
             among=waiting,
-            study_name=self.problem.settings.study,
+            study=self.problem.settings.study,
             epochs=self.problem.epochs,
         )
         return next((i for i in indices if self._resumable(state.latest[i].candidate_id)), None)

@@ -93,16 +93,14 @@ class Pruner(ABC):
         return 1
 
     @abstractmethod
-    def decide(
-        self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
-    ) -> Decision:
+    def decide(self, own: Curve, others: Sequence[Curve], *, study: str, epochs: int) -> Decision:
         """Return the decision for ``own`` after its last epoch. A pure function.
 
         Args:
             own: The training in question, with at least one score.
             others: The curves of all other candidates, in any order, without failed and lost
                 trials.
-            study_name: Hyperband's brackets depend on it.
+            study: Hyperband's brackets depend on it.
             epochs: Epochs of the longest training, from which rungs and brackets follow. At the
                 last epoch of ``own`` nothing is left to save, so the decision is to keep.
         """
@@ -125,7 +123,7 @@ class Pruner(ABC):
                 " --pruner none"
             )
 
-    def bracket(self, sequence_index: int, *, study_name: str, epochs: int) -> int:
+    def bracket(self, sequence_index: int, *, study: str, epochs: int) -> int:
         """Return the group in which a candidate competes; 0 if there is one group."""
         return 0
 
@@ -137,9 +135,7 @@ class NoPruner(Pruner):
     name: ClassVar[str] = "none"
     stops: ClassVar[bool] = False
 
-    def decide(
-        self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
-    ) -> Decision:
+    def decide(self, own: Curve, others: Sequence[Curve], *, study: str, epochs: int) -> Decision:
         return keep(own, "no pruner")
 
 
@@ -177,7 +173,7 @@ def promotable(
     curves: Sequence[Curve],
     *,
     among: Container[int | None],
-    study_name: str,
+    study: str,
     epochs: int,
 ) -> Iterator[int]:
     """Yield the sequence indices of pruned candidates that the pruner would keep by now.
@@ -195,11 +191,11 @@ def promotable(
         c for c in curves if c.sequence_index in among and c.outcome == "pruned" and c.scores
     ]
     for curve in sorted(waiting, key=lambda c: (-c.step, -c.last, c.sequence_index)):
-        bracket = pruner.bracket(curve.sequence_index, study_name=study_name, epochs=epochs)
+        bracket = pruner.bracket(curve.sequence_index, study=study, epochs=epochs)
         if (curve.step, bracket) in missed:  # a better candidate at this rung does not continue
             continue
         others = [other for other in curves if other.sequence_index != curve.sequence_index]
-        if not pruner.decide(curve, others, study_name=study_name, epochs=epochs).stop:
+        if not pruner.decide(curve, others, study=study, epochs=epochs).stop:
             yield curve.sequence_index
         else:
             missed.add((curve.step, bracket))

@@ -2,21 +2,31 @@
 
 The history is the finished trials in number order, the candidates in training, and the sequence
 index of the proposal. Between two calls a strategy keeps only what it can compute again, so a
-restart, a replay or another worker gets the same proposal.
+restart, a replay or another worker gets the same proposal. ``IncrementalState`` keeps it.
 """
 
 from __future__ import annotations
 
 import bisect
+import copy
+import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 
 from study.search_space.candidate import Value, Values
 from study.search_space.space import SearchSpace
+
+S = TypeVar("S")
+
+Merit = tuple[float, ...]
+"""Sort key of a trial, larger is better."""
+EVERY = 16
+KEPT = 8
+"""Observations between two snapshots of a state, and number of snapshots kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +38,6 @@ class Observation:
     Args:
         number: The trial's number; below 0 for a result of another study. Such a result holds in
             this study if it has a ``candidate_id``.
-        values: Values of the active parameters.
         outcome: ``failed`` also for a trial that was lost for good.
         scores: The objectives; larger is better, so minimised ones are negated. For a pruned trial
             the last reported value; empty for a failed one.
@@ -88,19 +97,14 @@ class Proposal:
     notes: Mapping[str, object] = field(default_factory=dict)
 
 
-Merit = tuple[float, ...]
-"""Sort key of a trial, larger is better."""
-
-
 class Strategy(Protocol):
     """A function from a history to a proposal."""
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return what to try next, or raise ``Exhausted``.
 
-        Args:
-            rng: Derived from the study's seed, the sequence index and the attempt. The only
-                source of randomness.
+        ``rng`` is derived from the study's seed, the sequence index and the attempt. It is the
+        only source of randomness.
         """
 
 
@@ -121,11 +125,24 @@ def generator(seed: int, *purpose: int | str) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, *words])))
 
 
+def merit(observation: Observation) -> Merit:
+    """Return a sort key, larger is better, for trials of one objective.
+
+    Complete trials are above pruned ones, which are ordered by the step they reached and then by
+    their score at it. Failed trials are last.
+    """
+    if observation.outcome == "failed" or not observation.scores:
+        return (0.0, 0.0, 0.0)
+    if observation.outcome == "pruned":
+        return (1.0, float(observation.step or 0), observation.scores[0])
+    return (2.0, 0.0, observation.scores[0])
+
+
 def rank_quantile(key: Merit, order: Sequence[Merit]) -> float:
-    """Return the rank quantile of one of these merits: 1 for the best, 0 for the worst.
+    """Return the rank quantile of a merit in a rising order: 1 for the best, 0 for the worst.
 
     Equal merits share the middle of their ranks; a single one gets 0.5. The result does not
-    change under an increasing transformation of the scores. ``order`` has all merits, rising.
+    change under an increasing transformation of the scores.
     """
     if len(order) == 1:
         return 0.5
@@ -140,19 +157,6 @@ def rank_quantiles(observations: Sequence[Observation]) -> list[float]:
     return [rank_quantile(key, order) for key in merits]
 
 
-def merit(observation: Observation) -> Merit:
-    """Return a sort key, larger is better, for trials of one objective.
-
-    Complete trials are above pruned ones, which are ordered by the step they reached and then by
-    their score at it. Failed trials are last.
-    """
-    if observation.outcome == "failed" or not observation.scores:
-        return (0.0, 0.0, 0.0)
-    if observation.outcome == "pruned":
-        return (1.0, float(observation.step or 0), observation.scores[0])
-    return (2.0, 0.0, observation.scores[0])
-
-
 def trailing_repeats(observations: Sequence[Observation]) -> int:
     """Return the number of consecutive duplicates at the end."""
     first: dict[str, int] = {}
@@ -160,3 +164,63 @@ def trailing_repeats(observations: Sequence[Observation]) -> int:
         first.setdefault(observation.candidate_id, index)
     repeats = [first[o.candidate_id] != index for index, o in enumerate(observations)]
     return len(list(itertools.takewhile(bool, reversed(repeats))))
+
+
+def shared_prefix(a: Sequence[Observation], b: Sequence[Observation]) -> int:
+    """Return how many observations two histories have in common at their start."""
+    for index, (x, y) in enumerate(zip(a, b, strict=False)):
+        if x is not y and x != y:
+            return index
+    return min(len(a), len(b))
+
+
+def copy_fields(state: S) -> S:
+    """Return a copy of a dataclass whose fields are copied one level deep."""
+    fields = dataclasses.fields(state)  # type: ignore[arg-type]
+    return type(state)(**{f.name: copy.copy(getattr(state, f.name)) for f in fields})
+
+
+class IncrementalState(Generic[S]):
+    """A state that is a pure function of the finished trials, and is cheap to keep up to date.
+
+    The trial of a slow worker may arrive between two known ones, so that the new history does not
+    extend the last one. The state then continues from the last snapshot that both share.
+
+    Args:
+        step: Changes the state by one observation.
+        copy: Returns a copy that later steps do not change.
+    """
+
+    def __init__(
+        self,
+        *,
+        start: Callable[[], S],
+        step: Callable[[S, Observation], None],
+        copy: Callable[[S], S] = copy_fields,
+    ) -> None:
+        self._start, self._step, self._copy = start, step, copy
+        self._seen: list[Observation] = []
+        self._state = start()
+        self._snapshots: list[tuple[int, S]] = []
+
+    def over(self, observations: Sequence[Observation]) -> S:
+        """Return the state after these observations. The caller must not change it."""
+        shared = shared_prefix(self._seen, observations)
+        if shared < len(self._seen):
+            self._go_back(shared)
+        for observation in observations[len(self._seen) :]:
+            self._step(self._state, observation)
+            self._seen.append(observation)
+            if len(self._seen) % EVERY == 0:
+                self._snapshots.append((len(self._seen), self._copy(self._state)))
+                del self._snapshots[:-KEPT]
+        return self._state
+
+    def _go_back(self, length: int) -> None:
+        while self._snapshots and self._snapshots[-1][0] > length:
+            self._snapshots.pop()
+        kept, self._state = 0, self._start()
+        if self._snapshots:
+            kept, state = self._snapshots[-1]
+            self._state = self._copy(state)
+        del self._seen[kept:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +18,7 @@ from study.search_space.parameter import (
 from study.search_space.space import SearchSpace
 from study.search_strategy.registry import parse_sampler
 from study.search_strategy.sampler import StrategyContext
-from study.search_strategy.strategy import (
-    History,
-    Observation,
-    Strategy,
-    generator,
-)
+from study.search_strategy.strategy import History, Observation, Strategy, generator
 
 Score = Callable[[Values, np.random.Generator], float | tuple[float, ...] | None]
 """Values and noise → score or one score per objective, or None for a failed training."""
@@ -53,6 +49,19 @@ CONDITIONAL = SearchSpace(
     ),
 )
 
+FLATTEN: Values = {
+    "head": "flatten",
+    "hidden_units": 64,
+    "flip": True,
+    "conv_layers": 2,
+    "learning_rate": 0.01,
+    "dropout": 0.3,
+}
+AVERAGE: Values = {k: v for k, v in FLATTEN.items() if k != "hidden_units"} | {
+    "head": "global_average"
+}
+"""Two points of the conditional space; the second has no hidden units."""
+
 
 def separable(values: Values, noise: np.random.Generator) -> float:
     """Return a sum of one gain a choice, plus noise of standard deviation 0.3."""
@@ -79,7 +88,19 @@ def mixed(values: Values, noise: np.random.Generator) -> float | None:
     )
 
 
-def assert_is_point(values: dict[str, Value], space: SearchSpace) -> None:
+def all_of(letter: str) -> Values:
+    """Return the point of the flat space with one letter everywhere."""
+    return dict.fromkeys(FLAT.by_name, letter)
+
+
+def complete(number: int, values: Values, score: float, **notes: object) -> Observation:
+    """Return a finished trial without a candidate id."""
+    return Observation(
+        number=number, values=values, outcome="complete", scores=(score,), notes=notes
+    )
+
+
+def assert_is_point(values: Values, space: SearchSpace) -> None:
     active: dict[str, Value] = {}
     for parameter in space.parameters:
         if space.is_active(parameter, active):
@@ -92,12 +113,27 @@ def assert_is_point(values: dict[str, Value], space: SearchSpace) -> None:
             assert parameter.low <= value <= parameter.high  # type: ignore[union-attr, operator]
         else:
             assert any(type(value) is type(c) and value == c for c in choices), (name, value)
-    json.dumps(values)
+    json.dumps(dict(values))
 
 
-def make_strategy(text: str, context: StrategyContext) -> Strategy:
+def make_strategy(text: str, space: SearchSpace, **context: Any) -> Strategy:
     """Return the strategy of a sampler's text for a study."""
-    return parse_sampler(text).make(context)
+    return parse_sampler(text).make(StrategyContext(space=space, **context))
+
+
+def played(
+    text: str,
+    space: SearchSpace,
+    score: Score,
+    *,
+    trials: int,
+    seed: int = 0,
+    known: Sequence[Observation] = (),
+    **context: Any,
+) -> tuple[Observation, ...]:
+    """Return the trials of a sampler's text, with a budget of this many."""
+    strategy = make_strategy(text, space, budget=trials, seed=seed, **context)
+    return play(strategy, space, score, trials=trials, seed=seed, known=known, **context)
 
 
 def play(
@@ -106,22 +142,14 @@ def play(
     score: Score,
     *,
     trials: int,
-    seed: int,
+    seed: int = 0,
     known: Sequence[Observation] = (),
     objectives: int = 1,
     identity: Callable[[Values], str] = lambda values: repr(sorted(values.items())),
-) -> list[Observation]:
+) -> tuple[Observation, ...]:
     """Return the observations of this many trials, one after the other.
 
-    Args:
-        strategy: Proposes the candidates.
-        space: The search space.
-        score: The landscape.
-        trials: Number of trials, including ``known``.
-        seed: The study's seed.
-        known: Trials that were played before.
-        objectives: Number of scores.
-        identity: Returns the candidate id of a point.
+    ``trials`` includes ``known``, the trials that were played before.
     """
     observations = list(known)
     for sequence_index in range(len(observations), trials):
@@ -145,4 +173,4 @@ def play(
                 notes=proposal.notes,
             )
         )
-    return observations
+    return tuple(observations)

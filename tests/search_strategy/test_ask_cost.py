@@ -21,33 +21,25 @@ SLOW_TO_BEGIN = ("q_learning:metaqnn", "reinforce:zoph")
 
 
 @pytest.fixture(scope="module")
-def space() -> SearchSpace:
-    return load_space("stages")
-
-
-@pytest.fixture(scope="module")
-def history(space: SearchSpace) -> tuple[Observation, ...]:
-    return closed_form_history(space, trials=1000)
+def history() -> tuple[SearchSpace, tuple[Observation, ...]]:
+    space = load_space("stages")
+    return space, closed_form_history(space, trials=1000)
 
 
 @pytest.mark.parametrize(
-    "name", [*CHEAP, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW_TO_BEGIN)]
+    ("name", "limit"),
+    [
+        *((name, LIMIT) for name in CHEAP),
+        *(pytest.param(name, LIMIT, marks=pytest.mark.slow) for name in SLOW_TO_BEGIN),
+        pytest.param("surrogate", SURROGATE_LIMIT, marks=pytest.mark.slow),
+    ],
 )
-def test_an_ask_is_cheap_after_a_thousand_trials(
-    name: str, space: SearchSpace, history: tuple[Observation, ...]
+def test_an_ask_stays_cheap_after_a_thousand_trials(
+    name: str, limit: float, history: tuple[SearchSpace, tuple[Observation, ...]]
 ) -> None:
-    cost = ask_cost(name, space, history, asks=5)
+    cost = ask_cost(name, *history, asks=5)
     assert len(cost.later) == 5
-    assert statistics.median(cost.later) < LIMIT
-
-
-@pytest.mark.slow
-def test_an_ask_of_the_surrogate_stays_a_small_part_of_a_training(
-    space: SearchSpace, history: tuple[Observation, ...]
-) -> None:
-    cost = ask_cost("surrogate", space, history, asks=5)
-    assert len(cost.later) == 5
-    assert statistics.median(cost.later) < SURROGATE_LIMIT
+    assert statistics.median(cost.later) < limit
 
 
 def test_the_script_prints_a_row_per_sampler(capsys: pytest.CaptureFixture[str]) -> None:

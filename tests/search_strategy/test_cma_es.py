@@ -13,8 +13,7 @@ from study.search_space.parameter import FloatParameter, IntParameter
 from study.search_space.space import SearchSpace
 from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers.cma_es import CmaEs
-from study.search_strategy.strategy import Observation
-from tests.search_strategy.landscapes import CONDITIONAL, FLAT, make_strategy, play
+from tests.search_strategy.landscapes import CONDITIONAL, FLAT, complete, make_strategy, played
 
 pytest.importorskip("cmaes", reason="the extra 'cmaes' is not installed")
 
@@ -41,37 +40,32 @@ def bowl(values: Values, _: np.random.Generator) -> float:
 
 def test_it_finds_the_bottom_of_a_bowl() -> None:
     for seed in range(5):
-        strategy = make_strategy("cmaes", StrategyContext(space=NUMBERS, seed=seed))
-        observations = play(strategy, NUMBERS, bowl, trials=150, seed=seed)
+        observations = played("cmaes", NUMBERS, bowl, trials=150, seed=seed)
         assert max(o.scores[0] for o in observations) > -0.01
         last = np.mean([o.scores[0] for o in observations[-20:]])
         assert last > np.mean([o.scores[0] for o in observations[:20]]) + 0.3
 
 
 def test_trials_of_others_and_latecomers_leave_its_generations_alone() -> None:
-    context = StrategyContext(space=NUMBERS, seed=1)
-    own = play(make_strategy("cmaes", context), NUMBERS, bowl, trials=40, seed=1)
-    other = Observation(
-        number=-1, values=own[0].values, outcome="complete", scores=(99.0,), candidate_id="other"
-    )
+    own = played("cmaes", NUMBERS, bowl, trials=40, seed=1)
+    other = replace(complete(-1, own[0].values, 99.0), candidate_id="other")
     late = replace(own[0], number=41, scores=(99.0,))
-    strategies = [make_strategy("cmaes", context) for _ in range(2)]
     plain, disturbed = (
-        s._state.over(seen).optimizer.mean  # type: ignore[attr-defined]
-        for s, seen in zip(strategies, (own, [other, *own, late]), strict=True)
+        make_strategy("cmaes", NUMBERS, seed=1)._state.over(seen).optimizer.mean  # type: ignore[attr-defined]
+        for seen in (own, (other, *own, late))
     )
     assert np.array_equal(plain, disturbed)
 
 
 def test_a_space_without_numbers_is_an_error() -> None:
     with pytest.raises(SettingsError, match="needs at least 2 numeric parameters"):
-        make_strategy("cmaes", StrategyContext(space=FLAT))
+        make_strategy("cmaes", FLAT)
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cmaes", None)
     with pytest.raises(SettingsError, match=r'pip install "study-nas\[cmaes\]"'):
-        make_strategy("cmaes", StrategyContext(space=NUMBERS))
+        make_strategy("cmaes", NUMBERS)
 
 
 def test_parameters_drawn_at_random_are_named() -> None:

@@ -45,19 +45,12 @@ def test_a_value_drawn_from_a_bin_counts_as_that_bin(
 
 
 @pytest.mark.parametrize("parameter", PARAMETERS[:3], ids=lambda p: p.name)
-def test_draws_reach_every_value_of_a_short_range(
+def test_draws_and_moves_reach_every_value_of_a_short_range(
     parameter: IntParameter | FloatParameter,
 ) -> None:
     discrete, rng = DiscreteSpace(SPACE), np.random.default_rng(0)
     drawn = {discrete.sample(rng)[parameter.name] for _ in range(3000)}
     assert drawn == set(parameter.values() or ())
-
-
-@pytest.mark.parametrize("parameter", PARAMETERS[:3], ids=lambda p: p.name)
-def test_moves_reach_every_value_of_a_short_range(
-    parameter: IntParameter | FloatParameter,
-) -> None:
-    discrete, rng = DiscreteSpace(SPACE), np.random.default_rng(0)
     start: dict[str, Value] = {p.name: p.low for p in PARAMETERS}
     reached, waiting = {start[parameter.name]}, [start]
     while waiting:

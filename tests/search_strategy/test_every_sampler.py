@@ -13,7 +13,6 @@ import pytest
 from study.common.errors import SettingsError
 from study.search_space.space import SearchSpace
 from study.search_strategy.registry import SAMPLERS
-from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import History, Observation, Strategy, generator
 from tests.search_strategy.landscapes import (
     CONDITIONAL,
@@ -41,7 +40,7 @@ def trials_for(name: str, usual: int) -> int:
 def strategy_for(name: str, space: SearchSpace, *, seed: int = 5) -> Strategy:
     """Return the strategy, or skip the test where the sampler does not fit the space."""
     try:
-        return make_strategy(name, StrategyContext(space=space, budget=36, seed=seed))
+        return make_strategy(name, space, budget=36, seed=seed)
     except SettingsError as error:
         pytest.skip(str(error))
 
@@ -50,13 +49,13 @@ def strategy_for(name: str, space: SearchSpace, *, seed: int = 5) -> Strategy:
 def played(name: str) -> tuple[Observation, ...]:
     """Return one play on the conditional space, with failures; the tests share it."""
     strategy, trials = strategy_for(name, CONDITIONAL), trials_for(name, 36)
-    return tuple(play(strategy, CONDITIONAL, mixed, trials=trials, seed=5))
+    return play(strategy, CONDITIONAL, mixed, trials=trials, seed=5)
 
 
 @every_sampler
 def test_proposals_are_points_of_the_space_and_can_be_stored(name: str) -> None:
     for observation in played(name):
-        assert_is_point(dict(observation.values), CONDITIONAL)
+        assert_is_point(observation.values, CONDITIONAL)
         json.dumps(dict(observation.notes))
 
 
@@ -66,7 +65,7 @@ def test_a_rebuilt_strategy_continues_bit_for_bit(name: str) -> None:
     known = whole[: len(whole) - 3 if name == "gp" else 21]
     strategy = strategy_for(name, CONDITIONAL)
     resumed = play(strategy, CONDITIONAL, mixed, trials=len(whole), seed=5, known=known)
-    assert tuple(resumed) == whole
+    assert resumed == whole
 
 
 @every_sampler
@@ -111,10 +110,8 @@ def test_another_process_proposes_the_same_bits(names: list[str]) -> None:
         text=True,
         env={"PYTHONHASHSEED": "1", "PATH": "", "OMP_NUM_THREADS": "1"},
     )
-    here = [json.dumps([dict(o.values) for o in played(name)]) for name in names]
-    assert dict(zip(names, replay.stdout.splitlines(), strict=True)) == dict(
-        zip(names, here, strict=True)
-    )
+    here = {name: json.dumps([dict(o.values) for o in played(name)]) for name in names}
+    assert dict(zip(names, replay.stdout.splitlines(), strict=True)) == here
 
 
 @every_sampler

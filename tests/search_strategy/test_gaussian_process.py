@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from study.search_strategy.samplers.gaussian_process import (
     expected,
     fit,
 )
-from tests.search_strategy.landscapes import CONDITIONAL, FLAT
+from tests.search_strategy.landscapes import CONDITIONAL, FLAT, all_of
 
 SPACE = SearchSpace(
     name="s",
@@ -86,57 +86,47 @@ def test_an_inactive_parameter_is_equally_far_from_low_and_high_and_equal_to_its
     assert squared_distance(WITHOUT, {**WITHOUT, "shift": 3}, parameter="depth") == 0.0
 
 
-def drawn(space: SearchSpace, count: int) -> tuple[Embedding, np.ndarray, Sequence[Values]]:
+def drawn(space: SearchSpace, count: int) -> tuple[Embedding, list[Values]]:
     rng = np.random.default_rng(0)
-    embedding = Embedding(space)
-    points = [space.sample(rng) for _ in range(count)]
-    return embedding, embedding.matrix(points), points
+    return Embedding(space), [space.sample(rng) for _ in range(count)]
+
+
+def kernel_of(numbers: Iterable[float]) -> Kernel:
+    *weights, signal, noise = numbers
+    return Kernel(weights=np.array(weights), signal=signal, noise=noise)
 
 
 def test_the_slope_of_the_likelihood_is_that_of_finite_differences() -> None:
-    embedding, points, _ = drawn(CONDITIONAL, 25)
-    results = np.random.default_rng(1).normal(size=25)
-    count = len(CONDITIONAL.parameters)
-    distances = np.stack(
-        [
-            ((points[:, None] - points[None])[..., embedding.owner == j] ** 2).sum(axis=-1).ravel()
-            for j in range(count)
-        ]
-    )
-    at = np.log([*expected(embedding.ordered).weights, 1.3, 0.2])
+    embedding, points = drawn(CONDITIONAL, 25)
+    results, rows = np.random.default_rng(1).normal(size=25), embedding.matrix(points)
+    squares, owner = (rows[:, None] - rows[None]) ** 2, embedding.owner
+    distances = np.stack([squares[..., owner == j].sum(axis=-1).ravel() for j in range(6)])
+    at = np.log([*expected(embedding).weights, 1.3, 0.2])
 
     def value(logarithms: np.ndarray) -> float:
-        *weights, signal, noise = np.exp(logarithms)
-        kernel = Kernel(weights=np.array(weights), signal=signal, noise=noise)
-        return _negative_likelihood(kernel, distances, results)[0]
+        return _negative_likelihood(kernel_of(np.exp(logarithms)), distances, results)[0]
 
-    *weights, signal, noise = np.exp(at)
-    kernel = Kernel(weights=np.array(weights), signal=signal, noise=noise)
-    _, slope = _negative_likelihood(kernel, distances, results)
+    _, slope = _negative_likelihood(kernel_of(np.exp(at)), distances, results)
     steps = np.eye(len(at)) * 1e-5
     numeric = [(value(at + step) - value(at - step)) / 2e-5 for step in steps]
     assert slope == pytest.approx(numeric, rel=1e-4, abs=1e-6)
 
 
 def test_the_posterior_meets_noiseless_results_and_returns_to_the_prior_far_away() -> None:
-    embedding, points, _ = drawn(FLAT, 12)
+    embedding, points = drawn(FLAT, 12)
     results = np.linspace(-1, 1, 12)
-    kernel = Kernel(weights=np.full(6, 1.0), signal=1.0, noise=1e-6)
-    posterior = Posterior(points, results, owner=embedding.owner, kernel=kernel)
-    mean, deviation = posterior.predict(points)
+    near, wide = (kernel_of([weight] * 6 + [1.0, 1e-6]) for weight in (1.0, 50.0))
+    mean, deviation = Posterior(embedding, points, results, near).predict(points)
     assert mean == pytest.approx(results, abs=1e-3)
     assert deviation.max() < 0.01
-    wide = Kernel(weights=np.full(6, 50.0), signal=1.0, noise=1e-6)
-    far = Posterior(points, results, owner=embedding.owner, kernel=wide)
-    mean, deviation = far.predict(embedding.matrix([dict.fromkeys(FLAT.by_name, "a")]))
+    mean, deviation = Posterior(embedding, points, results, wide).predict([all_of("a")])
     assert mean == pytest.approx([0.0], abs=1e-6)
     assert deviation == pytest.approx([1.0])
 
 
 def test_the_fit_finds_which_parameters_matter() -> None:
-    embedding, points, values = drawn(FLAT, 80)
+    embedding, points = drawn(FLAT, 80)
     worth = {"a": -1.2, "b": -0.4, "c": 0.4, "d": 1.2}
-    results = np.array([worth[str(v["choice2"])] for v in values])
-    kernel = fit(points, results, owner=embedding.owner, prior=expected(embedding.ordered))
-    others = np.delete(kernel.weights, 2)
-    assert kernel.weights[2] > 4 * others.max()
+    results = np.array([worth[str(v["choice2"])] for v in points])
+    weights = fit(embedding, points, results).weights
+    assert weights[2] > 4 * np.delete(weights, 2).max()

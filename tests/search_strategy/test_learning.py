@@ -8,14 +8,13 @@ import numpy as np
 import pytest
 
 from study.search_space.candidate import Values
-from study.search_strategy.sampler import StrategyContext
-from study.search_strategy.strategy import History, Observation, generator
+from study.search_strategy.strategy import History, Proposal, generator
 from tests.search_strategy.landscapes import (
     CONDITIONAL,
     FLAT,
     make_strategy,
     mixed,
-    play,
+    played,
     separable,
 )
 
@@ -26,30 +25,21 @@ RESTARTS = {"local_search"}
 RANKERS = ("reinforce", "q_learning", "evolution", "local_search", "nsga2", "cmaes", "surrogate")
 
 
-def played(name: str, seed: int) -> list[Observation]:
-    context = StrategyContext(space=FLAT, budget=TRIALS, seed=seed)
-    return play(make_strategy(name, context), FLAT, separable, trials=TRIALS, seed=seed)
+class Silent:
+    """Noise of zero."""
+
+    def normal(self, *_: float) -> float:
+        return 0.0
 
 
-def true_score(values: Values) -> float:
-    class Silent:
-        def normal(self, *_: float) -> float:
-            return 0.0
-
-    return separable(values, Silent())  # type: ignore[arg-type]
-
-
-def best_true_score(observations: list[Observation]) -> float:
-    return max(true_score(o.values) for o in observations)
-
-
-def mean_true_score(observations: list[Observation]) -> float:
-    return float(np.mean([true_score(o.values) for o in observations]))
+def true_scores(name: str, seed: int) -> list[float]:
+    observations = played(name, FLAT, separable, trials=TRIALS, seed=seed)
+    return [separable(o.values, Silent()) for o in observations]  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
 def random_bests() -> list[float]:
-    return [best_true_score(played("random", seed)) for seed in range(40)]
+    return [max(true_scores("random", seed)) for seed in range(40)]
 
 
 @pytest.mark.parametrize(
@@ -59,10 +49,10 @@ def test_learners_beat_random_search_and_their_last_quarter_the_first(
     name: str, random_bests: list[float]
 ) -> None:
     seeds = range(10 if name in ("tpe", "auto") else 40)
-    runs = [played(name, seed) for seed in seeds]
-    ahead = [best_true_score(run) > random_bests[s] for s, run in zip(seeds, runs, strict=True)]
+    runs = [true_scores(name, seed) for seed in seeds]
+    ahead = [max(run) > random_bests[seed] for seed, run in zip(seeds, runs, strict=True)]
     assert np.mean(ahead) >= 0.9
-    learnt = [mean_true_score(run[-25:]) > mean_true_score(run[:25]) for run in runs]
+    learnt = [np.mean(run[-25:]) > np.mean(run[:25]) for run in runs]
     assert name in RESTARTS or np.mean(learnt) >= 0.95
 
 
@@ -74,33 +64,24 @@ def test_proposals_are_the_same_under_an_increasing_transformation_of_the_scores
         score = mixed(values, noise)
         return None if score is None else float(np.exp(3 * score)) - 11
 
-    context = StrategyContext(space=CONDITIONAL, budget=40, seed=4)
-    plain, other = (
-        play(make_strategy(name, context), CONDITIONAL, score, trials=40, seed=4)
-        for score in (mixed, stretched)
-    )
+    plain, other = (played(name, CONDITIONAL, s, trials=40, seed=4) for s in (mixed, stretched))
     assert [o.values for o in plain] == [o.values for o in other]
 
 
 @pytest.mark.parametrize("name", RANKERS)
-def test_a_pruned_trial_never_ranks_above_complete_ones(
-    name: str,
-) -> None:
+def test_a_pruned_trial_never_ranks_above_complete_ones(name: str) -> None:
     """A score at an early step is not comparable with final scores."""
-    context = StrategyContext(space=CONDITIONAL, budget=40, seed=4)
-    known = play(make_strategy(name, context), CONDITIONAL, mixed, trials=30, seed=4)
-    low, high = (
-        [
-            replace(o, outcome="pruned", scores=(shift,), step=1) if o.number == 20 else o
-            for o in known
-        ]
-        for shift in (-1e3, 1e3)
-    )
-    proposals = [
-        make_strategy(name, context).propose(
-            History(space=CONDITIONAL, observations=tuple(seen), sequence_index=30, budget=40),
-            generator(4, "propose", 30, 0),
+    known = played(name, CONDITIONAL, mixed, trials=30, seed=4)
+
+    def propose(early_score: float) -> Proposal:
+        pruned = replace(known[20], outcome="pruned", scores=(early_score,), step=1)
+        history = History(
+            space=CONDITIONAL,
+            observations=(*known[:20], pruned, *known[21:]),
+            sequence_index=30,
+            budget=40,
         )
-        for seen in (low, high)
-    ]
-    assert proposals[0].values == proposals[1].values
+        strategy = make_strategy(name, CONDITIONAL, budget=40, seed=4)
+        return strategy.propose(history, generator(4, "propose", 30, 0))
+
+    assert propose(-1e3).values == propose(1e3).values

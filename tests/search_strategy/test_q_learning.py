@@ -4,19 +4,28 @@ import pytest
 
 from study.search_space.parameter import CategoricalParameter
 from study.search_space.space import SearchSpace
-from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers.discrete import Step
 from study.search_strategy.samplers.q_learning import (
     PAPER,
     SHORT,
+    ActionValues,
     MetaQnn,
     QLearning,
     as_path,
     chance_of_random,
 )
-from study.search_strategy.strategy import History, generator
-from tests.search_strategy.landscapes import CONDITIONAL, FLAT, constant, make_strategy, play
-from tests.search_strategy.test_reinforce import AVERAGE, FLATTEN, complete
+from study.search_strategy.strategy import History, Observation, generator
+from tests.search_strategy.landscapes import (
+    AVERAGE,
+    CONDITIONAL,
+    FLAT,
+    FLATTEN,
+    all_of,
+    complete,
+    constant,
+    make_strategy,
+    played,
+)
 
 CHAIN = SearchSpace(
     name="chain",
@@ -25,14 +34,19 @@ CHAIN = SearchSpace(
         CategoricalParameter(name="second", choices=("a", "b")),
     ),
 )
-PATH = as_path((Step(node=0, choice=1), Step(node=1, choice=0)), order=1)
+STEPS = (Step(node=0, choice=1), Step(node=1, choice=0))
 START, AFTER = (0, -1, 0), (1, 0, 1)
+PATH = ((START, 1), (AFTER, 0))
+
+
+def values_after(text: str, *known: Observation, space: SearchSpace = CONDITIONAL) -> ActionValues:
+    strategy = make_strategy(text, space)
+    return strategy.action_values(known)  # type: ignore[attr-defined, no-any-return]
 
 
 def test_a_path_remembers_the_choice_before() -> None:
-    assert PATH == ((START, 1), (AFTER, 0))
-    steps = (Step(node=0, choice=1), Step(node=1, choice=0))
-    assert as_path(steps, order=0) == ((START, 1), ((1, -1, 0), 0))
+    assert as_path(STEPS, order=1) == PATH
+    assert as_path(STEPS, order=0) == ((START, 1), ((1, -1, 0), 0))
 
 
 def test_a_bellman_backup_is_the_one_computed_by_hand() -> None:
@@ -63,9 +77,8 @@ def test_an_early_choice_gets_credit_from_monte_carlo_at_once_and_from_bellman_l
         complete(0, {"first": "a", "second": "a"}, 1.0),
         complete(1, {"first": "b", "second": "b"}, 0.0),
     )
-    context = StrategyContext(space=CHAIN)
-    by_return = make_strategy("q_learning,order=1", context).action_values(known)  # type: ignore[attr-defined]
-    by_bellman = make_strategy("q_learning:metaqnn,alpha=0.1", context).action_values(known)  # type: ignore[attr-defined]
+    by_return = values_after("q_learning,order=1", *known, space=CHAIN)
+    by_bellman = values_after("q_learning:metaqnn,alpha=0.1", *known, space=CHAIN)
     assert by_return[START][1] < 0.2
     assert by_bellman[START][1] == pytest.approx(0.5)
 
@@ -81,26 +94,22 @@ def test_the_schedules_are_the_documented_ones() -> None:
 
 
 def test_equal_rewards_leave_the_values_of_all_choices_equal() -> None:
-    strategy = make_strategy("q_learning", StrategyContext(space=FLAT, budget=50))
-    played = tuple(play(strategy, FLAT, constant, trials=50, seed=2))
-    for row in strategy.action_values(played).values():  # type: ignore[attr-defined]
+    known = played("q_learning", FLAT, constant, trials=50, seed=2)
+    for row in values_after("q_learning", *known, space=FLAT).values():
         assert row == pytest.approx([0.5] * 4)
 
 
 def test_an_inactive_parameter_gets_no_update() -> None:
-    strategy = make_strategy("q_learning,replays=0", StrategyContext(space=CONDITIONAL))
-    node = [p.name for p in CONDITIONAL.parameters].index("hidden_units")
-    known = (complete(0, FLATTEN, 0.1),)
-    before = list(strategy.action_values(known)[(node, -1, 0)])  # type: ignore[attr-defined]
-    after = strategy.action_values((*known, complete(1, AVERAGE, 2.0)))  # type: ignore[attr-defined]
-    assert after[(node, -1, 0)] == before
-    only_inactive = make_strategy("q_learning", StrategyContext(space=CONDITIONAL))
-    assert (node, -1, 0) not in only_inactive.action_values((complete(0, AVERAGE, 1.0),))  # type: ignore[attr-defined]
+    hidden_units = ([p.name for p in CONDITIONAL.parameters].index("hidden_units"), -1, 0)
+    active, inactive = complete(0, FLATTEN, 0.1), complete(1, AVERAGE, 2.0)
+    before = values_after("q_learning,replays=0", active)
+    after = values_after("q_learning,replays=0", active, inactive)
+    assert after[hidden_units] == before[hidden_units]
+    assert hidden_units not in values_after("q_learning", inactive)
 
 
 def test_duplicates_use_nothing_of_the_schedule() -> None:
-    strategy = make_strategy("q_learning", StrategyContext(space=FLAT, budget=100))
-    values = {parameter.name: "a" for parameter in FLAT.parameters}
-    duplicates = tuple(complete(n, values, 1.0) for n in range(60))
+    duplicates = tuple(complete(n, all_of("a"), 1.0) for n in range(60))
     history = History(space=FLAT, observations=duplicates, sequence_index=60, budget=100)
-    assert strategy.propose(history, generator(0, "x")).notes["epsilon"] == 1.0
+    proposal = make_strategy("q_learning", FLAT, budget=100).propose(history, generator(0, "x"))
+    assert proposal.notes["epsilon"] == 1.0

@@ -8,19 +8,22 @@ import pytest
 from study.search_space.candidate import ImageFormat, Values, values_key
 from study.search_space.parameter import IntParameter
 from study.search_space.space import Bound, SearchSpace
+from study.search_strategy.registry import parse_sampler
 from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers import surrogate as module
 from study.search_strategy.samplers.model_based import Auto
-from study.search_strategy.samplers.surrogate import LARGEST_FIT, SurrogateStrategy, _informative
-from study.search_strategy.strategy import History, Observation, generator
+from study.search_strategy.samplers.surrogate import LARGEST_FIT, _informative
+from study.search_strategy.strategy import History, generator
 from tests.search_strategy.landscapes import (
     CONDITIONAL,
     FLAT,
     Score,
+    complete,
     constant,
     make_strategy,
     mixed,
     play,
+    played,
     separable,
 )
 
@@ -30,8 +33,7 @@ from tests.search_strategy.landscapes import (
 )
 def test_no_candidate_is_proposed_twice(parameters: int, score: Score, trials: int) -> None:
     space = SearchSpace(name="s", parameters=FLAT.parameters[:parameters])
-    strategy = make_strategy("surrogate", StrategyContext(space=space))
-    observations = play(strategy, space, score, trials=trials, seed=0)
+    observations = played("surrogate", space, score, trials=trials)
     assert len({values_key(o.values) for o in observations}) == trials
 
 
@@ -39,30 +41,21 @@ def test_duplicates_are_recognised_by_their_candidate_id() -> None:
     def identity(values: Values) -> str:
         return "".join(sorted(map(str, values.values())))
 
-    context = StrategyContext(space=FLAT, identity=identity)
-    observations = play(
-        make_strategy("surrogate", context),
-        FLAT,
-        lambda _, noise: float(noise.integers(7)),
-        trials=40,
-        seed=0,
-        identity=identity,
-    )
+    def score(_: Values, noise: np.random.Generator) -> float:
+        return float(noise.integers(7))
+
+    observations = played("surrogate", FLAT, score, trials=40, identity=identity)
     later = [o.candidate_id for o in observations[8:]]
     assert len(set(later)) == len(later)
 
 
 def test_a_candidate_in_training_is_not_proposed() -> None:
-    context = StrategyContext(space=FLAT, seed=1)
-    known = tuple(play(make_strategy("surrogate", context), FLAT, separable, trials=30, seed=1))
-    running: list[Values] = []
+    known = played("surrogate", FLAT, separable, trials=30, seed=1)
+    history = History(space=FLAT, observations=known, sequence_index=30)
     for _ in range(6):
-        history = History(
-            space=FLAT, observations=known, running=tuple(running), sequence_index=30
-        )
-        proposal = make_strategy("surrogate", context).propose(history, generator(1, "draw", 30))
-        running.append(proposal.values)
-    assert len({values_key(values) for values in running}) == 6
+        proposal = make_strategy("surrogate", FLAT).propose(history, generator(1, "draw", 30))
+        history = replace(history, running=(*history.running, proposal.values))
+    assert len({values_key(values) for values in history.running}) == 6
 
 
 def test_every_proposal_satisfies_the_constraints() -> None:
@@ -74,54 +67,45 @@ def test_every_proposal_satisfies_the_constraints() -> None:
         ),
         constraints={"parameters": Bound(high=100_000)},
     )
-    context = StrategyContext(space=space, image=ImageFormat())
     observations = play(
-        make_strategy("surrogate", context),
+        make_strategy("surrogate", space, image=ImageFormat()),
         space,
         lambda values, _: float(values["hidden_units"]),  # larger is better, and forbidden
         trials=40,
-        seed=0,
     )
     assert all(space.allows(o.values, ImageFormat()) for o in observations)
 
 
 def test_of_many_trials_the_best_and_a_spread_of_the_others_are_used() -> None:
-    observations = [
-        Observation(number=n, values={}, outcome="complete", scores=(float(n),))
-        for n in range(2 * LARGEST_FIT)
-    ]
-    kept, scores = _informative(observations)
+    count = 2 * LARGEST_FIT
+    kept, scores = _informative([complete(n, {"n": n}, float(n)) for n in range(count)])
     assert len(kept) == len(scores) == LARGEST_FIT
-    assert {o.number for o in kept} >= set(
-        range(2 * LARGEST_FIT - LARGEST_FIT // 2, 2 * LARGEST_FIT)
-    )
-    assert kept[0].number == 0
+    assert {values["n"] for values in kept} >= set(range(count - LARGEST_FIT // 2, count))
+    assert kept[0] == {"n": 0}
     assert np.all(np.diff(scores) > 0)
 
 
 def test_a_failing_region_is_avoided() -> None:
     """Learning rates above 0.05 fail: a third of the range in the logarithm's uniform draws."""
-    context = StrategyContext(space=CONDITIONAL, seed=2)
-    played = play(make_strategy("surrogate", context), CONDITIONAL, mixed, trials=40, seed=2)
-    assert sum(o.outcome == "failed" for o in played[20:]) <= 1
+    observations = played("surrogate", CONDITIONAL, mixed, trials=40, seed=2)
+    assert sum(o.outcome == "failed" for o in observations[20:]) <= 1
 
 
 def test_the_kernel_fitted_in_one_process_is_the_one_fitted_in_the_next() -> None:
-    context = StrategyContext(space=FLAT, seed=3)
-    played = tuple(play(make_strategy("surrogate", context), FLAT, separable, trials=50, seed=3))
-    gone_on = make_strategy("surrogate", context)
+    observations = played("surrogate", FLAT, separable, trials=50, seed=3)
+    continued = make_strategy("surrogate", FLAT, seed=3)
     for known in (20, 33, 48, 50):
-        history = History(space=FLAT, observations=played[:known], sequence_index=known)
-        again = make_strategy("surrogate", context)
+        history = History(space=FLAT, observations=observations[:known], sequence_index=known)
+        again = make_strategy("surrogate", FLAT, seed=3)
         rngs = [generator(3, "draw", known) for _ in range(2)]
-        assert gone_on.propose(history, rngs[0]) == again.propose(history, rngs[1])
+        assert continued.propose(history, rngs[0]) == again.propose(history, rngs[1])
 
 
 @pytest.mark.parametrize(("objectives", "name"), [(1, "surrogate"), (2, "tpe")])
 def test_auto_stands_for_the_documented_sampler(objectives: int, name: str) -> None:
     context = StrategyContext(space=FLAT, objectives=objectives)
     assert Auto().choice(context).name == name
-    assert type(make_strategy("auto", context)) is type(make_strategy(name, context))
+    assert type(Auto().make(context)) is type(parse_sampler(name).make(context))
 
 
 def test_a_climb_continues_until_no_neighbour_is_better(
@@ -130,20 +114,15 @@ def test_a_climb_continues_until_no_neighbour_is_better(
     """Without a climb, points three changes from every leader are found by chance only."""
     monkeypatch.setattr(module, "RANDOM_POINTS", 0)
     monkeypatch.setattr(module, "DOUBLE_MOVES", 0)
-    letters = "abcd"
     observations = tuple(
-        Observation(
-            number=n,
-            values={p.name: letters[(n >> i) & 1] for i, p in enumerate(FLAT.parameters)},
-            outcome="complete",
-            scores=(float(bin(n).count("1")),),
-            candidate_id=str(n),
+        complete(
+            n,
+            {p.name: "ab"[(n >> i) & 1] for i, p in enumerate(FLAT.parameters)},
+            n.bit_count(),
         )
         for n in range(64)
-        if bin(n).count("1") <= 3
+        if n.bit_count() <= 3
     )
-    strategy = make_strategy("surrogate", replace(StrategyContext(space=FLAT), seed=0))
-    assert isinstance(strategy, SurrogateStrategy)
     history = History(space=FLAT, observations=observations, sequence_index=len(observations))
-    proposal = strategy.propose(history, generator(0, "draw"))
+    proposal = make_strategy("surrogate", FLAT).propose(history, generator(0, "draw"))
     assert sum(value == "b" for value in proposal.values.values()) >= 5

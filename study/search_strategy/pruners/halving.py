@@ -40,9 +40,7 @@ class Asha(Pruner):
     def starts_at(self) -> int:
         return self.min_resource
 
-    def decide(
-        self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
-    ) -> Decision:
+    def decide(self, own: Curve, others: Sequence[Curve], *, study: str, epochs: int) -> Decision:
         return self._halve(own, others, first=self.min_resource, epochs=epochs)
 
     def _halve(self, own: Curve, others: Sequence[Curve], *, first: int, epochs: int) -> Decision:
@@ -72,14 +70,12 @@ class Hyperband(Asha):
 
     name: ClassVar[str] = "hyperband"
 
-    def decide(
-        self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
-    ) -> Decision:
-        bracket = self.bracket(own.sequence_index, study_name=study_name, epochs=epochs)
+    def decide(self, own: Curve, others: Sequence[Curve], *, study: str, epochs: int) -> Decision:
+        bracket = self.bracket(own.sequence_index, study=study, epochs=epochs)
         rivals = [
             curve
             for curve in others
-            if self.bracket(curve.sequence_index, study_name=study_name, epochs=epochs) == bracket
+            if self.bracket(curve.sequence_index, study=study, epochs=epochs) == bracket
         ]
         first = self.min_resource * self.reduction_factor**bracket
         decision = self._halve(own, rivals, first=first, epochs=epochs)
@@ -89,7 +85,7 @@ class Hyperband(Asha):
             facts={**decision.facts, "bracket": bracket},
         )
 
-    def bracket(self, sequence_index: int, *, study_name: str, epochs: int) -> int:
+    def bracket(self, sequence_index: int, *, study: str, epochs: int) -> int:
         """Return a candidate's bracket, chosen as in ``optuna.pruners.HyperbandPruner``."""
         if epochs < self.min_resource:
             return 0
@@ -98,7 +94,7 @@ class Hyperband(Asha):
             math.ceil(count * self.reduction_factor ** (count - 1 - bracket) / (count - bracket))
             for bracket in range(count)
         ]
-        ticket = binascii.crc32(f"{study_name}_{sequence_index}".encode()) % sum(sizes)
+        ticket = binascii.crc32(f"{study}_{sequence_index}".encode()) % sum(sizes)
         ends = itertools.accumulate(sizes)
         return next(bracket for bracket, end in enumerate(ends) if ticket < end)
 
@@ -122,9 +118,7 @@ class OneEpoch(Pruner):
     def starts_at(self) -> int:
         return self.epoch
 
-    def decide(
-        self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
-    ) -> Decision:
+    def decide(self, own: Curve, others: Sequence[Curve], *, study: str, epochs: int) -> Decision:
         if own.step != self.epoch or own.is_over(epochs):
             return keep(own, f"compared at epoch {self.epoch} only")
         competing = _competing(own, others, self.epoch)

@@ -61,9 +61,7 @@ class ForecastPruner(Pruner):
             target: Score to reach.
         """
 
-    def decide(
-        self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
-    ) -> Decision:
+    def decide(self, own: Curve, others: Sequence[Curve], *, study: str, epochs: int) -> Decision:
         if own.is_over(epochs):
             return keep(own, "the last one")
         complete = [curve for curve in others if curve.outcome == "complete" and curve.scores]
@@ -119,7 +117,9 @@ class LearningCurve(ForecastPruner):
         steps = np.array(sorted(own.scores), dtype=float)
         scores = np.array([own.scores[int(step)] for step in steps])
         fits = [_fit(steps, scores, float(c), epochs) for c in EXPONENTS]
-        weights = _weights(np.array([fit.log_weight for fit in fits]))
+        logs = np.array([fit.log_weight for fit in fits])
+        weights = np.exp(logs - logs.max())
+        weights /= weights.sum()
         expected = float(weights @ np.array([fit.mean for fit in fits]))
         freedom = len(steps) - 2
         chances = [float(stdtr(freedom, (fit.mean - target) / fit.scale)) for fit in fits]
@@ -147,23 +147,15 @@ def _fit(steps: np.ndarray, scores: np.ndarray, exponent: float, epochs: int) ->
     slope = max(float(centred @ scores) / spread, 0.0)
     residuals = scores - scores.mean() - slope * centred
     freedom = len(steps) - 2
-    noise = max(float(residuals @ residuals), _least_noise(scores)) / freedom
+    # the sum of squares that rounding can cause, so that no forecast is certain
+    least = float(1e-12 * (1e-6 + np.abs(scores).max()) ** 2 * len(scores))
+    noise = max(float(residuals @ residuals), least) / freedom
     ahead = (-(float(epochs) ** -exponent) - float(x.mean())) / unit
     return _Fit(
         mean=float(scores.mean()) + slope * ahead,
         scale=math.sqrt(noise * (1 + 1 / len(steps) + ahead**2 / spread)),
         log_weight=-0.5 * math.log(spread) - 0.5 * freedom * math.log(noise),
     )
-
-
-def _least_noise(scores: np.ndarray) -> float:
-    """Return the sum of squares that rounding can cause, so that no forecast is certain."""
-    return float(1e-12 * (1e-6 + np.abs(scores).max()) ** 2 * len(scores))
-
-
-def _weights(logs: np.ndarray) -> np.ndarray:
-    weights = np.exp(logs - logs.max())
-    return np.asarray(weights / weights.sum())
 
 
 def _largest(scores: Sequence[float]) -> float:

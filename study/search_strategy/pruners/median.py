@@ -31,9 +31,7 @@ class Median(Pruner):
     def starts_at(self) -> int:
         return self.first_epoch
 
-    def decide(
-        self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
-    ) -> Decision:
+    def decide(self, own: Curve, others: Sequence[Curve], *, study: str, epochs: int) -> Decision:
         if own.is_over(epochs):
             return keep(own, "the last one")
         complete = [curve for curve in others if curve.outcome == "complete"]
@@ -62,13 +60,11 @@ class Patient(Pruner):
     def starts_at(self) -> int:
         return self.patience + 2
 
-    def decide(
-        self, own: Curve, others: Sequence[Curve], *, study_name: str, epochs: int
-    ) -> Decision:
+    def decide(self, own: Curve, others: Sequence[Curve], *, study: str, epochs: int) -> Decision:
         scores = [own.scores[step] for step in sorted(own.scores)]
         before, after = scores[: -self.patience - 1], scores[-self.patience - 1 :]
         stalled = bool(before) and max(before) - self.min_delta > max(after)
         if not own.is_over(epochs) and not stalled:
             return keep(own, f"patience {self.patience} is not used up")
         median = Median(startup=self.startup)
-        return median.decide(own, others, study_name=study_name, epochs=epochs)
+        return median.decide(own, others, study=study, epochs=epochs)

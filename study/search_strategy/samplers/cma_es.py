@@ -25,9 +25,9 @@ from study.search_space.parameter import FloatParameter, IntParameter, snap
 from study.search_space.space import SearchSpace
 from study.search_strategy.sampler import Sampler, StrategyContext
 from study.search_strategy.samplers.discrete import in_logarithm
-from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import (
     History,
+    IncrementalState,
     Observation,
     Proposal,
     Strategy,
@@ -98,9 +98,7 @@ class CmaEsStrategy:
     def __init__(self, options: CmaEs, context: StrategyContext) -> None:
         self._seed, self._population = context.seed, options.population
         self._numbers = _always_active_numbers(context.space)
-        self._state: IncrementalState[_Distribution] = IncrementalState(
-            start=self._begin, step=self._learn, copy=copy.deepcopy
-        )
+        self._state = IncrementalState(start=self._begin, step=self._learn, copy=copy.deepcopy)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return a draw for the current generation."""

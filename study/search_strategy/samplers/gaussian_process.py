@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
@@ -61,24 +62,18 @@ class Kernel:
     noise: float
 
 
-def expected(ordered: Array) -> Kernel:
-    """Return the centre of the prior; ``ordered`` tells which parameters are numbers."""
-    share = TOTAL_WEIGHT / len(ordered)
-    return Kernel(weights=np.where(ordered, ORDERED * share, share), signal=1.0, noise=NOISE)
+def expected(embedding: Embedding) -> Kernel:
+    """Return the centre of the prior."""
+    share = TOTAL_WEIGHT / len(embedding.ordered)
+    weights = np.where(embedding.ordered, ORDERED * share, share)
+    return Kernel(weights=weights, signal=1.0, noise=NOISE)
 
 
-def fit(points: Array, results: Array, *, owner: Array, prior: Kernel) -> Kernel:
-    """Return the kernel with the largest posterior density, starting from the prior's centre.
-
-    Args:
-        points: Embedded points, shape (n, columns).
-        results: Of about unit variance, shape (n,).
-        owner: Parameter of each column, shape (columns,).
-        prior: Centre of the prior.
-    """
-    distances = np.stack(
-        [_squared(points[:, owner == j], points[:, owner == j]) for j in range(len(prior.weights))]
-    ).reshape(len(prior.weights), -1)
+def fit(embedding: Embedding, points: Sequence[Values], results: Array) -> Kernel:
+    """Return the kernel with the largest posterior density, for results of unit variance."""
+    matrix, prior, count = embedding.matrix(points), expected(embedding), len(embedding.ordered)
+    blocks = [matrix[:, embedding.owner == j] for j in range(count)]
+    distances = np.stack([_squared(block, block) for block in blocks]).reshape(count, -1)
     middle = np.log([*prior.weights, prior.signal, prior.noise])
     spread = np.full(len(middle), WEIGHT_SPREAD)
     spread[-2:] = SIGNAL_SPREAD, NOISE_SPREAD
@@ -124,26 +119,25 @@ def _negative_likelihood(kernel: Kernel, distances: Array, results: Array) -> tu
 
 
 class Posterior:
-    """The distribution of the value at any point, given results.
+    """The distribution of the value at any point, given results at some points."""
 
-    Args:
-        points: Embedded points, shape (n, columns).
-        results: Shape (n,).
-        owner: Parameter of each column, shape (columns,).
-    """
-
-    def __init__(self, points: Array, results: Array, *, owner: Array, kernel: Kernel) -> None:
-        self._kernel = kernel
-        self._scale = np.sqrt(kernel.weights)[owner]
-        self._points = points * self._scale
+    def __init__(
+        self, embedding: Embedding, points: Sequence[Values], results: Array, kernel: Kernel
+    ) -> None:
+        self._embedding, self._kernel = embedding, kernel
+        self._points = self._scaled(points)
         covariance = kernel.signal * np.exp(-_squared(self._points, self._points))
         covariance += (kernel.noise + JITTER) * np.eye(len(points))
         self._factor, _ = cho_factor(covariance, lower=True, check_finite=False)
         self._weighted = cho_solve((self._factor, True), results, check_finite=False)
 
-    def predict(self, points: Array) -> tuple[Array, Array]:
-        """Return mean and standard deviation of the value at each embedded point."""
-        cross = self._kernel.signal * np.exp(-_squared(points * self._scale, self._points))
+    def _scaled(self, points: Sequence[Values]) -> Array:
+        scale = np.sqrt(self._kernel.weights)[self._embedding.owner]
+        return np.asarray(self._embedding.matrix(points) * scale)
+
+    def predict(self, points: Sequence[Values]) -> tuple[Array, Array]:
+        """Return mean and standard deviation of the value at each point."""
+        cross = self._kernel.signal * np.exp(-_squared(self._scaled(points), self._points))
         solved = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
         variance = self._kernel.signal - (solved**2).sum(axis=0)
         return cross @ self._weighted, np.sqrt(np.maximum(variance, 1e-12))
@@ -164,64 +158,58 @@ class Embedding:
     """
 
     def __init__(self, space: SearchSpace) -> None:
-        self._blocks = [_block(parameter) for parameter in space.parameters]
-        widths = [block.width for block in self._blocks]
+        self._parameters = space.parameters
+        widths = [block.shape[1] for block in self._blocks([])]
         self.owner = np.repeat(np.arange(len(widths)), widths)
-        self.ordered = np.array([isinstance(block, _Numbers) for block in self._blocks])
+        self.ordered = np.array([not _is_choice(parameter) for parameter in space.parameters])
 
     def matrix(self, points: Sequence[Values]) -> Array:
         """Return one row for each point, shape (points, columns)."""
-        return np.concatenate([block.columns(points) for block in self._blocks], axis=1)
+        return np.concatenate(self._blocks(points), axis=1)
+
+    def _blocks(self, points: Sequence[Values]) -> list[Array]:
+        blocks = []
+        for parameter in self._parameters:
+            values = [point.get(parameter.name) for point in points]
+            blocks.append(
+                _choices(parameter, values)
+                if _is_choice(parameter)
+                else _numbers(parameter, values)
+            )
+        return blocks
 
 
-class _Choices:
-    def __init__(self, parameter: CategoricalParameter) -> None:
-        self._name = parameter.name
-        self._index = {_choice_key(choice): i for i, choice in enumerate(parameter.choices)}
-        if parameter.when:
-            self._index[_choice_key(None)] = len(self._index)
-        self.width = len(self._index)
-
-    def columns(self, points: Sequence[Values]) -> Array:
-        """Return shape (points, width): the square root of a half where the choice is made."""
-        name, index = self._name, self._index
-        chosen = [index[_choice_key(values.get(name))] for values in points]
-        return np.asarray(np.eye(self.width)[chosen] * math.sqrt(0.5))
-
-
-class _Numbers:
-    def __init__(self, parameter: AnyParameter) -> None:
-        self._name = parameter.name
-        self.width = 1 + bool(parameter.when)
-        if isinstance(parameter, CategoricalParameter):
-            self._log = False
-            self._knots = sorted(float(choice) for choice in parameter.choices)
-        else:
-            low, high = float(parameter.low), float(parameter.high)
-            self._log = in_logarithm(parameter)
-            self._knots = [math.log(low), math.log(high)] if self._log else [low, high]
-        self._positions = np.linspace(0.0, 1.0, len(self._knots))
-
-    def columns(self, points: Sequence[Values]) -> Array:
-        """Return shape (points, width): position in the range, and whether it is inactive."""
-        name = self._name
-        numbers = np.array([float(values.get(name, math.nan)) for values in points])
-        inactive = np.isnan(numbers)
-        numbers = np.log(numbers) if self._log else numbers
-        positions = np.where(inactive, 0.5, np.interp(numbers, self._knots, self._positions))
-        if self.width == 1:
-            return positions[:, None]
-        return np.stack([positions, inactive * 0.5], axis=1)
-
-
-def _block(parameter: AnyParameter) -> _Choices | _Numbers:
-    if isinstance(parameter, CategoricalParameter) and not all(
+def _is_choice(parameter: AnyParameter) -> TypeGuard[CategoricalParameter]:
+    """Tell whether the values have no order."""
+    return isinstance(parameter, CategoricalParameter) and not all(
         isinstance(c, int | float) and not isinstance(c, bool) for c in parameter.choices
-    ):
-        return _Choices(parameter)
-    return _Numbers(parameter)
+    )
+
+
+def _choices(parameter: CategoricalParameter, values: Sequence[Value | None]) -> Array:
+    """Return shape (points, choices): the square root of a half where the choice is made."""
+    known = [*parameter.choices, None] if parameter.when else parameter.choices
+    index = {_choice_key(choice): i for i, choice in enumerate(known)}
+    chosen = [index[_choice_key(value)] for value in values]
+    return np.asarray(np.eye(len(index))[chosen] * math.sqrt(0.5))
 
 
 def _choice_key(value: Value | None) -> tuple[bool, Value | None]:
     """Return a key for which ``True`` is not ``1``."""
     return isinstance(value, bool), value
+
+
+def _numbers(parameter: AnyParameter, values: Sequence[Value | None]) -> Array:
+    """Return shape (points, 1 or 2): position in the range, and half where it is inactive."""
+    numbers = np.array([math.nan if value is None else float(value) for value in values])
+    inactive = np.isnan(numbers)
+    if isinstance(parameter, CategoricalParameter):
+        knots = sorted(float(choice) for choice in parameter.choices)
+    else:
+        knots = [float(parameter.low), float(parameter.high)]
+        if in_logarithm(parameter):
+            knots, numbers = [math.log(knot) for knot in knots], np.log(numbers)
+    found = np.interp(numbers, knots, np.linspace(0.0, 1.0, len(knots)))
+    positions = np.where(inactive, 0.5, found)
+    columns = [positions, inactive * 0.5] if parameter.when else [positions]
+    return np.stack(columns, axis=1)

@@ -21,9 +21,9 @@ from study.search_space.candidate import Value, Values, ValuesKey, values_key
 from study.search_space.parameter import same_value
 from study.search_strategy.sampler import Sampler, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace
-from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import (
     History,
+    IncrementalState,
     Observation,
     Proposal,
     Strategy,
@@ -71,7 +71,7 @@ class LocalSearchStrategy:
     def __init__(self, options: LocalSearch, context: StrategyContext) -> None:
         self._space = DiscreteSpace(context.space)
         self._seed, self._start, self._allows = context.seed, options.start, context.allows
-        self._climb: IncrementalState[_Climb] = IncrementalState(start=_Climb, step=self._learn)
+        self._climb = IncrementalState(start=_Climb, step=self._learn)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return an untried neighbour of the centre, or a random point to start from."""

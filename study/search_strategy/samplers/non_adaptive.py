@@ -25,10 +25,10 @@ from study.search_space.parameter import (
 )
 from study.search_space.space import SearchSpace
 from study.search_strategy.sampler import Identity, Sampler, StrategyContext
-from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import (
     Exhausted,
     History,
+    IncrementalState,
     Observation,
     Proposal,
     SequenceEnded,
@@ -117,9 +117,7 @@ class FixedSequence:
     ) -> None:
         self._source, self._identity, self._whole = iter(points), identity, whole
         self._points: list[tuple[ValuesKey, dict[str, Value]]] = []
-        self._tried: IncrementalState[set[ValuesKey]] = IncrementalState(
-            start=set, step=_add_key, copy=set
-        )
+        self._tried = IncrementalState(start=set[ValuesKey], step=_add_key, copy=set)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return the first point that is new.

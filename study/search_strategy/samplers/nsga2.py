@@ -22,9 +22,9 @@ from pydantic.dataclasses import dataclass
 from study.search_space.candidate import Value, Values, ValuesKey, values_key
 from study.search_space.space import SearchSpace
 from study.search_strategy.sampler import Sampler, StrategyContext
-from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import (
     History,
+    IncrementalState,
     Observation,
     Proposal,
     Strategy,
@@ -79,12 +79,9 @@ class Nsga2Strategy:
 
     def __init__(self, options: Nsga2, context: StrategyContext) -> None:
         self._population = options.population or population_for(context.budget)
-        self._state: IncrementalState[_Generation] = IncrementalState(
-            start=_Generation, step=self._learn
-        )
+        self._state = IncrementalState(start=_Generation, step=self._learn)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Return a random point in the first generation, then a child."""
         state, space = self._state.over(history.observations), history.space
         if not state.parents:
             return Proposal(values=space.sample(rng))

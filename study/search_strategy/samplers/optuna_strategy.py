@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -37,9 +37,8 @@ from study.search_space.parameter import (
 )
 from study.search_space.space import SearchSpace
 from study.search_strategy.sampler import StrategyContext
-from study.search_strategy.samplers.incremental_state import shared_prefix
 from study.search_strategy.samplers.model_based import Gp, Tpe
-from study.search_strategy.strategy import History, Observation, Proposal
+from study.search_strategy.strategy import History, Observation, Proposal, shared_prefix
 
 STUDY_NAME = "history"
 _LONG_AGO = datetime.datetime(2000, 1, 1)  # a trial must have a date; no sampler reads it
@@ -145,9 +144,9 @@ class InMemoryStudy(InMemoryStorage):
         """Follow the history and yield the trial to be drawn, which is removed afterwards."""
         self._follow(history.observations)
         for values in history.running:
-            self._append(_trial(TrialState.RUNNING, values, self.distributions))
+            self._append(TrialState.RUNNING, values)
         try:
-            yield self._append(_trial(TrialState.RUNNING, {}, self.distributions))
+            yield self._append(TrialState.RUNNING, {})
         finally:
             self._truncate(len(self._seen))
 
@@ -156,7 +155,11 @@ class InMemoryStudy(InMemoryStorage):
         self._truncate(shared)
         del self._seen[shared:]
         for observation in observations[shared:]:
-            self._append(_finished(observation, self.distributions))
+            trial = self._append(_STATES[observation.outcome], observation.values)
+            if observation.scores:
+                trial.values = list(observation.scores)
+            if observation.outcome == "pruned" and observation.step is not None:
+                trial.intermediate_values = {observation.step: observation.scores[0]}
             self._seen.append(observation)
         if self._failed_as_worst:
             self._give_failed_the_worst()
@@ -171,10 +174,23 @@ class InMemoryStudy(InMemoryStorage):
             if observation.outcome == "failed":
                 trial.state, trial.values = TrialState.COMPLETE, worst
 
-    def _append(self, trial: FrozenTrial) -> FrozenTrial:
+    def _append(self, state: TrialState, values: Values) -> FrozenTrial:
         trials = self._studies[self.study_id].trials
-        trial.number = trial._trial_id = len(trials)
-        self._trial_id_to_study_id_and_number[trial.number] = (self.study_id, trial.number)
+        number = len(trials)
+        trial = FrozenTrial(
+            number=number,
+            trial_id=number,
+            state=state,
+            value=None,
+            datetime_start=_LONG_AGO,
+            datetime_complete=None,
+            params=dict(values),
+            distributions={name: self.distributions[name] for name in values},
+            user_attrs={},
+            system_attrs={},
+            intermediate_values={},
+        )
+        self._trial_id_to_study_id_and_number[number] = (self.study_id, number)
         trials.append(trial)
         return trial
 
@@ -198,30 +214,3 @@ def _distribution(parameter: AnyParameter) -> BaseDistribution:
     if isinstance(parameter, IntParameter):
         return IntDistribution(parameter.low, int(high), parameter.log, parameter.step)
     return FloatDistribution(parameter.low, float(high), parameter.log, parameter.step)
-
-
-def _finished(observation: Observation, known: Mapping[str, BaseDistribution]) -> FrozenTrial:
-    trial = _trial(_STATES[observation.outcome], observation.values, known)
-    if observation.scores:
-        trial.values = list(observation.scores)
-    if observation.outcome == "pruned" and observation.step is not None:
-        trial.intermediate_values = {observation.step: observation.scores[0]}
-    return trial
-
-
-def _trial(
-    state: TrialState, values: Values, known: Mapping[str, BaseDistribution]
-) -> FrozenTrial:
-    return FrozenTrial(
-        number=-1,
-        trial_id=-1,
-        state=state,
-        value=None,
-        datetime_start=_LONG_AGO,
-        datetime_complete=None,
-        params=dict(values),
-        distributions={name: known[name] for name in values},
-        user_attrs={},
-        system_attrs={},
-        intermediate_values={},
-    )

@@ -1,8 +1,8 @@
 """Tabular Q-learning over the sequence of choices, after MetaQNN (Baker et al., 1611.02167).
 
 A point is built choice by choice, and finished trials are replayed many times. In the paper the
-state is the parameter and the choice before it, and the reward is passed back through the best
-next value (Bellman). In spaces of fixed length every state can be reached from every other. There
+state is the parameter and the choice before it, and the reward passes back through the best next
+value (Bellman). In spaces of fixed length, where every state can be reached from every other,
 early choices get no credit before thousands of trials. The default form takes the reward itself as
 the target of every step (Monte Carlo) and the parameter alone as the state, so that there are
 fewer values to learn.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
@@ -23,13 +24,14 @@ from pydantic.dataclasses import dataclass
 
 from study.search_strategy.sampler import Sampler, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace, Step
-from study.search_strategy.samplers.incremental_state import IncrementalState, copy_fields
 from study.search_strategy.strategy import (
     History,
+    IncrementalState,
     Merit,
     Observation,
     Proposal,
     Strategy,
+    copy_fields,
     generator,
     merit,
     rank_quantile,
@@ -40,7 +42,7 @@ State = tuple[int, int, int]
 Path = tuple[tuple[State, int], ...]
 """The states of a trial, each with its choice."""
 ActionValues = dict[State, list[float]]
-"""For every state met so far, one value per choice."""
+"""For every known state, one value per choice."""
 
 FIRST_VALUE = 0.5
 """Value of an untried choice (section 4.3): a reward in the middle of the range."""
@@ -53,22 +55,17 @@ SHORT: Schedule = ((0.1, 1.0), (0.5, 0.1))
 """Random for a tenth of the budget, then less random until half of it."""
 
 
-def _paper_schedule() -> Schedule:
-    """Return table 2 of the paper: 2,700 networks, most of them at random."""
-    counts = (1500, 100, 100, 100, 150, 150, 150, 150, 150, 150)
-    points, spent = [], 0
-    for step, count in enumerate(counts):
-        chance = 1.0 - step / 10
-        points += [(spent / 2700, chance), ((spent + count) / 2700 - 1e-9, chance)]
-        spent += count
-    return tuple(points)
-
-
-PAPER = _paper_schedule()
+_NETWORKS = (1500, 100, 100, 100, 150, 150, 150, 150, 150, 150)
+PAPER: Schedule = tuple(
+    (share, 1.0 - step / 10)
+    for step, end in enumerate(itertools.accumulate(_NETWORKS))
+    for share in ((end - _NETWORKS[step]) / 2700, end / 2700 - 1e-9)
+)
+"""Table 2 of the paper: of 2,700 networks, the first 1,500 are random."""
 
 
 def chance_of_random(schedule: Schedule, spent: float) -> float:
-    """Return the chance of a random choice."""
+    """Return the chance of a random choice at a used share of the budget."""
     shares, chances = zip(*schedule, strict=True)
     return float(np.interp(spent, shares, chances))
 
@@ -149,9 +146,7 @@ class QLearningStrategy:
     def __init__(self, options: QLearning, context: StrategyContext) -> None:
         self._space = DiscreteSpace(context.space)
         self._seed, self._options = context.seed, options
-        self._memory: IncrementalState[_Memory] = IncrementalState(
-            start=_Memory, step=self._learn, copy=_Memory.copy
-        )
+        self._memory = IncrementalState(start=_Memory, step=self._learn, copy=_Memory.copy)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         """Return a path of greedy choices, with random choices at the scheduled rate."""
@@ -175,29 +170,21 @@ class QLearningStrategy:
         return self._memory.over(observations).values
 
     def _learn(self, memory: _Memory, observation: Observation) -> None:
-        options, newest = self._options, self._remember(memory, observation)
+        memory.trials += 1
+        newest = memory.index.setdefault(observation.identity, len(memory.paths))
+        if newest == len(memory.paths):
+            path = as_path(self._space.steps(observation.values), order=self._options.order)
+            for state, _ in path:
+                first = [FIRST_VALUE] * len(self._space.choices[state[0]])
+                memory.values.setdefault(state, first)
+            memory.paths.append(path)
+            memory.merits.append(merit(observation))
+            bisect.insort(memory.order, memory.merits[-1])
         rng = generator(self._seed, "replay", memory.trials)
-        replayed = rng.integers(len(memory.paths), size=options.replays)
+        replayed = rng.integers(len(memory.paths), size=self._options.replays)
         for index in (newest, *replayed.tolist()):
             reward = rank_quantile(memory.merits[index], memory.order)
-            options.backup(memory.values, memory.paths[index], reward)
-
-    def _remember(self, memory: _Memory, observation: Observation) -> int:
-        """Return the index of the observation's candidate, added if it is new."""
-        memory.trials += 1
-        identity = observation.identity
-        if identity in memory.index:
-            return memory.index[identity]
-        path = as_path(self._space.steps(observation.values), order=self._options.order)
-        for state, _ in path:
-            if state not in memory.values:
-                count = len(self._space.choices[state[0]])
-                memory.values[state] = [FIRST_VALUE] * count
-        memory.index[identity] = len(memory.paths)
-        memory.paths.append(path)
-        memory.merits.append(merit(observation))
-        bisect.insort(memory.order, memory.merits[-1])
-        return memory.index[identity]
+            self._options.backup(memory.values, memory.paths[index], reward)
 
 
 def as_path(steps: Sequence[Step], *, order: int) -> Path:

@@ -19,9 +19,9 @@ from pydantic.dataclasses import dataclass
 
 from study.search_strategy.sampler import Sampler, StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace, Step
-from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.strategy import (
     History,
+    IncrementalState,
     Merit,
     Observation,
     Proposal,
@@ -83,12 +83,10 @@ class ReinforceStrategy:
     def __init__(self, options: Reinforce, context: StrategyContext) -> None:
         self._space = DiscreteSpace(context.space)
         self._step, self._entropy = options.step, options.entropy
-        self._policy: IncrementalState[_Policy] = IncrementalState(
-            start=self._uniform, step=self._learn
-        )
+        self._policy = IncrementalState(start=self._uniform, step=self._learn)
 
     def policy(self, observations: tuple[Observation, ...]) -> list[Array]:
-        """Return the probability of every value of every parameter after these observations."""
+        """Return the probability of every value of every parameter."""
         return [softmax(logits) for logits in self._policy.over(observations).logits]
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:

@@ -22,9 +22,14 @@ from torch import nn
 
 from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace, Step
-from study.search_strategy.samplers.incremental_state import IncrementalState
 from study.search_strategy.samplers.reinforce import ReinforceZoph, draw_point, softmax
-from study.search_strategy.strategy import History, Observation, Proposal, generator
+from study.search_strategy.strategy import (
+    History,
+    IncrementalState,
+    Observation,
+    Proposal,
+    generator,
+)
 
 Array = np.ndarray
 
@@ -37,10 +42,7 @@ class Controller(nn.Module):
     """Gives the logits of each choice from the choices before it.
 
     Each parameter has its own weights at both ends of the LSTM. The weights of an inactive
-    parameter get no gradient, so Adam does not change them.
-
-    Args:
-        counts: Number of values of each parameter.
+    parameter get no gradient, so Adam does not change them. ``counts`` are the numbers of values.
     """
 
     def __init__(self, counts: Sequence[int]) -> None:
@@ -52,7 +54,7 @@ class Controller(nn.Module):
         self.biases = nn.ParameterList(torch.empty(count) for count in counts)
 
     def log_policies(self, steps: Sequence[Step]) -> list[torch.Tensor]:
-        """Return the log-probabilities of every value at each of these steps."""
+        """Return the log-probability of every value at each of these steps."""
         made = [self.embeddings[step.node][step.choice] for step in steps[:-1]]
         outputs, _ = self.lstm(torch.stack([self.first, *made]))
         return [
@@ -121,16 +123,14 @@ class ReinforceZophStrategy:
     def __init__(self, options: ReinforceZoph, context: StrategyContext) -> None:
         self._space, self._seed = DiscreteSpace(context.space), context.seed
         self._step, self._decay, self._entropy = options.step, options.decay, options.entropy
-        self._learner: IncrementalState[_Learner] = IncrementalState(
-            start=self._begin, step=self._learn, copy=copy.deepcopy
-        )
+        self._learner = IncrementalState(start=self._begin, step=self._learn, copy=copy.deepcopy)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
         walk = Walk(self._learner.over(history.observations).controller)
         return draw_point(self._space, walk.policy, rng, chose=walk.chose)
 
     def policy(self, observations: tuple[Observation, ...], steps: Sequence[Step]) -> list[Array]:
-        """Return the probabilities at each of these steps after these observations."""
+        """Return the probability of every value at each of these steps."""
         controller = self._learner.over(observations).controller
         with torch.no_grad():
             return [np.asarray(row.exp()) for row in controller.log_policies(steps)]

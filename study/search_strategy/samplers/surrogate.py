@@ -13,14 +13,13 @@ expected result, which keeps other workers away.
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
 
-from study.search_space.candidate import Value, Values, ValuesKey, values_key
+from study.search_space.candidate import Value, Values, values_key
 from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers.discrete import DiscreteSpace
 from study.search_strategy.samplers.gaussian_process import (
@@ -30,7 +29,6 @@ from study.search_strategy.samplers.gaussian_process import (
     expected,
     fit,
 )
-from study.search_strategy.samplers.incremental_state import shared_prefix
 from study.search_strategy.samplers.model_based import Surrogate
 from study.search_strategy.samplers.non_adaptive import FixedSequence, sobol_points
 from study.search_strategy.strategy import (
@@ -40,6 +38,7 @@ from study.search_strategy.strategy import (
     SequenceEnded,
     merit,
     rank_quantiles,
+    shared_prefix,
 )
 
 Array = np.ndarray
@@ -75,7 +74,7 @@ class SurrogateStrategy:
         self._space, self._embedding = DiscreteSpace(context.space), Embedding(context.space)
         self._identity = context.candidate_identity()
         self._opening = FixedSequence(sobol_points(context), self._identity)
-        self._kernel = expected(self._embedding.ordered)
+        self._kernel = expected(self._embedding)
         self._fitted: Sequence[Observation] = ()
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
@@ -87,43 +86,44 @@ class SurrogateStrategy:
                 return self._opening.propose(history, rng)
         score = self._upper_bound(firsts, history.running)
         leaders = sorted(firsts, key=lambda o: (merit(o), -o.number), reverse=True)[:LEADERS]
-        scored = self._search(score, [dict(o.values) for o in leaders], rng)
-        tried = {values_key(o.values) for o in history.observations if o.holds_here}
-        names = {o.candidate_id for o in history.observations if o.holds_here}
-        if self._identity is not None:
-            names |= {self._identity(values) for values in history.running}
-        tried |= {values_key(values) for values in history.running}
-        for candidate in sorted(scored, key=lambda s: -s.bound):
-            if self._is_new(candidate.point, tried, names):
-                return Proposal(values=candidate.point, notes={"bound": round(candidate.bound, 6)})
+        scored = score(self._pool([dict(o.values) for o in leaders], rng))
+        for start in _best_first(scored)[:CLIMBS]:
+            scored = [*scored, *self._climb(score, start, rng)]
+        is_new = self._newness(history)
+        for bound, point in _best_first(scored):
+            if is_new(point):
+                return Proposal(values=point, notes={"bound": round(bound, 6)})
         return Proposal(values=self._space.sample(rng))
 
-    def _is_new(self, point: Values, tried: set[ValuesKey], names: set[str]) -> bool:
-        if values_key(point) in tried or not self._context.allows(point):
-            return False
-        return self._identity is None or self._identity(point) not in names
+    def _newness(self, history: History) -> Callable[[Values], bool]:
+        """Return the function that tells whether a point is allowed and is no known candidate."""
+        known = [o for o in history.observations if o.holds_here]
+        tried = {values_key(values) for values in (*(o.values for o in known), *history.running)}
+        names, identity = {o.candidate_id for o in known}, self._identity
+        if identity is not None:
+            names |= {identity(values) for values in history.running}
+
+        def is_new(point: Values) -> bool:
+            if values_key(point) in tried or not self._context.allows(point):
+                return False
+            return identity is None or identity(point) not in names
+
+        return is_new
 
     def _upper_bound(self, firsts: Sequence[Observation], running: Sequence[Values]) -> Score:
         """Return the function that scores points, given the first trial of every candidate."""
-        kernel, owner = self._fit(firsts), self._embedding.owner
-        kept, results = _informative(firsts)
-        points = self._embedding.matrix([o.values for o in kept])
-        posterior = Posterior(points, results, owner=owner, kernel=kernel)
+        kernel, (points, results) = self._fit(firsts), _informative(firsts)
+        posterior = Posterior(self._embedding, points, results, kernel)
         if running:
-            pending = self._embedding.matrix(running)
-            believed, _ = posterior.predict(pending)
-            posterior = Posterior(
-                np.concatenate([points, pending]),
-                np.concatenate([results, believed]),
-                owner=owner,
-                kernel=kernel,
-            )
+            believed, _ = posterior.predict(running)
+            results = np.concatenate([results, believed])
+            posterior = Posterior(self._embedding, [*points, *running], results, kernel)
 
         def score(points: Iterable[Point]) -> list[Scored]:
             listed = list(points)
             if not listed:
                 return []
-            mean, deviation = posterior.predict(self._embedding.matrix(listed))
+            mean, deviation = posterior.predict(listed)
             bounds = np.round(mean + self._options.bound * deviation, DECIMALS)
             return [Scored(float(b), point) for b, point in zip(bounds, listed, strict=True)]
 
@@ -136,24 +136,9 @@ class SurrogateStrategy:
         """
         fitted = firsts[: len(firsts) - len(firsts) % max(1, len(firsts) // 16)]
         if not len(self._fitted) == len(fitted) == shared_prefix(self._fitted, fitted):
-            kept, results = _informative(fitted)
-            self._kernel = fit(
-                self._embedding.matrix([o.values for o in kept]),
-                results,
-                owner=self._embedding.owner,
-                prior=expected(self._embedding.ordered),
-            )
+            self._kernel = fit(self._embedding, *_informative(fitted))
             self._fitted = fitted
         return self._kernel
-
-    def _search(
-        self, score: Score, leaders: Sequence[Point], rng: np.random.Generator
-    ) -> list[Scored]:
-        """Return every point that was scored."""
-        pool = score(self._pool(leaders, rng))
-        best = sorted(pool, key=lambda s: -s.bound)[:CLIMBS]
-        climbed = [self._climb(score, start, rng) for start in best]
-        return [*pool, *itertools.chain.from_iterable(climbed)]
 
     def _pool(self, leaders: Sequence[Point], rng: np.random.Generator) -> Iterator[Point]:
         for leader in leaders:
@@ -174,12 +159,16 @@ class SurrogateStrategy:
         for _ in range(CLIMB_STEPS):
             around = score(self._around(here.point, rng))
             scored += around
-            better = sorted((s for s in around if s.bound > here.bound), key=lambda s: -s.bound)
+            better = _best_first(s for s in around if s.bound > here.bound)
             above = next((s for s in better if self._context.allows(s.point)), None)
             if above is None:
                 break
             here = above
         return scored
+
+
+def _best_first(scored: Iterable[Scored]) -> list[Scored]:
+    return sorted(scored, key=lambda s: -s.bound)
 
 
 def _first_trials(observations: Sequence[Observation]) -> list[Observation]:
@@ -190,8 +179,8 @@ def _first_trials(observations: Sequence[Observation]) -> list[Observation]:
     return list(firsts.values())
 
 
-def _informative(firsts: Sequence[Observation]) -> tuple[list[Observation], Array]:
-    """Return at most ``LARGEST_FIT`` trials and their normal scores among all trials.
+def _informative(firsts: Sequence[Observation]) -> tuple[list[Values], Array]:
+    """Return the points of at most ``LARGEST_FIT`` trials, and their normal scores among all.
 
     If there are more, one half is the best trials, and the other half is spread evenly over the
     rest.
@@ -199,9 +188,9 @@ def _informative(firsts: Sequence[Observation]) -> tuple[list[Observation], Arra
     ranks = np.array(rank_quantiles(firsts)) * (len(firsts) - 1) + 0.5
     scores = np.asarray(ndtri(ranks / len(firsts)))
     if len(firsts) <= LARGEST_FIT:
-        return list(firsts), scores
+        return [o.values for o in firsts], scores
     order = np.argsort(-scores, kind="stable")
     half = LARGEST_FIT // 2
     spaced = np.linspace(half, len(firsts) - 1, LARGEST_FIT - half).astype(int)
     kept = np.sort(np.concatenate([order[:half], order[spaced]]))
-    return [firsts[int(i)] for i in kept], scores[kept]
+    return [firsts[int(i)].values for i in kept], scores[kept]
