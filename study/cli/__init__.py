@@ -12,22 +12,14 @@ from collections.abc import Callable, Mapping
 
 import typer
 
-from study.cli.check import check
+from study.cli.bundle import export, predict, reproduce
+from study.cli.check import check, data
 from study.cli.command import add_command
 from study.cli.compare import compare
-from study.cli.confirm import confirm
-from study.cli.dashboard import dashboard
-from study.cli.data import data
-from study.cli.delete import delete
-from study.cli.export import export
-from study.cli.predict import predict
+from study.cli.confirm_and_test import confirm, final_test
 from study.cli.rank_estimators import rank_estimators
-from study.cli.replay import replay
-from study.cli.report import best, list_studies, report
-from study.cli.reproduce import reproduce
-from study.cli.resume import resume, worker
-from study.cli.run import run
-from study.cli.test import final_test
+from study.cli.run import resume, run, worker
+from study.cli.stored_studies import best, dashboard, delete, list_studies, replay, report
 
 app = typer.Typer(
     name="study-nas",

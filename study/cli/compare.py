@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.cli.context import default_workers, print_notes, print_written
-from study.cli.options import Quiet, Storage, Workers
+from study.cli.command import print_notes, print_written
+from study.cli.options import Quiet, Storage, Workers, default_workers
 from study.common.errors import SettingsError
 from study.common.stop import INTERRUPTED, Stop
 from study.search_strategy.registry import SAMPLERS

@@ -7,32 +7,24 @@ from typing import Annotated, Literal
 
 import typer
 
-from study.cli.context import observers_of, run_context_of, workers_of
 from study.cli.options import (
-    Artifacts,
-    DataRoot,
     Dataset,
-    Device,
     DropLeaks,
     Epochs,
     Metric,
     Precision,
-    Quiet,
     Seed,
     Size,
     Space,
-    Storage,
-    Workers,
+    TrainingOptions,
 )
-from study.common.stop import INTERRUPTED, Stop
-from study.storage.url import DEFAULT_URL
+from study.common.stop import INTERRUPTED
 
 DEFAULT_ESTIMATORS = "synflow,naswot,train,epochs=1"
 DEFAULT_SAMPLE = 50
 
 
 def rank_estimators(
-    stop: Stop,
     space: Space,
     estimators: Annotated[
         str,
@@ -61,12 +53,8 @@ def rank_estimators(
     format: Annotated[
         Literal["table", "markdown", "json"], typer.Option(help="Form of the report on stdout.")
     ] = "table",
-    storage: Storage = DEFAULT_URL,
-    data_root: DataRoot = None,
-    artifacts: Artifacts = None,
-    device: Device = None,
-    workers: Workers = None,
-    quiet: Quiet = False,
+    *,
+    options: TrainingOptions,
 ) -> int:
     """Train a sample of a space in full and print how well each estimator ranks it."""
     from pydantic import TypeAdapter
@@ -98,10 +86,10 @@ def rank_estimators(
     names = split_choices(estimators, flag="--estimators", example="synflow,train,epochs=1")
     ranking = rank_estimators(
         RankingPlan(base=base, estimators=names, sample=sample, seeds=seeds),
-        run_context_of(storage, data_root, artifacts, device),
-        workers=workers_of(workers, device),
-        stop=stop,
-        observers=observers_of(artifacts, quiet=quiet),
+        options.run_context,
+        workers=options.processes,
+        stop=options.stop,
+        observers=options.observers,
         say=lambda line: typer.echo(line, err=True),
     )
     if ranking is None:

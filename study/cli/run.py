@@ -1,4 +1,4 @@
-"""``run``: start a study, or complete one."""
+"""``run``, ``resume`` and ``worker``: start a study, continue it, or work on it."""
 
 from __future__ import annotations
 
@@ -8,49 +8,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.cli.context import (
-    observers_of,
-    print_notes,
-    ray_backend,
-    run_context_of,
-    storage_flag,
-    workers_of,
-)
+from study.cli.command import print_notes, storage_flag
 from study.cli.options import (
-    Artifacts,
-    DataRoot,
+    ContextOptions,
     Dataset,
-    Device,
     DropLeaks,
     Epochs,
-    EpochsBudget,
-    Fork,
-    GpusPerWorker,
     Metric,
     Precision,
     Quiet,
-    Ray,
-    Reuse,
     Seed,
     Size,
     Space,
     Split,
-    Storage,
-    Timeout,
-    Trials,
-    WarmStart,
-    Workers,
+    Study,
+    StudyOptions,
+    progress_of,
 )
 from study.common.errors import SettingsError, StudyError
 from study.common.stop import INTERRUPTED, Stop
 from study.performance_estimation.registry import ESTIMATORS
 from study.search_strategy.registry import PRUNERS, SAMPLERS
-from study.storage.url import DEFAULT_URL
 
 if TYPE_CHECKING:
-    from study.running.ray_workers import RayCluster
     from study.running.study_runner import StudyResult
-    from study.settings.run_context import RunContext
     from study.settings.study_settings import StudySettings
 
 DEFAULT_TRIALS = 15
@@ -63,7 +44,6 @@ def _choices(what: str, names: Iterable[str], page: str) -> str:
 
 
 def run(
-    stop: Stop,
     space: Space,
     study: Annotated[str | None, typer.Option(help="Name; by default, that of the space.")] = None,
     dataset: Dataset = "octmnist",
@@ -102,20 +82,19 @@ def run(
         int, typer.Option(min=0, help="Times a candidate is repeated after a crash.")
     ] = 3,
     keep: Annotated[str, typer.Option(help="Checkpoints to keep: best, all or none.")] = "best",
-    reuse: Reuse = None,
-    warm_start: WarmStart = None,
-    fork: Fork = None,
-    trials: Trials = None,
-    timeout: Timeout = None,
-    epochs_budget: EpochsBudget = None,
-    storage: Storage = DEFAULT_URL,
-    data_root: DataRoot = None,
-    artifacts: Artifacts = None,
-    device: Device = None,
-    workers: Workers = None,
-    ray: Ray = None,
-    gpus_per_worker: GpusPerWorker = None,
-    quiet: Quiet = False,
+    reuse: Annotated[
+        list[str] | None,
+        typer.Option(help="Reuse the valid results of this study; 'all' for every study."),
+    ] = None,
+    warm_start: Annotated[
+        str | None, typer.Option(help="A study whose results the strategy starts from.")
+    ] = None,
+    fork: Annotated[
+        str | None,
+        typer.Option(help="Start this new study from --study, with its results that hold here."),
+    ] = None,
+    *,
+    options: StudyOptions,
 ) -> int:
     """Run a study, or complete one: the same command again adds what is missing."""
     from study.search_space.reading.loading import read_space_text
@@ -123,6 +102,7 @@ def run(
 
     source, text = read_space_text(space)
     name = study or Path(space).stem
+    limited = options.trials or options.timeout or options.epochs_budget
     settings = make_settings(
         study=fork or name,
         space_name=source,
@@ -144,19 +124,11 @@ def run(
         keep=keep,
         reuse=tuple(reuse or ()),
         warm_start=warm_start,
-        trials=trials if trials or timeout or epochs_budget else DEFAULT_TRIALS,
-        timeout=timeout,
-        epochs_budget=epochs_budget,
+        trials=options.trials if limited else DEFAULT_TRIALS,
+        timeout=options.timeout,
+        epochs_budget=options.epochs_budget,
     )
-    return start_study(
-        settings,
-        run_context_of(storage, data_root, artifacts, device),
-        workers=workers_of(workers, device),
-        quiet=quiet,
-        stop=stop,
-        fork_of=name if fork else None,
-        backend=ray_backend(ray, gpus_per_worker, artifacts),
-    )
+    return _start_study(settings, options, fork_of=name if fork else None)
 
 
 def _screen_and_pruner(
@@ -179,46 +151,55 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
-def start_study(
-    settings: StudySettings,
-    run_context: RunContext,
-    *,
-    workers: int,
-    quiet: bool,
-    stop: Stop,
-    fork_of: str | None = None,
-    backend: RayCluster | None = None,
-) -> int:
-    """Run or continue a study, print its result and return the exit code.
+def resume(study: Study, options: StudyOptions) -> int:
+    """Continue a study where it stopped, with the settings that are stored with it."""
+    from study.storage.stored_study import open_study, resume_settings
 
-    Args:
-        settings: The study's, its limits included.
-        run_context: Where it runs.
-        workers: Number of processes.
-        quiet: Whether to show no progress on the terminal.
-        stop: Stop flag.
-        fork_of: Name of the study that this new one starts from.
-        backend: Starts the workers; None for local processes.
-    """
+    settings = resume_settings(
+        open_study(study, options.storage),
+        trials=options.trials,
+        timeout=options.timeout,
+        epochs_budget=options.epochs_budget,
+    )
+    return _start_study(settings, options)
+
+
+def _start_study(
+    settings: StudySettings, options: StudyOptions, *, fork_of: str | None = None
+) -> int:
     from study.running.study_runner import continue_study, prepare
 
+    run_context, backend = options.run_context, options.backend
     if backend is not None:
         backend.check(run_context)
-    stored, notes = prepare(settings, run_context, stop=stop, fork_of=fork_of)
+    stored, notes = prepare(settings, run_context, stop=options.stop, fork_of=fork_of)
     print_notes((*notes, *(backend.notes(run_context) if backend else ())))
-    return print_result(
+    return _print_result(
         continue_study(
             stored,
             run_context,
-            workers=workers,
-            stop=stop,
-            observers=observers_of(run_context.artifacts, quiet=quiet),
+            workers=options.processes,
+            stop=options.stop,
+            observers=options.observers,
             backend=backend,
         )
     )
 
 
-def print_result(result: StudyResult) -> int:
+def worker(study: Study, quiet: Quiet = False, *, options: ContextOptions, stop: Stop) -> int:
+    """Join a running study as one more worker, on any machine; end when the study is done."""
+    from study.dashboard.observers import TrialPictures
+    from study.running.study_runner import continue_study
+    from study.storage.stored_study import open_study
+
+    observers = (*progress_of(quiet=quiet), TrialPictures(artifacts=options.artifacts))
+    stored = open_study(study, options.storage)
+    return _print_result(
+        continue_study(stored, options.run_context, workers=1, stop=stop, observers=observers)
+    )
+
+
+def _print_result(result: StudyResult) -> int:
     """Print the result of a run and return the exit code."""
     from study.report.leaderboard import leaderboard
     from study.report.study_summary import summarise_study

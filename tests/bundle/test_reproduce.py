@@ -14,7 +14,7 @@ from study.bundle.reproduce import (
     compare,
     describe_reproduction,
 )
-from study.cli.reproduce import reproduce as reproduce_command
+from study.cli.bundle import reproduce as reproduce_command
 from study.network.blocks import reseed_dropout
 from study.network.forward import normalise
 from study.statistics.results import Interval

@@ -7,14 +7,16 @@ import os
 import pickle
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
-from study.cli.context import ray_backend
+from study.cli.options import StudyOptions
 from study.common.artifact_path import RemotePath
 from study.common.errors import SettingsError, StorageError
+from study.common.stop import Stop
 from study.running.ray_workers import RayCluster, packed, unpacked
 from study.running.study_data import load_data
 from study.settings.run_context import RunContext
@@ -43,10 +45,11 @@ def test_images_come_through_the_object_store_as_they_were() -> None:
 
 
 def test_gpus_without_ray_are_refused() -> None:
-    assert ray_backend(None, None, None) is None
+    options = partial(StudyOptions, stop=Stop())
+    assert options().backend is None
     with pytest.raises(SettingsError, match="add --ray ADDRESS"):
-        ray_backend(None, 0.25, None)
-    backend = ray_backend("auto", 0.25, None)
+        _ = options(gpus_per_worker=0.25).backend
+    backend = options(ray="auto", gpus_per_worker=0.25).backend
     assert backend is not None
     assert (backend.address, backend.gpus) == ("auto", 0.25)
 

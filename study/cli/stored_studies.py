@@ -1,4 +1,4 @@
-"""``list``, ``report`` and ``best``: what a storage and its studies hold."""
+"""``list``, ``report``, ``best``, ``replay``, ``dashboard`` and ``delete``: stored studies."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from study.cli.context import print_written
-from study.cli.options import Storage, Study
+from study.cli.command import print_notes, print_written
+from study.cli.options import Artifacts, Storage, Study
+from study.common.errors import StorageError
 from study.storage.url import DEFAULT_URL
 
 if TYPE_CHECKING:
@@ -98,4 +99,72 @@ def best(study: Study, storage: Storage = DEFAULT_URL) -> int:
 
     stored, records = load_trials(study, storage)
     print_report(*best_candidates(records, summarise_study(stored, records)))
+    return 0
+
+
+def replay(
+    study: Study,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Repeat every draw, and compare.")
+    ] = False,
+    storage: Storage = DEFAULT_URL,
+) -> int:
+    """Print the sequence of draws, or verify that each follows from what was known at its time."""
+    from study.benchmarking.replay import drawn_trials, replay_study
+    from study.report.benchmarking import draws_table, replay_section
+    from study.report.terminal import print_report
+    from study.storage.stored_study import load_trials, version_differences
+
+    stored, records = load_trials(study, storage)
+    if not verify:
+        metric = stored.settings.measures[0].key
+        print_report(draws_table(study, drawn_trials(records), metric=metric))
+        return 0
+    refusals, notes = version_differences(stored.environment)
+    print_notes((*refusals, *notes))
+    result = replay_study(stored, records)
+    print_report(replay_section(result))
+    return 0 if result.different is None else 1
+
+
+def dashboard(
+    storage: Storage = DEFAULT_URL,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8080,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Refuse every change.")] = False,
+    artifacts: Artifacts = None,
+) -> int:
+    """Start optuna-dashboard on this machine, with the studies of the storage."""
+    from study.dashboard.server import serve
+
+    return serve(storage, port=port, read_only=read_only, artifacts=artifacts)
+
+
+def delete(
+    study: Study,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    storage: Storage = DEFAULT_URL,
+    artifacts: Artifacts = None,
+) -> int:
+    """Delete a study, its trials and its files. Asks first."""
+    import optuna
+
+    from study.common.artifact_path import remove_tree
+    from study.dashboard.store import artifact_store, file_ids, remove_files
+    from study.storage.checkpoints import removable_folder
+    from study.storage.opening import open_storage
+    from study.storage.storage_errors import storage_errors
+    from study.storage.stored_study import load_trials
+
+    stored, records = load_trials(study, storage)
+    if not yes:
+        typer.confirm(f"Delete study '{study}' with its {len(records)} trials?", abort=True)
+    if any(record.state == "running" for record in records) and not yes:
+        raise StorageError(f"study '{study}' is running; stop it first, or add --yes")
+    folder = removable_folder(artifacts, storage, stored.settings.study)
+    files = file_ids(stored.study)
+    with storage_errors(storage):
+        optuna.delete_study(study_name=study, storage=open_storage(storage))
+    remove_tree(folder)
+    remove_files(artifact_store(artifacts, storage), files)
+    typer.echo(f"deleted '{study}'", err=True)
     return 0
