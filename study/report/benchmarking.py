@@ -43,17 +43,11 @@ from study.report.document import (
     text_column,
 )
 from study.report.figures.kit import (
-    ACCENT,
-    BEST,
-    DUPLICATE,
-    FAILED,
-    INK,
-    MARK,
-    PRUNED,
     axis,
     blank,
     whole_axis,
 )
+from study.report.palette import LIGHT
 from study.statistics.significance import Pair
 from study.storage.records import Draw, TrialRecord
 
@@ -63,7 +57,9 @@ _SMALLEST_POINTS = 0.01
 """Bottom of the axis of regrets, in percentage points."""
 _SMALLEST_SHARE = 1e-3
 """Bottom of the axis in another unit, or where all regrets are small: share of the largest."""
-_COLOURS = (ACCENT, BEST, PRUNED, DUPLICATE, FAILED, INK, MARK)
+_COLOURS = tuple(
+    LIGHT[role] for role in ("accent", "best", "pruned", "duplicate", "failed", "ink", "mark")
+)
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 

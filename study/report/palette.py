@@ -13,12 +13,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Shade:
-    """One role's colour.
-
-    Args:
-        light: On light paper, ``#rrggbb``; plots are drawn with it.
-        dark: Its partner on dark paper.
-    """
+    """One role's colour as ``#rrggbb``, on light paper and on dark."""
 
     light: str
     dark: str
@@ -48,17 +43,18 @@ PALETTE: Mapping[str, Shade] = MappingProxyType(
 )
 
 
+LIGHT: Mapping[str, str] = MappingProxyType({role: s.light for role, s in PALETTE.items()})
+"""The colours that plots are drawn with."""
+
+
 def css_variables() -> str:
     """Return the palette as CSS custom properties, dark where the reader prefers it."""
-    light = "".join(f"--{_css(name)}:{shade.light};" for name, shade in PALETTE.items())
-    dark = "".join(f"--{_css(name)}:{shade.dark};" for name, shade in PALETTE.items())
+    names = {role: f"--{role.replace('_', '-')}" for role in PALETTE}
+    light = "".join(f"{names[role]}:{shade.light};" for role, shade in PALETTE.items())
+    dark = "".join(f"{names[role]}:{shade.dark};" for role, shade in PALETTE.items())
     return f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
 
 
 def dark_partners() -> dict[str, str]:
     """Return the dark colour by its light one, for plots that change with the reader's choice."""
     return {shade.light: shade.dark for shade in PALETTE.values()}
-
-
-def _css(name: str) -> str:
-    return name.replace("_", "-")

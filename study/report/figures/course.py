@@ -22,13 +22,6 @@ from study.common.formats import (
 )
 from study.report.document import Figure
 from study.report.figures.kit import (
-    ACCENT,
-    BEST,
-    DUPLICATE,
-    FAILED,
-    INK,
-    MARK,
-    PRUNED,
     add_lines,
     add_points,
     axis,
@@ -38,16 +31,17 @@ from study.report.figures.kit import (
     trial_hover,
     whole_axis,
 )
+from study.report.palette import LIGHT
 from study.report.study_summary import StudySummary
 from study.results.ranking import best, distinct
 from study.storage.records import TrialRecord
 
 _BARS = (
-    ("Complete", ACCENT, ""),
-    ("Duplicate", DUPLICATE, "."),
-    ("Pruned", PRUNED, "/"),
-    ("Failed", FAILED, "x"),
-    ("Running", MARK, ""),
+    ("Complete", LIGHT["accent"], ""),
+    ("Duplicate", LIGHT["duplicate"], "."),
+    ("Pruned", LIGHT["pruned"], "/"),
+    ("Failed", LIGHT["failed"], "x"),
+    ("Running", LIGHT["mark"], ""),
 )
 """Kind of trial, colour and pattern of its bar in the timeline."""
 
@@ -67,9 +61,9 @@ def history(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | N
         height=380,
     )
     for name, members, color, symbol in (
-        ("Trained", trained, ACCENT, "circle"),
-        ("Duplicate, result reused", duplicates, DUPLICATE, "diamond-open"),
-        ("Pruned, last value", pruned, PRUNED, "x-thin-open"),
+        ("Trained", trained, LIGHT["accent"], "circle"),
+        ("Duplicate, result reused", duplicates, LIGHT["duplicate"], "diamond-open"),
+        ("Pruned, last value", pruned, LIGHT["pruned"], "x-thin-open"),
     ):
         finite = [r for r in members if r.value is not None and math.isfinite(r.value)]
         marker = {
@@ -85,7 +79,7 @@ def history(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | N
             y=best_so_far(trained, summary),
             mode="lines",
             name="Best so far",
-            line={"color": INK, "width": 2, "shape": "hv"},
+            line={"color": LIGHT["ink"], "width": 2, "shape": "hv"},
             hoverinfo="skip",
         )
     text = _history_text(records, trained, len(duplicates), len(pruned), summary)
@@ -137,11 +131,13 @@ def curves(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | No
         y=metric_axis(summary.objective.metric),
         height=380,
     )
-    _add_curves(plot, f"Others ({len(others)})", others, summary, color=MARK)
-    _add_curves(plot, f"Pruned ({len(pruned)})", pruned, summary, color=PRUNED, dash="dot")
+    _add_curves(plot, f"Others ({len(others)})", others, summary, color=LIGHT["mark"])
+    _add_curves(
+        plot, f"Pruned ({len(pruned)})", pruned, summary, color=LIGHT["pruned"], dash="dot"
+    )
     if winner is not None:
         name = f"Best (trial {winner.number})"
-        _add_curves(plot, name, [winner], summary, color=BEST, width=3.5)
+        _add_curves(plot, name, [winner], summary, color=LIGHT["best"], width=3.5)
     cut = f", {len(pruned)} of them pruned" if pruned else ""
     text = f"{counted(len(drawn), 'curve')} of {describe_metric(summary.objective.metric)}{cut}."
     if winner is not None:

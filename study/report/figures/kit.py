@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
 
 from study.common.formats import headline, in_plot, measure, metric_headline, short, value
 from study.report.document import Figure
-from study.report.palette import PALETTE
+from study.report.palette import LIGHT
 from study.report.study_summary import StudySummary
 from study.results.describe import describe_architecture, describe_state, is_large_space
 from study.search_space.candidate import Value
@@ -19,12 +19,7 @@ from study.storage.records import TrialRecord
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
-INK, MUTED, LINE = PALETTE["ink"].light, PALETTE["muted"].light, PALETTE["line"].light
-MARK, ACCENT, BEST = PALETTE["mark"].light, PALETTE["accent"].light, PALETTE["best"].light
-DUPLICATE, PRUNED = PALETTE["duplicate"].light, PALETTE["pruned"].light
-FAILED, PAPER = PALETTE["failed"].light, PALETTE["paper"].light
-INVERSE, SOFT = PALETTE["inverse"].light, PALETTE["accent_soft"].light
-SHADES = (*(PALETTE[f"scale_{step}"].light for step in (1, 2, 3, 4)), ACCENT)
+SHADES = tuple(LIGHT[role] for role in ("scale_1", "scale_2", "scale_3", "scale_4", "accent"))
 """Five shades from the weakest to the strongest."""
 
 INACTIVE = -0.1
@@ -44,14 +39,14 @@ _MOST_TICKS = 5
 
 def axis(title: str = "", **more: Any) -> dict[str, Any]:
     """Return the layout of one axis."""
-    named = {"text": title, "font": {"size": 13, "color": MUTED}, "standoff": 10}
+    named = {"text": title, "font": {"size": 13, "color": LIGHT["muted"]}, "standoff": 10}
     return {
         **({"title": named} if title else {}),
-        "gridcolor": LINE,
-        "linecolor": LINE,
+        "gridcolor": LIGHT["line"],
+        "linecolor": LIGHT["line"],
         "zeroline": False,
         "automargin": True,
-        "tickfont": {"size": 12, "color": MUTED},
+        "tickfont": {"size": 12, "color": LIGHT["muted"]},
         **more,
     }
 
@@ -61,11 +56,11 @@ def metric_axis(metric: str) -> dict[str, Any]:
     return axis(in_plot(metric_headline(metric)))
 
 
-def whole_axis(title: str, numbers: Iterable[float], **more: Any) -> dict[str, Any]:
+def whole_axis(title: str, numbers: Iterable[float]) -> dict[str, Any]:
     """Return the layout of an axis of whole numbers, without fractions as labels."""
     shown = list(numbers)
     few = bool(shown) and max(shown) - min(shown) <= _FEW
-    return axis(title, tickformat="d", **({"dtick": 1} if few else {}), **more)
+    return axis(title, tickformat="d", **({"dtick": 1} if few else {}))
 
 
 def category_axis(texts: Sequence[str], **more: Any) -> dict[str, Any]:
@@ -75,12 +70,10 @@ def category_axis(texts: Sequence[str], **more: Any) -> dict[str, Any]:
 
 
 def blank(*, x: dict[str, Any], y: dict[str, Any], height: int = 360, **more: Any) -> go.Figure:
-    """Return an empty plot in the report's style.
+    """Return an empty plot in the report's style, as wide as the reader's page.
 
     Args:
-        x: Horizontal axis, from ``axis``.
-        y: Vertical axis.
-        height: In pixels; the width is the reader's.
+        height: In pixels.
         more: More of plotly's layout.
     """
     layout: dict[str, Any] = {
@@ -88,18 +81,22 @@ def blank(*, x: dict[str, Any], y: dict[str, Any], height: int = 360, **more: An
         "xaxis": x,
         "yaxis": y,
         "height": height,
-        "font": {"family": FONT, "size": 13, "color": INK},
-        "paper_bgcolor": PAPER,
-        "plot_bgcolor": PAPER,
+        "font": {"family": FONT, "size": 13, "color": LIGHT["ink"]},
+        "paper_bgcolor": LIGHT["paper"],
+        "plot_bgcolor": LIGHT["paper"],
         "margin": {"l": 8, "r": 12, "t": 12, "b": 8},
-        "hoverlabel": {"bgcolor": PAPER, "bordercolor": LINE, "font": {"color": INK}},
+        "hoverlabel": {
+            "bgcolor": LIGHT["paper"],
+            "bordercolor": LIGHT["line"],
+            "font": {"color": LIGHT["ink"]},
+        },
         "legend": {
             "orientation": "h",
             "x": 0,
             "y": 1.02,
             "yanchor": "bottom",
-            "font": {"size": 12.5, "color": INK},
-            "bgcolor": PAPER,
+            "font": {"size": 12.5, "color": LIGHT["ink"]},
+            "bgcolor": LIGHT["paper"],
         },
         "hovermode": "closest",
     }
@@ -130,15 +127,7 @@ def add_points(
     summary: StudySummary,
     **look: Any,
 ) -> None:
-    """Add a trace with a point for each trial, if there is any.
-
-    Args:
-        plot: The plot.
-        name: Name in the legend, without the count.
-        points: Horizontal and vertical position of each trial.
-        summary: The study, for the hover labels.
-        look: More of plotly's scatter trace.
-    """
+    """Add a point for each trial at its x and y; the legend shows their number."""
     if points:
         plot.add_scatter(
             x=[x for x, _, _ in points],
@@ -157,15 +146,7 @@ def add_lines(
     summary: StudySummary,
     **look: Any,
 ) -> None:
-    """Add the lines of trials as one trace with gaps, which is fast for a thousand lines.
-
-    Args:
-        plot: The plot.
-        name: Name in the legend.
-        lines: The points of each trial's line.
-        summary: The study, for the hover labels.
-        look: More of plotly's scatter trace.
-    """
+    """Add the lines of trials as one trace with gaps, which is fast for a thousand lines."""
     x: list[float | None] = []
     y: list[float | None] = []
     text: list[str] = []
@@ -204,20 +185,18 @@ class ValueRange:
     """The values of one parameter, placed from 0 to 1.
 
     Args:
-        choices: Texts in order, for choices; empty for numbers.
-        low: Smallest number.
-        high: Largest number.
+        choices: Texts in order; empty for numbers.
+        numbers: The numbers that get a label, from the smallest to the largest.
         log: Whether numbers are placed by their logarithm.
         whole: Whether all numbers are whole.
-        ticks: Position and text of each label.
+        partial: Whether the parameter is inactive in some trials.
     """
 
     choices: tuple[str, ...] = ()
-    low: float = 0.0
-    high: float = 1.0
+    numbers: tuple[float, ...] = ()
     log: bool = False
     whole: bool = False
-    ticks: tuple[tuple[float, str], ...] = ()
+    partial: bool = False
 
     def position(self, choice: Value | None) -> float:
         """Return the position of a value, 0 to 1; ``INACTIVE`` for None."""
@@ -225,10 +204,14 @@ class ValueRange:
             return INACTIVE
         if self.choices:
             return _share(self.choices.index(value(choice)), 0, len(self.choices) - 1)
-        number = float(choice)
-        if self.log:
-            return _share(math.log(number), math.log(self.low), math.log(self.high))
-        return _share(number, self.low, self.high)
+        ends = (float(choice), self.numbers[0], self.numbers[-1])
+        return _share(*map(math.log, ends)) if self.log else _share(*ends)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Return the position and the text of each label."""
+        inactive = [(INACTIVE, "inactive")] if self.partial else []
+        choices = [(self.position(text), text) for text in self.choices]
+        return inactive + choices + [(self.position(n), f"{n:.3g}") for n in self.numbers]
 
     def narrows(self, chosen: Sequence[Value]) -> bool:
         """Tell whether these values cover only a part of the range that is worth naming."""
@@ -249,34 +232,25 @@ class ValueRange:
 def value_range(values: Sequence[Value | None]) -> ValueRange:
     """Return the range of these values; None stands for an inactive parameter."""
     active = [choice for choice in values if choice is not None]
-    numeric = all(_is_number(choice) for choice in active)
-    found = _numbers([float(v) for v in active]) if numeric and active else _choices(active)
-    if len(active) == len(values):
-        return found
-    return replace(found, ticks=((INACTIVE, "inactive"), *found.ticks))
+    partial = len(active) < len(values)
+    if not active or not all(map(_is_number, active)):
+        texts = sorted({value(choice) for choice in active})
+        return ValueRange(choices=tuple(texts), partial=partial)
+    numbers = sorted({float(choice) for choice in active})
+    low, high = numbers[0], numbers[-1]
+    log = low > 0 and math.log(high) - math.log(low) >= math.log(LOG_RATIO)
+    middle = math.sqrt(low) * math.sqrt(high) if log else low / 2 + high / 2
+    return ValueRange(
+        numbers=tuple(numbers) if len(numbers) <= _MOST_TICKS else (low, middle, high),
+        log=log,
+        whole=all(number == int(number) for number in numbers),
+        partial=partial,
+    )
 
 
 def _is_number(choice: Value) -> bool:
     finite = isinstance(choice, (int, float)) and math.isfinite(choice)
     return finite and not isinstance(choice, bool)
-
-
-def _numbers(numbers: Sequence[float]) -> ValueRange:
-    low, high = min(numbers), max(numbers)
-    log = low > 0 and math.log(high) - math.log(low) >= math.log(LOG_RATIO)
-    middle = math.sqrt(low) * math.sqrt(high) if log else low / 2 + high / 2
-    labelled = sorted(set(numbers))
-    if len(labelled) > _MOST_TICKS:
-        labelled = [low, middle, high]
-    ends = ValueRange(low=low, high=high, log=log, whole=all(n == int(n) for n in numbers))
-    return replace(ends, ticks=tuple((ends.position(n), f"{n:.3g}") for n in labelled))
-
-
-def _choices(active: Sequence[Value]) -> ValueRange:
-    texts = tuple(sorted(dict.fromkeys(value(choice) for choice in active)))
-    last = len(texts) - 1
-    ticks = tuple((_share(index, 0, last), text) for index, text in enumerate(texts))
-    return ValueRange(choices=texts, ticks=ticks)
 
 
 def _share(number: float, low: float, high: float) -> float:

@@ -10,18 +10,13 @@ from study.confirmation.result import Confirmation
 from study.final_test.result import CALIBRATION, FinalTest
 from study.report.document import Figure
 from study.report.figures.kit import (
-    ACCENT,
-    INK,
-    INVERSE,
-    MARK,
-    PRUNED,
     SHADES,
-    SOFT,
     axis,
     blank,
     category_axis,
 )
 from study.report.outcomes import describe_spread
+from study.report.palette import LIGHT
 from study.statistics.results import Spread
 
 _DARK_FROM = 0.6
@@ -45,14 +40,14 @@ def confirmation_figure(result: Confirmation | None) -> Figure | None:
         plot,
         runs,
         "One run",
-        marker={"color": MARK, "size": 8, "symbol": "line-ns-open", "line": {"width": 2}},
+        marker={"color": LIGHT["mark"], "size": 8, "symbol": "line-ns-open", "line": {"width": 2}},
         hovertemplate="%{y}, one run: %{x:.4f}<extra></extra>",
     )
     _add_marks(
         plot,
         [(c.fresh.mean, label) for label, c in rows],
         "Mean and interval",
-        marker={"color": ACCENT, "size": 12},
+        marker={"color": LIGHT["accent"], "size": 12},
         error_x=_error_bars([c.fresh for c in result.candidates]),
         hovertemplate="%{y}, mean: <b>%{x:.4f}</b><extra></extra>",
     )
@@ -60,7 +55,12 @@ def confirmation_figure(result: Confirmation | None) -> Figure | None:
         plot,
         before,
         "Seen by the search",
-        marker={"color": PRUNED, "size": 11, "symbol": "diamond-open", "line": {"width": 2}},
+        marker={
+            "color": LIGHT["pruned"],
+            "size": 11,
+            "symbol": "diamond-open",
+            "line": {"width": 2},
+        },
         hovertemplate="%{y}, the search's value: %{x:.4f}<extra></extra>",
     )
     means = [
@@ -93,7 +93,7 @@ def _error_bars(spreads: Sequence[Spread]) -> dict[str, Any]:
         "symmetric": False,
         "array": [s.interval.high - s.mean if s.interval else 0.0 for s in spreads],
         "arrayminus": [s.mean - s.interval.low if s.interval else 0.0 for s in spreads],
-        "color": ACCENT,
+        "color": LIGHT["accent"],
         "thickness": 2.5,
         "width": 7,
     }
@@ -120,7 +120,9 @@ def confusion_figure(result: FinalTest | None) -> Figure | None:
                 "showarrow": False,
                 "font": {
                     "size": 14,
-                    "color": INVERSE if shares[row][column] > _DARK_FROM else INK,
+                    "color": LIGHT["inverse"]
+                    if shares[row][column] > _DARK_FROM
+                    else LIGHT["ink"],
                 },
             }
             for row, line in enumerate(counts)
@@ -133,7 +135,7 @@ def confusion_figure(result: FinalTest | None) -> Figure | None:
         y=down,
         zmin=0,
         zmax=1,
-        colorscale=[[0, SOFT], [0.35, SHADES[2]], [1, ACCENT]],
+        colorscale=[[0, LIGHT["accent_soft"]], [0.35, SHADES[2]], [1, LIGHT["accent"]]],
         showscale=False,
         xgap=2,
         ygap=2,
@@ -197,7 +199,7 @@ def reliability_figure(result: FinalTest | None) -> Figure | None:
         y=[0, 1],
         mode="lines",
         name="Perfectly calibrated",
-        line={"color": MARK, "dash": "dash", "width": 1.5},
+        line={"color": LIGHT["mark"], "dash": "dash", "width": 1.5},
         hoverinfo="skip",
     )
     plot.add_scatter(
@@ -205,8 +207,11 @@ def reliability_figure(result: FinalTest | None) -> Figure | None:
         y=[each.accuracy for each in bins],
         mode="lines+markers",
         name="This network; size by images",
-        line={"color": ACCENT, "width": 2},
-        marker={"color": ACCENT, "size": [7 + 15 * (b.images / most) ** 0.5 for b in bins]},
+        line={"color": LIGHT["accent"], "width": 2},
+        marker={
+            "color": LIGHT["accent"],
+            "size": [7 + 15 * (b.images / most) ** 0.5 for b in bins],
+        },
         customdata=[each.images for each in bins],
         hovertemplate="said %{x:.1%}, right %{y:.1%}, %{customdata} images<extra></extra>",
     )

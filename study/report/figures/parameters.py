@@ -21,13 +21,7 @@ from study.common.formats import (
 )
 from study.report.document import Figure
 from study.report.figures.kit import (
-    ACCENT,
-    BEST,
-    INK,
-    LINE,
     LOG_RATIO,
-    MARK,
-    PAPER,
     SHADES,
     ValueRange,
     add_lines,
@@ -39,6 +33,7 @@ from study.report.figures.kit import (
     value_range,
     whole_axis,
 )
+from study.report.palette import LIGHT
 from study.report.study_summary import StudySummary
 from study.results.describe import space_parameters
 from study.results.ranking import Objective, best, distinct, pareto_front
@@ -87,9 +82,12 @@ def parallel(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | 
         ),
         y=axis(visible=False, range=[-0.16, 1.06], fixedrange=True),
         height=440,
-        shapes=[_rule(position) for position in range(len(axes))],
         annotations=[label for i, a in enumerate(axes) for label in _labels(i, a.range)],
     )
+    rule = {"color": LIGHT["line"], "width": 1}
+    for position in range(len(axes)):
+        ends = {"x0": position, "x1": position, "y0": 0, "y1": 1}
+        plot.add_shape(type="line", **ends, line=rule, layer="below")
     for fifth, name in enumerate(_FIFTHS):
         members = [i for i in range(len(trained)) if i * len(_FIFTHS) // len(trained) == fifth]
         add_lines(
@@ -137,12 +135,6 @@ def _most_important(names: list[str], summary: StudySummary, *, most: int) -> li
     return sorted(names, key=lambda name: (-shares.get(name, 0.0), names.index(name)))[:most]
 
 
-def _rule(position: int) -> dict[str, Any]:
-    line = {"color": LINE, "width": 1}
-    ends = {"x0": position, "x1": position, "y0": 0, "y1": 1}
-    return {"type": "line", **ends, "line": line, "layer": "below"}
-
-
 def _labels(position: int, values: ValueRange) -> list[dict[str, Any]]:
     return [
         {
@@ -152,12 +144,12 @@ def _labels(position: int, values: ValueRange) -> list[dict[str, Any]]:
             "showarrow": False,
             "xanchor": "left",
             "xshift": 7,
-            "font": {"size": 11, "color": INK},
-            "bgcolor": PAPER,
+            "font": {"size": 11, "color": LIGHT["ink"]},
+            "bgcolor": LIGHT["paper"],
             "opacity": 0.85,
             "borderpad": 1,
         }
-        for height, text in values.ticks
+        for height, text in values.ticks()
     ]
 
 
@@ -201,8 +193,8 @@ def _slice(name: str, trained: Sequence[TrialRecord], summary: StudySummary) -> 
     )
     winner = best(having, summary.objectives)
     for label, winning, marker in (
-        ("Others", False, {"color": ACCENT, "size": 8, "opacity": 0.75}),
-        ("Best", True, {"color": BEST, "size": 13, "symbol": "star"}),
+        ("Others", False, {"color": LIGHT["accent"], "size": 8, "opacity": 0.75}),
+        ("Best", True, {"color": LIGHT["best"], "size": 13, "symbol": "star"}),
     ):
         points = [
             (in_plot(value(r.params[name])) if values.choices else r.params[name], r.value, r)
@@ -224,7 +216,7 @@ def _value_axis(values: ValueRange) -> dict[str, Any]:
         return category_axis(values.choices)
     if values.log:
         return axis(type="log", dtick=1)
-    return whole_axis("", (values.low, values.high)) if values.whole else axis()
+    return whole_axis("", values.numbers) if values.whole else axis()
 
 
 def _slice_text(
@@ -262,7 +254,7 @@ def importance(summary: StudySummary) -> Figure | None:
         orientation="h",
         x=[share for _, share in ordered],
         y=[in_plot(headline(name)) for name, _ in ordered],
-        marker={"color": ACCENT},
+        marker={"color": LIGHT["accent"]},
         text=[percent(share, 0) for _, share in ordered],
         textposition="outside",
         cliponaxis=False,
@@ -322,12 +314,12 @@ def _front_figure(
     )
     line = {
         "mode": "lines+markers",
-        "line": {"color": BEST, "width": 2, "dash": "dot"},
-        "marker": {"color": BEST, "size": 11, "symbol": "diamond"},
+        "line": {"color": LIGHT["best"], "width": 2, "dash": "dot"},
+        "marker": {"color": LIGHT["best"], "size": 11, "symbol": "diamond"},
     }
     beaten = [record for record in trained if record.number not in on_front]
     for label, members, look in (
-        ("Beaten", beaten, {"marker": {"color": MARK, "size": 8}}),
+        ("Beaten", beaten, {"marker": {"color": LIGHT["mark"], "size": 8}}),
         ("Front", front, line),
     ):
         points = [(r.objectives[1], r.objectives[0], r) for r in members]
