@@ -1,10 +1,11 @@
 """Notes and plots in the form in which optuna-dashboard keeps them: a study's system attributes.
 
-A note is ``dashboard:[TRIAL_ID:]note_ver`` and ``…note_str:0``, ``…note_str:1``, …; those of
-finished trials too (optuna_dashboard 0.21, ``_note.py``). Its own ``save_note`` takes no finished
-trial, and reads all notes for each note that it writes. A plot is ``dashboard:plot_data:NAME:0``,
-``…:1``, … (``_custom_plot_data.py``). Its own ``save_plotly_graph_object`` writes pieces of 2,045
-characters, a transaction each; SQLite and PostgreSQL take any length.
+A note, also of a finished trial, is ``dashboard:[TRIAL_ID:]note_ver`` and ``…note_str:0``,
+``…note_str:1``, … (optuna_dashboard 0.21, ``_note.py``). The dashboard's own ``save_note`` takes
+no finished trial, and reads all notes for each note that it writes. A plot is
+``dashboard:plot_data:NAME:0``, ``…:1``, … (``_custom_plot_data.py``). The dashboard's own
+``save_plotly_graph_object`` writes pieces of 2,045 characters, a transaction each; SQLite and
+PostgreSQL take any length.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ NOTE_PIECE = 2045
 OWN_VERSION = "study-nas:note"
 """Newest version of the study's note that this program wrote; a later one is a person's."""
 
-PLOT_PREFIX = "dashboard:plot_data:"
 PLOT_PIECE, PLOT_PIECE_MYSQL = 1_000_000, 2045
 PLOT_HEIGHT = 450
 """Height of the dashboard's card in pixels; it cuts off what is higher."""
@@ -43,10 +43,7 @@ def write_trial_note(study: optuna.Study, trial_id: int, body: str) -> None:
 def write_study_note(study: optuna.Study, body: str, attributes: Mapping[str, Any]) -> None:
     """Write or renew the study's note; a note that a person has edited stays.
 
-    Args:
-        study: The study.
-        body: The note.
-        attributes: The study's system attributes, just read.
+    ``attributes`` are the study's system attributes, just read.
     """
     version, own = attributes.get(_version_key(None), 0), attributes.get(OWN_VERSION, 0)
     if version > own or _note_body(attributes) == body:
@@ -63,7 +60,7 @@ def _write_note(
     version: int,
     attributes: Mapping[str, Any],
 ) -> None:
-    """Write a note: its text first, so that each version that exists has its text."""
+    """Write a note: first its text, then its version, so that a stored version has its text."""
     pieces = _pieces(body, NOTE_PIECE, _text_prefix(trial_id), attributes)
     for key, piece in pieces.items():
         study._storage.set_study_system_attr(study._study_id, key, piece)
@@ -89,12 +86,9 @@ def _text_prefix(trial_id: int | None) -> str:
 def write_plot(study: optuna.Study, figure: Figure, attributes: Mapping[str, Any]) -> None:
     """Write or renew a plot; a piece that is stored already is not written again.
 
-    Args:
-        study: The study.
-        figure: The plot, with its name.
-        attributes: The study's system attributes, just read.
+    ``attributes`` are the study's system attributes, just read.
     """
-    prefix = f"{PLOT_PREFIX}{figure.name}:"
+    prefix = f"dashboard:plot_data:{figure.name}:"
     pieces = _pieces(plot_json(figure), _plot_piece(study), prefix, attributes)
     for key, piece in pieces.items():
         if attributes.get(key) != piece:

@@ -1,8 +1,8 @@
-"""What a run shows in optuna-dashboard, as observers of the study.
+"""Observers of a study that show it in optuna-dashboard.
 
 The worker that ran a trial attaches its drawing, outside the study's lock. A thread of the process
-that started the workers writes all else. It works for at most ``SHARE`` of the time, so with more
-trials it writes less often.
+that started the workers writes everything else. The thread works for at most ``SHARE`` of the
+time, so it writes less often when there are more trials.
 """
 
 from __future__ import annotations
@@ -34,14 +34,12 @@ LONGER_WAIT = 10.0
 PLOTS_AFTER = 10.0
 """Seconds before the first plots. A shorter run does not load plotly; ``dashboard`` draws them."""
 PATIENCE = 0.3
-"""Seconds that an interrupted run waits for the thread; it has two seconds in all."""
+"""Seconds that an interrupted run waits for the thread; the run has to end within two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialPictures(StudyObserver):
-    """Attaches the drawing of a trial's network when the trial ends.
-
-    A duplicate gets none. A trial that is run again gets it when it ends.
+    """Attaches the drawing of a trial's network when the trial ends; a duplicate gets none.
 
     Args:
         artifacts: Folder of all studies' files; None for the one beside the storage.
@@ -70,11 +68,7 @@ class TrialPictures(StudyObserver):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRefresh(StudyObserver):
-    """Updates a study's page while the study runs.
-
-    Args:
-        artifacts: Folder of all studies' files; None for the one beside the storage.
-    """
+    """Updates a study's page while the study runs."""
 
     artifacts: ArtifactPath | None = None
 
@@ -82,8 +76,8 @@ class PageRefresh(StudyObserver):
     def around_study(self, stored: StoredStudy, *, stop: Stop) -> Iterator[None]:
         """Update the page until the block ends, and then once more unless interrupted."""
         ended = threading.Event()
-        refresher = _Refresher(study_page(stored, self.artifacts), ended, stop)
-        thread = threading.Thread(target=refresher.run, name="dashboard", daemon=True)
+        arguments = (study_page(stored, self.artifacts), ended, stop)
+        thread = threading.Thread(target=_refresh, args=arguments, name="dashboard", daemon=True)
         thread.start()
         try:
             yield
@@ -93,17 +87,10 @@ class PageRefresh(StudyObserver):
 
 
 def refresh_all_pages(url: str, artifacts: ArtifactPath | None) -> None:
-    """Update the pages of all studies of a storage, from a thread, until the process ends.
+    """Update the pages of all studies of a storage until the process ends.
 
-    The run of a study does so too, unless it was too short to draw plots.
+    A running study updates its own page too, but a short run draws no plots.
     """
-    thread = threading.Thread(
-        target=_refresh_all_pages, args=(url, artifacts), name="dashboard", daemon=True
-    )
-    thread.start()
-
-
-def _refresh_all_pages(url: str, artifacts: ArtifactPath | None) -> None:
     pages: dict[str, StudyPage] = {}
     written: dict[str, tuple[object, ...]] = {}
     while True:
@@ -127,28 +114,23 @@ def never_fatal(what: str = "the dashboard's page is not up to date") -> Iterato
         yield
     except OSError as error:
         _LOG.warning("%s: %s", what, error)
-    except Exception:  # noqa: BLE001 - code that needs the storage reports its errors
+    except Exception:  # noqa: BLE001 - the study itself reports errors of its storage
         _LOG.debug(what, exc_info=True)
 
 
-class _Refresher:
-    def __init__(self, page: StudyPage, ended: threading.Event, interrupted: Stop) -> None:
-        self._ended, self._interrupted = ended, interrupted
-        now = time.monotonic()
-        self._notes = _PacedWork(page.write_notes, due=now)
-        self._plots = _PacedWork(page.write_plots, due=now + PLOTS_AFTER)
-        self._plots_from = now + PLOTS_AFTER
-
-    def run(self) -> None:
-        wait = 0.0
-        while not self._ended.wait(wait):
-            for work in (self._notes, self._plots):
-                work.do_if_due(time.monotonic(), ended=self._ended.is_set)
-            wait = SHORTEST_WAIT
-        if not self._interrupted():
-            self._notes.do(ended=self._interrupted)
-        if not self._interrupted() and time.monotonic() > self._plots_from:
-            self._plots.do(ended=self._interrupted)
+def _refresh(page: StudyPage, ended: threading.Event, interrupted: Stop) -> None:
+    plots_from = time.monotonic() + PLOTS_AFTER
+    notes = _PacedWork(page.write_notes, due=time.monotonic())
+    plots = _PacedWork(page.write_plots, due=plots_from)
+    wait = 0.0
+    while not ended.wait(wait):
+        notes.do_if_due(ended=ended.is_set)
+        plots.do_if_due(ended=ended.is_set)
+        wait = SHORTEST_WAIT
+    if not interrupted():
+        notes.do(ended=interrupted)
+    if not interrupted() and time.monotonic() > plots_from:
+        plots.do(ended=interrupted)
 
 
 class _PacedWork:
@@ -157,14 +139,15 @@ class _PacedWork:
     The first time does not count, because it loads modules.
 
     Args:
-        work: Does it; ``ended`` asks it to end early.
+        work: Does it; its argument ``ended`` asks it to end early.
         due: Monotonic time of the first time.
     """
 
     def __init__(self, work: Callable[..., None], *, due: float) -> None:
         self._work, self._due, self._first = work, due, True
 
-    def do_if_due(self, now: float, *, ended: Callable[[], bool]) -> None:
+    def do_if_due(self, *, ended: Callable[[], bool]) -> None:
+        now = time.monotonic()
         if now < self._due or ended():
             return
         cost = self.do(ended=ended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -18,7 +19,6 @@ from study.dashboard.store import artifact_store
 from study.storage.opening import open_storage
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
-"""A WSGI application."""
 
 HOST = "127.0.0.1"
 _OWN_NAMES = (HOST, "localhost", "[::1]")
@@ -34,16 +34,8 @@ p.MuiTypography-body1 { white-space: normal; overflow-wrap: anywhere; }
 def serve(url: str, *, port: int, read_only: bool, artifacts: ArtifactPath | None) -> int:
     """Serve the dashboard until Ctrl-C and return the exit code.
 
-    The dashboard has no login, so it listens on the loopback address only.
-
-    Args:
-        url: The storage.
-        port: Port to listen on.
-        read_only: Refuse every request that could change something.
-        artifacts: Folder of the studies' files.
-
-    Raises:
-        StorageError: The storage or the port cannot be used.
+    The dashboard has no login, so it listens on the loopback address only. With ``read_only``
+    it refuses every request that could change something.
     """
     application = dashboard_application(url, read_only=read_only, artifacts=artifacts)
     try:
@@ -51,7 +43,7 @@ def serve(url: str, *, port: int, read_only: bool, artifacts: ArtifactPath | Non
     except OSError as error:
         raise StorageError(f"port {port}: {error.strerror}; choose another with --port") from error
     if not read_only:
-        refresh_all_pages(url, artifacts)
+        threading.Thread(target=refresh_all_pages, args=(url, artifacts), daemon=True).start()
     mode = " (read-only)" if read_only else ""
     print(f"dashboard of {redacted(url)}{mode}: http://{HOST}:{port}", file=sys.stderr, flush=True)  # noqa: T201
     with server:
@@ -65,29 +57,14 @@ def serve(url: str, *, port: int, read_only: bool, artifacts: ArtifactPath | Non
 def dashboard_application(
     url: str, *, read_only: bool, artifacts: ArtifactPath | None
 ) -> Application:
-    """Return the dashboard as a WSGI application.
-
-    Raises:
-        StorageError: The storage cannot be opened.
-    """
+    """Return the dashboard as a WSGI application."""
     storage = open_storage(url, read_only=read_only)
     store = artifact_store(artifacts, url)
     application = _with_wrapped_lines(optuna_dashboard.wsgi(storage, artifact_store=store))
-    return _from_here_only(_reading_only(application) if read_only else application)
+    return _guarded(application, read_only=read_only)
 
 
-def _reading_only(application: Application) -> Application:
-    """Return an application that refuses every request that could change something."""
-
-    def filtered(environment: dict[str, Any], start: Any) -> Iterable[bytes]:
-        if environment["REQUEST_METHOD"] in _READING:
-            return application(environment, start)
-        return _refuse(start, b"this dashboard is read-only")
-
-    return filtered
-
-
-def _from_here_only(application: Application) -> Application:
+def _guarded(application: Application, *, read_only: bool) -> Application:
     """Return an application that answers only to the names of this machine.
 
     Otherwise a page of another site, whose name points to this machine, could read and delete
@@ -96,9 +73,11 @@ def _from_here_only(application: Application) -> Application:
 
     def filtered(environment: dict[str, Any], start: Any) -> Iterable[bytes]:
         host = environment.get("HTTP_HOST", "").rpartition(":")[0] or environment.get("HTTP_HOST")
-        if host in _OWN_NAMES:
-            return application(environment, start)
-        return _refuse(start, b"open the dashboard as http://localhost or http://127.0.0.1")
+        if host not in _OWN_NAMES:
+            return _refuse(start, b"open the dashboard as http://localhost or http://127.0.0.1")
+        if read_only and environment["REQUEST_METHOD"] not in _READING:
+            return _refuse(start, b"this dashboard is read-only")
+        return application(environment, start)
 
     return filtered
 

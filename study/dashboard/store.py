@@ -1,7 +1,7 @@
 """The files that optuna-dashboard shows: where they are, how they are attached and removed.
 
-A file is written before it is listed. A kill in between leaves a file that no list has, and never
-a listed file that does not exist.
+A file is written before it is listed. A kill in between leaves a file that is not listed, and
+never a listed file that does not exist.
 """
 
 from __future__ import annotations
@@ -33,9 +33,7 @@ PREFIX = "artifacts:"
 def store_folder(artifacts: ArtifactPath | None, url: str) -> ArtifactPath:
     """Return the folder of the files that the dashboard of a storage shows.
 
-    Args:
-        artifacts: The folder of all studies; None for the one beside the storage.
-        url: The storage.
+    ``artifacts`` is the folder of all studies; None stands for the one beside the storage.
     """
     return artifacts_folder(artifacts, url) / FOLDER
 
@@ -52,11 +50,7 @@ def artifact_store(artifacts: ArtifactPath | None, url: str) -> ArtifactStore:
 
 
 class RemoteArtifactStore:
-    """Optuna's artifact store behind a URL.
-
-    Args:
-        folder: Where the files go.
-    """
+    """Optuna's artifact store behind a URL."""
 
     def __init__(self, folder: RemotePath) -> None:
         self._folder = folder

@@ -15,12 +15,7 @@ from safetensors.torch import save
 
 from study.common.artifact_path import ArtifactPath
 from study.common.errors import StorageError
-from study.dashboard.attributes import (
-    has_note,
-    write_plot,
-    write_study_note,
-    write_trial_note,
-)
+from study.dashboard.attributes import has_note, write_plot, write_study_note, write_trial_note
 from study.dashboard.store import artifact_store, attach_to_study, detach_from_study, listed
 from study.performance_estimation.training.checkpoint import network_weights
 from study.report.figures import study_figures
@@ -44,11 +39,6 @@ class StudyPage:
     """Updates what the dashboard shows of a study; what is up to date is not written again.
 
     Several processes may do so at the same time: they write the same.
-
-    Args:
-        stored: The study.
-        store: Where files go.
-        checkpoints: Folder of its trainings.
     """
 
     stored: StoredStudy
@@ -65,8 +55,7 @@ class StudyPage:
     def write_notes(self, *, ended: Ended = lambda: False) -> None:
         """Write the study's note, missing notes of trials, and the best network's weights.
 
-        Args:
-            ended: Called between two notes; True leaves the rest for the next time.
+        Once ``ended`` returns True, the rest is left for the next time.
         """
         trials = self.stored.study.get_trials(deepcopy=False)
         records = [read_trial(trial) for trial in trials]
@@ -98,8 +87,8 @@ class StudyPage:
     def _write_weights(self, records: Sequence[TrialRecord], summary: StudySummary) -> None:
         """Attach the best network's weights in place of those of an earlier best.
 
-        Nothing happens if they are attached already, or if this machine does not have them:
-        another machine trained them, or the study keeps none.
+        Do nothing if they are attached already, or if this machine does not have them because
+        another machine trained the network or the study keeps no checkpoints.
         """
         best = chosen(records, summary)
         if best is None or len(summary.objectives) > 1:
@@ -117,12 +106,9 @@ class StudyPage:
                 detach_from_study(self.stored.study, self.store, identity)
 
     def write_plots(self, *, ended: Ended = lambda: False) -> None:
-        """Write the report's figures.
-
-        Args:
-            ended: Called between two figures; True leaves the rest for the next time.
-        """
-        from study.report.importance import with_importance  # scikit-learn: not before a plot
+        """Write the report's figures; once ``ended`` returns True, the rest for the next time."""
+        # scikit-learn takes more than a second to import, and a short run draws no plots.
+        from study.report.importance import with_importance
 
         records = read_trials(self.stored.study.get_trials(deepcopy=False))
         summary = with_importance(self.stored, summarise_study(self.stored, records))
@@ -147,12 +133,7 @@ def best_weights(checkpoints: ArtifactPath, best: TrialRecord) -> bytes | None:
 
 
 def study_page(stored: StoredStudy, artifacts: ArtifactPath | None) -> StudyPage:
-    """Return the page of a stored study.
-
-    Args:
-        stored: The study.
-        artifacts: Folder of all studies' files; None for the one beside the storage.
-    """
+    """Return the page of a stored study; without a folder, its files are beside the storage."""
     folder = study_folder(artifacts, stored.url, stored.settings.study)
     store = artifact_store(artifacts, stored.url)
     return StudyPage(stored=stored, store=store, checkpoints=folder / "checkpoints")
@@ -161,11 +142,7 @@ def study_page(stored: StoredStudy, artifacts: ArtifactPath | None) -> StudyPage
 def new_pages(
     url: str, artifacts: ArtifactPath | None, *, known: Collection[str]
 ) -> dict[str, StudyPage]:
-    """Return the pages of the studies of a storage that are not known yet, by name.
-
-    Raises:
-        StorageError: The storage cannot be read.
-    """
+    """Return the pages of the studies of a storage that are not known yet, by name."""
     with storage_errors(url):
         names = optuna.get_all_study_names(open_storage(url))
     pages = {}

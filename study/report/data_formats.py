@@ -25,8 +25,8 @@ def render_csv(records: Sequence[TrialRecord], summary: StudySummary) -> str:
     """Return the trials as CSV (RFC 4180): a header and a line for each trial, in number order.
 
     Parameters and measures keep their stored names, as ``param:dropout`` and
-    ``metric:val_loss``. An absent value is an empty cell. Text that a spreadsheet would run as a
-    formula starts with an apostrophe; numbers are never changed.
+    ``metric:val_loss``. An absent value is an empty cell. A text that a spreadsheet would run as
+    a formula starts with an apostrophe; numbers are never changed.
     """
     parameters = space_parameters(records, summary.parameters)
     metrics = list(dict.fromkeys(name for record in records for name in record.metrics))
@@ -65,17 +65,16 @@ def _csv_row(
         "sequence_index": record.sequence_index,
         "reused_from": record.reused_from,
         "reason": record.reason,
-        "failure": None if record.failure is None else record.failure.kind,
-        "failure_text": None if record.failure is None else record.failure.text,
-        "started": strict(record.started),
-        "finished": strict(record.finished),
+        "failure": record.failure and record.failure.kind,
+        "failure_text": record.failure and record.failure.text,
+        "started": record.started,
+        "finished": record.finished,
     }
 
 
 def _csv_cell(stored: Any) -> Any:
-    if stored is None or (isinstance(stored, float) and not math.isfinite(stored)):
-        return ""
-    return in_spreadsheet(stored) if isinstance(stored, str) else stored
+    plain = strict(stored)
+    return in_spreadsheet(plain) if isinstance(plain, str) else plain
 
 
 def render_json(records: Sequence[TrialRecord], summary: StudySummary) -> str:
@@ -90,47 +89,43 @@ def json_report(records: Sequence[TrialRecord], summary: StudySummary) -> dict[s
     ``direction`` and ``metric`` are texts, and ``best`` is a trial or null. With several
     objectives they are lists, and ``best`` lists the trials of the Pareto front.
     """
-    directions = [objective.direction for objective in summary.objectives]
-    metrics = [objective.metric for objective in summary.objectives]
-    found: Any
-    if len(summary.objectives) > 1:
-        found = [json_trial(record) for record in pareto_front(records, summary.objectives)]
-    else:
-        winner = best(records, summary.objectives)
-        found = None if winner is None else json_trial(winner)
-        directions, metrics = directions[0], metrics[0]  # type: ignore[assignment]
-    return {
+    front = pareto_front(records, summary.objectives)
+    winner = best(records, summary.objectives)
+    report = {
         "study": summary.name,
-        "direction": directions,
-        "metric": metrics,
-        "settings": strict(summary.settings),
-        "trials": [json_trial(record) for record in records],
-        "best": found,
-        "confirmation": strict(summary.confirmation),
-        "test": strict(summary.test),
-        "accesses": strict(summary.accesses),
+        "direction": [o.direction for o in summary.objectives],
+        "metric": [o.metric for o in summary.objectives],
+        "settings": summary.settings,
+        "trials": [_json_trial(record) for record in records],
+        "best": [_json_trial(record) for record in front],
+        "confirmation": summary.confirmation,
+        "test": summary.test,
+        "accesses": summary.accesses,
         "data_notes": summary.data_notes,
     }
+    if len(summary.objectives) == 1:
+        report |= {
+            "direction": summary.objective.direction,
+            "metric": summary.objective.metric,
+            "best": None if winner is None else _json_trial(winner),
+        }
+    return {key: strict(content) for key, content in report.items()}
 
 
-def json_trial(record: TrialRecord) -> dict[str, Any]:
-    """Return one trial as plain data: the record's fields, and some of them under a second name.
-
-    Every trial has all keys.
-    """
+def _json_trial(record: TrialRecord) -> dict[str, Any]:
+    """Return the record's fields, and some of them under a second name; all trials have all."""
     draw = record.draw
     fields = {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
-    values = fields.pop("objectives")
     return {
         "number": record.number,
         "state": record.state,
-        "value": strict(record.value),
-        "values": strict(values),
+        "value": record.value,
+        "values": fields.pop("objectives"),
         "sequence_index": record.sequence_index,
-        "source": None if draw is None else draw.source,
-        "retry_of": None if draw is None else draw.retry_of,
+        "source": draw and draw.source,
+        "retry_of": draw and draw.retry_of,
         "network": describe_architecture(record.architecture),
-        **{name: strict(stored) for name, stored in fields.items()},
+        **fields,
     }
 
 

@@ -1,8 +1,8 @@
 """A report as one HTML page that contains everything it shows and fetches nothing.
 
 Jinja2 escapes every text of the study. The content security policy of the page allows exactly
-the two scripts that are written here, by their hashes, and no connection: even a text that
-escaped escaping could not run.
+the two scripts of this page, by their hashes, and no connection. A script in a text of the study
+could not run even if it was not escaped.
 """
 
 from __future__ import annotations
@@ -71,11 +71,8 @@ def _environment() -> Environment:
 
 def _arranged(blocks: Iterable[Block]) -> Iterator[Block]:
     """Yield the blocks, with consecutive figures of one group as panels under its heading."""
-
-    def shared(block: Block) -> str:
-        return block.group if isinstance(block, Figure) else ""
-
-    for title, members in groupby(blocks, key=shared):
+    shared = groupby(blocks, key=lambda b: b.group if isinstance(b, Figure) else "")
+    for title, members in shared:
         if title:
             yield Group(layout="panels", title=title, blocks=tuple(members))
         else:
@@ -106,15 +103,12 @@ def _script_json(text: str) -> Markup:
 
 def _policy(scripts: Sequence[str]) -> str:
     """Return the content security policy that allows these scripts and nothing else."""
-    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts) or "'none'"
+    digests = (hashlib.sha256(script.encode()).digest() for script in scripts)
+    hashes = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests] or ["'none'"]
     return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
+        f"default-src 'none'; script-src {' '.join(hashes)}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
-
-
-def _digest(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _asset(name: str) -> str:

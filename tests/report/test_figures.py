@@ -96,7 +96,7 @@ def test_the_best_so_far_never_gets_worse() -> None:
 def test_a_parallel_line_has_a_place_for_what_is_inactive() -> None:
     values = value_range([3, 5, None])
     assert values.position(None) == INACTIVE
-    assert values.ticks[0] == (INACTIVE, "inactive")
+    assert values.ticks()[0] == (INACTIVE, "inactive")
     assert (values.position(3), values.position(5)) == (0, 1)
 
 
