@@ -15,7 +15,7 @@ import torch
 
 from study.network.build import build
 from study.performance_estimation.estimator import Estimate, Estimator, Report
-from study.performance_estimation.training.determinism import derived_generator, one_thread
+from study.performance_estimation.training.process import derived_generator, one_thread
 from study.performance_estimation.training.speed import seconds_of
 from study.search_space.candidate import Candidate, ImageFormat
 from study.search_space.resolve import Stack, resolve

@@ -29,12 +29,12 @@ from study.performance_estimation.estimator import (
     Step,
 )
 from study.performance_estimation.training.data import training_data
-from study.performance_estimation.training.determinism import (
+from study.performance_estimation.training.gradients import is_out_of_memory
+from study.performance_estimation.training.process import (
     derived_generator,
     derived_seed,
     one_thread,
 )
-from study.performance_estimation.training.memory import is_out_of_memory
 from study.search_space.candidate import Candidate, ImageFormat
 from study.search_space.resolve import Stack, architecture_id, complexity, resolve
 

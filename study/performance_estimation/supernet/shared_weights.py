@@ -24,7 +24,7 @@ from torch import Generator, Tensor, nn
 from torch.func import functional_call
 
 from study.network.blocks import BLOCKS, BatchNorm, head
-from study.performance_estimation.training.determinism import derived_generator
+from study.performance_estimation.training.process import derived_generator
 from study.search_space.candidate import ARCHITECTURE_FIELDS, STAGE_FIELDS, ImageFormat, Value
 from study.search_space.parameter import CategoricalParameter
 from study.search_space.resolve import Block, Head, Stack

@@ -36,15 +36,15 @@ from study.performance_estimation.training.checkpoint import (
     save_checkpoint,
 )
 from study.performance_estimation.training.data import EpochPlan, TrainingData, gather, plan_epoch
-from study.performance_estimation.training.determinism import derived_seed, one_thread
-from study.performance_estimation.training.gradients import DTYPES
-from study.performance_estimation.training.memory import (
+from study.performance_estimation.training.gradients import (
+    DTYPES,
     OutOfMemory,
     halved,
     in_parts,
     is_out_of_memory,
     until_it_fits,
 )
+from study.performance_estimation.training.process import derived_seed, one_thread
 from study.performance_estimation.training.recipe import (
     build_optimizer,
     set_learning_rate,

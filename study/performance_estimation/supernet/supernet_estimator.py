@@ -28,10 +28,9 @@ from study.performance_estimation.supernet.shared_weights import (
 )
 from study.performance_estimation.supernet.supernet import Supernet, SupernetCost, SupernetSettings
 from study.performance_estimation.training.data import TrainingData, training_data
-from study.performance_estimation.training.determinism import one_thread
-from study.performance_estimation.training.gradients import DTYPES
-from study.performance_estimation.training.memory import is_out_of_memory
+from study.performance_estimation.training.gradients import DTYPES, is_out_of_memory
 from study.performance_estimation.training.metrics import metrics
+from study.performance_estimation.training.process import one_thread
 from study.performance_estimation.training.training import VALIDATION_BATCH
 from study.search_space.candidate import Candidate
 from study.search_space.resolve import Stack, resolve

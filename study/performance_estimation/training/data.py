@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from study.data.parts import stratified_subset
 from study.data.resize import resize
 from study.performance_estimation.estimator import EstimatorContext
-from study.performance_estimation.training.determinism import derived_generator
+from study.performance_estimation.training.process import derived_generator
 from study.search_space.candidate import Recipe
 
 

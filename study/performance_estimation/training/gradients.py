@@ -7,19 +7,21 @@ of a whole forward and backward pass at once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from study.network.blocks import Dropout, reseed_dropout
 from study.network.forward import normalise
-from study.performance_estimation.training.memory import halved, in_parts, until_it_fits
+from study.performance_estimation.estimator import EstimateFailed
 from study.performance_estimation.training.recipe import Loss
 
 _LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
     {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -28,6 +30,58 @@ DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
 
 _WARM_UPS = 3
 """Passes before the capture, as PyTorch's notes on CUDA graphs ask for."""
+
+
+SMALLEST_MICRO_BATCH = 4
+"""Images at a time below which running out of memory is final."""
+
+
+class OutOfMemory(EstimateFailed):
+    """Not even ``SMALLEST_MICRO_BATCH`` images fit into memory."""
+
+    def __init__(self, *, micro_batch: int) -> None:
+        super().__init__("out of memory", f"out of memory with {micro_batch} images at a time")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error means that memory ran out, on a GPU or not.
+
+    PyTorch's CPU allocator raises a RuntimeError that only its text tells apart
+    (``DefaultCPUAllocator``, c10/core/impl/alloc_cpu.cpp).
+    """
+    if isinstance(error, OutOfMemory | MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
+def in_parts(images: Tensor, labels: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Return images and labels in parts of ``size``."""
+    return zip(torch.split(images, size), torch.split(labels, size), strict=True)
+
+
+def until_it_fits(attempt: Callable[[], T], halve: Callable[[], None]) -> T:
+    """Return the result of an attempt, repeated with fewer images at a time until memory suffices.
+
+    Args:
+        halve: Lowers the number of images at a time, or raises ``OutOfMemory``. Called outside
+            ``except``, which would keep tensors alive.
+    """
+    while True:
+        try:
+            return attempt()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        halve()
+
+
+def halved(tried: int) -> int:
+    """Return the number of images at a time to try after ``tried`` were too many."""
+    if tried <= SMALLEST_MICRO_BATCH:
+        raise OutOfMemory(micro_batch=tried)
+    fewer = max(tried // 2, SMALLEST_MICRO_BATCH)
+    _LOG.warning("out of memory with %d images at a time: %d now", tried, fewer)
+    return fewer
 
 
 class Gradients(Protocol):

@@ -15,8 +15,8 @@ from study.common.errors import StudyError
 from study.network.build import build
 from study.performance_estimation.estimator import EstimateFailed
 from study.performance_estimation.training.data import TrainingData
-from study.performance_estimation.training.determinism import one_thread
 from study.performance_estimation.training.gradients import DTYPES
+from study.performance_estimation.training.process import one_thread
 from study.performance_estimation.training.training import TrainingSettings, train
 from study.search_space.candidate import (
     OCTMNIST,

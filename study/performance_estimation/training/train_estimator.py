@@ -12,7 +12,7 @@ from study.performance_estimation.estimator import (
     Report,
 )
 from study.performance_estimation.training.data import TrainingData, training_data
-from study.performance_estimation.training.memory import is_out_of_memory
+from study.performance_estimation.training.gradients import is_out_of_memory
 from study.performance_estimation.training.training import (
     Training,
     TrainingSettings,

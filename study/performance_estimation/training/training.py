@@ -12,8 +12,8 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 
 import torch
@@ -25,19 +25,21 @@ from study.network.forward import normalise
 from study.performance_estimation.estimator import EstimateFailed, Interrupted, Report, Step
 from study.performance_estimation.training.checkpoint import load_checkpoint, save_checkpoint
 from study.performance_estimation.training.data import TrainingData, gather, plan_epoch
-from study.performance_estimation.training.determinism import (
-    derived_generator,
-    derived_seed,
-    one_thread,
-)
 from study.performance_estimation.training.gradients import (
     DTYPES,
     EagerGradients,
     Gradients,
     graphed_if_possible,
+    halved,
+    until_it_fits,
 )
-from study.performance_estimation.training.memory import halved, keep_freed_memory, until_it_fits
 from study.performance_estimation.training.metrics import confusion, metrics
+from study.performance_estimation.training.process import (
+    derived_generator,
+    derived_seed,
+    keep_freed_memory,
+    one_thread,
+)
 from study.performance_estimation.training.recipe import (
     build_optimizer,
     set_learning_rate,
@@ -139,7 +141,10 @@ def train(
     """
     watch = watch or Watch()
     start = time.perf_counter()
-    with _repeatable(data.device):
+    on_cpu = data.device.type == "cpu"
+    if on_cpu:
+        keep_freed_memory()
+    with one_thread() if on_cpu else nullcontext():
         run = Run(stack, recipe, data, settings, watch.interrupted)
         results = [] if checkpoint is None else run.restore(checkpoint)
         restored = len(results)
@@ -312,14 +317,3 @@ def _fingerprint(stack: Stack, recipe: Recipe, settings: TrainingSettings, *, or
         "origin": origin,
     }
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-
-
-@contextmanager
-def _repeatable(device: torch.device) -> Iterator[None]:
-    """On the CPU, compute on one thread and keep freed memory."""
-    if device.type == "cuda":
-        yield
-        return
-    keep_freed_memory()
-    with one_thread():
-        yield

@@ -148,7 +148,7 @@ def test_parts_are_halved_when_memory_runs_out(error: type[Exception]) -> None:
 
 PROGRAM = """
 import resource
-from study.performance_estimation.training.memory import keep_freed_memory
+from study.performance_estimation.training.process import keep_freed_memory
 import numpy as np
 
 def step():

@@ -10,7 +10,7 @@ from benchmarks.plain_loop import plain_network
 from study.data.dataset import load_search_data
 from study.network.build import build
 from study.performance_estimation.training.data import TrainingData, plan_epoch
-from study.performance_estimation.training.determinism import derived_generator
+from study.performance_estimation.training.process import derived_generator
 from study.performance_estimation.training.training import TrainingSettings, train
 from study.search_space.candidate import Architecture, Candidate
 from study.search_space.resolve import resolve

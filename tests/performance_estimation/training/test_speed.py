@@ -10,8 +10,7 @@ import torch
 
 from study.common.errors import StudyError
 from study.performance_estimation.training import speed
-from study.performance_estimation.training.gradients import DTYPES
-from study.performance_estimation.training.memory import OutOfMemory
+from study.performance_estimation.training.gradients import DTYPES, OutOfMemory
 from study.performance_estimation.training.speed import images_per_second, probe_precision
 from study.search_space.candidate import ImageFormat, Recipe
 from study.search_space.reading.loading import space_from_text

@@ -1,7 +1,12 @@
-"""What makes a result the same in every process: one thread, and one seed for each purpose."""
+"""What a training asks of its process: one thread, a seed for each purpose, freed memory kept.
+
+One thread and the seeds make a result the same in every process.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import hashlib
 import sys
 from collections.abc import Iterator
@@ -9,6 +14,13 @@ from contextlib import contextmanager
 
 import torch
 from torch import Generator
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+"""Parameters of ``mallopt``, from glibc's malloc.h."""
+
+_KEPT = 256 << 20
+_LARGEST = 32 << 20
+"""Bytes; the largest block that every glibc can keep (``HEAP_MAX_SIZE / 2``)."""
 
 
 @contextmanager
@@ -43,3 +55,19 @@ def derived_seed(seed: int, *purpose: str | int) -> int:
 def derived_generator(seed: int, *purpose: str | int) -> Generator:
     """Return a CPU generator seeded by ``derived_seed``."""
     return Generator().manual_seed(derived_seed(seed, *purpose))
+
+
+@functools.cache
+def keep_freed_memory() -> None:
+    """Make glibc keep up to 256 MiB of freed memory; do nothing with another C library.
+
+    Every step of a training allocates and frees the same few megabytes. By default glibc may
+    return them to the system each time and get them back page by page, zeroed. The setting is one
+    of the whole process, which may keep that much more memory when idle.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGEST)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT)
