@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import os
 import signal
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,13 +21,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from study.network import relu_pool
-from study.network.build import build
 from study.performance_estimation.estimator import Interrupted, Step
 from study.performance_estimation.training.checkpoint import load_checkpoint, save_checkpoint
 from study.performance_estimation.training.data import TrainingData
-from study.performance_estimation.training.gradients import EagerGradients, graphed_if_possible
 from study.performance_estimation.training.metrics import METRICS
-from study.performance_estimation.training.recipe import training_loss
 from study.performance_estimation.training.training import (
     NonFiniteLoss,
     Run,
@@ -62,20 +61,13 @@ def trained(
     stack: Stack = STACK,
     recipe: Recipe = RECIPE,
     *,
-    precision: str = "float32",
-    micro_batch: int | None = None,
+    data: TrainingData = DATA,
     watch: Watch | None = None,
     checkpoint: Path | None = None,
-    data: TrainingData = DATA,
+    **changes: Any,
 ) -> Training:
-    return train(
-        stack,
-        recipe,
-        data,
-        settings=TrainingSettings(seed=3, epochs=3, precision=precision, micro_batch=micro_batch),
-        watch=watch,
-        checkpoint=checkpoint,
-    )
+    settings = TrainingSettings(seed=3, epochs=3, **changes)
+    return train(stack, recipe, data, settings=settings, watch=watch, checkpoint=checkpoint)
 
 
 def digest(training: Training) -> str:
@@ -88,26 +80,17 @@ def digest(training: Training) -> str:
     return found.hexdigest()
 
 
-def everything(checkpoint: Path | None = None, watch: Watch | None = None) -> Training:
+def everything(**changes: Any) -> Training:
     """Train with all that draws random numbers: augmentation, resampling, dropout."""
     architecture = Architecture(channels=4, hidden_units=8, norm="batch", dropout=0.3)
-    return trained(
-        resolve(architecture, IMAGE),
-        EVERYTHING,
-        precision="bfloat16",
-        checkpoint=checkpoint,
-        watch=watch,
-    )
+    return trained(resolve(architecture, IMAGE), EVERYTHING, precision="bfloat16", **changes)
 
 
-def child(code: str, *arguments: str, threads: int = 1) -> subprocess.CompletedProcess[str]:
+def child(code: str, *, threads: int = 1) -> subprocess.CompletedProcess[str]:
+    names = "from tests.performance_estimation.training.test_training import *"
     return subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"from tests.performance_estimation.training.test_training import *\n{code}",
-        ],
-        env={**os.environ, "OMP_NUM_THREADS": str(threads), "ARGUMENTS": " ".join(arguments)},
+        [sys.executable, "-c", f"{names}\nprint({code})"],
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -134,30 +117,28 @@ def test_a_training_learns_and_reports_every_epoch() -> None:
 def test_another_process_with_other_threads_gives_the_same_bytes() -> None:
     here = digest(everything())
     threads = 2 if torch.get_num_threads() == 1 else 1
-    there = child("print(digest(everything()))", threads=threads)
+    there = child("digest(everything())", threads=threads)
     assert there.stdout == f"{here}\n", there.stderr
 
 
-def die_after(epoch: int) -> Watch:
+def killed(path: str, epoch: int) -> tuple[str, int]:
+    """Continue a training and kill this process once it has trained this epoch; 0 for never."""
+
     def report(result: Step) -> None:
         if result.number == epoch and result.seconds is not None:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return Watch(report=report)
+    training = everything(checkpoint=Path(path), watch=Watch(report=report))
+    return digest(training), training.epochs_trained
 
 
 @pytest.mark.slow
-def test_a_training_killed_after_every_epoch_comes_to_the_same_bytes(tmp_path: Path) -> None:
-    code = """
-path, epoch = os.environ["ARGUMENTS"].split()
-training = everything(Path(path), die_after(int(epoch)))
-print(digest(training), training.epochs_trained)
-"""
+def test_a_training_killed_after_every_epoch_ends_with_the_same_bytes(tmp_path: Path) -> None:
     path = str(tmp_path / "training.pt")
     for epoch in (1, 2):
-        assert child(code, path, str(epoch)).returncode == -signal.SIGKILL
-    last = child(code, path, "0")
-    assert last.stdout == f"{digest(everything())} 1\n", last.stderr
+        assert child(f"killed({path!r}, {epoch})").returncode == -signal.SIGKILL
+    last = child(f"killed({path!r}, 0)")
+    assert last.stdout == f"{(digest(everything()), 1)}\n", last.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["training.pt"]
 
 
@@ -172,42 +153,37 @@ def test_a_finished_training_is_restored_whole_and_reported_again(tmp_path: Path
     assert again.epochs_trained == 0
 
 
-def cut_in_half(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def fill_with_text(path: Path) -> None:
-    path.write_text("not a checkpoint")
-
-
-def write_a_list(path: Path) -> None:
-    torch.save([1, 2], path)
-
-
-def flip_a_bit(path: Path) -> None:
+def flip_a_bit(content: bytes) -> bytes:
     """Change one weight, which PyTorch's own format does not notice."""
-    content = bytearray(path.read_bytes())
     weights = trained().network.state_dict()["1.convolution.weight"]
-    place = content.find(weights.permute(0, 2, 3, 1).contiguous().numpy().tobytes())
-    content[place + 3] ^= 0x40
-    path.write_bytes(content)
+    start = content.find(weights.permute(0, 2, 3, 1).contiguous().numpy().tobytes())
+    damaged = bytearray(content)
+    damaged[start + 3] ^= 0x40
+    return bytes(damaged)
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [cut_in_half, empty, fill_with_text, write_a_list, flip_a_bit],
-    ids=lambda damage: str(damage.__name__),
-)
+def a_list(_: bytes) -> bytes:
+    buffer = io.BytesIO()
+    torch.save([1, 2], buffer)
+    return buffer.getvalue()
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "cut in half": lambda content: content[: len(content) // 2],
+    "empty": lambda _: b"",
+    "text": lambda _: b"not a checkpoint",
+    "a list": a_list,
+    "a flipped bit": flip_a_bit,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_is_not_used(
-    damage: Callable[[Path], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     checkpoint = tmp_path / "training.pt"
     expected = digest(trained(checkpoint=checkpoint))
-    damage(checkpoint)
+    checkpoint.write_bytes(DAMAGES[damage](checkpoint.read_bytes()))
     training = trained(checkpoint=checkpoint)
     assert training.epochs_trained == 3
     assert digest(training) == expected
@@ -216,25 +192,23 @@ def test_a_damaged_checkpoint_is_not_used(
 
 
 @pytest.mark.parametrize(
-    ("stack", "recipe"), [(PLAIN, RECIPE), (STACK, replace(RECIPE, learning_rate=2e-3))]
+    "change",
+    [
+        {"stack": PLAIN},
+        {"recipe": replace(RECIPE, learning_rate=2e-3)},
+        {"data": replace(DATA, origin="others")},
+    ],
+    ids=lambda change: next(iter(change)),
 )
 def test_another_training_s_checkpoint_is_not_used(
-    stack: Stack, recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    change: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     checkpoint = tmp_path / "training.pt"
     trained(checkpoint=checkpoint)
-    training = trained(stack, recipe, checkpoint=checkpoint)
+    training = trained(**change, checkpoint=checkpoint)
     assert training.epochs_trained == 3
-    assert digest(training) == digest(trained(stack, recipe))
+    assert digest(training) == digest(trained(**change))
     assert "another training" in caplog.text
-
-
-def test_a_checkpoint_of_other_images_is_not_used(tmp_path: Path) -> None:
-    checkpoint = tmp_path / "training.pt"
-    trained(checkpoint=checkpoint)
-    assert trained(checkpoint=checkpoint).epochs_trained == 0
-    others = replace(DATA, origin="others")
-    assert trained(checkpoint=checkpoint, data=others).epochs_trained == 3
 
 
 def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(
@@ -318,38 +292,12 @@ def test_candidates_of_a_shipped_space_can_be_trained(seed: int) -> None:
     assert set(training.metrics) == {f"val_{name}" for name in METRICS}
 
 
-@pytest.fixture
-def gpu_data() -> TrainingData:
-    if not torch.cuda.is_available():
-        pytest.skip("no CUDA device")
-    return TrainingData(
-        train_images=DATA.train_images.cuda(),
-        train_labels=DATA.train_labels.cuda(),
-        val_images=DATA.val_images.cuda(),
-        val_labels=DATA.val_labels.cuda(),
-    )
-
-
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_gpu_comes_close_to_the_cpu(gpu_data: TrainingData, precision: str) -> None:
-    settings = TrainingSettings(seed=3, epochs=3, precision=precision)
-    on_gpu = train(STACK, RECIPE, gpu_data, settings=settings)
-    on_cpu = train(STACK, RECIPE, DATA, settings=settings)
+def test_a_gpu_is_close_to_the_cpu(precision: str) -> None:
+    parts = ("train_images", "train_labels", "val_images", "val_labels")
+    gpu_data = TrainingData(**{part: getattr(DATA, part).cuda() for part in parts})
+    on_gpu, on_cpu = (trained(precision=precision, data=data) for data in (gpu_data, DATA))
     assert on_gpu.results[0].train_loss == pytest.approx(on_cpu.results[0].train_loss, rel=0.05)
     assert on_gpu.metrics["val_loss"] == pytest.approx(on_cpu.metrics["val_loss"], rel=0.2)
-
-
-@pytest.mark.gpu
-def test_a_graph_gives_the_gradients_of_the_eager_pass(gpu_data: TrainingData) -> None:
-    images, labels = gpu_data.train_images[:16], gpu_data.train_labels[:16]
-    network = build(PLAIN, generator=torch.Generator().manual_seed(0)).cuda()
-    loss = training_loss(Recipe(), gpu_data.train_labels, classes=4)
-    eager = EagerGradients(network, loss, dtype=torch.float32, micro_batch=16)
-    graphed = graphed_if_possible(eager, images, labels)
-    assert graphed is not eager
-    found = graphed(images, labels, seed=1)
-    gradients = [p.grad.clone() for p in network.parameters() if p.grad is not None]
-    torch.testing.assert_close(found, eager(images, labels, seed=1))
-    for gradient, parameter in zip(gradients, network.parameters(), strict=True):
-        torch.testing.assert_close(gradient, parameter.grad, rtol=1e-3, atol=1e-5)
