@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,13 +19,12 @@ def made(**options: float) -> SyntheticEstimator:
     return SyntheticEstimator(options=SyntheticOptions(**options))  # type: ignore[arg-type]
 
 
-def candidate(**fields: float) -> Candidate:
+def candidate(
+    *, conv_layers: int = 2, hidden_units: int = 64, learning_rate: float = 1e-3
+) -> Candidate:
     return Candidate(
-        architecture=Architecture(
-            conv_layers=int(fields.get("conv_layers", 2)),
-            hidden_units=int(fields.get("hidden_units", 64)),
-        ),
-        recipe=Recipe(learning_rate=fields.get("learning_rate", 1e-3), epochs=4),
+        architecture=Architecture(conv_layers=conv_layers, hidden_units=hidden_units),
+        recipe=Recipe(learning_rate=learning_rate, epochs=4),
     )
 
 
@@ -80,16 +78,14 @@ def test_epochs_are_the_recipes_or_those_asked_for() -> None:
 
 def test_the_asked_share_of_candidates_fails_after_the_first_epoch() -> None:
     estimator = made(fail=0.3)
-    lengths = [len(_steps_before_failure(estimator, units)) for units in range(1, 301)]
+    lengths = []
+    for units in range(1, 301):
+        steps: list[Step] = []
+        with contextlib.suppress(EstimateFailed):
+            estimator.estimate(candidate(hidden_units=units), seed=0, report=steps.append)
+        lengths.append(len(steps))
     assert set(lengths) == {1, 4}
     assert 60 < lengths.count(1) < 120
-
-
-def _steps_before_failure(estimator: SyntheticEstimator, units: int) -> list[Step]:
-    steps: list[Step] = []
-    with contextlib.suppress(EstimateFailed):
-        estimator.estimate(candidate(hidden_units=units), seed=0, report=steps.append)
-    return steps
 
 
 def test_a_candidate_fails_with_every_seed_or_with_none() -> None:
@@ -106,8 +102,6 @@ def test_an_epoch_takes_as_long_as_asked() -> None:
     assert estimate.seconds == pytest.approx(0.08)
 
 
-def test_twins_tie() -> None:
-    deep = replace(candidate(), architecture=Architecture(conv_layers=3, hidden_units=64))
-    deeper = replace(candidate(), architecture=Architecture(conv_layers=5, hidden_units=64))
-    estimator = made()
-    assert accuracy(estimator, deep) == accuracy(estimator, deeper)
+def test_candidates_that_are_one_network_tie() -> None:
+    deep, deeper = candidate(conv_layers=3), candidate(conv_layers=5)
+    assert accuracy(made(), deep) == accuracy(made(), deeper)
