@@ -36,12 +36,8 @@ def estimator() -> WithLatency:
 
 @pytest.mark.slow
 def test_a_larger_network_takes_longer() -> None:
-    small, large = (
-        measure_latency(
-            resolve(Architecture(channels=channels, kernel=5), OCTMNIST), OCTMNIST, device=CPU
-        )
-        for channels in (4, 128)
-    )
+    stacks = (resolve(Architecture(channels=c, kernel=5), OCTMNIST) for c in (4, 128))
+    small, large = (measure_latency(stack, OCTMNIST, device=CPU) for stack in stacks)
     assert 0 < small.single_ms < large.single_ms
     assert 0 < small.batch_ms < large.batch_ms
 
@@ -75,7 +71,7 @@ def test_a_study_of_two_objectives_ends_with_a_pareto_front(tmp_path: Path, cost
 
 
 @pytest.mark.parametrize("pruner", ["asha", "median,startup=3"])
-def test_a_pruner_with_two_objectives_is_refused_with_the_remedy(pruner: str) -> None:
+def test_a_pruner_with_two_objectives_is_an_error_with_the_remedy(pruner: str) -> None:
     asked = settings(objectives=("accuracy", "latency"), pruner=pruner)
     with pytest.raises(SettingsError, match=r"(?s)'constraints:'.*set_constraint"):
         validate(Problem(settings=asked, image=OCTMNIST))

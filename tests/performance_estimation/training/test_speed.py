@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -59,19 +58,6 @@ def test_a_candidate_that_cannot_be_trained_is_one_clear_line(
         images_per_second(space_from_text(WIDTHS, image=SMALL), SMALL)
 
 
-def timed_as(seconds: dict[torch.dtype, Iterator[float]]) -> object:
-    def answer(_: object, dtype: torch.dtype, device: torch.device) -> float:
-        assert device == CPU
-        return next(seconds[dtype])
-
-    return answer
-
-
-def repeat(*values: float) -> Iterator[float]:
-    yield 9.0  # the warm-up is not counted
-    yield from values
-
-
 @pytest.mark.parametrize(
     ("bfloat16", "chosen"),
     [
@@ -85,8 +71,12 @@ def repeat(*values: float) -> Iterator[float]:
 def test_the_faster_precision_is_chosen_by_the_median(
     bfloat16: list[float], chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seconds = {torch.float32: repeat(*[1.0] * 5), torch.bfloat16: repeat(*bfloat16)}
-    monkeypatch.setattr(speed, "_step_seconds", timed_as(seconds))
+    warm_up = 9.0
+    seconds = {
+        torch.float32: iter([warm_up, *[1.0] * 5]),
+        torch.bfloat16: iter([warm_up, *bfloat16]),
+    }
+    monkeypatch.setattr(speed, "_step_seconds", lambda _, dtype, device: next(seconds[dtype]))
     assert probe_precision(CPU).precision == chosen
 
 
