@@ -23,7 +23,7 @@ def check(
     """Print what a search space holds, or every error in it. Trains nothing."""
     from study.search_space.candidate import OCTMNIST
     from study.search_space.reading.loading import load_space
-    from study.search_space.summary.summary import describe_space, summarise_space
+    from study.search_space.summary import describe_space, summarise_space
 
     image, images = OCTMNIST, None
     if (dataset, size) != ("octmnist", 28):

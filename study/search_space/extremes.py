@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from study.search_space.candidate import ImageFormat, Value, Values
 from study.search_space.parameter import AnyParameter, CategoricalParameter, bins
-from study.search_space.resolve import complexity, resolve
+from study.search_space.resolve import Complexity, complexity, resolve
 from study.search_space.space import SearchSpace
 
 EXACT_LIMIT = 20_000
@@ -70,16 +71,19 @@ def count_range(
     If ``inside``, networks outside the constraints do not count.
     """
 
-    def count(values: Values) -> float:
-        stack = resolve(space.candidate(values).architecture, image)
-        return float(getattr(complexity(stack), measure))
+    def counts(values: Values) -> Complexity:
+        return complexity(resolve(space.candidate(values).architecture, image))
 
-    def penalty(values: Values) -> float:
-        return _OUTSIDE * space.excess(values, image) if inside else 0.0
+    def score(sign: int, values: Values) -> float:
+        counted = counts(values)
+        outside = 0.0
+        if inside:
+            outside = sum(b.excess(getattr(counted, m)) for m, b in space.constraints.items())
+        return sign * float(getattr(counted, measure)) + _OUTSIDE * outside
 
-    low = least(space, lambda values: count(values) + penalty(values))
-    high = least(space, lambda values: penalty(values) - count(values))
-    return round(count(low.values)), round(count(high.values))
+    ends = (least(space, partial(score, sign)) for sign in (1, -1))
+    low, high = (int(getattr(counts(end.values), measure)) for end in ends)
+    return low, high
 
 
 def least(space: SearchSpace, score: Score, *, until: float = -math.inf) -> ScoredPoint:

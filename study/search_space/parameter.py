@@ -38,6 +38,10 @@ class Condition:
     parameter: str
     values: tuple[Value, ...]
 
+    def allows(self, value: Value) -> bool:
+        """Tell whether ``value`` is one of ``values``."""
+        return value in self.values and any(same_value(value, v) for v in self.values)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:

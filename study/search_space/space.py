@@ -25,11 +25,9 @@ from study.search_space.candidate import (
 )
 from study.search_space.parameter import (
     AnyParameter,
-    Condition,
     SuggestingTrial,
     grid_values,
     rounded,
-    same_value,
 )
 from study.search_space.resolve import complexity, resolve
 
@@ -80,11 +78,12 @@ class SearchSpace:
 
     def is_active(self, parameter: AnyParameter, values: Values) -> bool:
         """Tell whether all conditions of ``parameter`` hold, given the values of earlier ones."""
-        return all(self._holds(condition, values) for condition in parameter.when)
-
-    def _holds(self, condition: Condition, values: Values) -> bool:
-        value = values.get(condition.parameter, self.fixed.get(condition.parameter))
-        return value is not None and any(same_value(value, v) for v in condition.values)
+        for condition in parameter.when:
+            name = condition.parameter
+            value = values.get(name, self.fixed.get(name))
+            if value is None or not condition.allows(value):
+                return False
+        return True
 
     def sample(self, rng: np.random.Generator) -> dict[str, Value]:
         """Return a random candidate: every active parameter drawn independently.
@@ -161,13 +160,11 @@ class SearchSpace:
 
         A range that no condition reads is one group, which keeps counting fast.
         """
-        asked = [
-            c.values for p in self.parameters for c in p.when if c.parameter == parameter.name
-        ]
+        asked = [c for p in self.parameters for c in p.when if c.parameter == parameter.name]
         first: dict[tuple[bool, ...], Value] = {}
         counts: Counter[Value] = Counter()
         for value in _grid(parameter):
-            answers = tuple(any(same_value(value, v) for v in values) for values in asked)
+            answers = tuple(condition.allows(value) for condition in asked)
             counts[first.setdefault(answers, value)] += 1
         return counts
 

@@ -13,7 +13,7 @@ from study.common.errors import SearchSpaceError
 from study.search_space.candidate import OCTMNIST
 from study.search_space.reading.loading import load_space, space_from_text
 from study.search_space.space import SearchSpace
-from study.search_space.summary.summary import describe_space, summarise_space
+from study.search_space.summary import describe_space, summarise_space
 from tests.search_space.strategies import (
     NEARLY_SPACES,
     TREES,

@@ -11,7 +11,7 @@ from study.search_space.candidate import OCTMNIST, ImageCounts, ImageFormat
 from study.search_space.distinct import distinct_candidates
 from study.search_space.reading.loading import load_space, shipped_spaces, space_from_text
 from study.search_space.resolve import candidate_id
-from study.search_space.summary.summary import (
+from study.search_space.summary import (
     SpaceSummary,
     describe_space,
     epoch_seconds,

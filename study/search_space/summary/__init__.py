@@ -1,1 +1,0 @@
-"""What ``check`` says about a search space."""
