@@ -6,24 +6,56 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from study.common.errors import DataError
 from study.data import catalogue
 from study.data.dataset import SearchData, load_search_data
-from study.data.sources import image_counts, image_format
+from study.data.parts import TRAIN, VAL, Part
+from study.data.sources import DigitsSource, image_counts, image_format
 from study.search_space.candidate import ImageCounts, ImageFormat
 from tests.data.files import medmnist_arrays, write_npz
 from tests.data.server import FileServer, serving
 
+PARTS = (TRAIN, VAL, Part("test"))
 
-def test_the_format_of_a_file_is_read_from_it(tmp_path: Path) -> None:
+
+def test_the_digits_are_the_same_bytes_for_every_seed() -> None:
+    data = load_search_data("digits", seed=1)
+    assert data.sha256[:16] == "d46e21c4e21023fd"
+    assert load_search_data("digits", seed=2).sha256 == data.sha256
+    assert data.image == image_format("digits") == ImageFormat(channels=1, size=28, classes=10)
+    assert data.train_images.shape == (1078, 1, 28, 28)
+    assert data.val_images.shape == (360, 1, 28, 28)
+    assert data.train_images.is_contiguous()
+    assert (int(data.train_images.min()), int(data.train_images.max())) == (0, 255)
+    assert data.class_names[7] == "7"
+
+
+def test_every_part_of_the_digits_has_a_tenth_of_every_class() -> None:
+    source = DigitsSource(size=28)
+    for part, share in zip(PARTS, (0.6, 0.2, 0.2), strict=True):
+        counts = np.bincount(source.labels(part), minlength=10)
+        assert np.all(np.abs(counts - 179.7 * share) < 4)
+        assert counts.sum() == source.count(part)
+
+
+def test_the_parts_of_the_digits_are_disjoint_and_complete() -> None:
+    images = np.concatenate([DigitsSource(size=28).images(part) for part in PARTS])
+    assert len(images) == 1797
+    assert len({image.tobytes() for image in images}) == 1797
+
+
+def test_the_digits_have_two_sizes() -> None:
+    assert load_search_data("digits", size=64).train_images.shape[-1] == 64
+    with pytest.raises(DataError, match="'digits' has no size 100; it has 28 and 64"):
+        load_search_data("digits", size=100)
+
+
+def test_format_and_counts_are_known_without_loading_images(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "a.npz", medmnist_arrays(size=12, channels=3))
     assert image_format(str(path)) == ImageFormat(channels=3, size=12, classes=3)
-
-
-def test_images_are_counted_without_loading_them(tmp_path: Path) -> None:
-    path = write_npz(tmp_path / "a.npz", medmnist_arrays(counts=(40, 12, 9)))
     assert image_counts(str(path)) == ImageCounts(train=40, validation=12)
     assert image_counts("octmnist", 224) == ImageCounts()
     assert image_counts("pathmnist") == ImageCounts(train=89_996, validation=10_004)
@@ -33,14 +65,11 @@ def test_images_are_counted_without_loading_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("read", [image_format, image_counts, load_search_data])
-def test_the_home_of_nobody_is_one_clear_line(read: Callable[[str], object]) -> None:
+def test_an_unknown_home_folder_is_one_clear_line(read: Callable[[str], object]) -> None:
     with pytest.raises(
         DataError, match=r"^~nosuchuser/x.npz: no home .*write out the whole path$"
     ):
         read("~nosuchuser/x.npz")
-
-
-def test_a_data_root_in_the_home_of_nobody_is_one_clear_line() -> None:
     with pytest.raises(DataError, match=r"^~nosuchuser: no home folder .*the whole path$"):
         load_search_data("octmnist", data_root=Path("~nosuchuser"))
 
@@ -129,14 +158,13 @@ def test_a_failed_download_names_address_folder_and_digits(
         server.status = 404
         with pytest.raises(DataError) as caught:
             load(tmp_path / "root")
-    message = str(caught.value)
-    assert message == (
+    assert str(caught.value) == (
         f"octmnist.npz: download failed: HTTP 404 Not Found; get {server.url} by other means, "
         f"put it into {tmp_path / 'root'}, or try without a download: --dataset digits"
     )
 
 
-def test_a_folder_in_the_place_of_the_file_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_with_the_name_of_the_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "octmnist.npz").mkdir()
     with pytest.raises(DataError, match=r"octmnist.npz: Is a directory; check the path"):
         load(tmp_path)
