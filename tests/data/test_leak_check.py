@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +20,7 @@ from study.data.leak_check import (
 from study.data.twins import Overlap, PartSummary
 from study.running.study_data import load_data
 from study.settings.run_context import RunContext
-from study.settings.study_settings import Plan, PlannedCandidate, StudySettings
+from study.settings.study_settings import FitOn, Plan, PlannedCandidate, StudySettings
 from tests.data.files import Arrays, write_npz
 from tests.data.pictures import pictures, with_noise
 from tests.studies import settings
@@ -67,8 +66,10 @@ def summary(found: LeakCheck, name: str) -> PartSummary:
     return next(part for part in found.parts if part.name == name)
 
 
-def test_a_clean_set_has_nothing_to_report(tmp_path: Path) -> None:
-    found = check_leaks(str(write_npz(tmp_path / "clean.npz", clean_arrays())))
+def test_a_clean_set_has_nothing_to_report_and_nothing_to_drop(tmp_path: Path) -> None:
+    path = str(write_npz(tmp_path / "clean.npz", clean_arrays()))
+    found, data = check_leaks(path), load_search_data(path)
+    assert drop_leaks(data, found) is data
     assert leaking_train_indices(found) == ()
     for part in found.parts:
         assert (part.constant, part.repeated, part.conflicting) == (0, 0, 0)
@@ -79,25 +80,19 @@ def test_a_clean_set_has_nothing_to_report(tmp_path: Path) -> None:
     assert "balanced accuracy" not in text
 
 
-def test_planted_twins_between_training_and_validation_are_found(planted: str) -> None:
-    both = overlap(check_leaks(planted), "train", "val")
+def test_planted_twins_are_found_in_every_two_parts(planted: str) -> None:
+    found = check_leaks(planted)
+    both = overlap(found, "train", "val")
     assert (both.exact_first, both.exact_second) == (2, 2)
     assert (both.near_first, both.near_second) == (1, 1)
     assert both.conflicting_first == 1
     assert both.twins_in_first == (6, 8, 11)
-
-
-def test_planted_twins_with_the_test_part_are_counted(planted: str) -> None:
-    found = check_leaks(planted)
     both = overlap(found, "train", "test")
     assert (both.exact_second, both.near_second, both.conflicting_first) == (1, 1, 1)
     assert both.twins_in_first == (20, 23)
     both = overlap(found, "val", "test")
     assert (both.exact_first, both.near_first, both.conflicting_first) == (1, 0, 1)
-
-
-def test_planted_repetitions_conflicts_and_constant_images_are_counted(planted: str) -> None:
-    train = summary(check_leaks(planted), "train")
+    train = summary(found, "train")
     assert (train.images, train.class_counts) == (180, (60, 60, 60))
     assert (train.repeated, train.conflicting, train.constant) == (2, 2, 1)
 
@@ -122,26 +117,16 @@ def test_the_text_names_every_finding(planted: str) -> None:
     assert len(text.splitlines()) < 16
 
 
-def test_leaks_are_dropped_and_the_digest_says_so(planted: str) -> None:
-    data = load_search_data(planted)
-    clean = drop_leaks(data, check_leaks(planted))
+def test_leaks_are_dropped_and_the_digest_changes(planted: str) -> None:
+    data, found = load_search_data(planted), check_leaks(planted)
+    clean = drop_leaks(data, found)
     kept = [index for index in range(180) if index not in (6, 8, 11, 20, 23)]
     assert torch.equal(clean.train_images, data.train_images[kept])
     assert torch.equal(clean.train_labels, data.train_labels[kept])
     assert clean.sha256 != data.sha256
     assert clean.notes[-1] == "training images left out for a twin elsewhere: 5."
-
-
-def test_without_leaks_the_data_stay_as_they_are(tmp_path: Path) -> None:
-    path = str(write_npz(tmp_path / "clean.npz", clean_arrays()))
-    data = load_search_data(path)
-    assert drop_leaks(data, check_leaks(path)) is data
-
-
-def test_an_audit_of_other_data_is_a_mistake_of_the_caller(planted: str) -> None:
-    data = load_search_data(planted, split="pooled")
     with pytest.raises(ValueError, match="does not belong to"):
-        drop_leaks(data, check_leaks(planted))
+        drop_leaks(load_search_data(planted, split="pooled"), found)
 
 
 def test_a_class_is_not_dropped_whole(tmp_path: Path) -> None:
@@ -161,9 +146,9 @@ def test_the_pooled_split_has_no_test_part_to_compare_with(planted: str) -> None
     assert sum(part.images for part in found.parts) == 300
 
 
-def test_what_a_search_may_know_leaves_the_test_part_closed(tmp_path: Path) -> None:
+def test_the_check_of_a_search_does_not_read_the_test_part(tmp_path: Path) -> None:
     arrays = planted_arrays()
-    arrays["test_labels"][0] = 9  # opening the test part would find this out
+    arrays["test_labels"][0] = 9  # an error where the test part is read
     path = str(write_npz(tmp_path / "a.npz", arrays))
     found = check_leaks(path, parts="searched")
     assert [part.name for part in found.parts] == ["train", "val"]
@@ -173,20 +158,17 @@ def test_what_a_search_may_know_leaves_the_test_part_closed(tmp_path: Path) -> N
         check_leaks(path)
 
 
-def test_the_prior_shift_of_octmnist_is_said_without_opening_its_test_part() -> None:
-    parts = tuple(
-        PartSummary(name=name, class_counts=counts, constant=0, repeated=0, conflicting=0)
-        for name, counts in (
-            ("train", (33484, 10213, 7754, 46026)),
-            ("val", (3721, 1135, 862, 5114)),
-        )
-    )
+def test_the_published_class_shares_of_octmnist_are_stated_without_its_test_part() -> None:
+    counts = {"train": (33484, 10213, 7754, 46026), "val": (3721, 1135, 862, 5114)}
     found = LeakCheck(
         name="octmnist",
         split="official",
         sha256="",
         class_names=("cnv", "dme", "drusen", "normal"),
-        parts=parts,
+        parts=tuple(
+            PartSummary(name=name, class_counts=each, constant=0, repeated=0, conflicting=0)
+            for name, each in counts.items()
+        ),
         overlaps=(),
     )
     text = describe_leak_check(found)
@@ -194,35 +176,29 @@ def test_the_prior_shift_of_octmnist_is_said_without_opening_its_test_part() -> 
     assert "balanced accuracy" in text
 
 
-def test_a_second_audit_is_read_and_not_worked_out(
-    planted: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_check_reads_the_first_one(planted: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first = check_leaks(planted)
-
-    def never(*_: Any) -> LeakCheck:
-        raise AssertionError("worked out twice")
-
-    monkeypatch.setattr("study.data.leak_check._examine", never)
+    monkeypatch.setattr("study.data.leak_check._examine", None)
     assert check_leaks(planted) == first
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"parts": []}', '{"parts": 3}'])
-def test_a_kept_audit_that_is_damaged_is_worked_out_again(planted: str, content: str) -> None:
+def test_a_kept_check_that_is_damaged_is_made_again(planted: str, content: str) -> None:
     first = check_leaks(planted)
     (kept,) = (Path(planted).parent / ".study_cache").glob("*/leak-check-*.json")
     kept.write_text(content)
     assert check_leaks(planted) == first
 
 
-def test_an_audit_holds_numbers_and_no_images(planted: str) -> None:
-    """What comes through the lock is counts and indices of training and validation images."""
-
+def test_a_check_has_counts_and_indices_and_no_images(planted: str) -> None:
     def leaves(value: object) -> list[object]:
         if isinstance(value, dict):
-            return [leaf for item in value.values() for leaf in leaves(item)]
-        if isinstance(value, tuple):
-            return [leaf for item in value for leaf in leaves(item)]
-        return [value]
+            value = tuple(value.values())
+        return (
+            [leaf for each in value for leaf in leaves(each)]
+            if isinstance(value, tuple)
+            else [value]
+        )
 
     found = check_leaks(planted)
     assert {type(leaf) for leaf in leaves(dataclasses.asdict(found))} == {int, str}
@@ -236,15 +212,12 @@ def test_the_digits_are_nearly_clean() -> None:
     assert len(leaking_train_indices(found)) == 1
 
 
-def test_real_images_are_audited(octmnist_mini: Path) -> None:
+def test_real_images_are_checked(octmnist_mini: Path) -> None:
     found = check_leaks(str(octmnist_mini))
     assert overlap(found, "train", "val").near_second == 1
     assert sum(both.exact_first for both in found.overlaps) == 0
-    assert [f"{class_shift(found, part):.3f}" for part in found.parts] == [
-        "0.000",
-        "0.098",
-        "0.333",
-    ]
+    shifts = [class_shift(found, part) for part in found.parts]
+    assert shifts == pytest.approx([0.0, 0.098, 0.333], abs=5e-4)
 
 
 def both_parts(dataset: str) -> StudySettings:
@@ -253,26 +226,24 @@ def both_parts(dataset: str) -> StudySettings:
     return settings(dataset=dataset, drop_leaks=True, estimator="train", plan=plan)
 
 
-def loaded(asked: StudySettings) -> SearchData:
-    data, _ = load_data(asked, RunContext(url="sqlite://"))
+def loaded(asked: StudySettings, fit_on: FitOn | None = None) -> SearchData:
+    data, described = load_data(asked, RunContext(url="sqlite://"), fit_on=fit_on)
     assert data is not None
+    assert described["sha256"] == data.sha256
     return data
 
 
-def test_without_leaks_no_image_with_a_twin_in_the_test_part_is_learned(planted: str) -> None:
-    data, before = loaded(both_parts(planted)), load_search_data(planted)
+def test_no_image_with_a_twin_in_the_test_part_is_learned_and_the_digest_changes(
+    planted: str,
+) -> None:
+    asked = both_parts(planted)
+    data, before = loaded(asked), load_search_data(planted)
     train = [index for index in range(180) if index not in (6, 8, 11, 20, 23)]
     val = [index for index in range(60) if index != 10]  # 10 is in the test part
     expected = torch.cat([before.train_images[train], before.val_images[val]])
     assert torch.equal(data.train_images, expected)
     assert torch.equal(data.val_images, before.val_images)
     assert data.notes[-1] == "validation images not learned for a twin in test: 1."
-
-
-def test_the_digest_tells_that_validation_images_were_left_out(planted: str) -> None:
-    asked = both_parts(planted)
     without_plan = asked.with_changes(plan=None)
-    _, described = load_data(without_plan, RunContext(url="sqlite://"), fit_on="train+val")
-    _, searched = load_data(without_plan, RunContext(url="sqlite://"))
-    assert described["sha256"] == loaded(asked).sha256
-    assert described["sha256"] != searched["sha256"]
+    assert loaded(without_plan, fit_on="train+val").sha256 == data.sha256
+    assert loaded(without_plan).sha256 != data.sha256
