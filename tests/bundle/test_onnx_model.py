@@ -14,11 +14,10 @@ from study.bundle.export import classifier_of, write_bundle
 from study.bundle.onnx_model import TOLERANCE, OnnxModel, onnx_available, onnx_model
 from study.common.errors import EvaluationError
 from study.search_space.candidate import OCTMNIST, Architecture, ImageFormat
-from tests.bundle.bundles import PLAIN, STAGED, described, images, network
+from tests.bundle.bundles import PLAIN, RGB, STAGED, described, images, network
+from tests.data.files import SHARED
 
-MINI = Path(__file__).parents[3] / "shared" / "data" / "octmnist_mini.npz"
-RGB = ImageFormat(channels=3, size=20, classes=3)
-
+MINI = SHARED / "octmnist_mini.npz"
 needs_onnx = pytest.mark.skipif(not onnx_available(), reason="the extra 'export' is missing")
 
 
@@ -27,15 +26,13 @@ def _classifier(architecture: Architecture = PLAIN, image: ImageFormat = OCTMNIS
     return classifier_of(bundle, network(bundle))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module")  # the exporter takes seconds
 def plain() -> OnnxModel:
-    """Return the ONNX of the plain network: the exporter takes seconds."""
     return onnx_model(_classifier(), images(37))
 
 
 def _check_session(classifier: Classifier, model: OnnxModel) -> None:
-    import onnxruntime
-
+    onnxruntime = pytest.importorskip("onnxruntime")
     image = classifier.image
     batch = images(37, image)
     session = onnxruntime.InferenceSession(model.content)
@@ -63,9 +60,8 @@ def test_a_staged_network_for_colour_images_agrees_as_well() -> None:
 
 
 @needs_onnx
-def test_onnx_carries_its_classes_and_no_path_of_this_machine(plain: OnnxModel) -> None:
-    import onnx
-
+def test_onnx_names_its_classes_and_no_path_of_this_machine(plain: OnnxModel) -> None:
+    onnx = pytest.importorskip("onnx")
     content = plain.content
     model = onnx.load_from_string(content)
     onnx.checker.check_model(model)
@@ -77,12 +73,10 @@ def test_onnx_carries_its_classes_and_no_path_of_this_machine(plain: OnnxModel) 
 
 
 @needs_onnx
-def test_the_same_network_gives_the_same_onnx(plain: OnnxModel) -> None:
+def test_the_same_network_gives_the_same_onnx_and_a_bundle_contains_it(
+    plain: OnnxModel, tmp_path: Path
+) -> None:
     assert onnx_model(_classifier(), images(37)) == plain
-
-
-@needs_onnx
-def test_onnx_is_part_of_the_bundle_with_its_check(plain: OnnxModel, tmp_path: Path) -> None:
     bundle = described()
     written = write_bundle(tmp_path / "b", bundle=bundle, network=network(bundle), onnx=plain)
     assert (tmp_path / "b" / ONNX).read_bytes() == plain.content
@@ -90,7 +84,7 @@ def test_onnx_is_part_of_the_bundle_with_its_check(plain: OnnxModel, tmp_path: P
 
 
 @needs_onnx
-@pytest.mark.skipif(not MINI.exists(), reason="the folder with real images is not there")
+@pytest.mark.skipif(not MINI.exists(), reason="octmnist_mini.npz is not beside the checkout")
 def test_onnx_agrees_with_pytorch_on_real_images() -> None:
     real = torch.from_numpy(np.load(MINI)["val_images"])[:, None]
     check = onnx_model(_classifier(STAGED), real).check

@@ -1,4 +1,4 @@
-"""Pictures that are smooth as real ones are, so that two of them are no twins by chance."""
+"""Smooth pictures, as real ones are. Two of them are no twins by chance."""
 
 from __future__ import annotations
 

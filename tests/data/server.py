@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that can misbehave in the ways real ones do."""
+"""A real HTTP server on loopback that can fail in the ways of real servers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ from threading import Thread
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serves one content at every path.
-
-    Args:
-        content: Body of the file.
-    """
+    """Serves the same content at every path."""
 
     daemon_threads = True
 
@@ -22,7 +18,7 @@ class FileServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.content = content
         self.knows_ranges = True
-        self.tells_length = True
+        self.sends_length = True
         self.status = 200
         self.cuts: list[int] = []  # bytes after which the next connections break
         self.requested_ranges: list[str | None] = []
@@ -61,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         if start:
             whole = len(server.content)
             self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
-        if server.tells_length:
+        if server.sends_length:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: server.cuts.pop(0)] if server.cuts else body)

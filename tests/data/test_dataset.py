@@ -23,19 +23,15 @@ def test_search_data_has_no_test_part() -> None:
     assert not [name for name in names if "test" in name]
 
 
-def test_images_and_labels_have_the_promised_types(path: str) -> None:
-    data = load_search_data(path)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_and_labels_have_the_documented_types(tmp_path: Path, channels: int) -> None:
+    data = load_search_data(str(write_npz(tmp_path / "a.npz", medmnist_arrays(channels=channels))))
     assert (data.train_images.dtype, data.train_labels.dtype) == (torch.uint8, torch.int64)
-    assert data.val_images.shape == (12, 1, 8, 8)
+    assert data.train_images.shape == (40, channels, 8, 8)
+    assert data.val_images.shape == (12, channels, 8, 8)
     assert data.val_labels.shape == (12,)
     assert data.split == "official"
-
-
-def test_an_rgb_set_is_a_view_of_channels_last_memory(tmp_path: Path) -> None:
-    path = write_npz(tmp_path / "rgb.npz", medmnist_arrays(channels=3))
-    images = load_search_data(str(path)).train_images
-    assert images.shape == (40, 3, 8, 8)
-    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert data.train_images.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_the_official_split_does_not_read_the_test_arrays(tmp_path: Path) -> None:
@@ -53,24 +49,21 @@ def test_the_official_split_does_not_read_the_test_arrays(tmp_path: Path) -> Non
         load_search_data(str(file), split="pooled")
 
 
-def test_the_digest_tells_splits_seeds_and_contents_apart(path: str, tmp_path: Path) -> None:
+def test_the_digest_depends_on_split_seed_images_and_labels(path: str, tmp_path: Path) -> None:
     other = write_npz(tmp_path / "b.npz", medmnist_arrays(seed=1))
+    arrays = medmnist_arrays()
+    arrays["val_labels"] = np.roll(arrays["val_labels"], 1)
+    relabelled = write_npz(tmp_path / "c.npz", arrays)
     digests = [
         load_search_data(path).sha256,
         load_search_data(path, split="pooled", seed=0).sha256,
         load_search_data(path, split="pooled", seed=1).sha256,
         load_search_data(str(other)).sha256,
+        load_search_data(str(relabelled)).sha256,
     ]
-    assert len(set(digests)) == 4
+    assert len(set(digests)) == 5
     assert digests[0] == load_search_data(path, seed=5).sha256
     assert digests[2] == load_search_data(path, split="pooled", seed=1).sha256
-
-
-def test_a_changed_label_changes_the_digest(path: str, tmp_path: Path) -> None:
-    arrays = medmnist_arrays()
-    arrays["val_labels"] = np.roll(arrays["val_labels"], 1)
-    other = load_search_data(str(write_npz(tmp_path / "b.npz", arrays)))
-    assert other.sha256 != load_search_data(path).sha256
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -90,16 +83,12 @@ def test_the_pooled_split_keeps_every_image_with_its_label(tmp_path: Path, chann
     assert pooled == official
 
 
-def test_the_pooled_split_says_what_it_costs(path: str) -> None:
-    note = load_search_data(path, split="pooled").warnings[-1]
-    assert note.startswith("pooled split: ")
-    assert "of the 9 official test images of a are in its training part" in note
-    assert "cannot be tested on the official test part" in note
-
-
-def test_the_pooled_digits_are_cut_70_30() -> None:
+def test_the_pooled_split_is_70_30_and_warns_of_its_cost(path: str) -> None:
     data = load_search_data("digits", split="pooled")
     assert (len(data.train_images), len(data.val_images)) == (1257, 540)
+    warning = load_search_data(path, split="pooled").warnings[-1]
+    assert "of the 9 official test images of a are in its training part" in warning
+    assert "cannot be tested on the official test part" in warning
 
 
 def test_an_unknown_split_is_refused(path: str) -> None:

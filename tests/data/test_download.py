@@ -31,7 +31,7 @@ def part_of(target: Path) -> Path:
     return target.with_name("set.npz.part")
 
 
-def test_a_download_ends_under_its_final_name_and_tells_its_progress(
+def test_a_download_has_its_final_name_and_reports_progress(
     server: FileServer, target: Path
 ) -> None:
     seen: list[tuple[int, int]] = []
@@ -43,7 +43,9 @@ def test_a_download_ends_under_its_final_name_and_tells_its_progress(
     assert seen == sorted(seen)
 
 
-def test_a_broken_connection_is_taken_up_where_it_broke(server: FileServer, target: Path) -> None:
+def test_a_broken_connection_is_continued_from_its_last_byte(
+    server: FileServer, target: Path
+) -> None:
     server.cuts = [1_000_000, 500_000]
     download(url=server.url, destination=target, md5=MD5)
     assert target.read_bytes() == CONTENT
@@ -68,9 +70,9 @@ def test_an_interrupted_download_is_resumed_by_the_next_call(
 
 
 @pytest.mark.parametrize(
-    "part", [CONTENT, CONTENT + b"more", b"x" * 5000], ids=["whole", "too long", "another file's"]
+    "part", [CONTENT, CONTENT + b"more", b"x" * 5000], ids=["complete", "too long", "another file"]
 )
-def test_a_part_that_is_whole_is_kept_and_any_wrong_one_is_thrown_away(
+def test_a_complete_part_is_kept_and_a_wrong_one_is_deleted(
     server: FileServer, target: Path, part: bytes
 ) -> None:
     target.parent.mkdir()
@@ -88,10 +90,10 @@ def test_a_server_without_ranges_starts_over(server: FileServer, target: Path) -
     assert server.requested_ranges == ["bytes=700000-"]
 
 
-def test_a_server_that_hides_the_length_is_served_by_the_md5(
+def test_a_server_that_sends_no_length_is_checked_by_the_md5(
     server: FileServer, target: Path
 ) -> None:
-    server.tells_length = False
+    server.sends_length = False
     seen: list[tuple[int, int]] = []
     download(url=server.url, destination=target, md5=MD5, progress=lambda *now: seen.append(now))
     assert target.read_bytes() == CONTENT
@@ -118,15 +120,13 @@ def test_a_refusal_by_the_server_is_one_line(
     server: FileServer, target: Path, status: int
 ) -> None:
     server.status = status
-    with pytest.raises(
-        DataError, match=rf"download failed: HTTP {status} .*put it into"
-    ) as caught:
+    with pytest.raises(DataError, match=rf"failed: HTTP {status} .*put it into") as caught:
         download(url=server.url, destination=target, md5=MD5)
     assert len(server.requested_ranges) == 1
     assert "\n" not in str(caught.value)
 
 
-def test_a_connection_that_never_brings_a_byte_ends_after_three(
+def test_three_connections_without_a_new_byte_end_the_download(
     server: FileServer, target: Path
 ) -> None:
     server.cuts = [1_000_000, 0, 0, 0]
@@ -135,28 +135,25 @@ def test_a_connection_that_never_brings_a_byte_ends_after_three(
     assert len(server.requested_ranges) == 4
 
 
-def test_no_server_at_all_is_one_line(target: Path) -> None:
+def test_a_missing_server_or_folder_is_one_line(server: FileServer, target: Path) -> None:
     with serving(b"") as gone:
         url = gone.url
     with pytest.raises(DataError, match=r"download failed: .*refused.*--dataset digits"):
         download(url=url, destination=target, md5=MD5)
-
-
-def test_a_folder_that_cannot_be_made_names_the_flag(server: FileServer, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
+    target.write_text("in the way")
     with pytest.raises(DataError, match="name another folder with --data-root"):
-        download(url=server.url, destination=tmp_path / "file" / "set.npz", md5=MD5)
+        download(url=server.url, destination=target / "set.npz", md5=MD5)
 
 
-def _download_and_tell(url: str, target: Path) -> None:
+def _download_and_check(url: str, target: Path) -> None:
     download(url=url, destination=target, md5=MD5)
     os._exit(0 if file_md5(target) == MD5 else 1)
 
 
-def test_processes_that_want_the_same_file_fetch_it_once(server: FileServer, target: Path) -> None:
+def test_several_processes_download_a_file_once(server: FileServer, target: Path) -> None:
     context = multiprocessing.get_context("spawn")
     workers = [
-        context.Process(target=_download_and_tell, args=(server.url, target)) for _ in range(3)
+        context.Process(target=_download_and_check, args=(server.url, target)) for _ in range(3)
     ]
     for worker in workers:
         worker.start()

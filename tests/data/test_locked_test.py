@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ LOCK = "study.data.locked_test"
 
 RECEIPT = AccessReceipt(study="s", number=1, candidate_id="c", dataset="a", split="official")
 
-DOORS = {
+CALLERS = {
     "open_test_part": "study/final_test/",
     "AccessReceipt": "study/final_test/",
     "pool_all_parts": "study/data/dataset.py",
@@ -46,23 +47,20 @@ def test_the_digits_test_part_is_not_in_what_a_search_sees() -> None:
     assert not seen & {image.tobytes() for image in images.numpy()}
 
 
-def test_a_study_on_the_pooled_split_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "error", "found"),
+    [
+        ({"split": "pooled"}, DataError, r"'s' searched on the pooled split.*--split official"),
+        ({"dataset": "b"}, DataError, "searched on 'b'; its candidate cannot be tested on 'a'"),
+        ({"number": 0}, ValueError, "number=0"),
+    ],
+)
+def test_a_receipt_of_another_access_is_refused(
+    tmp_path: Path, change: dict[str, Any], error: type[Exception], found: str
+) -> None:
     path = str(write_npz(tmp_path / "a.npz", medmnist_arrays()))
-    receipt = dataclasses.replace(RECEIPT, split="pooled")
-    with pytest.raises(DataError, match=r"'s' searched on the pooled split.*--split official"):
-        open_test_part(path, receipt=receipt)
-
-
-def test_a_study_on_another_data_set_is_refused(tmp_path: Path) -> None:
-    path = str(write_npz(tmp_path / "b.npz", medmnist_arrays()))
-    with pytest.raises(DataError, match="searched on 'a'; its candidate cannot be tested on 'b'"):
-        open_test_part(path, receipt=RECEIPT)
-
-
-def test_an_access_without_a_number_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
-    path = str(write_npz(tmp_path / "a.npz", medmnist_arrays()))
-    with pytest.raises(ValueError, match="number=0"):
-        open_test_part(path, receipt=dataclasses.replace(RECEIPT, number=0))
+    with pytest.raises(error, match=found):
+        open_test_part(path, receipt=dataclasses.replace(RECEIPT, **change))
 
 
 def test_labels_out_of_range_in_the_test_part_are_found_when_it_opens(tmp_path: Path) -> None:
@@ -74,13 +72,15 @@ def test_labels_out_of_range_in_the_test_part_are_found_when_it_opens(tmp_path: 
         open_test_part(path, receipt=RECEIPT)
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        name = path.relative_to(PACKAGE.parent).as_posix()
-        yield name, ast.parse(path.read_text(), name)
+@cache
+def modules() -> list[tuple[str, ast.Module]]:
+    return [
+        (path.relative_to(PACKAGE.parent).as_posix(), ast.parse(path.read_text()))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    ]
 
 
-def test_only_the_named_callers_come_through_each_door() -> None:
+def test_only_the_named_callers_import_from_the_lock() -> None:
     intruders = []
     for module, tree in modules():
         for node in ast.walk(tree):
@@ -93,7 +93,7 @@ def test_only_the_named_callers_come_through_each_door() -> None:
                     if f"{node.module}.{alias.name}" == LOCK
                     or (
                         (node.module or "").endswith("locked_test")
-                        and not module.startswith(DOORS[alias.name])
+                        and not module.startswith(CALLERS[alias.name])
                     )
                 ]
     assert not intruders

@@ -20,7 +20,7 @@ from tests.data.pictures import Pictures, as_jpeg, pictures, with_noise
 
 
 def part(images: Pictures) -> PartPrints:
-    """Make a part of one class from ``(n, size, size)`` images."""
+    """Return a part of one class of ``(n, size, size)`` images."""
     return fingerprint_part(images[:, None], np.zeros(len(images), dtype=np.int64))
 
 
@@ -28,7 +28,7 @@ def twins(first: Pictures, second: Pictures) -> Twins:
     return find_twins(part(first), part(second))
 
 
-def test_pictures_that_have_nothing_in_common_are_no_twins() -> None:
+def test_different_pictures_are_no_twins() -> None:
     found = twins(pictures(300), pictures(200, seed=9))
     for mask in (found.exact_first, found.exact_second, found.near_first, found.near_second):
         assert not mask.any()
@@ -60,7 +60,7 @@ def test_slightly_changed_copies_are_near_twins(swapped: bool) -> None:
     assert not found.exact_first.any()
 
 
-def test_what_is_plainly_changed_is_no_twin() -> None:
+def test_clearly_changed_copies_are_no_twins() -> None:
     first = pictures(6)
     second = np.stack([first[0, ::-1], first[1, :, ::-1], 255 - first[2], np.roll(first[3], 5)])
     second = np.concatenate([second, with_noise(first[4:5], 12.0), first[5:6] // 2])
@@ -96,7 +96,7 @@ def brute_force(first: Pictures, second: Pictures) -> NDArray[np.bool_]:
     return near
 
 
-def test_the_fast_way_finds_what_comparing_all_pairs_finds() -> None:
+def test_the_search_finds_the_same_twins_as_a_comparison_of_all_pairs() -> None:
     base = pictures(60)
     first = with_noise(np.concatenate([base, base[:30]]), 2.0, seed=2)
     second = with_noise(np.concatenate([base[20:], pictures(30, seed=9)]), 4.5, seed=3)
@@ -107,9 +107,9 @@ def test_the_fast_way_finds_what_comparing_all_pairs_finds() -> None:
     assert np.array_equal(found.near_second, expected.any(axis=0))
 
 
-def test_a_crowd_of_pictures_that_are_all_alike_is_found_whole() -> None:
-    crowd = with_noise(np.repeat(pictures(1), 600, axis=0), 1.0)
-    found = twins(crowd[:200], crowd[200:])
+def test_many_pictures_that_are_all_alike_are_all_found() -> None:
+    alike = with_noise(np.repeat(pictures(1), 600, axis=0), 1.0)
+    found = twins(alike[:200], alike[200:])
     assert found.near_first.all()
     assert found.near_second.all()
 
