@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -44,14 +44,7 @@ from study.performance_estimation.supernet.supernet_estimator import (
 from study.performance_estimation.training.data import TrainingData
 from study.search_space.candidate import OCTMNIST, Candidate, ImageFormat, Values
 from study.search_space.distinct import architecture_space
-from study.search_space.parameter import (
-    AnyParameter,
-    CategoricalParameter,
-    Condition,
-    FloatParameter,
-    IntParameter,
-)
-from study.search_space.reading.loading import load_space
+from study.search_space.reading.loading import load_space, space_from_text
 from study.search_space.resolve import Stack, resolve
 from study.search_space.space import Bound, SearchSpace
 from tests.performance_estimation.estimator_contract import ignore, small_data
@@ -60,49 +53,43 @@ IMAGE = ImageFormat(size=12, channels=3, classes=4)
 DATA = small_data(image=IMAGE)
 CPU = torch.device("cpu")
 
-SEED_LIKE = SearchSpace(
-    name="seed-like",
-    parameters=(
-        IntParameter(name="conv_layers", low=1, high=4),
-        IntParameter(name="hidden_units", low=2, high=16),
-        CategoricalParameter(name="dropout", choices=(0.2, 0.5)),
-    ),
-    fixed={"channels": 4, "batch_size": 16, "schedule": "cosine", "flip": True},
-)
 
-LEARNED = ("conv", "separable", "residual")
+def seed_like(more: str) -> SearchSpace:
+    text = """\
+name: seed-like
+parameters:
+  conv_layers: {type: int, low: 1, high: 4}
+  hidden_units: {type: int, low: 2, high: 16}
+  dropout: {type: categorical, choices: [0.2, 0.5]}
+  batch_size: 16
+"""
+    return space_from_text(text + more, image=IMAGE)
 
-STAGED = SearchSpace(
-    name="staged",
-    parameters=(
-        CategoricalParameter(name="norm", choices=("none", "batch")),
-        CategoricalParameter(name="head", choices=("flatten", "global_average")),
-        CategoricalParameter(name="activation", choices=("relu", "silu")),
-        IntParameter(
-            name="hidden_units",
-            low=2,
-            high=8,
-            when=(Condition(parameter="head", values=("flatten",)),),
-        ),
-        *(
-            parameter
-            for i in (1, 2, 3)
-            for parameter in (
-                CategoricalParameter(
-                    name=f"stage{i}.operation",
-                    choices=(*LEARNED, "identity"),
-                ),
-                CategoricalParameter(
-                    name=f"stage{i}.kernel",
-                    choices=(1, 3, 5),
-                    when=(Condition(parameter=f"stage{i}.operation", values=LEARNED),),
-                ),
-                CategoricalParameter(name=f"stage{i}.pool", choices=("max", "average", "none")),
-                IntParameter(name=f"stage{i}.channels", low=1, high=6),
-            )
-        ),
-    ),
-    fixed={"stages.count": 3, "padding": "same", "batch_size": 16},
+
+SEED_LIKE = seed_like("  schedule: cosine\n  channels: 4\n  flip: true\n")
+
+STAGED = space_from_text(
+    """\
+name: staged
+parameters:
+  padding: same
+  batch_size: 16
+  norm: {type: categorical, choices: [none, batch]}
+  head: {type: categorical, choices: [flatten, global_average]}
+  activation: {type: categorical, choices: [relu, silu]}
+  hidden_units: {type: int, low: 2, high: 8, when: {head: flatten}}
+  stages:
+    count: 3
+    each:
+      operation: {type: categorical, choices: [conv, separable, residual, identity]}
+      kernel:
+        type: categorical
+        choices: [1, 3, 5]
+        when: {operation: [conv, separable, residual]}
+      pool: {type: categorical, choices: [max, average, none]}
+      channels: {type: int, low: 1, high: 6}
+""",
+    image=IMAGE,
 )
 
 seeds = st.integers(0, 2**32 - 1)
@@ -114,10 +101,6 @@ def stack_of(space: SearchSpace, values: Values) -> Stack:
 
 def drawn(space: SearchSpace, seed: int) -> Stack:
     return stack_of(space, space.sample(np.random.default_rng(seed)))
-
-
-def extended(*parameters: AnyParameter, **changes: Any) -> SearchSpace:
-    return replace(SEED_LIKE, parameters=(*SEED_LIKE.parameters, *parameters), **changes)
 
 
 def shared_by(space: SearchSpace, *stacks: Stack, image: ImageFormat = IMAGE) -> SharedWeights:
@@ -184,10 +167,10 @@ def test_every_candidate_finds_its_weights_whatever_was_made_before(
 
 
 def test_narrower_layers_are_the_leading_slices_of_wider_ones() -> None:
-    space = extended(
-        IntParameter(name="channels", low=2, high=6),
-        CategoricalParameter(name="kernel", choices=(3, 5)),
-        fixed={"padding": "same"},
+    space = seed_like(
+        "  padding: same\n"
+        "  channels: {type: int, low: 2, high: 6}\n"
+        "  kernel: {type: categorical, choices: [3, 5]}\n"
     )
     wide, narrow = (
         stack_of(space, {"conv_layers": 1, "channels": c, "kernel": k, "hidden_units": h})
@@ -227,14 +210,14 @@ def test_every_network_of_the_shipped_stages_has_a_path(seed: int) -> None:
     assert shapes == {name: p.shape for name, p in layers(stack).named_parameters()}
 
 
-def test_a_space_whose_recipe_varies_is_refused_with_all_names() -> None:
+def test_a_space_whose_recipe_varies_is_an_error_with_all_names() -> None:
     check_space(load_space("seed"))
     with pytest.raises(SettingsError, match=r"small: .* cannot score values of learning_rate;"):
         check_space(load_space("small"))
-    space = extended(
-        FloatParameter(name="learning_rate", low=1e-4, high=1e-2, log=True),
-        CategoricalParameter(name="optimizer", choices=("adam", "sgd")),
-        CategoricalParameter(name="schedule", choices=("cosine",)),
+    space = seed_like(
+        "  learning_rate: {type: float, low: 1.0e-4, high: 1.0e-2, log: true}\n"
+        "  optimizer: {type: categorical, choices: [adam, sgd]}\n"
+        "  schedule: cosine\n"
     )
     with pytest.raises(SettingsError, match="cannot score values of learning_rate, optimizer;"):
         check_space(space)
@@ -284,13 +267,9 @@ def test_every_draw_can_be_chosen_and_has_the_paths_that_the_budget_counts(
 
 def test_training_one_path_is_training_its_network() -> None:
     """Paths of one architecture: the supernet is that network, trained by an ordinary loop."""
-    space = SearchSpace(
-        name="single",
-        parameters=(CategoricalParameter(name="conv_layers", choices=(1,)),),
-        fixed={"channels": 4, "hidden_units": 8, "batch_size": 48, "norm": "batch"},
-    )
-    net = supernet(space, epochs=3)
-    stack = stack_of(space, {"conv_layers": 1})
+    space = SEED_LIKE.with_fixed(schedule="constant", flip=False, batch_size=48, norm="batch")
+    path: Values = {"conv_layers": 1, "hidden_units": 8, "dropout": 0.0}
+    net, stack = supernet(space, epochs=3), stack_of(space, path)
     net.shared.make(stack)
     network = build(stack, generator=torch.Generator().manual_seed(0)).train()
     network.load_state_dict(
@@ -299,7 +278,7 @@ def test_training_one_path_is_training_its_network() -> None:
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
     images, labels = normalise(DATA.train_images), DATA.train_labels
     for _ in range(3):
-        net.train_epoch(lambda *_: ({"conv_layers": 1},))
+        net.train_epoch(lambda *_: (path,))
         optimizer.zero_grad()
         nn.functional.cross_entropy(network(images), labels).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -383,46 +362,36 @@ def test_a_diverging_training_is_reported_with_the_remedy() -> None:
         scorer.prepare()
 
 
-@pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
+def limit_memory(monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
     """Imitate a memory that holds few images; no test can fill the real one safely."""
+    seen: list[int] = []
 
-    def limited(most: int) -> list[int]:
-        seen: list[int] = []
+    def scores(*arguments: Any) -> Tensor:
+        seen.append(len(arguments[-1]))
+        result = path_scores(*arguments)
+        if len(arguments[-1]) > most:
+            result.sum().backward()  # type: ignore[no-untyped-call]  # a retry has to drop these
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
+        return result
 
-        def scores(*arguments: Any) -> Tensor:
-            seen.append(len(arguments[-1]))
-            result = path_scores(*arguments)
-            if len(arguments[-1]) > most:
-                result.sum().backward()  # type: ignore[no-untyped-call]  # what a retry has to drop
-                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.")
-            return result
-
-        monkeypatch.setattr(training_of_supernets, "path_scores", scores)
-        return seen
-
-    return limited
+    monkeypatch.setattr(training_of_supernets, "path_scores", scores)
+    return seen
 
 
-def test_shared_weights_short_of_memory_are_the_same_within_rounding(
-    memory: Callable[[int], list[int]],
+def test_shared_weights_short_of_memory_are_the_same_within_rounding_or_an_error_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     space = SEED_LIKE.with_fixed(dropout=0.0, optimizer="sgd")  # its rounding is not blown up
     whole, short = supernet(space), supernet(space)
     whole.train_epoch(paths_of(space))
-    seen = memory(6)
+    seen = limit_memory(monkeypatch, 6)
     short.train_epoch(paths_of(space))
     assert seen[:3] == [16, 8, 4]
     assert seen.count(16) == 1
     assert short.micro_batch == 4
     for key, tensor in whole.shared.tensors.items():
         assert torch.allclose(short.shared.tensors[key], tensor, atol=1e-6)
-
-
-def test_shared_weights_that_never_fit_are_reported_with_the_remedy(
-    memory: Callable[[int], list[int]],
-) -> None:
-    memory(0)
+    limit_memory(monkeypatch, 0)
     remedy = r"^supernet: out of memory; .* that seed-like fixes \(16\), .* or take paths=uniform$"
     with pytest.raises(StudyError, match=remedy):
         supernet().train_epoch(paths_of())
@@ -507,7 +476,7 @@ def test_the_weights_are_trained_once_and_dropout_has_no_effect_on_a_score(tmp_p
     assert blind_to(STAGED) == ()
 
 
-def test_what_was_never_trained_is_not_scored() -> None:
+def test_a_layer_that_was_never_trained_is_not_scored() -> None:
     scorer = estimator(epochs=1)
     only_deep: Values = {"conv_layers": 3, "hidden_units": 4, "dropout": 0.2}
     scorer.supernet.train_epoch(lambda *_: (only_deep,))
