@@ -29,7 +29,7 @@ from study.performance_estimation.estimator import (
     Step,
 )
 from study.performance_estimation.training.data import training_data
-from study.performance_estimation.training.gradients import is_out_of_memory
+from study.performance_estimation.training.gradients import failing_without_memory
 from study.performance_estimation.training.process import (
     derived_generator,
     derived_seed,
@@ -187,28 +187,23 @@ def score(
             the same scores, or memory ran out.
     """
     values = []
-    try:
-        for drawing in range(initialisations):
+    for drawing in range(initialisations):
+        with failing_without_memory():
             network = build(stack, generator=derived_generator(seed, "zero-cost", drawing))
             network.to(images.device)
             with one_thread():
                 value = PROXIES[proxy](ready(network), normalise(images), labels)
-            values.append(float(value.detach()))
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise EstimateFailed("out of memory", f"{proxy} on {len(images)} images") from error
+        values.append(float(value.detach()))
     mean = sum(values) / len(values)
     if not math.isfinite(mean):
         size = complexity(stack).parameters
-        raise EstimateFailed(
-            "non-finite", f"{proxy} is {mean} for this network of {size} parameters"
-        )
+        text = f"{proxy} is {mean} for this network of {size} parameters"
+        raise EstimateFailed("non-finite", text)
     return mean
 
 
 def ready(network: nn.Module) -> nn.Module:
-    """Set a network to the mode of the proxies: training, but without dropout."""
+    """Set a network to training mode, but without dropout, and return it."""
     network.train()
     for layer in network.modules():
         if isinstance(layer, Dropout):

@@ -67,7 +67,7 @@ class SharedWeights:
         self.alive()
 
     def _write_cost(self) -> None:
-        cost = self.estimator.cost
+        cost = self.estimator.supernet.cost
         entry = {"what": "supernet", "epochs": cost.epochs, "seconds": round(cost.seconds, 4)}
         if self.study.user_attrs.get(KEY) != entry:
             self.study.set_user_attr(KEY, entry)

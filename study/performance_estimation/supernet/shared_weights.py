@@ -35,7 +35,7 @@ _IN, _OUT, _KERNEL, _FEATURES, _HIDDEN = 1009, 2003, 7, 4001, 3001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Widest:
+class _Widest:
     """The largest layers of a space, and the channels of an image."""
 
     channels: int
@@ -44,9 +44,8 @@ class Widest:
     image_channels: int
 
 
-def widest(space: SearchSpace, image: ImageFormat) -> Widest:
-    """Return the largest layers that a network of the space can have."""
-    return Widest(
+def _widest(space: SearchSpace, image: ImageFormat) -> _Widest:
+    return _Widest(
         channels=_largest(space, "channels"),
         kernel=_largest(space, "kernel"),
         hidden_units=_largest(space, "hidden_units"),
@@ -90,9 +89,11 @@ class SharedWeights(nn.Module):
     alone, not on the tensors made before.
     """
 
-    def __init__(self, widest: Widest, *, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, space: SearchSpace, image: ImageFormat, *, seed: int, device: torch.device
+    ) -> None:
         super().__init__()
-        self._widest, self._seed, self._device = widest, seed, device
+        self._widest, self._seed, self._device = _widest(space, image), seed, device
         self.tensors = nn.ParameterDict()
 
     def make(self, stack: Stack) -> list[nn.Parameter]:
@@ -173,14 +174,14 @@ def layers(stack: Stack) -> nn.Sequential:
 
 
 @lru_cache(maxsize=512)
-def _slots(stack: Stack, widest: Widest) -> Mapping[str, _Slot]:
+def _slots(stack: Stack, widest: _Widest) -> Mapping[str, _Slot]:
     """Return the shared tensor of every parameter of a path, by the parameter's name."""
     names = [name for name, _ in layers(stack).named_parameters()]
     slots = {**dict(_block_slots(stack, widest)), **dict(_head_slots(stack, widest))}
     return {name: slots[name] for name in names}
 
 
-def _block_slots(stack: Stack, widest: Widest) -> Iterator[tuple[str, _Slot]]:
+def _block_slots(stack: Stack, widest: _Widest) -> Iterator[tuple[str, _Slot]]:
     """Yield all slots that blocks can have, with those of shortcuts, which some paths lack."""
     channels = max(widest.channels, widest.image_channels)
     for index, block in enumerate(stack.blocks):
@@ -195,7 +196,7 @@ def _block_slots(stack: Stack, widest: Widest) -> Iterator[tuple[str, _Slot]]:
             yield f"{index}.{name}", _Slot(key=_key(group, name), shape=full)
 
 
-def _head_slots(stack: Stack, widest: Widest) -> Iterator[tuple[str, _Slot]]:
+def _head_slots(stack: Stack, widest: _Widest) -> Iterator[tuple[str, _Slot]]:
     flatten = stack.head.kind == "flatten"
     size = stack.blocks[-1].size_out if stack.blocks else stack.image.size
     positions = size**2 if flatten else 1

@@ -28,7 +28,6 @@ from study.performance_estimation.supernet.shared_weights import (
     fresh_statistics,
     layers,
     path_scores,
-    widest,
 )
 from study.performance_estimation.training.checkpoint import (
     State,
@@ -108,7 +107,7 @@ class Supernet:
         check_space(space)
         self.space, self.image, self.data, self.settings = space, image, data, settings
         self.recipe = space.candidate(space.sample(np.random.default_rng(0))).recipe
-        self.shared = SharedWeights(widest(space, image), seed=settings.seed, device=data.device)
+        self.shared = SharedWeights(space, image, seed=settings.seed, device=data.device)
         self.epochs_trained = 0
         self.cost = SupernetCost()
         self.micro_batch = self.recipe.batch_size

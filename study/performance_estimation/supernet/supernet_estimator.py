@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from study.network.blocks import Dropout
 from study.network.forward import normalise
 from study.performance_estimation.estimator import (
     Estimate,
@@ -26,12 +25,13 @@ from study.performance_estimation.supernet.shared_weights import (
     layers,
     path_scores,
 )
-from study.performance_estimation.supernet.supernet import Supernet, SupernetCost, SupernetSettings
+from study.performance_estimation.supernet.supernet import Supernet, SupernetSettings
 from study.performance_estimation.training.data import TrainingData, training_data
-from study.performance_estimation.training.gradients import DTYPES, is_out_of_memory
+from study.performance_estimation.training.gradients import DTYPES, failing_without_memory
 from study.performance_estimation.training.metrics import metrics
 from study.performance_estimation.training.process import one_thread
 from study.performance_estimation.training.training import VALIDATION_BATCH
+from study.performance_estimation.zero_cost import ready
 from study.search_space.candidate import Candidate
 from study.search_space.resolve import Stack, resolve
 
@@ -82,11 +82,6 @@ class SupernetEstimator:
             trials_per_epoch=trials_per_epoch,
             interrupted=context.interrupted,
         )
-
-    @property
-    def cost(self) -> SupernetCost:
-        """Cost of the shared weights so far: a fixed cost of the study."""
-        return self.supernet.cost
 
     def epochs_due(self, finished: int) -> int:
         """Return the epochs that the shared weights need after ``finished`` trials."""
@@ -153,13 +148,8 @@ class SupernetEstimator:
         if not supernet.shared.has(stack):
             raise EstimateFailed("untrained", "no step trained a layer that this candidate has")
         dtype = DTYPES[supernet.settings.precision]
-        try:
-            with one_thread():
-                measured = path_metrics(supernet.shared, stack, supernet.data, dtype=dtype)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise EstimateFailed("out of memory", "the path does not fit") from error
+        with failing_without_memory(), one_thread():
+            measured = path_metrics(supernet.shared, stack, supernet.data, dtype=dtype)
         if not all(map(math.isfinite, measured.values())):
             raise EstimateFailed("non-finite", f"the path's metrics are {measured}")
         return measured
@@ -194,10 +184,7 @@ def _calibrate(
     dtype: torch.dtype,
 ) -> None:
     """Set ``statistics`` to the mean over batches spread evenly over the training images."""
-    network = layers(stack).train()
-    for layer in network.modules():
-        if isinstance(layer, Dropout):
-            layer.eval()
+    ready(layers(stack))
     wanted = min(len(images), CALIBRATION_BATCHES * _CALIBRATION_BATCH)
     chosen = torch.linspace(0, len(images) - 1, wanted, device=images.device).long()
     for batch in torch.split(images[chosen], _CALIBRATION_BATCH):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
@@ -52,6 +53,18 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, OutOfMemory | MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
+@contextmanager
+def failing_without_memory() -> Iterator[None]:
+    """Raise ``EstimateFailed`` where memory runs out for what cannot be done in parts."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        text = str(error).partition("\n")[0] or type(error).__name__
+        raise EstimateFailed("out of memory", text) from error
 
 
 def in_parts(images: Tensor, labels: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -5,14 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from study.common.artifact_path import ArtifactPath
-from study.performance_estimation.estimator import (
-    Estimate,
-    EstimateFailed,
-    EstimatorContext,
-    Report,
-)
+from study.performance_estimation.estimator import Estimate, EstimatorContext, Report
 from study.performance_estimation.training.data import TrainingData, training_data
-from study.performance_estimation.training.gradients import is_out_of_memory
+from study.performance_estimation.training.gradients import failing_without_memory
 from study.performance_estimation.training.training import (
     Training,
     TrainingSettings,
@@ -37,13 +32,8 @@ class TrainEstimator:
     def estimate(self, candidate: Candidate, *, seed: int, report: Report) -> Estimate:
         """Return the metrics after the last epoch."""
         watch = Watch(report=report, interrupted=self.context.interrupted)
-        try:
+        with failing_without_memory():  # for weights or optimiser, for example
             training = self.train(candidate, seed=seed, watch=watch)
-        except (RuntimeError, MemoryError) as error:  # for weights or optimiser, for example
-            if not is_out_of_memory(error):
-                raise
-            text = str(error).partition("\n")[0] or type(error).__name__
-            raise EstimateFailed("out of memory", text) from error
         return Estimate(
             metrics=training.metrics,
             epochs=float(training.epochs_trained),

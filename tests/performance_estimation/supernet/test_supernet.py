@@ -34,7 +34,6 @@ from study.performance_estimation.supernet.shared_weights import (
     fresh_statistics,
     layers,
     path_scores,
-    widest,
 )
 from study.performance_estimation.supernet.supernet import Supernet, SupernetSettings
 from study.performance_estimation.supernet.supernet_estimator import (
@@ -104,7 +103,7 @@ def drawn(space: SearchSpace, seed: int) -> Stack:
 
 
 def shared_by(space: SearchSpace, *stacks: Stack, image: ImageFormat = IMAGE) -> SharedWeights:
-    shared = SharedWeights(widest(space, image), seed=0, device=CPU)
+    shared = SharedWeights(space, image, seed=0, device=CPU)
     for stack in stacks:
         shared.make(stack)
     return shared
@@ -463,13 +462,13 @@ def shallow(dropout: float = 0.2) -> Candidate:
 def test_the_weights_are_trained_once_and_dropout_has_no_effect_on_a_score(tmp_path: Path) -> None:
     first = estimator(folder=tmp_path)
     first.prepare()
-    assert first.cost.epochs == 8.0
+    assert first.supernet.cost.epochs == 8.0
     second = estimator(folder=tmp_path)
     second.prepare()
     one, other = (
         second.estimate(shallow(dropout), seed=0, report=ignore) for dropout in (0.2, 0.5)
     )
-    assert second.cost == first.cost
+    assert second.supernet.cost == first.supernet.cost
     assert one.epochs == 0
     assert one.facts == {"seed": 1, "supernet_epochs": 2, "blind_to": ["dropout"]}
     assert one.metrics == other.metrics
@@ -526,5 +525,5 @@ def test_workers_load_what_another_worker_has_trained(tmp_path: Path) -> None:
     one, other = (estimator(epochs=3, turns=10, folder=tmp_path) for _ in range(2))
     one.prepare(finished=20)
     other.prepare(finished=20)
-    assert other.cost == one.cost
+    assert other.supernet.cost == one.supernet.cost
     assert_equal(values_of(other.supernet), values_of(one.supernet))
