@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -36,7 +36,7 @@ STAGE_COUNT = "stages.count"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """Smallest and largest allowed number, both included; None means no limit."""
+    """Smallest and largest allowed number, both included; None is no limit."""
 
     low: float | None = None
     high: float | None = None
@@ -55,13 +55,11 @@ class SearchSpace:
     """A search space.
 
     Args:
-        name: Short name, used in messages.
         parameters: What varies, in drawing order. A condition refers to earlier parameters only.
             Parameters of stage ``i`` (from 1) are called ``stage{i}.field``.
         fixed: Candidate fields (and ``stage{i}.field``, ``stages.count``) with one value.
         constraints: Bounds on ``parameters`` and ``macs`` of the network.
         enqueue: Candidates to try first, complete and valid.
-        description: Purpose of the space, one line from its author.
     """
 
     name: str
@@ -86,14 +84,11 @@ class SearchSpace:
         return True
 
     def sample(self, rng: np.random.Generator) -> dict[str, Value]:
-        """Return a random candidate: every active parameter drawn independently.
-
-        The constraints are not checked.
-        """
+        """Return a random value of every active parameter, without regard to the constraints."""
         return self._filled(lambda parameter: parameter.draw(rng))
 
     def suggest(self, trial: SuggestingTrial) -> dict[str, Value]:
-        """Return the trial's value of every active parameter, asked for in drawing order."""
+        """Return the trial's value of every active parameter, in drawing order."""
         return self._filled(lambda parameter: parameter.suggest(trial))
 
     def complete(self, values: Values, rng: np.random.Generator) -> dict[str, Value]:
@@ -101,7 +96,6 @@ class SearchSpace:
         return self._filled(lambda p: values[p.name] if p.name in values else p.draw(rng))
 
     def _filled(self, choose: Callable[[AnyParameter], Value]) -> dict[str, Value]:
-        """Return the chosen value of every active parameter, in drawing order."""
         values: dict[str, Value] = {}
         for parameter in self.parameters:
             if self.is_active(parameter, values):
@@ -109,9 +103,9 @@ class SearchSpace:
         return values
 
     def points(self) -> Iterator[dict[str, Value]]:
-        """Yield every point of the grid; the first parameter changes slowest.
+        """Yield every point of the grid, without regard to the constraints.
 
-        The constraints are not checked.
+        The first parameter changes slowest.
 
         Raises:
             ValueError: A parameter has no countable values.
@@ -126,7 +120,11 @@ class SearchSpace:
         if not self.is_active(parameter, values):
             yield from self._points(index + 1, values)
             return
-        for value in _grid(parameter):
+        grid = grid_values(parameter)
+        if grid is None:
+            message = f"{parameter.name}: a float without step has no countable values"
+            raise ValueError(message)
+        for value in grid:
             values[parameter.name] = value
             yield from self._points(index + 1, values)
         values.pop(parameter.name, None)
@@ -156,14 +154,14 @@ class SearchSpace:
         return counts.total()
 
     def _distinguished(self, parameter: AnyParameter) -> Counter[Value]:
-        """Count the grid's values in groups that all conditions treat alike.
+        """Count the grid's values in groups that satisfy the same conditions.
 
         A range that no condition reads is one group, which keeps counting fast.
         """
         asked = [c for p in self.parameters for c in p.when if c.parameter == parameter.name]
         first: dict[tuple[bool, ...], Value] = {}
         counts: Counter[Value] = Counter()
-        for value in _grid(parameter):
+        for value in grid_values(parameter) or ():
             answers = tuple(condition.allows(value) for condition in asked)
             counts[first.setdefault(answers, value)] += 1
         return counts
@@ -181,7 +179,7 @@ class SearchSpace:
         )
 
     def excess(self, values: Values, image: ImageFormat) -> float:
-        """Return how far the network is outside the constraints; 0 if it satisfies them."""
+        """Return how far the network is outside the constraints; 0 if it is inside."""
         broken = self.broken_bounds(self.candidate(values), image) if self.constraints else {}
         return sum((self.constraints[m].excess(count) for m, count in broken.items()), 0.0)
 
@@ -200,14 +198,6 @@ class SearchSpace:
     def with_fixed(self, **fields: Value) -> SearchSpace:
         """Return the space with these candidate fields fixed to other values."""
         return replace(self, fixed={**self.fixed, **fields})
-
-
-def _grid(parameter: AnyParameter) -> Sequence[Value]:
-    values = grid_values(parameter)
-    if values is None:
-        message = f"{parameter.name}: a float without step has no countable values"
-        raise ValueError(message)
-    return values
 
 
 def _stage(merged: Values, number: int) -> Stage:

@@ -144,7 +144,6 @@ def _stage_declarations(document: YamlDocument, path: KeyPath) -> Iterator[Decla
 
 
 def _report_replaced(document: YamlDocument) -> None:
-    """Report fields of the plain CNN that have no effect beside ``stages``."""
     for name in REPLACED:
         if name in document.at(("parameters",)):
             remedy = "move it into each" if name in STAGE_FIELDS else "write stages.count instead"
@@ -154,11 +153,8 @@ def _report_replaced(document: YamlDocument) -> None:
 
 def _stage_counts(declarations: Sequence[Declaration]) -> tuple[int, ...]:
     """Return the possible numbers of stages, ascending; empty without stages."""
-    for declaration in declarations:
-        if declaration.name == STAGE_COUNT:
-            values = declaration.values() or ()
-            return tuple(sorted(value for value in values if isinstance(value, int)))
-    return ()
+    counted = (d.values() or () for d in declarations if d.name == STAGE_COUNT)
+    return tuple(sorted(value for value in next(counted, ()) if isinstance(value, int)))
 
 
 def _expanded(
@@ -182,26 +178,24 @@ def _stage_parameters(
     enough = tuple(count for count in counts if count >= i)
     exists = [Condition(parameter=STAGE_COUNT, values=enough)] if len(enough) < len(counts) else []
     for parameter, own in each:
-        when = [*exists, *(_in_stage(condition, i) for condition in own)]
+        when = list(exists)
+        for condition in own:
+            other = condition.parameter.replace(EACH, f"stage{i}.")
+            when.append(dataclasses.replace(condition, parameter=other))
         if any(c.parameter == STAGE_COUNT and not set(c.values) & set(enough) for c in when):
             continue  # its own condition on the count excludes this stage
         name = parameter.name.replace(EACH, f"stage{i}.")
         yield dataclasses.replace(parameter, name=name, when=tuple(when))
 
 
-def _in_stage(condition: Condition, i: int) -> Condition:
-    name = condition.parameter.replace(EACH, f"stage{i}.")
-    return dataclasses.replace(condition, parameter=name)
-
-
 def _expanded_values(fixed: Mapping[str, Value], counts: Sequence[int]) -> dict[str, Value]:
     """Return the fixed values, with those of ``each`` once for every stage."""
     stages = range(1, max(counts, default=0) + 1)
-    expanded: dict[str, Value] = {}
-    for name, value in fixed.items():
-        staged = [name.replace(EACH, f"stage{i}.") for i in stages]
-        expanded |= dict.fromkeys(staged if name.startswith(EACH) else [name], value)
-    return expanded
+    return {
+        name.replace(EACH, f"stage{i}."): value
+        for name, value in fixed.items()
+        for i in (stages if name.startswith(EACH) else (0,))
+    }
 
 
 def _bounds(document: YamlDocument) -> Iterator[tuple[str, Bound]]:
@@ -265,7 +259,7 @@ def _complete(
 
 
 def _read_cell(document: YamlDocument, path: KeyPath, space: SearchSpace) -> Value | None:
-    """Return a value that the space has for this name; a fixed value may be repeated."""
+    """Return a value that the space has for this name; a row may repeat a fixed value."""
     name = str(path[-1])
     if name not in space.by_name and name not in space.fixed:
         guess = did_you_mean(name, space.by_name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,14 +27,9 @@ Conditions = Mapping[str, tuple[Condition, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """A parameter or a fixed value as declared in the file.
+    """A parameter without its conditions or a fixed value; both are None if there is a problem.
 
-    Args:
-        name: The full name; ``stage*.field`` inside ``each``.
-        path: Where it is declared.
-        parameter: The parameter without conditions; None for a fixed value or a problem.
-        fixed: The fixed value; None for a parameter or a problem.
-        when: Its conditions as plain data.
+    The name is ``stage*.field`` inside ``each``. ``when`` is plain data.
     """
 
     name: str
@@ -59,10 +54,7 @@ def read_conditions(
 ) -> Conditions:
     """Return the conditions of every declaration by its name; problems are reported.
 
-    Args:
-        document: Where the values of ``when`` are.
-        declarations: All of them, with those inside ``stages`` in its position.
-        fields: The field that limits the values of a name.
+    ``fields`` has the field that limits the values of a name.
     """
     references = {
         name: dict(_references(document, declaration, declarations))
@@ -89,8 +81,14 @@ def read_conditions(
 def _references(
     document: YamlDocument, declaration: Declaration, declarations: Declarations
 ) -> Iterator[tuple[str, KeyPath]]:
-    """Yield each parameter that a ``when`` names, with the path of its values."""
-    known = _names_by_word(declaration.name, declarations)
+    """Yield each parameter that a ``when`` names, with the path of its values.
+
+    A parameter of the same stage has precedence over one of the same name outside the stages.
+    """
+    known = {name: name for name in declarations if not name.startswith(EACH)}
+    if declaration.name.startswith(EACH):
+        each = (name for name in declarations if name.startswith(EACH))
+        known |= {name.removeprefix(EACH): name for name in each}
     for word in declaration.when:
         path = (*declaration.path, "when", word)
         if known.get(word) == declaration.name:
@@ -101,17 +99,6 @@ def _references(
             document.report(path, f"{quoted(word)} is no parameter of this space{guess}")
         else:
             yield known[word], path
-
-
-def _names_by_word(asking: str, names: Iterable[str]) -> dict[str, str]:
-    """Return the names that the ``when`` of ``asking`` may use, each with its full name.
-
-    A parameter of the same stage has precedence over one of the same name outside the stages.
-    """
-    words = {name: name for name in names if not name.startswith(EACH)}
-    if asking.startswith(EACH):
-        words |= {name.removeprefix(EACH): name for name in names if name.startswith(EACH)}
-    return words
 
 
 def _report_cycles(
@@ -131,7 +118,7 @@ def _report_cycles(
 
 
 def _path_back(start: str, references: Mapping[str, Mapping[str, KeyPath]]) -> list[str]:
-    """Return the shortest path of references from ``start`` to itself; empty if none."""
+    """Return the shortest path of references from ``start`` to itself; empty if there is none."""
     paths, seen = [[start]], {start}
     for path in paths:  # grows during the loop: breadth first
         for name in references[path[-1]]:
@@ -164,7 +151,6 @@ def _condition(
 
 
 def _is_possible(document: YamlDocument, value: Value, path: KeyPath, target: Declaration) -> bool:
-    """Tell whether the parameter that a condition names can have this value."""
     possible = target.values()
     if possible == ():
         return False  # its own problem is reported
@@ -190,16 +176,15 @@ def _report_contradictions(
         for condition in conditions[declaration.name]:
             inherited = allowed.get(condition.parameter, {})
             for name, values in [(condition.parameter, condition.values), *inherited.items()]:
-                needed[name] = _common(needed.get(name, values), values)
+                needed[name] = tuple(
+                    value
+                    for value in needed.get(name, values)
+                    if any(same_value(value, other) for other in values)
+                )
                 clash = clash or (name if not needed[name] else None)
         if clash is None:
             allowed[declaration.name] = needed
         else:
-            message = (
-                f"never holds: its conditions on {clash.removeprefix(EACH)} exclude each other"
-            )
-            document.report((*declaration.path, "when"), f"{message}; change one of them")
-
-
-def _common(first: tuple[Value, ...], second: tuple[Value, ...]) -> tuple[Value, ...]:
-    return tuple(a for a in first if any(same_value(a, b) for b in second))
+            message = f"its conditions on {clash.removeprefix(EACH)} exclude each other"
+            where = (*declaration.path, "when")
+            document.report(where, f"never holds: {message}; change one of them")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from study.common.errors import SearchSpaceError
-from study.search_space.candidate import OCTMNIST, ImageFormat, Values
+from study.search_space.candidate import OCTMNIST, ImageFormat
 from study.search_space.distinct import size_space
 from study.search_space.extremes import count_range, draws, is_small, nearest_allowed
 from study.search_space.reading.build import build_space, read_rows
 from study.search_space.reading.yaml_document import (
-    KeyPath,
     YamlDocument,
     did_you_mean,
     read_document,
@@ -30,12 +29,7 @@ SHIPPED = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "search_space
 def load_space(name_or_path: str | Path, *, image: ImageFormat = OCTMNIST) -> SearchSpace:
     """Return a shipped space by its name, or the space of a YAML file by its path.
 
-    Args:
-        name_or_path: A name of ``shipped_spaces()``, or a path.
-        image: Format of the images; it decides which networks satisfy the constraints.
-
-    Raises:
-        SearchSpaceError: There is no such space, or it has problems; lists all of them.
+    The format of the images decides which networks satisfy the constraints.
     """
     source, text = read_space_text(name_or_path)
     return space_from_text(text, source=source, image=image)
@@ -47,11 +41,7 @@ def shipped_spaces() -> tuple[str, ...]:
 
 
 def read_space_text(name_or_path: str | Path) -> tuple[str, str]:
-    """Return the name of a space in messages, and the YAML text of its file.
-
-    Raises:
-        SearchSpaceError: There is no such space, or its file cannot be read.
-    """
+    """Return the name of a space in messages, and the YAML text of its file."""
     source = str(name_or_path)
     try:
         path = _find(name_or_path)
@@ -75,10 +65,7 @@ def space_from_text(
 ) -> SearchSpace:
     """Return the space that a YAML text describes.
 
-    Args:
-        text: The YAML.
-        source: Name of the text in messages, usually the file name.
-        image: Format of the images; it decides which networks satisfy the constraints.
+    ``source`` is the name of the text in messages, usually the file name.
 
     Raises:
         SearchSpaceError: Lists all problems, each with line, key, what was found and a remedy.
@@ -93,13 +80,15 @@ def space_from_text(
     if space.constraints:
         _report_unsatisfiable(document, space, image)
         document.raise_problems()
-        _report_rows_outside(document, rows, space, image)
+        for path, values in rows.items():
+            if not space.allows(values, image):
+                message = "its network is outside the constraints; change the row or the bounds"
+                document.report(path, message)
         document.raise_problems()
     return dataclasses.replace(space, enqueue=tuple(rows.values()))
 
 
 def _find(name_or_path: str | Path) -> Path:
-    """Return the file of a space; a shipped name has precedence over a path."""
     name = str(name_or_path)
     if name in shipped_spaces():
         return SHIPPED / f"{name}.yaml"
@@ -120,7 +109,7 @@ def _find(name_or_path: str | Path) -> Path:
 def _report_unsatisfiable(document: YamlDocument, space: SearchSpace, image: ImageFormat) -> None:
     """Report constraints that no candidate satisfies.
 
-    This is exact if there are few sizes. Otherwise a search from several starts looks for a
+    If there are few sizes, all are examined. Otherwise a search from several starts looks for a
     network inside the bounds, and the message says that it is a search.
     """
     networks = size_space(space)
@@ -141,7 +130,6 @@ def _report_unsatisfiable(document: YamlDocument, space: SearchSpace, image: Ima
 
 
 def _nearest(networks: SearchSpace, image: ImageFormat) -> Iterator[str]:
-    """Yield for every bound the network nearest to it."""
     for measure, bound in networks.constraints.items():
         word = "MACs" if measure == "macs" else measure
         smallest, largest = count_range(networks, image, measure, inside=False)
@@ -149,13 +137,3 @@ def _nearest(networks: SearchSpace, image: ImageFormat) -> Iterator[str]:
             yield f"the smallest has {smallest:,} {word}, allowed are at most {bound.high:,.0f}"
         if bound.low is not None:
             yield f"the largest has {largest:,} {word}, required are at least {bound.low:,.0f}"
-
-
-def _report_rows_outside(
-    document: YamlDocument, rows: Mapping[KeyPath, Values], space: SearchSpace, image: ImageFormat
-) -> None:
-    """Report candidates of ``enqueue`` whose network is outside the constraints."""
-    for path, values in rows.items():
-        if not space.allows(values, image):
-            message = "its network is outside the constraints; change the row or the bounds"
-            document.report(path, message)

@@ -145,7 +145,6 @@ class Choices(_Declaration):
 
 
 def _fits(kind: str, info: ValidationInfo) -> str:
-    """Check that a field may be declared with this type of range."""
     field = _field_of(info)
     if kind in _range_kinds(field):
         return kind
@@ -166,7 +165,6 @@ def _range_kinds(field: CandidateField) -> tuple[str, ...]:
 
 
 def _end(value: object, info: ValidationInfo) -> object:
-    """Validate one end of a range as a number that the field may have."""
     if "type" not in info.data:
         return value  # a wrong type is a problem of its own
     return value_adapter(_numeric(_field_of(info), info.data["type"])).validate_python(value)
