@@ -30,7 +30,6 @@ class Convolution(nn.Conv2d):
     """A convolution with stride 1 that computes in the type of its input."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return (n, out_channels, h', w')."""
         bias = None if self.bias is None else self.bias.to(images.dtype)
         weight = self.weight.to(images.dtype)
         return self._conv_forward(images, weight, bias)  # type: ignore[no-any-return]
@@ -40,7 +39,6 @@ class Linear(nn.Linear):
     """A linear layer that computes in the type of its input."""
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return (n, out_features)."""
         return F.linear(features, self.weight.to(features.dtype), self.bias.to(features.dtype))
 
 
@@ -52,7 +50,6 @@ class BatchNorm(nn.BatchNorm2d):
     """
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return normalised images of the same shape and type."""
         if self.training and images.numel() == self.num_features:
             return F.batch_norm(
                 images, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
@@ -63,8 +60,8 @@ class BatchNorm(nn.BatchNorm2d):
 class Dropout(nn.Module):
     """Dropout with its own random generator.
 
-    Args:
-        share: Probability that a feature is set to zero in training.
+    Training sets a feature to zero with probability ``share``, and scales the others by
+    1 / (1 - share).
     """
 
     def __init__(self, share: float) -> None:
@@ -73,13 +70,12 @@ class Dropout(nn.Module):
         self.generator: Generator | None = None
 
     def reseed(self, seed: int, device: torch.device) -> None:
-        """Seed the generator on ``device``; the following draws depend only on ``seed``."""
+        """Seed the generator on ``device``."""
         if self.generator is None or self.generator.device != device:
             self.generator = Generator(device)
         self.generator.manual_seed(seed)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return features of the same shape; the kept ones are scaled by 1 / (1 - share)."""
         if not self.training or self.share == 0.0:
             return features
         # uniform numbers are drawn in sequence, so a batch in two parts gets the same mask
@@ -88,10 +84,9 @@ class Dropout(nn.Module):
 
 
 class Flatten(nn.Module):
-    """(n, c, h, w) → (n, h·w·c): a view, as channels are last in memory."""
+    """(n, c, h, w) → (n, h·w·c), channels varying fastest: a view, as they are last in memory."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the features of each image, channels varying fastest."""
         return images.permute(0, 2, 3, 1).flatten(1)
 
 
@@ -99,7 +94,6 @@ class GlobalAverage(nn.Module):
     """(n, c, h, w) → (n, c): the mean over all positions."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return one feature for each channel."""
         return images.mean(dim=(2, 3))
 
 
@@ -113,7 +107,6 @@ class ConvBlock(nn.Module):
         self.end = _activation_and_pool(block)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return (n, block.out_channels, block.size_out, block.size_out)."""
         return self.end(self.norm(self.convolution(images)))  # type: ignore[no-any-return]
 
 
@@ -127,11 +120,11 @@ class ResidualBlock(nn.Module):
         self.activation = ACTIVATIONS[block.activation]()
         self.second = _conv2d(block, block.out_channels)
         self.second_norm = _norm(block)
-        self.shortcut = _shortcut(block)
+        same = block.in_channels == block.out_channels
+        self.shortcut = nn.Identity() if same else nn.Sequential(_pointwise(block), _norm(block))
         self.end = _activation_and_pool(block)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return (n, block.out_channels, block.size_out, block.size_out)."""
         inside = self.activation(self.first_norm(self.first(images)))
         inside = self.second_norm(self.second(inside))
         return self.end(inside + self.shortcut(images))  # type: ignore[no-any-return]
@@ -190,12 +183,6 @@ def _norm(block: Block) -> nn.Module:
     return nn.Identity() if block.norm == "none" else BatchNorm(block.out_channels)
 
 
-def _shortcut(block: Block) -> nn.Module:
-    if block.in_channels == block.out_channels:
-        return nn.Identity()
-    return nn.Sequential(_pointwise(block), _norm(block))
-
-
 def _activation_and_pool(block: Block) -> nn.Sequential:
     """Return activation and pooling, in the cheaper order if both orders are the same function.
 
@@ -207,7 +194,7 @@ def _activation_and_pool(block: Block) -> nn.Sequential:
 
 
 def reseed_dropout(network: nn.Module, seed: int, device: torch.device) -> None:
-    """Seed all dropout layers on ``device``; their next masks depend only on ``seed``."""
+    """Seed all dropout layers on ``device``; the masks then depend only on ``seed``."""
     for layer in network.modules():
         if isinstance(layer, Dropout):
             layer.reseed(seed, device)

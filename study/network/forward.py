@@ -33,11 +33,8 @@ def class_scores(
 ) -> Tensor:
     """Return class scores (logits), float32 (n, classes) on the CPU.
 
-    Args:
-        network: In evaluation mode.
-        images: uint8 (n, channels, size, size).
-        stack: The layers of the network; they determine the batch size.
-        feed: Converts a batch of images to the network's input, for example ``normalise``.
+    The network is in evaluation mode, ``images`` are uint8 (n, channels, size, size). ``feed``
+    converts a batch of images to the network's input, for example ``normalise``.
     """
     device = next(network.parameters()).device
     batch = batch_size(stack)

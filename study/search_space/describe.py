@@ -7,12 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from study.search_space.candidate import Value
-from study.search_space.parameter import (
-    AnyParameter,
-    CategoricalParameter,
-    Condition,
-    IntParameter,
-)
+from study.search_space.parameter import AnyParameter, CategoricalParameter, IntParameter
 from study.search_space.resolve import Block, Head, Stack, block_complexity, linear_shapes
 from study.search_space.space import STAGE_COUNT, Bound
 
@@ -55,9 +50,11 @@ def describe_condition(parameter: AnyParameter) -> str:
 
     The condition that the stage of the parameter exists is left out.
     """
-    own = [c for c in parameter.when if not _is_stage_exists(parameter, c)]
+    staged = STAGE_PREFIX.match(parameter.name)
     return " and ".join(
-        f"{STAGE_PREFIX.sub('', c.parameter)} is {join_values(c.values)}" for c in own
+        f"{STAGE_PREFIX.sub('', condition.parameter)} is {join_values(condition.values)}"
+        for condition in parameter.when
+        if not (staged and condition.parameter == STAGE_COUNT)
     )
 
 
@@ -78,12 +75,8 @@ def describe_bound(bound: Bound) -> str:
     return ", ".join(filter(None, (low, high)))
 
 
-def _is_stage_exists(parameter: AnyParameter, condition: Condition) -> bool:
-    return condition.parameter == STAGE_COUNT and bool(STAGE_PREFIX.match(parameter.name))
-
-
 def join_values(values: Iterable[Value], last: str = "or") -> str:
-    """Return values as ``3, 4 or 5``, with another word before the last if given."""
+    """Return values as ``3, 4 or 5``; ``last`` is the word before the last value."""
     texts = [describe_value(value) for value in values]
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} {last} {texts[-1]}"
 

@@ -1,4 +1,4 @@
-"""Two search spaces compared: what differs, and a candidate of one as a candidate of the other.
+"""Compares two search spaces, and translates a candidate of one into a candidate of the other.
 
 The order of the parameters counts as a difference, because samplers draw in this order. Names,
 descriptions and defaults that are written out make no difference.
@@ -15,10 +15,7 @@ from study.search_space.space import Bound, SearchSpace
 
 
 def default_of(name: str) -> Value | None:
-    """Return the value of a field that a space does not name.
-
-    None for a name without a default, such as the number of stages.
-    """
+    """Return a field's default value; None without a default, such as the number of stages."""
     head, _, field = name.rpartition(".")
     fields = STAGE_FIELDS if head.startswith("stage") and field in STAGE_FIELDS else FIELDS
     return fields[field].default if field in fields else None
@@ -27,7 +24,7 @@ def default_of(name: str) -> Value | None:
 def translate(values: Values, *, source: SearchSpace, target: SearchSpace) -> Values | None:
     """Return a candidate of ``source`` as a candidate of ``target``; None if ``target`` lacks it.
 
-    A parameter that varies in one space must have the same value in the other space. There it may
+    A parameter that varies in one space must have the same value in the other space, where it may
     vary too, be fixed, or have its default. Fields that both spaces fix may differ; the caller
     decides whether the candidates must be the same.
     """
@@ -49,28 +46,29 @@ def translate(values: Values, *, source: SearchSpace, target: SearchSpace) -> Va
     return point
 
 
-def space_differences(stored: SearchSpace, asked: SearchSpace) -> list[str]:
-    """Return a line for each difference: what differs, what was stored, what was asked for."""
-    return [
-        *_declared(stored, asked),
-        *_order(stored, asked),
-        *_constraints(stored.constraints, asked.constraints),
-        *_rows(stored.enqueue, asked.enqueue),
+def space_differences(stored: SearchSpace, requested: SearchSpace) -> list[str]:
+    """Return a line for each difference: what differs, the stored and the requested form."""
+    found = [
+        *_declared(stored, requested),
+        *_order(stored, requested),
+        *_constraints(stored.constraints, requested.constraints),
+        *_rows(stored.enqueue, requested.enqueue),
     ]
+    return [f"space: {what}: stored {old}; asked for {new}" for what, old, new in found]
 
 
-def _declared(stored: SearchSpace, asked: SearchSpace) -> Iterator[str]:
-    names = dict.fromkeys([*stored.by_name, *asked.by_name, *stored.fixed, *asked.fixed])
-    for name in names:
-        if not _same(name, stored, asked):
-            yield _line(name, _declaration(name, stored), _declaration(name, asked))
+def _declared(stored: SearchSpace, requested: SearchSpace) -> Iterator[tuple[str, str, str]]:
+    names = [*stored.by_name, *requested.by_name, *stored.fixed, *requested.fixed]
+    for name in dict.fromkeys(names):
+        if not _same(name, stored, requested):
+            yield name, _declaration(name, stored), _declaration(name, requested)
 
 
-def _same(name: str, stored: SearchSpace, asked: SearchSpace) -> bool:
-    old, new = stored.by_name.get(name), asked.by_name.get(name)
+def _same(name: str, stored: SearchSpace, requested: SearchSpace) -> bool:
+    old, new = stored.by_name.get(name), requested.by_name.get(name)
     if old is not None or new is not None:
         return old == new
-    first, second = _fixed(name, stored), _fixed(name, asked)
+    first, second = _fixed(name, stored), _fixed(name, requested)
     return first is not None and second is not None and same_value(first, second)
 
 
@@ -88,38 +86,36 @@ def _declaration(name: str, space: SearchSpace) -> str:
     return f"{describe_value(value)}{'' if name in space.fixed else ' (the default)'}"
 
 
-def _order(stored: SearchSpace, asked: SearchSpace) -> Iterator[str]:
-    common = stored.by_name.keys() & asked.by_name.keys()
-    old = [name for name in stored.by_name if name in common]
-    new = [name for name in asked.by_name if name in common]
+def _order(stored: SearchSpace, requested: SearchSpace) -> Iterator[tuple[str, str, str]]:
+    old = [name for name in stored.by_name if name in requested.by_name]
+    new = [name for name in requested.by_name if name in stored.by_name]
     if old != new:
-        yield _line("order of the parameters", ", ".join(old), ", ".join(new))
+        yield "order of the parameters", ", ".join(old), ", ".join(new)
 
 
-def _constraints(stored: Mapping[str, Bound], asked: Mapping[str, Bound]) -> Iterator[str]:
-    for measure in dict.fromkeys([*stored, *asked]):
-        old, new = stored.get(measure, Bound()), asked.get(measure, Bound())
-        if old != new:
-            yield _line(
-                f"constraints.{measure}",
-                describe_bound(old) or "no bound",
-                describe_bound(new) or "no bound",
-            )
+def _constraints(
+    stored: Mapping[str, Bound], requested: Mapping[str, Bound]
+) -> Iterator[tuple[str, str, str]]:
+    for measure in dict.fromkeys([*stored, *requested]):
+        old, new = (
+            describe_bound(bounds.get(measure, Bound())) or "no bound"
+            for bounds in (stored, requested)
+        )
+        if stored.get(measure, Bound()) != requested.get(measure, Bound()):
+            yield f"constraints.{measure}", old, new
 
 
-def _rows(stored: tuple[Values, ...], asked: tuple[Values, ...]) -> Iterator[str]:
-    if len(stored) != len(asked):
-        yield _line("enqueue", f"{len(stored)} candidates", f"{len(asked)} candidates")
+def _rows(
+    stored: tuple[Values, ...], requested: tuple[Values, ...]
+) -> Iterator[tuple[str, str, str]]:
+    if len(stored) != len(requested):
+        yield "enqueue", f"{len(stored)} candidates", f"{len(requested)} candidates"
         return
-    for number, (old, new) in enumerate(zip(stored, asked, strict=True), 1):
+    for number, (old, new) in enumerate(zip(stored, requested, strict=True), 1):
         if dict(old) != dict(new):
-            yield _line(f"enqueue, candidate {number}", _row(old), _row(new))
+            yield f"enqueue, candidate {number}", _row(old), _row(new)
             return
 
 
 def _row(values: Values) -> str:
     return ", ".join(f"{name} {describe_value(value)}" for name, value in values.items())
-
-
-def _line(what: str, stored: str, asked: str) -> str:
-    return f"space: {what}: stored {stored}; asked for {asked}"

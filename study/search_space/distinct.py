@@ -1,4 +1,4 @@
-"""The distinct networks and candidates of a space, and the parts of a space that define them."""
+"""The distinct candidates of a space, and the parts of a space that define them."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def distinct_candidates(
 ) -> Mapping[str, Values] | None:
     """Return the first point of every distinct candidate inside the constraints, by its id.
 
-    ``grid_points`` have no effect. None if the space has more than ``limit`` points or a parameter
-    with uncountable values.
+    ``grid_points`` have no effect. None if the space has more than ``limit`` points or cannot be
+    counted.
     """
     return _first_of_each(space, image, lambda c: candidate_id(c, image), limit)
 

@@ -1,16 +1,16 @@
-"""Minimises a score over a space: random starts, then coordinate descent.
+"""Minimises a score over a space that is too large to enumerate.
 
-For spaces that are too large to enumerate: finds the smallest and the largest network, and a
-network inside the constraints. Counts of parameters and MACs increase with every width, so
-coordinate descent works well; still, the result is the least score found, not a proven minimum.
+Finds the smallest and the largest network, and a network inside the constraints, by random starts
+and coordinate descent. Counts of parameters and MACs increase with every width, so coordinate
+descent works well. The result is the least score found, not a proven minimum.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,8 +31,7 @@ _OUTSIDE = 1e18
 Score = Callable[[Values], float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoredPoint:
+class ScoredPoint(NamedTuple):
     """A point and its score."""
 
     values: Values
@@ -46,14 +45,14 @@ def is_small(space: SearchSpace) -> bool:
 
 
 def draws(space: SearchSpace, number: int = DRAWS) -> Iterator[Values]:
-    """Yield random points; the same at every call."""
+    """Yield random points, the same at every call."""
     rng = np.random.default_rng(SEED)
     for _ in range(number):
         yield space.sample(rng)
 
 
 def drawn_inside(space: SearchSpace, image: ImageFormat, number: int) -> list[Values]:
-    """Return the draws inside the constraints; if there are none, one point found by a search."""
+    """Return the draws inside the constraints; without any, one point that a search finds."""
     inside = [values for values in draws(space, number) if space.allows(values, image)]
     return inside or [nearest_allowed(space, image).values]
 
@@ -68,7 +67,7 @@ def count_range(
 ) -> tuple[int, int]:
     """Return the smallest and largest ``parameters`` or ``macs`` that a search finds.
 
-    If ``inside``, networks outside the constraints do not count.
+    If ``inside``, networks outside the constraints are ignored.
     """
 
     def counts(values: Values) -> Complexity:

@@ -1,4 +1,4 @@
-"""The kinds of parameters: their values, and how they are drawn and suggested."""
+"""The kinds of parameters: their values, drawn at random or suggested by a trial."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from study.search_space.candidate import Value
 
 MAX_BINS = 8
 FEW_VALUES = 32
-"""A longer range counts as a size: ratios between its values matter more than differences."""
+"""In a longer range, ratios between values matter more than differences."""
 
 
 class SuggestingTrial(Protocol):
@@ -45,7 +45,11 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """A parameter is active if all conditions in ``when`` hold."""
+    """A parameter is active if all conditions in ``when`` hold.
+
+    Every kind has ``values()``, in ascending order and None if uncountable; ``draw(rng)``, uniform
+    or uniform in the logarithm; and ``suggest(trial)``.
+    """
 
     name: str
     when: tuple[Condition, ...] = ()
@@ -62,18 +66,15 @@ class IntParameter(Parameter):
     grid_points: int | None = None
 
     def values(self) -> Sequence[int]:
-        """Every value in ascending order."""
         return range(self.low, self.high + 1, self.step)
 
     def draw(self, rng: np.random.Generator) -> int:
-        """Return one value; uniform, or uniform in the logarithm."""
         if self.log:
             low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
             return min(max(round(math.exp(rng.uniform(low, high))), self.low), self.high)
         return int(self.values()[int(rng.integers(len(self.values())))])
 
     def suggest(self, trial: SuggestingTrial) -> int:
-        """Return the trial's value."""
         return trial.suggest_int(self.name, self.low, self.high, step=self.step, log=self.log)
 
 
@@ -88,13 +89,11 @@ class FloatParameter(Parameter):
     grid_points: int | None = None
 
     def values(self) -> Sequence[float] | None:
-        """Every value in ascending order, or None without a step."""
         if self.low == self.high:
             return (self.low,)
         return None if self.step is None else _stepped(self.low, self.high, self.step)
 
     def draw(self, rng: np.random.Generator) -> float:
-        """Return one value; uniform, or uniform in the logarithm."""
         values = self.values()
         if values is not None:
             return float(values[int(rng.integers(len(values)))])
@@ -104,13 +103,11 @@ class FloatParameter(Parameter):
         return float(rng.uniform(self.low, self.high))
 
     def suggest(self, trial: SuggestingTrial) -> float:
-        """Return the trial's value."""
         return trial.suggest_float(self.name, self.low, self.high, step=self.step, log=self.log)
 
 
 @lru_cache(maxsize=256)
 def _stepped(low: float, high: float, step: float) -> tuple[float, ...]:
-    """Return ``low, low + step, … high``, each rounded to 12 digits."""
     count = math.floor((high - low) / step + 1e-9) + 1
     return tuple(float(rounded(low + i * step)) for i in range(count))
 
@@ -122,15 +119,12 @@ class CategoricalParameter(Parameter):
     choices: tuple[Value, ...]
 
     def values(self) -> Sequence[Value]:
-        """Every choice."""
         return self.choices
 
     def draw(self, rng: np.random.Generator) -> Value:
-        """Return one choice, uniformly."""
         return self.choices[int(rng.integers(len(self.choices)))]
 
     def suggest(self, trial: SuggestingTrial) -> Value:
-        """Return the trial's value."""
         return cast(Value, trial.suggest_categorical(self.name, self.choices))
 
 

@@ -62,7 +62,6 @@ class YamlDocument:
 
     @property
     def has_problems(self) -> bool:
-        """Whether any problem was reported."""
         return bool(self._problems)
 
     def at(self, path: KeyPath) -> Any:
@@ -76,7 +75,7 @@ class YamlDocument:
         return value
 
     def line(self, path: KeyPath) -> int:
-        """Return the line of the value at ``path``, or of the nearest value around it."""
+        """Return the line of the value at ``path``, or of the nearest value that contains it."""
         while path not in self._lines and path:
             path = path[:-1]
         return self._lines.get(path, 0)
@@ -126,7 +125,6 @@ class YamlDocument:
         raise SearchSpaceError(lines)
 
     def _plain(self, node: yaml.Node, path: KeyPath, line: int) -> Any:
-        """Return a node as plain data, and remember the lines below it."""
         self._lines[path] = line
         if isinstance(node, yaml.ScalarNode):
             self._texts[path] = str(node.value)
@@ -262,7 +260,7 @@ def _describe_syntax_error(error: yaml.MarkedYAMLError, line: int, text: str) ->
 
 
 def _label(path: KeyPath) -> str:
-    """Return a path as messages show it: ``dropout.choices[2]``."""
+    """Return a path as in messages: ``dropout.choices[2]``."""
     shown = path[1:] if len(path) > 1 and path[0] == "parameters" else path
     label = ""
     for key in shown:
