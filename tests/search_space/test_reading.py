@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from study.search_space.candidate import Stage, Values
+from study.search_space.candidate import Stage
 from study.search_space.parameter import (
     CategoricalParameter,
     Condition,
@@ -84,9 +83,8 @@ def test_a_condition_has_one_value_or_a_list() -> None:
         "  momentum: {type: float, low: 0.5, high: 0.9, when: {optimizer: sgd}}\n"
         "  weight_decay: {type: float, low: 0, high: 0.1, when: {optimizer: [adamw, sgd]}}\n"
     )
-    assert space.by_name["momentum"].when == (Condition(parameter="optimizer", values=("sgd",)),)
-    decay = space.by_name["weight_decay"].when
-    assert decay == (Condition(parameter="optimizer", values=("adamw", "sgd")),)
+    for name, values in (("momentum", ("sgd",)), ("weight_decay", ("adamw", "sgd"))):
+        assert space.by_name[name].when == (Condition(parameter="optimizer", values=values),)
 
 
 def test_a_condition_on_a_fixed_value_that_holds_is_always_true() -> None:
@@ -119,10 +117,6 @@ def test_every_stage_has_its_parameters_in_order() -> None:
     ]
     assert space.fixed == {f"stage{i}.channels": 16 for i in range(1, 5)}
     assert space.size() == sum(2**n + 3**n for n in (2, 3, 4))
-
-
-def test_parameters_of_a_stage_need_the_stage_and_name_their_own_stage_first() -> None:
-    space = space_from_text(STAGED)
     assert space.by_name["stage2.operation"].when == ()
     exists = Condition(parameter="stages.count", values=(4,))
     assert space.by_name["stage4.operation"].when == (exists,)
@@ -136,8 +130,7 @@ def test_parameters_of_a_stage_need_the_stage_and_name_their_own_stage_first() -
 def test_the_candidate_has_the_drawn_number_of_stages() -> None:
     space = space_from_text(STAGED)
     rng = np.random.default_rng(0)
-    for _ in range(20):
-        values = space.sample(rng)
+    for values in (space.sample(rng) for _ in range(20)):
         stages = space.candidate(values).architecture.stages
         assert len(stages) == values["stages.count"]
         assert all(stage.channels == 16 for stage in stages)
@@ -177,29 +170,21 @@ def test_a_narrow_band_in_a_large_space_is_found() -> None:
     assert space_from_text(DEPTH.replace("}}\n", f"}}, {wide}}}\n") + band).constraints
 
 
-@pytest.mark.parametrize(
-    ("row", "expected"),
-    [
-        (
-            "{head: flatten, hidden_units: 8, conv_layers: 2}",
-            {"conv_layers": 2, "head": "flatten", "hidden_units": 8},
-        ),
-        (
-            "{conv_layers: 1, head: global_average, channels: 16}",  # it may repeat a fixed value
-            {"conv_layers": 1, "head": "global_average"},
-        ),
-    ],
-)
-def test_a_row_is_complete_and_in_the_order_of_the_space(row: str, expected: Values) -> None:
+def test_a_row_is_complete_and_in_the_order_of_the_space() -> None:
     space = space_from_text(
         "parameters:\n"
         "  conv_layers: {type: int, low: 1, high: 3}\n"
         "  head: {type: categorical, choices: [flatten, global_average]}\n"
         "  hidden_units: {type: int, low: 8, high: 16, when: {head: flatten}}\n"
         "  channels: 16\n"
-        f"enqueue: [{row}]\n"
+        "enqueue:\n"
+        "  - {head: flatten, hidden_units: 8, conv_layers: 2}\n"
+        "  - {conv_layers: 1, head: global_average, channels: 16}  # repeats a fixed value\n"
     )
-    assert [list(found.items()) for found in space.enqueue] == [list(expected.items())]
+    assert [list(row.items()) for row in space.enqueue] == [
+        [("conv_layers", 2), ("head", "flatten"), ("hidden_units", 8)],
+        [("conv_layers", 1), ("head", "global_average")],
+    ]
 
 
 def test_rows_may_name_parameters_of_stages() -> None:

@@ -119,14 +119,12 @@ def test_the_seed_has_both_ends_of_every_range() -> None:
     assert points[-1] == {"conv_layers": 5, "hidden_units": 512, "dropout": 0.8}
 
 
-def test_a_grid_of_points_includes_both_ends() -> None:
+def test_grids_include_both_ends_and_bins_prefer_powers_of_two() -> None:
     rate = FloatParameter(name="learning_rate", low=1e-4, high=1e-1, log=True, grid_points=4)
     assert grid_values(rate) == (1e-4, 1e-3, 1e-2, 1e-1)
     width = IntParameter(name="hidden_units", low=16, high=512, grid_points=5)
     assert grid_values(width) == (16, 140, 264, 388, 512)
-
-
-def test_bins_of_a_range_of_powers_of_two_are_the_powers() -> None:
+    assert SearchSpace(name="grid", parameters=(rate, width)).size() == 4 * 5
     assert bins(IntParameter(name="channels", low=8, high=256)) == (8, 16, 32, 64, 128, 256)
 
 
@@ -160,7 +158,7 @@ def test_draws_in_the_logarithm_reach_both_ends_of_a_short_range() -> None:
     assert {parameter.draw(rng) for _ in range(200)} == {1, 2, 3}
 
 
-def test_an_inactive_parameter_has_no_value_and_deactivates_parameters_that_depend_on_it() -> None:
+def test_a_grid_has_the_values_of_active_parameters_only() -> None:
     space = space_from_text(
         "parameters:\n"
         "  optimizer: {type: categorical, choices: [adam, sgd]}\n"
@@ -173,7 +171,6 @@ def test_an_inactive_parameter_has_no_value_and_deactivates_parameters_that_depe
         {"optimizer": "sgd", "momentum": 0.9, "shift": 0},
         {"optimizer": "sgd", "momentum": 0.9, "shift": 1},
     ]
-    assert space.size() == 4
 
 
 def test_many_conditions_are_counted_without_visiting_the_points() -> None:
@@ -215,11 +212,12 @@ def test_excess_says_how_far_outside_a_number_is(
     assert bound.excess(number) == excess
 
 
-def test_fixing_a_field_changes_the_candidate_and_nothing_else() -> None:
-    space = load_space("seed").with_fixed(epochs=7)
-    candidate = space.candidate({"conv_layers": 1, "hidden_units": 16, "dropout": 0.0})
+def test_fixing_a_field_changes_the_candidate_alone() -> None:
+    seed = load_space("seed")
+    fixed = seed.with_fixed(epochs=7)
+    candidate = fixed.candidate({"conv_layers": 1, "hidden_units": 16, "dropout": 0.0})
     assert candidate.recipe.epochs == 7
-    assert space.parameters == load_space("seed").parameters
+    assert fixed.parameters == seed.parameters
 
 
 def test_identity_and_search_are_the_same_in_every_process() -> None:

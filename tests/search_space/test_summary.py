@@ -45,27 +45,21 @@ def test_every_distinct_candidate_is_named_by_its_first_allowed_point(constraint
     assert summarise_space(space).candidates == len(found)
 
 
-def test_candidates_are_networks_times_recipes_where_no_condition_connects_them() -> None:
-    summary = summarise_space(space_from_text(GRID))
-    assert summary.survey.networks == 3 * 2
-    assert summary.candidates == 3 * 2 * 3  # adamw decays nothing
-
-
-def test_candidates_are_counted_one_by_one_where_a_condition_connects_the_recipe() -> None:
-    space = space_from_text(
-        "parameters:\n"
-        "  conv_layers: {type: int, low: 1, high: 2}\n"
-        "  flip: {type: categorical, choices: [false, true], when: {conv_layers: 2}}\n"
-    )
-    assert summarise_space(space).candidates == 3
-
-
-def test_grid_points_do_not_thin_out_the_candidates() -> None:
-    space = space_from_text(
-        "parameters: {hidden_units: {type: int, low: 1, high: 40, grid_points: 3}}\n"
-    )
-    assert space.size() == 3
-    assert summarise_space(space).candidates == 40
+@pytest.mark.parametrize(
+    ("text", "candidates"),
+    [
+        (GRID, 6 * 3),  # networks times recipes; adamw decays nothing
+        (
+            "parameters:\n"
+            "  conv_layers: {type: int, low: 1, high: 2}\n"
+            "  flip: {type: categorical, choices: [false, true], when: {conv_layers: 2}}\n",
+            3,  # a condition connects recipe and architecture
+        ),
+        ("parameters: {hidden_units: {type: int, low: 1, high: 40, grid_points: 3}}\n", 40),
+    ],
+)
+def test_distinct_candidates_are_counted(text: str, candidates: int) -> None:
+    assert summarise_space(space_from_text(text)).candidates == candidates
 
 
 def test_candidates_that_cannot_be_counted_are_none() -> None:
@@ -128,7 +122,7 @@ def test_every_depth_has_an_effect_on_larger_images() -> None:
     assert summarise_space(space, ImageFormat(size=224)).idle == ()
 
 
-def test_a_format_that_leaves_no_candidate_is_refused() -> None:
+def test_a_format_that_leaves_no_candidate_is_an_error() -> None:
     space = space_from_text(GRID + "constraints: {macs: 1_000_000}\n")
     with pytest.raises(SearchSpaceError, match="no candidate satisfies the constraints"):
         summarise_space(space, ImageFormat(size=224))
@@ -144,7 +138,7 @@ def test_the_time_rises_with_the_trials_and_the_images() -> None:
     assert "for 1,000 training and 30 validation images\n" in describe_space(few)
 
 
-def test_a_measured_speed_replaces_the_guess() -> None:
+def test_a_measured_speed_replaces_the_estimate() -> None:
     images = ImageCounts(train=5_000, validation=3_000)
     space = space_from_text(GRID)
     summary = summarise_space(space, trials=10, images=images, images_per_second=1_000)
@@ -152,7 +146,7 @@ def test_a_measured_speed_replaces_the_guess() -> None:
     assert "at the measured speed" in describe_space(summary)
 
 
-def test_the_guessed_speed_of_the_plain_network_is_about_the_measured_one() -> None:
+def test_the_estimated_speed_of_the_plain_network_is_about_the_measured_one() -> None:
     step = epoch_seconds(1_412_736, ImageCounts(train=1, validation=0))
     assert 5_300 < 1 / step < 8_200
 

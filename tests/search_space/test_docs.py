@@ -1,4 +1,4 @@
-"""docs/search_spaces.md agrees with the code: its tables, its examples, its refusals."""
+"""docs/search_spaces.md agrees with the code: its tables, its examples, its error messages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from study.common.errors import SearchSpaceError
 from study.search_space.candidate import (
     ARCHITECTURE_FIELDS,
     MAX_STAGES,
@@ -20,12 +21,11 @@ from study.search_space.describe import describe_number
 from study.search_space.reading.build import REPLACED
 from study.search_space.reading.loading import shipped_spaces, space_from_text
 from study.search_space.reading.models import KEYS, MOST_VALUES
-from tests.search_space.refusals import problems_of
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "search_spaces.md"
 TEXT = DOCUMENT.read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, flags=re.DOTALL)
-REFUSALS = re.findall(r"```yaml\n([^`]*?)```\n\n```text\n(.*?)```", TEXT, flags=re.DOTALL)
+MISTAKES = re.findall(r"```yaml\n([^`]*?)```\n\n```text\n(.*?)```", TEXT, flags=re.DOTALL)
 
 
 def _word(value: Value) -> str:
@@ -44,7 +44,7 @@ def _values(field: CandidateField) -> str:
 
 
 def _table(fields: Mapping[str, CandidateField]) -> str:
-    rows = ["| field | meaning | values | default |", "|---|---|---|---|"]
+    rows = ["| field | description | values | default |", "|---|---|---|---|"]
     rows += [
         f"| `{name}` | {field.help} | {_values(field)} | {_word(field.default)} |"
         for name, field in fields.items()
@@ -70,13 +70,14 @@ def test_every_key_and_limit_is_explained() -> None:
 
 
 def test_the_examples_are_search_spaces() -> None:
-    sound = set(EXAMPLES) - {refused for refused, _ in REFUSALS}
+    sound = set(EXAMPLES) - {example for example, _ in MISTAKES}
     assert len(sound) == 3
     assert all(space_from_text(example).parameters for example in sound)
 
 
-def test_the_refusals_are_those_that_are_shown() -> None:
-    assert REFUSALS
-    for example, shown in REFUSALS:
-        lines = shown.strip().splitlines()
-        assert [f"mine.yaml:{problem}" for problem in problems_of(example)] == lines
+def test_the_messages_are_those_that_are_shown() -> None:
+    assert MISTAKES
+    for example, shown in MISTAKES:
+        with pytest.raises(SearchSpaceError) as caught:
+            space_from_text(example, source="mine.yaml")
+        assert list(caught.value.problems) == shown.strip().splitlines()
