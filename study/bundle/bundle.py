@@ -190,9 +190,6 @@ def read_bundle(directory: Path, *, digest: str | None = None) -> tuple[Bundle, 
 
     Args:
         digest: The expected digest, from another source.
-
-    Raises:
-        EvaluationError: It is not a bundle, is damaged, was changed, or is another one.
     """
     bundle = _read_description(directory)
     if digest is not None and bundle.digest != digest:

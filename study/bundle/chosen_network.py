@@ -51,11 +51,7 @@ class ChosenNetwork:
 
 
 def choose(origin: StoredStudy, run_context: RunContext) -> ChosenNetwork:
-    """Return the tested network, else a confirmed one, else the best of the search.
-
-    Raises:
-        EvaluationError: There is none.
-    """
+    """Return the tested network, else a confirmed one, else the best of the search."""
     attributes = origin.study.user_attrs
     confirmed, tested = read_confirmation(attributes), read_final_test(attributes)
     if confirmed is None:

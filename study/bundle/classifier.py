@@ -47,11 +47,7 @@ class Classifier:
         return preprocess(images, self.bundle.preprocessing)
 
     def scores(self, images: Tensor) -> Tensor:
-        """Return class scores (logits) of uint8 images (n, channels, size, size), (n, classes).
-
-        Raises:
-            EvaluationError: The images are of another type or form.
-        """
+        """Return class scores (logits) of uint8 images (n, channels, size, size), (n, classes)."""
         form = (self.image.channels, self.image.size, self.image.size)
         if images.dtype != torch.uint8 or tuple(images.shape[1:]) != form or images.ndim != 4:
             raise EvaluationError(

@@ -79,9 +79,6 @@ def export_study(
         directory: Must not exist, or be empty.
         now: Time of the export.
         onnx: Whether to write ONNX; by default, if its packages are installed.
-
-    Raises:
-        StudyError: There is no network, or it cannot be written.
     """
     check_directory(directory)  # before anything that takes time
     origin = open_study(name, run_context.url)
@@ -207,10 +204,6 @@ def write_bundle(
         directory: Must not exist, or be empty.
         bundle: The description without files, digest and ONNX check.
         space_text: YAML of the search space; empty for none.
-
-    Raises:
-        EvaluationError: The directory is not empty or cannot be written, or the weights are not
-            finite or do not fit the layers.
     """
     directory = directory.resolve()  # "." has no name
     check_directory(directory)
@@ -237,11 +230,7 @@ def write_bundle(
 
 
 def check_directory(directory: Path) -> None:
-    """Check that a directory does not exist or is empty.
-
-    Raises:
-        EvaluationError: It is a file, or a folder that is not empty.
-    """
+    """Raise EvaluationError unless a directory does not exist or is empty."""
     if not directory.exists():
         return
     if not directory.is_dir():

@@ -65,9 +65,6 @@ def onnx_model(classifier: Classifier, images: Tensor) -> OnnxModel:
 
     Args:
         images: Real images for the comparison with PyTorch, uint8 (n, channels, size, size).
-
-    Raises:
-        EvaluationError: A package is missing, or ONNX and PyTorch disagree.
     """
     if missing := _missing():
         raise EvaluationError(

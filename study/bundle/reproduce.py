@@ -102,9 +102,6 @@ def reproduce_bundle(
     Args:
         run_context: Data and device; the storage is not used.
         dataset: Where the data set is now; by default as in the bundle.
-
-    Raises:
-        StudyError: The data are missing or not the same.
     """
     bundle = classifier.bundle
     facts = bundle.training

@@ -80,11 +80,7 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def medmnist_set(flag: str, size: int = 28) -> MedMnistSet:
-    """Return a MedMNIST set by its name, such as ``octmnist``.
-
-    Raises:
-        DataError: The name is unknown, the set cannot be used, or there is no such size.
-    """
+    """Return a MedMNIST set by its name, such as ``octmnist``."""
     info = _medmnist_info().INFO.get(flag)
     if info is None:
         raise DataError(_unknown(flag))

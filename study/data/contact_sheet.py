@@ -22,9 +22,6 @@ def contact_sheet(data: SearchData, path: Path) -> None:
     """Write a PNG with up to twelve training images of every class under the class's name.
 
     Every call chooses the same images.
-
-    Raises:
-        DataError: The file cannot be written.
     """
     if not path.name:
         raise DataError(f"{path}: is a folder; name a file in it")

@@ -50,10 +50,6 @@ def download(*, url: str, destination: Path, md5: str, progress: Progress | None
 
     Args:
         md5: Expected MD5, in lower-case hexadecimal.
-
-    Raises:
-        DataError: There is no connection, the server refuses, the MD5 is wrong or the folder
-            cannot be written.
     """
     part = destination.with_name(destination.name + ".part")
     report = progress or (lambda _here, _total: None)

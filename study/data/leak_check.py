@@ -39,7 +39,7 @@ _PUBLISHED_TEST: Mapping[str, tuple[int, ...]] = {"octmnist": (250, 250, 250, 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeakCheck:
-    """The findings in a data set: numbers and indices only, no image and no label.
+    """The findings in a data set: counts and indices, no image and no label.
 
     Args:
         sha256: ``SearchData.sha256`` of the checked data.
@@ -74,9 +74,6 @@ def check_leaks(
 
     Args:
         parts: ``searched`` leaves the test part closed: it is not read.
-
-    Raises:
-        DataError: The data set is unknown, missing, damaged or of the wrong form.
     """
     data = load_search_data(dataset, data_root=data_root, size=size, split=split, seed=seed)
     source = open_source(dataset, data_root=data_root, size=size)
@@ -168,8 +165,7 @@ def class_shift(found: LeakCheck, part: PartSummary) -> float:
 def describe_leak_check(found: LeakCheck, *, leaks: Literal["kept", "left out"] = "kept") -> str:
     """Return a table of the parts and then one sentence for each finding.
 
-    Args:
-        leaks: What the study does with training images that have a twin elsewhere.
+    ``leaks`` is what the study does with training images that have a twin in another part.
     """
     return "\n".join([*_table(found), *_twins(found, leaks), *_conflicts(found), *_shifts(found)])
 

@@ -122,11 +122,7 @@ def open_source(
     size: int = 28,
     progress: Progress | None = None,
 ) -> DataSource:
-    """Open a data set, with the arguments of ``load_search_data``.
-
-    Raises:
-        DataError: The data set is unknown, missing, damaged or of the wrong form.
-    """
+    """Open a data set, with the arguments of ``load_search_data``."""
     if dataset == DIGITS:
         return DigitsSource(size=size)
     if _is_path(dataset):
@@ -173,9 +169,6 @@ def image_format(dataset: str, size: int = 28) -> ImageFormat:
     """Return channels, size and number of classes, without loading images.
 
     A set of MedMNIST needs no file.
-
-    Raises:
-        DataError: The data set is unknown, or the ``.npz`` file is missing or not usable.
     """
     if dataset == DIGITS:
         return DigitsSource(size=size).image
