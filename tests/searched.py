@@ -12,8 +12,7 @@ from study.confirmation.retraining import Resources
 from study.running.study_runner import run_study
 from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
-from tests.data.files import Arrays, write_npz
-from tests.data.pictures import pictures
+from tests.data.files import Arrays, pictures, write_npz
 from tests.studies import settings
 
 SPACE = """\

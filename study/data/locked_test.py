@@ -23,7 +23,6 @@ import numpy as np
 import torch
 
 from study.common.errors import DataError
-from study.data.download import Progress
 from study.data.parts import POOLED, TRAIN, VAL, Images, Labels, Part, PooledCut, pooled_cut
 from study.data.sources import DataSource, open_source
 from study.data.twins import (
@@ -60,7 +59,6 @@ def open_test_part(
     receipt: AccessReceipt,
     data_root: Path | None = None,
     size: int = 28,
-    progress: Progress | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Read the images and labels of the official test part, for an access that is in the log.
 
@@ -70,7 +68,7 @@ def open_test_part(
         DataError: The study searched on the pooled split or on another data set, or the file is
             missing or damaged.
     """
-    source = open_source(dataset, data_root=data_root, size=size, progress=progress)
+    source = open_source(dataset, data_root=data_root, size=size)
     _check(receipt, source)
     images, labels = source.images(_TEST), source.labels(_TEST)
     return torch.from_numpy(images), torch.from_numpy(labels)

@@ -21,8 +21,7 @@ from study.data.twins import Overlap, PartSummary
 from study.running.study_data import load_data
 from study.settings.run_context import RunContext
 from study.settings.study_settings import FitOn, Plan, PlannedCandidate, StudySettings
-from tests.data.files import Arrays, write_npz
-from tests.data.pictures import pictures, with_noise
+from tests.data.files import Arrays, pictures, with_noise, write_npz
 from tests.studies import settings
 
 

@@ -16,7 +16,7 @@ from study.data.twins import (
     find_twins,
     fingerprint_part,
 )
-from tests.data.pictures import Pictures, as_jpeg, pictures, with_noise
+from tests.data.files import Pictures, as_jpeg, pictures, with_noise
 
 
 def part(images: Pictures) -> PartPrints:
