@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from functools import cache
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +11,10 @@ from sklearn.metrics import confusion_matrix as sklearn_confusion_matrix
 from study.common.errors import EvaluationError
 from study.statistics.bootstrap import Floats, Labels, macro_auc, plain
 from study.statistics.results import ReliabilityBin
+
+with warnings.catch_warnings():  # it warns where the home folder cannot be written
+    warnings.simplefilter("ignore")
+    from medmnist import INFO, evaluator
 
 MULTI_CLASS = "multi-class"
 """MedMNIST's name for a task with one of several classes; also that of a user's files."""
@@ -43,7 +45,6 @@ def official_metrics(
     """
     if len(labels) < 2:
         raise EvaluationError(f"{len(labels)} test images; accuracy and AUC need at least two")
-    evaluator = _evaluator()
     accuracy = float(evaluator.getACC(labels, probabilities, task))
     present = np.unique(labels)
     if len(present) == 1:
@@ -55,19 +56,8 @@ def official_metrics(
 
 def task_of(dataset: str) -> str:
     """Return MedMNIST's name of a data set's task; ``multi-class`` for other data sets."""
-    info = _evaluator().INFO.get(dataset)
+    info = INFO.get(dataset)
     return MULTI_CLASS if info is None else str(info["task"])
-
-
-@cache
-def _evaluator() -> ModuleType:
-    """Import it; that downloads nothing, but warns where the home folder cannot be written."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import medmnist.evaluator
-
-    module: ModuleType = medmnist.evaluator
-    return module
 
 
 def confusion_matrix(labels: Labels, predicted: Labels, classes: int) -> Counts:
