@@ -13,21 +13,19 @@ from pathlib import Path
 import pytest
 
 from tests.browser import Browser, browser, needs_browser
-from tests.studies import answer, command
+from tests.studies import command, invoke
 
 pytestmark = [pytest.mark.slow, needs_browser]
-
-PICTURES = ("network.svg",)
 
 
 @pytest.fixture(scope="module", name="folder")
 def _folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a finished study on handwritten digits."""
     folder = tmp_path_factory.mktemp("dashboard")
-    code, _, said = answer(
+    code, _, error = invoke(
         *("run", "seed", "--dataset", "digits", "--trials", "3", "--workers", "1"), cwd=folder
     )
-    assert code == 0, said
+    assert code == 0, error
     return folder
 
 
@@ -57,7 +55,7 @@ def _opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(name="window")
 def _window(opened: Browser) -> Browser:
-    """Return the window with nothing in it: an open page goes on asking a server that is gone."""
+    """Return an empty window, because an open page asks its server again and again."""
     opened.screen(1400, 900)
     opened.open("about:blank")
     opened.console()
@@ -75,32 +73,30 @@ def test_the_study_is_listed_and_its_page_shows_our_plots(folder: Path, window: 
         assert window.console() == []
 
 
-def test_a_trial_s_page_has_its_note_and_its_pictures(folder: Path, window: Browser) -> None:
+def test_a_trial_s_page_has_its_note_and_its_drawing(folder: Path, window: Browser) -> None:
     with dashboard(folder, "--read-only") as address:
         window.open(f"{address}/dashboard/studies/1/trials?numbers=1")
         window.wait_for("document.body.innerText.includes('MACs an image')")
-        told = window.text()
-        assert "Conv layers:" in told
-        assert "conv3-32 → max" in told
-        for name in PICTURES:
-            window.wait_for(f"document.body.innerText.includes({name!r})")
-        drawn = (
-            "[...document.querySelectorAll('img')]"
-            ".filter(e => e.src.includes('/artifacts/') && e.complete && e.naturalWidth > 100)"
+        text = window.text()
+        assert "Conv layers:" in text
+        assert "conv3-32 → max" in text
+        window.wait_for("document.body.innerText.includes('network.svg')")
+        window.wait_for(
+            "[...document.querySelectorAll('img')].some("
+            "e => e.src.includes('/artifacts/') && e.complete && e.naturalWidth > 100)"
         )
-        window.wait_for(f"{drawn}.length >= {len(PICTURES)}")
         assert window.run("return document.documentElement.scrollWidth") <= 1400
         assert window.console() == []
 
 
-def test_the_study_s_note_says_how_to_go_on(folder: Path, window: Browser) -> None:
+def test_the_study_s_note_says_how_to_continue(folder: Path, window: Browser) -> None:
     with dashboard(folder, "--read-only") as address:
         window.open(f"{address}/dashboard/studies/1/note")
         window.wait_for("document.body.innerText.includes('run_study.py resume seed')")
         assert "handwritten digits" in window.text()
 
 
-def test_a_read_only_dashboard_lets_nothing_be_written(folder: Path) -> None:
+def test_a_read_only_dashboard_refuses_changes(folder: Path) -> None:
     with dashboard(folder, "--read-only") as address:
         request = urllib.request.Request(
             f"{address}/api/studies/1/note", data=b'{"body": "x", "version": 9}', method="PUT"
@@ -109,25 +105,8 @@ def test_a_read_only_dashboard_lets_nothing_be_written(folder: Path) -> None:
             urllib.request.urlopen(request, timeout=20)
 
 
-def test_another_site_s_name_for_this_machine_is_refused(folder: Path) -> None:
+def test_a_request_under_another_host_name_is_refused(folder: Path) -> None:
     with dashboard(folder) as address:
         request = urllib.request.Request(f"{address}/api/studies", headers={"Host": "evil.test"})
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(request, timeout=20)
-
-
-def test_the_html_report_of_the_study_opens_on_a_phone_and_in_the_dark(
-    folder: Path, window: Browser, tmp_path: Path
-) -> None:
-    page = tmp_path / "report.html"
-    code, _, said = answer("report", "seed", "--html", str(page), cwd=folder)
-    assert code == 0, said
-    for scheme in ("light", "dark"):
-        for width, phone in ((390, True), (1280, False)):
-            window.screen(width, 844, phone=phone)
-            window.media(prefers_color_scheme=scheme)
-            window.open(page.as_uri())
-            window.wait_for("document.documentElement.dataset.plots")
-            beyond = "const e = document.documentElement; return e.scrollWidth - e.clientWidth"
-            assert window.run(beyond) == 0, (scheme, width)
-            assert window.console() == []

@@ -1,4 +1,4 @@
-"""Records and summaries made up for the report's tests, from a seed; no training, no storage."""
+"""Records and summaries for the report's tests, from a seed; no training, no storage."""
 
 from __future__ import annotations
 
@@ -167,6 +167,7 @@ def _stages_trial(number: int, rng: random.Random) -> TrialRecord:
 
 def confirmation() -> Confirmation:
     """Return a confirmation of three candidates."""
+    difference = {"difference": 0.0006}
     return Confirmation(
         metric="val_accuracy",
         candidates=(
@@ -180,16 +181,16 @@ def confirmation() -> Confirmation:
             PairedTest(
                 method="paired t-test over seeds",
                 pairs=3,
-                difference=0.0006,
                 p_value=0.61,
                 interval=Interval(low=-0.003, high=0.0042),
+                **difference,
             ),
             PairedTest(
                 method="paired bootstrap over images",
                 pairs=10832,
-                difference=0.0006,
                 p_value=0.44,
                 interval=Interval(low=-0.001, high=0.0021),
+                **difference,
             ),
         ),
         seeds_needed=41,
@@ -205,9 +206,7 @@ def _confirmed(number: int, search: float, fresh: tuple[float, ...]) -> Confirme
         search_value=search,
         seeds=(11, 12, 13),
         fresh_values=fresh,
-        fresh=Spread(
-            mean=mean, std=0.0018, interval=Interval(low=mean - 0.0044, high=mean + 0.0044)
-        ),
+        fresh=_spread(mean, mean - 0.0044, mean + 0.0044, std=0.0018),
         choosing_mean=(sum(fresh) + search) / (len(fresh) + 1),
     )
 
@@ -223,12 +222,30 @@ def access(when: dt.datetime) -> Access:
     )
 
 
-CLASSES = ("choroidal neovascularization", "diabetic macular edema", "drusen", "normal")
-
-
 def final_test() -> FinalTest:
-    """Return a test on 1,000 images of four classes."""
-    confusion = ((228, 9, 5, 8), (31, 172, 4, 43), (68, 6, 121, 55), (2, 3, 1, 244))
+    """Return a test of five networks on 1,000 images of four classes."""
+    recalls_and_precisions = {
+        "choroidal neovascularization": (0.912, 0.693),
+        "diabetic macular edema": (0.688, 0.905),
+        "drusen": (0.484, 0.924),
+        "normal": (0.976, 0.697),
+    }
+    bins = (
+        (0.35, -0.03, 14), (0.45, 0.02, 61), (0.56, 0.05, 103), (0.66, 0.08, 121),
+        (0.75, 0.11, 140), (0.86, 0.1, 186), (0.96, 0.07, 375),
+    )  # fmt: skip
+    published = {
+        "ResNet-18 (28)": (0.743, 0.943),
+        "AutoKeras": (0.763, 0.955),
+        "Google AutoML Vision": (0.771, 0.963),
+    }
+    chain = {
+        "Validation accuracy, as the search saw it": 0.8193,
+        "Validation accuracy, fresh seeds": 0.8103,
+        "Validation balanced accuracy": 0.6921,
+        "Test accuracy (balanced classes)": 0.765,
+    }
+    accuracies = {11: 0.761, 22: 0.772, 33: 0.765, 44: 0.758, 55: 0.769}
     return FinalTest(
         candidate_id="a" * 16,
         number=7,
@@ -237,12 +254,8 @@ def final_test() -> FinalTest:
         images=1000,
         epochs=3,
         over_seeds={
-            "test_accuracy": Spread(
-                mean=0.765, std=0.0057, interval=Interval(low=0.7579, high=0.7721)
-            ),
-            "test_balanced_accuracy": Spread(
-                mean=0.765, std=0.0057, interval=Interval(low=0.7579, high=0.7721)
-            ),
+            "test_accuracy": _spread(0.765, 0.7579, 0.7721, std=0.0057),
+            "test_balanced_accuracy": _spread(0.765, 0.7579, 0.7721, std=0.0057),
             "test_auc": _spread(0.9476, 0.9462, 0.949, std=0.0011),
         },
         classes=tuple(
@@ -254,39 +267,16 @@ def final_test() -> FinalTest:
                 recall_interval=Interval(low=r - 0.03, high=min(r + 0.03, 1.0)),
                 precision_interval=Interval(low=p - 0.05, high=min(p + 0.05, 1.0)),
             )
-            for name, r, p in zip(
-                CLASSES,
-                (0.912, 0.688, 0.484, 0.976),
-                (0.693, 0.905, 0.924, 0.697),
-                strict=True,
-            )
+            for name, (r, p) in recalls_and_precisions.items()
         ),
         reliability=tuple(
             ReliabilityBin(low=c - 0.03, high=c + 0.03, confidence=c, accuracy=c - gap, images=n)
-            for c, gap, n in (
-                (0.35, -0.03, 14),
-                (0.45, 0.02, 61),
-                (0.56, 0.05, 103),
-                (0.66, 0.08, 121),
-                (0.75, 0.11, 140),
-                (0.86, 0.1, 186),
-                (0.96, 0.07, 375),
-            )
+            for c, gap, n in bins
         ),
-        chain=(
-            ChainLink(name="Validation accuracy, as the search saw it", value=0.8193),
-            ChainLink(name="Validation accuracy, fresh seeds", value=0.8103),
-            ChainLink(name="Validation balanced accuracy", value=0.6921),
-            ChainLink(name="Test accuracy (balanced classes)", value=0.765),
-        ),
-        published=(
-            PublishedResult(
-                name="ResNet-18 (28)", accuracy=0.743, auc=0.943, source="MedMNIST v2"
-            ),
-            PublishedResult(name="AutoKeras", accuracy=0.763, auc=0.955, source="MedMNIST v2"),
-            PublishedResult(
-                name="Google AutoML Vision", accuracy=0.771, auc=0.963, source="MedMNIST v2"
-            ),
+        chain=tuple(ChainLink(name=name, value=value) for name, value in chain.items()),
+        published=tuple(
+            PublishedResult(name=name, accuracy=accuracy, auc=auc, source="MedMNIST v2")
+            for name, (accuracy, auc) in published.items()
         ),
         resolvable=0.034,
         resolvable_paired=(0.028, 0.04),
@@ -301,12 +291,10 @@ def final_test() -> FinalTest:
                     "test_ece": 0.083,
                 },
                 intervals={"test_accuracy": Interval(low=a - 0.02, high=a + 0.02)},
-                confusion=confusion,
+                confusion=((228, 9, 5, 8), (31, 172, 4, 43), (68, 6, 121, 55), (2, 3, 1, 244)),
                 weights="0" * 64,
             )
-            for seed, a in zip(
-                (11, 22, 33, 44, 55), (0.761, 0.772, 0.765, 0.758, 0.769), strict=True
-            )
+            for seed, a in accuracies.items()
         ),
         mean_over_images={"test_accuracy": _spread(0.765, 0.7401, 0.7880)},
         validated="the confirmation's networks",
@@ -355,23 +343,19 @@ def summary(**changes: Any) -> StudySummary:
         data_notes=DATA_NOTES,
         versions={"code": "0.1.0 (3f2c1aa)", "torch": "2.14.1", "optuna": "5.0.0"},
         hardware={"cpu": "AMD EPYC 9R14, 2 cores", "threads": "1 a worker", "memory": "8 GiB"},
-        processes=(
+        processes=tuple(
             Process(
-                label="lab, process 100",
+                label=f"lab, process {pid}",
                 started=START,
-                seconds=291.0,
-                trials=21,
-                epochs=51,
-                training_seconds=260.0,
-            ),
-            Process(
-                label="lab, process 101",
-                started=START,
-                seconds=288.0,
-                trials=19,
-                epochs=46,
-                training_seconds=251.5,
-            ),
+                seconds=seconds,
+                trials=trials,
+                epochs=epochs,
+                training_seconds=training,
+            )
+            for pid, seconds, trials, epochs, training in (
+                (100, 291.0, 21, 51, 260.0),
+                (101, 288.0, 19, 46, 251.5),
+            )
         ),
         storage=f"postgresql+psycopg://nas:{PASSWORD}@db.example/studies",
         resume="study-nas resume seed --storage sqlite:///study.db",

@@ -1,10 +1,8 @@
-"""The page in a real headless Chromium: drawn, in light and dark, without a word of complaint."""
+"""The page in a real headless Chromium."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,88 +11,62 @@ from study.report.figures import study_figures
 from study.report.palette import PALETTE
 from study.report.study_summary import StudySummary
 from study.storage.records import TrialRecord
+from tests.browser import Browser, browser, needs_browser
 from tests.report import rendered
 from tests.report.builders import full_summary, seed_study, stages_study, summary
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [pytest.mark.slow, needs_browser]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="neither Chromium nor Chrome is installed"),
-]
-
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--enable-logging=stderr", "--v=0", "--virtual-time-budget=20000", "--dump-dom",
-)  # fmt: skip
-DARK, LIGHT = 0, 1
+STUDIES = {
+    "tested": (seed_study(), full_summary()),
+    "stages": (stages_study(), summary(parameters=(), importance={"norm": 1.0})),
+    "named like a script": (seed_study(8), summary(name="<script>alert(1)</script>")),
+    "empty": ([], summary()),
+}
 
 
-def opened(page: str, folder: Path, *, scheme: int = LIGHT, width: int = 1280) -> tuple[str, str]:
-    """Return the page's elements after its scripts ran, and what the console said."""
+@pytest.fixture(scope="module", name="window")
+def _window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("browser")) as window:
+        yield window
+
+
+def open_page(window: Browser, page: str, folder: Path) -> None:
+    """Open a page and wait until its plots are drawn."""
     file = folder / "page.html"
     file.write_text(page, encoding="utf-8")
-    command = [
-        str(CHROMIUM),
-        *FLAGS,
-        f"--user-data-dir={folder / 'profile'}",
-        f"--window-size={width},900",
-        f"--blink-settings=preferredColorScheme={scheme}",
-        file.as_uri(),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return done.stdout, "\n".join(console)
+    window.console()
+    window.open(file.as_uri())
+    drawn = "document.documentElement.dataset.plots || !document.querySelector('.plot')"
+    window.wait_for(drawn, seconds=60)
 
 
-def test_the_console_is_heard(tmp_path: Path) -> None:
-    _, console = opened("<script>console.error('planted')</script>", tmp_path)
-    assert "planted" in console
+def test_an_error_on_the_console_is_found(window: Browser, tmp_path: Path) -> None:
+    open_page(window, "<script>console.error('planted')</script>", tmp_path)
+    assert "planted" in str(window.console())
 
 
-@pytest.mark.parametrize(
-    ("records", "study"),
-    [
-        (seed_study(), full_summary()),
-        (stages_study(), summary(parameters=(), importance={"norm": 1.0})),
-        (seed_study(8), summary(name="<script>alert(1)</script>")),
-    ],
-    ids=["tested", "stages", "named like a script"],
-)
-def test_every_plot_is_drawn_and_the_console_is_silent(
-    records: list[TrialRecord], study: StudySummary, tmp_path: Path
+@pytest.mark.parametrize(("records", "study"), STUDIES.values(), ids=STUDIES)
+def test_every_plot_is_drawn_and_no_screen_scrolls_sideways(
+    records: list[TrialRecord], study: StudySummary, window: Browser, tmp_path: Path
 ) -> None:
-    page, console = opened(rendered.html(records, study), tmp_path)
-    count = len(study_figures(records, study))
-    assert console == ""
-    assert f'data-plots="{count}"' in page
-    assert len(re.findall(r'class="plot-container', page)) == count
+    page = rendered.html(records, study)
+    for width in (390, 500, 900, 1280):
+        window.screen(width, 844, phone=width == 390)
+        open_page(window, page, tmp_path)
+        assert window.console() == []
+        plots = window.run("return document.querySelectorAll('.plot-container').length")
+        assert plots == len(study_figures(records, study))
+        beyond = "const e = document.documentElement; return e.scrollWidth - e.clientWidth"
+        assert window.run(beyond) == 0, width
 
 
-def test_an_empty_page_opens_in_silence(tmp_path: Path) -> None:
-    page, console = opened(rendered.html([], summary()), tmp_path)
-    assert console == ""
-    assert "No trial has begun yet." in page
-
-
-@pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
-def test_plots_take_the_reader_s_colours(scheme: int, tmp_path: Path) -> None:
-    page, _ = opened(rendered.html(seed_study(), full_summary()), tmp_path, scheme=scheme)
-    accent = PALETTE["accent"].dark if scheme == DARK else PALETTE["accent"].light
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_plots_take_the_reader_s_colours(scheme: str, window: Browser, tmp_path: Path) -> None:
+    window.media(prefers_color_scheme=scheme)
+    open_page(window, rendered.html(*STUDIES["tested"]), tmp_path)
+    accent = getattr(PALETTE["accent"], scheme)
     red, green, blue = (int(accent[i : i + 2], 16) for i in (1, 3, 5))
-    drawn = page.split('class="plot-container', 1)[1]
+    drawn = window.run("return document.querySelector('.plot-container').outerHTML")
     assert f"rgb({red}, {green}, {blue})" in drawn
-
-
-@pytest.mark.parametrize("width", [500, 900, 1280])
-def test_the_page_never_scrolls_sideways(width: int, tmp_path: Path) -> None:
-    page = re.sub(
-        r'<meta http-equiv="Content-Sec[^>]*>', "", rendered.html(stages_study(), full_summary())
-    )
-    measure = (
-        "<script>setTimeout(() => { const e = document.documentElement;"
-        "e.dataset.beyond = e.scrollWidth - e.clientWidth; }, 5000)</script></body>"
-    )
-    found, _ = opened(page.replace("</body>", measure), tmp_path, width=width)
-    assert 'data-beyond="0"' in found
+    assert window.console() == []

@@ -8,27 +8,15 @@ import pytest
 
 from study.report.document import Figure
 from study.report.figures import study_figures
-from study.report.figures.course import best_so_far, curves, history, timeline
+from study.report.figures.course import best_so_far, history, timeline
 from study.report.figures.kit import INACTIVE, standalone, value_range
-from study.report.figures.outcomes import (
-    confirmation_figure,
-    confusion_figure,
-    reliability_figure,
-)
-from study.report.figures.parameters import (
-    MOST_SLICES,
-    importance,
-    parallel,
-    pareto,
-    size_and_value,
-    slices,
-)
+from study.report.figures.outcomes import confirmation_figure, confusion_figure
+from study.report.figures.parameters import MOST_SLICES, slices
 from tests.report.builders import (
     confirmation,
     duplicate,
     failed,
     final_test,
-    full_summary,
     pruned,
     seed_study,
     seed_trial,
@@ -43,15 +31,7 @@ def drawn(figure: Figure | None) -> Figure:
     return figure
 
 
-def test_a_tested_study_has_every_figure() -> None:
-    names = [figure.name for figure in study_figures(seed_study(), full_summary())]
-    assert names == [
-        "history", "size", "parallel", "importance", "slice-conv_layers", "slice-hidden_units",
-        "slice-dropout", "curves", "timeline", "confirmation", "confusion", "reliability",
-    ]  # fmt: skip
-
-
-def test_names_of_figures_are_file_names_of_their_own() -> None:
+def test_names_of_figures_are_different_file_names() -> None:
     figures = study_figures(stages_study(), summary(parameters=(), importance={"head": 1.0}))
     names = [figure.name for figure in figures]
     assert len(set(names)) == len(names)
@@ -73,19 +53,6 @@ def test_duplicates_and_pruned_trials_differ_in_the_history() -> None:
     assert len({trace.marker.symbol for trace in figure.plot.data[:3]}) == 3
 
 
-def test_the_history_is_described_in_words() -> None:
-    records = [
-        seed_trial(0, value=0.7),
-        duplicate(1, 0, 0.7),
-        seed_trial(4, value=0.85),
-        failed(5),
-    ]
-    assert drawn(history(records, summary())).text == (
-        "4 trials: 2 trained to the end, 1 reused as duplicates and 1 failed. The best validation "
-        "accuracy went from 0.7000 to 0.8500, first reached in trial 4."
-    )
-
-
 def test_the_best_so_far_never_gets_worse() -> None:
     records = [r for r in seed_study() if r.state == "complete"]
     assert all(a <= b for a, b in pairwise(best_so_far(records, summary())))
@@ -93,7 +60,7 @@ def test_the_best_so_far_never_gets_worse() -> None:
     assert all(a >= b for a, b in pairwise(best_so_far(records, loss)))
 
 
-def test_a_parallel_line_has_a_place_for_what_is_inactive() -> None:
+def test_an_inactive_parameter_has_its_own_position_and_label() -> None:
     values = value_range([3, 5, None])
     assert values.position(None) == INACTIVE
     assert values.ticks()[0] == (INACTIVE, "inactive")
@@ -101,7 +68,7 @@ def test_a_parallel_line_has_a_place_for_what_is_inactive() -> None:
 
 
 @pytest.mark.parametrize("values", [[5, 5], ["a", "a"], [True, False], [1e308, -1e308], [0.0]])
-def test_every_value_has_a_place_on_its_axis(values: list[float]) -> None:
+def test_every_value_has_a_position_on_its_axis(values: list[float]) -> None:
     placed = value_range(values)
     assert all(0 <= placed.position(value) <= 1 for value in values)
 
@@ -112,51 +79,11 @@ def test_a_wide_range_is_placed_by_its_logarithm() -> None:
     assert values.position(1e-3) == pytest.approx(0.5)
 
 
-def test_parallel_coordinates_show_each_candidate_in_one_fifth() -> None:
-    figure = drawn(parallel(seed_study(60), summary()))
-    assert [trace.name.split(" fifth")[0] for trace in figure.plot.data] == [
-        "Last", "Fourth", "Middle", "Second", "Best",
-    ]  # fmt: skip
-    assert "trained candidates, by accuracy" in figure.text
-
-
 def test_a_large_space_shows_its_most_important_parameters() -> None:
     study = summary(parameters=(), importance={"learning_rate": 0.9})
     figures = slices(stages_study(), study)
     assert len(figures) == MOST_SLICES
     assert figures[0].title == "Learning rate"
-
-
-def test_importance_is_described_in_per_cent() -> None:
-    figure = drawn(importance(full_summary()))
-    assert figure.text.startswith(
-        "Of the variation in validation accuracy: conv layers 61 %, hidden units 27 % and "
-        "dropout 12 %."
-    )
-    assert importance(summary()) is None
-
-
-def test_curves_tell_the_best_and_the_pruned_apart() -> None:
-    records = [seed_trial(0), seed_trial(1, value=0.9), pruned(2)]
-    figure = drawn(curves(records, summary()))
-    assert [t.name for t in figure.plot.data] == ["Others (1)", "Pruned (1)", "Best (trial 1)"]
-    assert "trial 1 went from 0.8333 after epoch 1 to 0.9000 after epoch 3" in figure.text
-
-
-def test_the_front_of_two_objectives_is_drawn_and_described() -> None:
-    pairs = [(0.9, 100.0), (0.8, 50.0), (0.7, 75.0)]
-    records = [seed_trial(n, objectives=pair) for n, pair in enumerate(pairs)]
-    figure = drawn(pareto(records, summary(objectives=two_objectives())))
-    assert [trace.name for trace in figure.plot.data] == ["Beaten (1)", "Front (2)"]
-    assert figure.text.startswith("Of 3 candidates, 2 are beaten by no other")
-    assert "trial 0 with validation accuracy 0.9000 at 100 MACs" in figure.text
-    assert pareto(records, summary()) is None
-
-
-def test_size_is_set_against_value_for_one_objective() -> None:
-    figure = drawn(size_and_value(seed_study(), summary()))
-    assert "parameters" in figure.text
-    assert size_and_value(seed_study(), summary(objectives=two_objectives())) is None
 
 
 def test_the_timeline_has_a_line_for_every_worker() -> None:
@@ -168,7 +95,7 @@ def test_the_timeline_has_a_line_for_every_worker() -> None:
     assert total == 40
 
 
-def test_an_interval_shows_runs_mean_and_what_the_search_saw() -> None:
+def test_the_confirmation_shows_each_run_the_mean_and_the_value_of_the_search() -> None:
     figure = drawn(confirmation_figure(confirmation()))
     runs, means, before = figure.plot.data
     assert len(runs.x) == 9
@@ -177,25 +104,9 @@ def test_an_interval_shows_runs_mean_and_what_the_search_saw() -> None:
     assert "trial 7 0.8103 [0.8059, 0.8147]" in figure.text
 
 
-def test_a_confusion_matrix_names_the_most_frequent_mistake() -> None:
-    figure = drawn(confusion_figure(final_test()))
-    assert figure.text == (
-        "765 of 1000 images (76.5 %) on the diagonal. The most frequent mistake: 27 % of drusen "
-        "taken for choroidal neovascularization."
-    )
+def test_classes_without_names_have_their_labels() -> None:
     unnamed = drawn(confusion_figure(replace(final_test(), classes=())))
     assert "27 % of 2 taken for 0" in unnamed.text
-
-
-def test_a_reliability_plot_describes_the_error_and_the_widest_gap() -> None:
-    text = drawn(reliability_figure(final_test())).text
-    assert text.startswith("Expected calibration error 8.3 %.")
-    assert "made with 75 % confidence were right in 64 % of 140 cases" in text
-
-
-def test_nothing_tested_gives_no_figure_of_it() -> None:
-    figures = (confirmation_figure(None), confusion_figure(None), reliability_figure(None))
-    assert not any(figures)
 
 
 def test_user_text_in_a_plot_is_escaped() -> None:
@@ -212,7 +123,7 @@ def test_user_text_in_a_plot_is_escaped() -> None:
             assert tag not in text
 
 
-def test_a_figure_on_its_own_carries_its_title_and_leaves_the_page_s_alone() -> None:
+def test_a_standalone_plot_has_its_title_and_that_of_a_page_has_none() -> None:
     figure = drawn(history(seed_study(), summary()))
     assert standalone(figure).layout.title.text == "How the search went"
     assert figure.plot.layout.title.text is None
@@ -225,7 +136,7 @@ def test_a_thousand_trials_are_drawn_within_seconds() -> None:
     assert time.process_time() - start < 10
 
 
-def test_workers_are_ordered_as_people_count() -> None:
+def test_worker_2_comes_before_worker_10() -> None:
     records = [seed_trial(n, worker={"label": f"worker {n}"}) for n in (10, 2, 1)]
     figure = drawn(timeline(records, summary()))
     assert list(figure.plot.layout.yaxis.categoryarray) == ["worker 1", "worker 2", "worker 10"]

@@ -10,11 +10,24 @@ from pathlib import Path
 import pytest
 
 from study.report.data_formats import render_csv, render_json
+from study.report.figures import study_figures
 from study.report.html import render_html
 from study.report.study_document import study_document
 from study.report.study_summary import StudySummary
+from study.report.trial_document import study_note, trial_note
+from study.storage.records import Draw
 from tests.report import rendered
-from tests.report.builders import duplicate, failed, full_summary, pruned, seed_trial
+from tests.report.builders import (
+    duplicate,
+    failed,
+    full_summary,
+    pruned,
+    seed_study,
+    seed_trial,
+    stages_study,
+    summary,
+    two_objectives,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 RECORDS = (
@@ -26,10 +39,35 @@ RECORDS = (
 )
 
 
-def page(records: rendered.Records, summary: StudySummary) -> str:
+def page(records: rendered.Records, study: StudySummary) -> str:
     """Return the page without figures, scripts and styles."""
-    text = render_html(study_document(records, summary))
+    text = render_html(study_document(records, study))
     return re.sub(r"<style>.*?</style>\n", "", text, flags=re.DOTALL)
+
+
+def notes(records: rendered.Records, study: StudySummary) -> str:
+    """Return the dashboard's notes of the study and of trials of every kind."""
+    facts = {"confusion": [[30, 2], [5, 1200]]}
+    repeated = seed_trial(11, draw=Draw(sequence_index=4, retry_of=4), restored=2.0, facts=facts)
+    trials = (*records, repeated, *stages_study(1))
+    named = summary(classes=("grey", "white"))
+    return "\n".join([study_note(records, study), *(trial_note(each, named) for each in trials)])
+
+
+def figures(records: rendered.Records, study: StudySummary) -> str:
+    """Return the title, the text and the names of the traces of every figure."""
+    several = summary(objectives=two_objectives())
+    pairs = [(0.9, 100.0), (0.8, 50.0), (0.7, 75.0)]
+    drawn = [
+        *study_figures(records, study),
+        *study_figures(seed_study(60), summary()),
+        *study_figures([seed_trial(n, objectives=pair) for n, pair in enumerate(pairs)], several),
+    ]
+    return "".join(
+        f"{figure.name}: {figure.title}\n{figure.text}\n"
+        f"{', '.join(str(trace.name) for trace in figure.plot.data)}\n\n"
+        for figure in drawn
+    )
 
 
 FORMATS: dict[str, Callable[[rendered.Records, StudySummary], str]] = {
@@ -39,6 +77,8 @@ FORMATS: dict[str, Callable[[rendered.Records, StudySummary], str]] = {
     "report.html": page,
     "report.json": render_json,
     "report.csv": render_csv,
+    "notes.md": notes,
+    "figures.txt": figures,
 }
 
 

@@ -1,32 +1,15 @@
 from __future__ import annotations
 
 from study.report.leaderboard import failures_table, front_table, leaderboard
-from study.report.outcomes import after_search
-from study.report.terminal import render_text
 from tests.report.builders import (
     duplicate,
     failed,
-    full_summary,
     pruned,
     seed_trial,
     stages_study,
     summary,
     two_objectives,
 )
-
-
-def test_the_leaderboard_shows_the_seed_s_row_under_its_headings() -> None:
-    text = render_text(leaderboard([seed_trial(4, value=0.8193)], summary()))
-    lines = text.splitlines()
-    assert lines[0] == "seed: 1 trial; validation accuracy, maximized"
-    assert lines[2] == (
-        "Rank  Trial  Conv layers  Hidden units  Dropout  Accuracy  Parameters    MACs  Epochs"
-        "  Seconds  State"
-    )
-    assert lines[4] == (
-        "   1      4            2           219      0.2    0.8193     185,867  1.49 M       3"
-        "     12.5  complete"
-    )
 
 
 def test_every_kind_of_trial_has_its_reason_in_the_table() -> None:
@@ -63,10 +46,3 @@ def test_failures_are_counted_by_kind() -> None:
         ("killed, lost", "2", "1-2"),
         ("out of memory, failed", "1", "0"),
     ]
-
-
-def test_what_followed_the_search_is_described_in_sentences() -> None:
-    text = render_text(*after_search(full_summary()))
-    assert text.startswith("Trial 7 (candidate 0000000000000007) is chosen:")
-    assert "The test part was opened 2 times." in text
-    assert after_search(summary()) == []

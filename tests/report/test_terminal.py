@@ -9,7 +9,6 @@ from study.report.leaderboard import leaderboard
 from study.report.terminal import render_text
 from tests.report import rendered
 from tests.report.builders import (
-    PASSWORD,
     full_summary,
     pruned,
     seed_study,
@@ -61,10 +60,6 @@ def test_plain_text_has_one_line_for_each_row_and_no_escape_codes() -> None:
 def test_blocks_of_a_group_follow_each_other_under_its_title() -> None:
     group = Group(layout="folded", title="All", blocks=(Paragraph("one"), Paragraph("two")))
     assert render_text(group) == "All\n\none\ntwo\n"
-
-
-def test_no_password_is_printed() -> None:
-    assert PASSWORD not in render_text(Paragraph(f"postgresql://nas:{PASSWORD}@h/db"))
 
 
 def test_an_empty_study_says_so() -> None:
