@@ -40,11 +40,7 @@ class ArtifactPath(Protocol):
 
 
 def artifact_path(text: str) -> ArtifactPath:
-    """Parse the value of ``--artifacts``: a folder or a URL.
-
-    Raises:
-        SettingsError: No installed package can open this kind of URL.
-    """
+    """Parse the value of ``--artifacts``: a folder or a URL."""
     scheme, separator, rest = text.partition("://")
     if not separator:
         return Path(text)
@@ -70,13 +66,10 @@ def _file_system(url: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class RemotePath:
-    """A file or folder behind a URL.
-
-    Args:
-        url: In the form of fsspec, without a slash at its end.
-    """
+    """A file or folder behind a URL."""
 
     url: str
+    """In the form of fsspec, without a slash at its end."""
 
     @property
     def file_system(self) -> Any:
@@ -122,7 +115,7 @@ class RemotePath:
                 raise
 
     def replace_by(self, content: bytes) -> None:
-        """Write the file. Readers see the old content or the new content, never a part."""
+        """Write the file. Readers see the old content or the new content, never a part of it."""
         files = self.file_system
         if self.url.partition("://")[0] in OBJECT_STORES:
             files.pipe_file(self._key, content)
@@ -142,14 +135,12 @@ class RemotePath:
 
 
 def replace_file(path: ArtifactPath, content: Sequence[Bytes]) -> None:
-    """Replace a file. A process that is killed at any instant leaves the old file or the new one.
+    """Replace a file, or make it and its folder.
+
+    A kill at any instant or a full disk leaves the old file or the new one.
 
     Args:
-        path: The file. Its folder is made where it is missing.
         content: Parts of the file, in order.
-
-    Raises:
-        OSError: The file cannot be written, for example on a full disk. The old file is unchanged.
     """
     if isinstance(path, RemotePath):
         path.replace_by(b"".join(content))
@@ -161,11 +152,7 @@ def replace_file(path: ArtifactPath, content: Sequence[Bytes]) -> None:
 
 
 def check_writable(path: ArtifactPath) -> None:
-    """Write and remove a probe file behind a URL, before a study relies on the URL.
-
-    Raises:
-        StorageError: The file cannot be written.
-    """
+    """Write and remove a probe file behind a URL, before a study relies on the URL."""
     if not isinstance(path, RemotePath):
         return
     probe = path / temporary_name(".probe")

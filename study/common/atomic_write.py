@@ -25,11 +25,7 @@ def temporary_name(name: str) -> str:
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a binary file that replaces ``path`` when the block ends without an error.
 
-    A process that is killed at any instant leaves the old file or the new one. The folder has to
-    exist.
-
-    Raises:
-        OSError: The file cannot be written, for example on a full disk. The old file is unchanged.
+    A kill at any instant or a full disk leaves the old file or the new one. The folder must exist.
     """
     temporary = path.with_name(temporary_name(path.name))
     try:
@@ -44,11 +40,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, UTF-8.
-
-    Raises:
-        StudyError: The file cannot be written. The old file is unchanged.
-    """
+    """Write a text file in UTF-8. If it cannot be written, the old file is unchanged."""
     if not path.name:
         raise StudyError(f"{path}: is a folder; name a file in it")
     try:

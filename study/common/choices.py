@@ -11,15 +11,14 @@ default, bounds and help::
         name: ClassVar[str] = "evolution"
         population: Annotated[int, Field(ge=1, description="members alive")] = 20
 
-The first line of the docstring is the help text of the name. Modules of these classes import
-neither torch nor optuna nor scipy, so that a listing is fast. A class that needs one of them names
-its implementation by a dotted path, for ``pkgutil.resolve_name``.
+Modules of these classes import neither torch nor optuna nor scipy, so that the command line starts
+fast. A class that needs one of them names its implementation by a dotted path, for
+``pkgutil.resolve_name``.
 """
 
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -48,7 +47,7 @@ class Option:
 
 
 def registry_of(*classes: type[C]) -> Mapping[str, type[C]]:
-    """Return a read-only mapping from name to class, in the order given."""
+    """Return a read-only mapping from name to class, in this order."""
     return MappingProxyType({cls.name: cls for cls in classes})
 
 
@@ -61,20 +60,11 @@ def options_of(cls: type) -> dict[str, Option]:
     }
 
 
-def help_of(cls: type) -> str:
-    """Return the help text of a class: the first line of its docstring."""
-    return (inspect.getdoc(cls) or "").partition("\n")[0]
-
-
 def split_choice(text: str, *, what: str) -> tuple[str, dict[str, str]]:
-    """Return the name and the options that a text gives, as text.
+    """Return the name and the options in ``asha,reduction_factor=3``, as text.
 
     Args:
-        text: For example ``asha,reduction_factor=3``.
         what: What is chosen, for messages; for example ``pruner``.
-
-    Raises:
-        SettingsError: An option has no value or is given twice.
     """
     name, *pairs = (part.strip() for part in text.split(","))
     given: dict[str, str] = {}
@@ -90,23 +80,21 @@ def split_choice(text: str, *, what: str) -> tuple[str, dict[str, str]]:
 
 
 def parse_choice(text: str, registry: Mapping[str, type[C]], *, what: str) -> C:
-    """Return the chosen class with its options.
+    """Return an object of the chosen class with its options, from ``asha,reduction_factor=3``.
 
     Args:
-        text: For example ``asha,reduction_factor=3``.
-        registry: The classes to choose from, by name.
         what: What is chosen, for messages; for example ``pruner``.
 
     Raises:
-        SettingsError: An unknown name or option, or a value that is not allowed.
+        SettingsError: Name, option or value is not allowed.
     """
     name, given = split_choice(text, what=what)
     if name not in registry:
-        raise SettingsError(f"unknown {what} {name!r}; {_suggest(name, registry)}")
-    known = {key: option.help for key, option in options_of(registry[name]).items()}
+        raise SettingsError(f"unknown {what} {name!r}; {suggest(name, registry)}")
+    known = options_of(registry[name])
     for key in given:
         if key not in known:
-            hint = _suggest(key, known) if known else "it has none"
+            hint = suggest(key, known) if known else "it has none"
             raise SettingsError(f"{what} {name}: {key}: unknown option; {hint}")
     try:
         return registry[name](**given)
@@ -120,15 +108,11 @@ def parse_choice(text: str, registry: Mapping[str, type[C]], *, what: str) -> C:
 
 
 def split_choices(text: str, *, flag: str, example: str) -> tuple[str, ...]:
-    """Return the choices of ``tpe,n_startup_trials=5,evolution``: options follow their name.
+    """Return the choices in ``tpe,n_startup_trials=5,evolution``. Options follow their name.
 
     Args:
-        text: The list.
-        flag: The flag that it is given to, for messages.
+        flag: Flag of the command line, for messages.
         example: A correct list, for messages.
-
-    Raises:
-        SettingsError: A name is missing, or a choice is given twice.
     """
     found: list[str] = []
     for part in (part.strip() for part in text.split(",")):
@@ -143,7 +127,8 @@ def split_choices(text: str, *, flag: str, example: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _suggest(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, known: Iterable[str]) -> str:
+    """Return a hint for an unknown word: the closest known word, or all of them."""
     names = list(known)
     close = difflib.get_close_matches(word, names, n=1)
     return f"did you mean {close[0]!r}?" if close else f"choose from: {', '.join(names)}"

@@ -11,11 +11,7 @@ from study.common.errors import SettingsError
 
 
 def choose_device(name: str | None) -> torch.device:
-    """Return the device of this name; for None CUDA where there is a GPU, else the CPU.
-
-    Raises:
-        SettingsError: There is no such device.
-    """
+    """Return the device of this name; for None CUDA where there is a GPU, else the CPU."""
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

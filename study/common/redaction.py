@@ -18,9 +18,8 @@ def redacted(text: str, *, url: str | None = None) -> str:
     """Return the text with the password of every URL, and every ``password=…``, as ``***``.
 
     Args:
-        text: Any text.
-        url: A URL that the text may quote. It may be mistyped, so every URL in the text is then
-            read as ``redacted_url`` reads it.
+        url: A URL that the text may quote. It may be mistyped, so ``redacted_url`` is then applied
+            to every URL in the text.
     """
     if url is not None:
         for given in (url, " ".join(url.split())):

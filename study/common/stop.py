@@ -15,7 +15,7 @@ from types import FrameType
 from typing import NoReturn
 
 INTERRUPTED = 130
-"""Exit code of an interrupted command, as shells use it for Ctrl-C."""
+"""Exit code of an interrupted command, as in shells."""
 LIMIT_SECONDS = 1.7
 """Seconds after the first signal at which a command ends at once. Two seconds are documented, and
 the interpreter needs the rest."""
@@ -24,14 +24,14 @@ NOTE_SECONDS = 0.4
 be stored as interrupted."""
 PARENT = "STUDY_PARENT"
 """Environment variable with the process id of a worker's parent."""
-KEPT = "interrupted; what is done is kept, and the same command goes on from there"
+KEPT = "interrupted; what is done is kept, and the same command continues from there"
 
 
 class Stop:
     """A stop flag for all threads of a process.
 
     Args:
-        parent: Process id of the parent. The flag is set when the parent ends.
+        parent: Process id of a parent whose end sets the flag.
     """
 
     def __init__(self, *, parent: int | None = None) -> None:
@@ -78,7 +78,7 @@ def stop_on_signals(stop: Stop) -> Iterator[None]:
 
 @contextmanager
 def end_on_signals(stop: Stop) -> Iterator[None]:
-    """Do as ``stop_on_signals``, and end the process if the work does not end in time.
+    """Like ``stop_on_signals``, but end the process if the work does not end in time.
 
     A second signal ends the process without waiting. Python calls handlers too late while the main
     thread is in an import or waits for the database. A thread therefore reads the signals from a
@@ -119,7 +119,7 @@ def _watch(reader: socket.socket, stop: Stop, end: Callable[[], None]) -> None:
 
 
 def _heard(reader: socket.socket) -> bool:
-    """Wait for one of our signals. Return False where the work ended first."""
+    """Wait for one of our signals. Return False if the work ended first."""
     while byte := reader.recv(1):
         if byte[0] in _signals():
             return True
@@ -143,7 +143,7 @@ def _end_at_once() -> None:
 
 
 def _signals() -> tuple[signal.Signals, ...]:
-    hung_up = signal.SIGHUP if hasattr(signal, "SIGHUP") else None
-    if hung_up is None or signal.getsignal(hung_up) is signal.SIG_IGN:
-        return (signal.SIGINT, signal.SIGTERM)
-    return (signal.SIGINT, signal.SIGTERM, hung_up)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    if not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return numbers
+    return (*numbers, signal.SIGHUP)

@@ -28,8 +28,6 @@ def from_stored(
     """Return the dataclass that ``to_stored`` wrote.
 
     Args:
-        kind: Its class.
-        stored: The dictionary.
         where: What the dictionary is, for the message.
         remedy: What the user can do if it cannot be read.
 
@@ -47,9 +45,8 @@ def from_stored(
 
 
 def canonical(stored: Mapping[str, Any]) -> str:
-    """Return the only JSON text of a dictionary: sorted keys, two spaces, one final newline.
+    """Return the canonical JSON text of a dictionary of finite numbers.
 
-    Raises:
-        ValueError: It holds an infinite number or NaN.
+    It has sorted keys, an indent of two spaces and one final newline.
     """
     return json.dumps(stored, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

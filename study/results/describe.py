@@ -28,7 +28,7 @@ def describe_architecture(architecture: Mapping[str, Any]) -> str:
 
     ``conv3-32`` is a 3×3 convolution to 32 channels, ``sep`` a depthwise-separable one, ``res`` a
     residual block, ``max`` and ``avg`` 2×2 pooling, ``gap`` global average pooling. A number alone
-    is the width of a linear layer. Empty if nothing is stored.
+    is the width of a linear layer. The text is empty if nothing is stored.
     """
     stack = stack_from_stored(architecture)
     return "" if stack is None else " → ".join(_parts(stack))
@@ -93,7 +93,7 @@ def _describe_choice(name: str, choice: Value) -> str:
 
 
 def is_large_space(parameters: Sequence[str]) -> bool:
-    """Tell whether the architecture's text is easier to read than all these parameters."""
+    """Return whether the architecture's text is easier to read than all these parameters."""
     return len(parameters) > _LARGE_ABOVE
 
 
@@ -104,15 +104,11 @@ def space_parameters(records: Sequence[TrialRecord], parameters: Sequence[str]) 
 
 
 def describe_trial(record: TrialRecord, parameters: Sequence[str], metric: str) -> str:
-    """Return a trial's choices and result in one line.
-
-    For a large space these are the result and the recipe, because the architecture is easier to
-    read from its own text or drawing.
+    """Return a trial's choices and result in one line; for a large space, recipe and result.
 
     Args:
-        record: The trial.
         parameters: The space's parameters, in order.
-        metric: The (first) objective.
+        metric: The first objective.
     """
     if not is_large_space(space_parameters([record], parameters)):
         return describe_trial_in_full(record, parameters, metric)
@@ -121,16 +117,13 @@ def describe_trial(record: TrialRecord, parameters: Sequence[str], metric: str) 
 
 
 def describe_trial_in_full(record: TrialRecord, parameters: Sequence[str], metric: str) -> str:
-    """Return all choices of a trial and its result, in the form of the original program.
-
-    ``Conv layers: 2, Hidden units: 219, Dropout: 0.2, Accuracy: 0.8193``
-    """
+    """Return all choices of a trial and its result: ``Conv layers: 2, Accuracy: 0.8193``."""
     result = f"{metric_headline(metric)}: {measure(metric, record.value)}"
     return ", ".join([*_choices(record, parameters), result])
 
 
 def describe_choices(record: TrialRecord, parameters: Sequence[str]) -> str:
-    """Return a trial's choices, ``Conv layers: 2, Dropout: 0.2``; its recipe if they are many."""
+    """Return a trial's choices, ``Conv layers: 2, Dropout: 0.2``, or its recipe if too many."""
     names = space_parameters([record], parameters)
     if is_large_space(names):
         return describe_recipe({n: record.params[n] for n in names if n in record.params})
@@ -148,9 +141,15 @@ def _choices(record: TrialRecord, parameters: Sequence[str]) -> list[str]:
 def describe_state(record: TrialRecord) -> str:
     """Return the state of a trial, with its reason, in one line."""
     if record.state == "failed":
-        return _failure_words(record)
+        kind = record.failure.kind if record.failure else "interrupted before it began"
+        outcome = "lost" if record.lost else "failed"
+        return _one_line(f"{outcome}: {kind}{_repeat_of(record)}")
     if record.state == "complete":
-        return _completion_words(record)
+        if record.reused_from is not None:
+            return f"duplicate of {record.reused_from}"
+        if record.draw is not None and record.draw.continues is not None:
+            return f"complete, continues {record.draw.continues}"
+        return f"complete{_repeat_of(record)}"
     if record.state == "pruned":
         reason = _one_line(record.reason or "")
         return reason if reason.startswith("pruned") else f"pruned: {reason}".rstrip(": ")
@@ -160,22 +159,7 @@ def describe_state(record: TrialRecord) -> str:
     return "waiting"
 
 
-def _completion_words(record: TrialRecord) -> str:
-    if record.reused_from is not None:
-        return f"duplicate of {record.reused_from}"
-    if record.draw is not None and record.draw.continues is not None:
-        return f"complete, continues {record.draw.continues}"
-    return f"complete{_repeat_words(record)}"
-
-
-def _failure_words(record: TrialRecord) -> str:
-    kind = "interrupted before it began" if record.failure is None else record.failure.kind
-    words = f"lost: {kind}" if record.lost else f"failed: {kind}"
-    return _one_line(f"{words}{_repeat_words(record)}")
-
-
-def _repeat_words(record: TrialRecord) -> str:
-    """Return which lost trial this one repeats; empty if none."""
+def _repeat_of(record: TrialRecord) -> str:
     if record.draw is None or record.draw.retry_of is None:
         return ""
     return f" (repeat of {record.draw.retry_of})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from study.settings.study_settings import StudySettings
 from study.statistics.pareto import front_ranks
@@ -18,13 +18,10 @@ _STATE_ORDER = {"complete": 0, "pruned": 1, "running": 2, "waiting": 3, "failed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """A quantity that a study optimises.
-
-    Args:
-        metric: Its name with the split, as ``val_accuracy``, or ``parameters``, ``macs``.
-    """
+    """A quantity that a study optimises."""
 
     metric: str
+    """With its split, as ``val_accuracy``; or ``parameters``, ``macs``."""
     direction: Direction = "maximize"
 
     @property
@@ -36,26 +33,19 @@ class Objective:
 def objectives_of(settings: StudySettings) -> tuple[Objective, ...]:
     """Return the objectives of a study."""
     pairs = zip(settings.measures, settings.directions, strict=True)
-    return tuple(
-        Objective(metric=measure.key, direction=direction) for measure, direction in pairs
-    )
+    return tuple(Objective(metric=measure.key, direction=way) for measure, way in pairs)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RankedTrial:
-    """A trial and its rank.
-
-    Args:
-        rank: From 1; trials of one Pareto front share a rank. None for duplicates of ranked trials
-            and for trials without a value to compare.
-    """
+class RankedTrial(NamedTuple):
+    """A trial and its rank."""
 
     record: TrialRecord
     rank: int | None
+    """From 1, equal within a Pareto front; None for duplicates and trials without a value."""
 
 
 def valued(record: TrialRecord, objectives: int = 1) -> bool:
-    """Tell whether a trial ended with a finite number for every objective."""
+    """Return whether a trial ended with a finite number for every objective."""
     return (
         record.state == "complete"
         and len(record.objectives) >= objectives
@@ -66,16 +56,14 @@ def valued(record: TrialRecord, objectives: int = 1) -> bool:
 def distinct(records: Sequence[TrialRecord], objectives: int = 1) -> list[TrialRecord]:
     """Return the complete trials without duplicates, in number order.
 
-    A duplicate of a trial in ``records`` is left out. A result that was reused from another study
-    counts, because here it is the only one of its candidate.
+    A result that was reused from another study stays, if no trial in ``records`` has it too.
     """
     kept: list[TrialRecord] = []
     seen: set[tuple[str, int | None]] = set()
     usable = sorted((r for r in records if valued(r, objectives)), key=lambda r: r.number)
     numbers = {r.number for r in usable}
     for record in usable:
-        duplicate = record.reused_from in numbers or record.training in seen
-        if not duplicate:
+        if record.reused_from not in numbers and record.training not in seen:
             kept.append(record)
             seen.update([record.training] if record.candidate_id else [])
     return kept
@@ -95,7 +83,7 @@ def finished(records: Sequence[TrialRecord]) -> int:
 def rank_trials(
     records: Sequence[TrialRecord], objectives: Sequence[Objective]
 ) -> list[RankedTrial]:
-    """Return every trial, best first: complete, pruned, running, waiting, failed ones."""
+    """Return all trials: complete ones, best first, then pruned, running, waiting, failed ones."""
     fronts = _ranks(distinct(records, len(objectives)), objectives)
     sign = objectives[0].sign
 
@@ -115,12 +103,9 @@ def rank_trials(
 
 
 def best(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> TrialRecord | None:
-    """Return the best trial by the first objective; the earliest of equals; None without any."""
-    candidates = distinct(records, len(objectives))
-    if not candidates:
-        return None
-    sign = objectives[0].sign
-    return max(candidates, key=lambda r: (sign * r.objectives[0], -r.number))
+    """Return the best trial by the first objective, the earliest of equals; None without any."""
+    sign, candidates = objectives[0].sign, distinct(records, len(objectives))
+    return max(candidates, key=lambda r: (sign * r.objectives[0], -r.number), default=None)
 
 
 def pareto_front(

@@ -10,9 +10,9 @@ class Budget:
     """The limits of a study; None for no limit.
 
     Args:
-        trials: Number of finished trials.
+        trials: Finished trials.
         seconds: Seconds in which at least one process works, over all runs.
-        epochs: Number of trained epochs.
+        epochs: Trained epochs.
     """
 
     trials: int | None = None
@@ -25,7 +25,7 @@ class Spent:
     """What a study has used.
 
     Args:
-        trials: Finished trials; duplicates cost nothing and do not count.
+        trials: Finished trials, without duplicates.
         epochs: Trained epochs, those of lost trials included.
         training_seconds: Seconds of training and validation, summed over workers.
         wall_seconds: Seconds in which at least one process worked.
@@ -38,7 +38,7 @@ class Spent:
 
 
 def used_up(budget: Budget, spent: Spent) -> str | None:
-    """Return which limit is reached, as text, or None."""
+    """Return which limit is reached; None for no limit."""
     if budget.trials is not None and spent.trials >= budget.trials:
         return f"all {budget.trials} trials are done"
     if budget.seconds is not None and spent.wall_seconds >= budget.seconds:
@@ -49,11 +49,10 @@ def used_up(budget: Budget, spent: Spent) -> str | None:
 
 
 def has_room(budget: Budget, spent: Spent, *, running: int, running_epochs: float) -> bool:
-    """Tell whether one more trial may start beside the running ones.
+    """Return whether one more trial may start beside the running ones.
 
     Args:
-        running: Number of trials in training.
-        running_epochs: Epochs that these and the next one may still train.
+        running_epochs: Epochs that the running trials and the next one may still train.
     """
     if budget.trials is not None and spent.trials + running >= budget.trials:
         return False
@@ -61,7 +60,7 @@ def has_room(budget: Budget, spent: Spent, *, running: int, running_epochs: floa
 
 
 def too_little_left(budget: Budget, spent: Spent, *, next_epochs: float) -> str | None:
-    """Return a text where the epochs that are left do not suffice for one more training.
+    """Return a text where too few epochs are left for one more training, else None.
 
     Args:
         spent: What is used while no trial is running.

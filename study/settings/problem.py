@@ -29,35 +29,23 @@ from study.settings.study_settings import LIMITS, StudySettings
 class Problem:
     """What a study searches, with which strategy, estimator and pruner.
 
-    Each part is computed when it is first asked for, and only once. A part that does not fit the
-    settings raises its ``StudyError`` then; ``validation.validate`` asks for all of them.
-
-    Args:
-        settings: The study's settings.
-        image: Format of the images that enter the networks.
+    Each part is computed once, at its first use. A part that does not fit the settings then raises
+    its ``StudyError``; ``validation.validate`` uses all of them.
     """
 
     settings: StudySettings
     image: ImageFormat
+    """Format of the images that enter the networks."""
 
     @cached_property
     def declared(self) -> SearchSpace:
-        """The search space as its YAML declares it.
-
-        Raises:
-            SearchSpaceError: It cannot be read, or does not fit images of this format.
-        """
+        """The search space as its YAML declares it."""
         read = table_space_from_text if self.estimator.name == "table" else space_from_text
         return read(self.settings.space_text, source=self.settings.space_name, image=self.image)
 
     @cached_property
     def space(self) -> SearchSpace:
-        """The search space, with epochs and the list of candidates from the settings.
-
-        Raises:
-            SearchSpaceError: It cannot be read, or does not fit images of this format.
-            SettingsError: The space varies ``epochs`` and the settings fix them.
-        """
+        """The search space, with epochs and the list of candidates from the settings."""
         space, epochs = self.declared, self.settings.epochs
         if self.settings.candidates is not None:
             space = replace(space, enqueue=self.settings.candidates)
@@ -82,12 +70,12 @@ class Problem:
 
     @property
     def table(self) -> BenchmarkTable | None:
-        """The table that the estimator looks candidates up in; None for another estimator."""
+        """The table that the estimator reads results from; None for another estimator."""
         return self.settings.table
 
     @cached_property
     def networks(self) -> bool:
-        """Whether the points are networks, and not points that only a table knows."""
+        """Whether the points are networks, and not rows of a table only."""
         return not isinstance(self.space, OwnSpace)
 
     def candidate(self, values: Values) -> Candidate:
@@ -108,7 +96,7 @@ class Problem:
         return candidate_id(self.candidate(dict(items)), self.image)
 
     def describe(self, values: Values) -> Mapping[str, Any]:
-        """Return what is stored of a candidate before it is scored: its network and its costs."""
+        """Return the facts that are stored before a candidate is scored: network and costs."""
         if not self.networks and self.table is not None:
             row = self.table.row(values)
             return {n: int(column[row]) for n, column in self.table.sizes.items()}
@@ -122,16 +110,16 @@ class Problem:
         }
 
     def allows(self, values: Values) -> bool:
-        """Tell whether a point satisfies the constraints of the space."""
+        """Return whether a point satisfies the constraints of the space."""
         return self.space.allows(values, self.image)
 
     def violation(self, values: Values) -> str | None:
         """Return which constraints the network of a point breaks, or None.
 
-        Strategies sample inside the constraints. Listed candidates, and those of a study on other
-        images, may lie outside.
+        Strategies sample inside the constraints. Listed candidates and those of a study on other
+        images may lie outside.
         """
-        broken = self.space.broken_bounds(self.space.candidate(values), self.image)
+        broken = self.space.broken_bounds(self.candidate(values), self.image)
         if not broken:
             return None
         bounds = self.space.constraints
@@ -142,14 +130,14 @@ class Problem:
 
     @cached_property
     def distinct(self) -> Mapping[str, Values] | None:
-        """The first point of every distinct candidate, by id; None where they are uncountable."""
+        """The first point of every distinct candidate, by id; None if there are too many."""
         if not self.networks and self.table is not None:
             return distinct_points(self.table, self.space)
         return distinct_candidates(self.space, self.image)
 
     @cached_property
     def longest_training(self) -> int:
-        """Epochs of the longest training that the space declares.
+        """Epochs of the longest training in the space.
 
         A candidate in which ``epochs`` is inactive trains for the default number of epochs.
         """
@@ -165,7 +153,7 @@ class Problem:
         return self.estimator.candidate_epochs(self.longest_training)
 
     def epochs_of(self, values: Values) -> int | None:
-        """Return the epochs of a point's own training; None for those of the longest."""
+        """Return the epochs of a point's training; None for those of the longest training."""
         if self.table is not None:
             return None
         return self.estimator.candidate_epochs(self.candidate(values).recipe.epochs)
@@ -187,7 +175,7 @@ class Problem:
 
     @cached_property
     def strategy_context(self) -> StrategyContext:
-        """The study that the strategy is made for."""
+        """What a strategy needs to know about the study."""
         return StrategyContext(
             space=self.sampled_space,
             budget=self.settings.trials,
@@ -232,11 +220,7 @@ def _show(value: object) -> str:
 
 
 def validate_unchanged(name: str, lines: list[str]) -> None:
-    """Check that no setting of a stored study has changed.
-
-    Raises:
-        ResumeError: There is a difference.
-    """
+    """Raise a ``ResumeError`` that lists the changed settings of a stored study, if any."""
     if lines:
         listed = "\n".join(f"  {line}" for line in lines)
         raise ResumeError(

@@ -19,10 +19,10 @@ class RunContext:
     Args:
         url: The storage.
         data_root: Folder of downloaded data sets; None for medmnist's own.
-        artifacts: Folder or URL of checkpoints and artifacts; None for one beside the storage.
+        artifacts: Folder or URL of the study's files; None for a folder beside the storage.
         device: ``cpu``, ``cuda``, ``cuda:1``, …; None for the best one.
         label: Name of this process, as ``worker 2``.
-        preloaded: The result of ``load_data`` where another process has loaded it already.
+        preloaded: The result of ``load_data``, if the parent process has loaded the data.
     """
 
     url: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -32,9 +32,9 @@ class PlannedCandidate:
 
     Args:
         candidate_id: Its identity when trained in full.
-        number: The origin's trial that found it.
-        params: Its active parameters.
-        search_value: Its value in the origin; None where that was no full training.
+        number: Number of the trial that found it, in the study of origin.
+        params: Active parameters.
+        search_value: Its value in the study of origin; None where that was no full training.
     """
 
     candidate_id: str
@@ -43,17 +43,12 @@ class PlannedCandidate:
     search_value: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedTraining:
-    """One training of a plan.
-
-    Args:
-        candidate: What is trained.
-        repeat: Index of its seed, from 0. All candidates share the seeds.
-    """
+class PlannedTraining(NamedTuple):
+    """One training of a plan."""
 
     candidate: PlannedCandidate
     repeat: int
+    """Index of the seed, from 0. All candidates share the seeds."""
 
     @property
     def key(self) -> tuple[str, int]:
@@ -65,16 +60,15 @@ class PlannedTraining:
 class Plan:
     """The trainings of a linked study.
 
-    ``confirm`` and ``test`` train candidates of another study again. Their trainings are a study
-    of their own, with workers, interruptions and resume as in any other. Its candidates are
-    listed, not sampled, and each is trained with several seeds.
+    ``confirm`` and ``test`` train candidates of another study again. These trainings are a study
+    with workers, interruptions and resume like any other. Its candidates are listed, not sampled.
+    Each is trained with several seeds.
 
     Args:
         kind: The command that made the plan.
         origin: Name of the study that found the candidates.
-        candidates: What is trained, best first.
-        repeats: Seeds for each candidate.
-        fit_on: The images the candidates are trained on.
+        candidates: Best first.
+        repeats: Number of seeds for each candidate.
     """
 
     kind: Literal["confirm", "test"]
@@ -92,9 +86,9 @@ class Plan:
         ]
 
     def seed(self, study_seed: int, repeat: int) -> int:
-        """Return the seed of a repeat: the same for all candidates, so that they pair up.
+        """Return the seed of a repeat. It is the same for all candidates, so results are paired.
 
-        The name of the command is part of it, so that no seed of the search is used again.
+        It depends on the name of the command, so that it differs from all seeds of the search.
         """
         return int(generator(study_seed, self.kind, repeat).integers(2**62))
 
@@ -133,7 +127,7 @@ class StudySettings(BaseModel):
 
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
-        """What is optimised. Curves and pruners use the first one."""
+        """The measures that are optimised. Curves and pruners use the first one."""
         return find_measures(self.objectives)
 
     @cached_property
@@ -158,11 +152,7 @@ class StudySettings(BaseModel):
 
     @cached_property
     def table(self) -> BenchmarkTable | None:
-        """The table that the estimator looks candidates up in; None for another estimator.
-
-        Raises:
-            DataError: It cannot be read.
-        """
+        """The table that the estimator reads results from; None for another estimator."""
         chosen = self.chosen_estimator
         return chosen.table if isinstance(chosen, TableOptions) else None
 
@@ -183,24 +173,20 @@ class StudySettings(BaseModel):
         return Budget(trials=self.trials, seconds=self.timeout, epochs=self.epochs_budget)
 
     def with_changes(self, **changes: Any) -> StudySettings:
-        """Return settings with other values for these fields.
-
-        Raises:
-            SettingsError: A value is out of range.
-        """
+        """Return settings with other values for these fields."""
         kept = {name: getattr(self, name) for name in StudySettings.model_fields}
         return make_settings(**{**kept, **changes})
 
 
 LIMITS = frozenset({"trials", "timeout", "epochs_budget", "retries", "keep", "reuse"})
-"""Settings that may change from one run to the next without changing what results mean."""
+"""Settings that may differ between two runs, because they do not change what results mean."""
 
 
 def make_settings(**values: Any) -> StudySettings:
     """Return validated settings.
 
     Raises:
-        SettingsError: Values are out of range, all of them listed, or name something unknown.
+        SettingsError: One line for each value that is out of range or unknown.
     """
     try:
         settings = StudySettings(**values)
@@ -212,6 +198,5 @@ def make_settings(**values: Any) -> StudySettings:
         ]
         raise SettingsError("\n".join(problems)) from None
     _ = (settings.measures, settings.chosen_sampler, settings.chosen_estimator)
-    _ = settings.chosen_pruner
-    _ = settings.chosen_screen  # parsed here, so that a mistake is found before anything is done
+    _ = (settings.chosen_pruner, settings.chosen_screen)  # parsed now, so that mistakes show early
     return settings

@@ -11,12 +11,7 @@ from study.settings.problem import Problem
 
 
 def validate(problem: Problem) -> tuple[str, ...]:
-    """Check that the settings of a study work together; return warnings.
-
-    Raises:
-        StudyError: The space cannot be read, or sampler, pruner, screen, estimator, objectives
-            and space do not fit.
-    """
+    """Check that the settings of a study work together; return warnings."""
     if problem.table is not None:
         _check_fidelity(problem, problem.table)
     problem.estimator.validate(problem.space, problem.image)

@@ -29,15 +29,12 @@ SHARED = "supernet"
 
 
 def artifacts_folder(artifacts: ArtifactPath | None, url: str) -> ArtifactPath:
-    """Return the folder of all studies' files.
+    """Return the folder of all studies' files: the value of ``--artifacts``, if it is given.
 
-    Args:
-        artifacts: The value of ``--artifacts``; None for ``artifacts`` beside an SQLite file, or
-            in the current folder.
+    The default is ``artifacts`` beside an SQLite file, or in the current folder.
     """
     path = sqlite_path(url)
-    beside = (path.parent if path else Path()) / "artifacts"
-    return beside if artifacts is None else artifacts
+    return artifacts or (path.parent if path else Path()) / "artifacts"
 
 
 def study_folder(artifacts: ArtifactPath | None, url: str, name: str) -> ArtifactPath:
@@ -59,11 +56,7 @@ def _storage_name(url: str) -> str:
 
 
 def removable_folder(artifacts: ArtifactPath | None, url: str, name: str) -> ArtifactPath:
-    """Return the folder of a study's files, which the caller removes.
-
-    Raises:
-        StorageError: It is not directly inside the folder of all studies' files.
-    """
+    """Return the folder of a study's files, after a check that no link leads out of it."""
     base, folder = artifacts_folder(artifacts, url), study_folder(artifacts, url, name)
     inside = folder.parent == base
     if isinstance(folder, Path) and isinstance(base, Path):
@@ -78,7 +71,7 @@ def removable_folder(artifacts: ArtifactPath | None, url: str, name: str) -> Art
 def local_study_folder(artifacts: ArtifactPath | None, url: str, name: str) -> Path:
     """Return the local folder for files that a person opens, such as figures and predictions.
 
-    It is beside the storage where ``artifacts`` is a URL.
+    It is beside the storage if ``artifacts`` is a URL.
     """
     folder = study_folder(artifacts if isinstance(artifacts, Path) else None, url, name)
     assert isinstance(folder, Path)
@@ -96,7 +89,6 @@ def needed_checkpoints(
 
     Args:
         keep: Finished trials whose checkpoint is kept.
-        measures: The objectives.
         may_go_on: Whether a pruned candidate may be promoted.
     """
     if keep == "all":
@@ -112,7 +104,7 @@ def needed_checkpoints(
 
 
 def prune_checkpoints(folder: ArtifactPath, ids: set[str] | None) -> None:
-    """Remove the checkpoints of all candidates but these, and their half-written files."""
+    """Remove the checkpoints and half-written files of all candidates except these."""
     if ids is None or not folder.is_dir():
         return
     for path in folder.iterdir():

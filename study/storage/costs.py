@@ -26,19 +26,15 @@ WRITE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessEntry:
-    """One process that worked on a study.
-
-    Args:
-        label: Its part in the study, such as ``worker 1``.
-        started: UTC.
-        seen: Time of its last entry, UTC.
-    """
+    """One process that worked on a study."""
 
     host: str
     pid: int
     label: str
+    """Its part in the study, such as ``worker 1``."""
     started: dt.datetime
     seen: dt.datetime
+    """Time of its last entry. Times are UTC."""
 
     @property
     def wall_seconds(self) -> float:
@@ -50,7 +46,7 @@ _ENTRY = TypeAdapter(ProcessEntry)
 
 
 class ProcessLog:
-    """Writes that the calling process works on a study."""
+    """Records in the storage that the calling process works on a study."""
 
     def __init__(self, study: optuna.Study, who: Mapping[str, Any]) -> None:
         self._study = study
@@ -71,7 +67,7 @@ class ProcessLog:
         self._study.set_user_attr(self._key, _ENTRY.dump_python(entry, mode="json"))
 
     def tick(self) -> None:
-        """Write, unless the last entry is a few seconds old at most."""
+        """Write an entry, unless the last one was written a few seconds ago."""
         if (_now() - self._written).total_seconds() >= WRITE_SECONDS:
             self.write()
 
@@ -88,15 +84,12 @@ def read_processes(attributes: Mapping[str, Any]) -> list[ProcessEntry]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FixedCost:
-    """A cost before or beside the trials.
-
-    Args:
-        what: Its purpose, such as ``screen by synflow``.
-        epochs: Passes over the training images.
-    """
+    """A cost before or beside the trials."""
 
     what: str
+    """Its purpose, such as ``screen by synflow``."""
     epochs: float
+    """Passes over the training images."""
     seconds: float
 
 
@@ -114,7 +107,7 @@ def read_costs(attributes: Mapping[str, Any]) -> list[FixedCost]:
 
 
 def wall_seconds(entries: Sequence[ProcessEntry]) -> float:
-    """Return the time in which at least one process worked: the union of their spans."""
+    """Return the time in which at least one process worked."""
     total, end = 0.0, None
     for entry in sorted(entries, key=lambda e: e.started):
         start = entry.started if end is None else max(entry.started, end)
@@ -129,7 +122,7 @@ def spent(
     entries: Sequence[ProcessEntry],
     costs: Sequence[FixedCost] = (),
 ) -> Spent:
-    """Return the costs of a study, lost trials and fixed costs included."""
+    """Return the costs of a study, including lost trials and fixed costs."""
     return Spent(
         trials=finished,
         epochs=sum(r.epochs - r.restored for r in records) + sum(c.epochs for c in costs),

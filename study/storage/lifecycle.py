@@ -41,11 +41,11 @@ class StudyState:
 
     Args:
         latest: The trial that counts for each index.
-        finished: Indices of trials that use up the budget: complete, pruned or finally failed.
-        duplicates: Indices of trials that reuse a result.
-        to_repeat: Indices of lost trials with retries left, and of interrupted ones, lowest first.
+        finished: Trials that use up the budget: complete, pruned or finally failed.
+        duplicates: Trials that reuse a result.
+        to_repeat: Lost trials with retries left, and interrupted ones, lowest first.
         next_index: The first index without a trial.
-        given_up: Indices of pruned trials whose promotion was lost too often.
+        given_up: Pruned trials whose promotion was lost too often.
     """
 
     latest: Mapping[int, TrialRecord]
@@ -66,26 +66,18 @@ def study_state(records: Sequence[TrialRecord], *, retries: int) -> StudyState:
         for record in records
         if record.lost and not (record.failure and record.failure.kind == "interrupted")
     )
-    broken = {
-        sequence_index
-        for sequence_index in latest
-        if last[sequence_index].lost and not latest[sequence_index].lost
-    }
-    latest |= {
-        sequence_index: last[sequence_index]
-        for sequence_index in broken
-        if losses[sequence_index] <= retries
-    }
+    broken = {index for index in latest if last[index].lost and not latest[index].lost}
+    latest |= {index: last[index] for index in broken if losses[index] <= retries}
     finished, duplicates, running, to_repeat = [], [], [], []
-    for sequence_index, record in latest.items():
+    for index, record in latest.items():
         if record.state in ("running", "waiting"):
-            running.append(sequence_index)
-        elif record.lost and losses[sequence_index] <= retries:
-            to_repeat.append(sequence_index)
+            running.append(index)
+        elif record.lost and losses[index] <= retries:
+            to_repeat.append(index)
         elif record.reused_from is not None:
-            duplicates.append(sequence_index)
+            duplicates.append(index)
         else:
-            finished.append(sequence_index)
+            finished.append(index)
     return StudyState(
         latest=latest,
         finished=tuple(finished),
@@ -93,15 +85,13 @@ def study_state(records: Sequence[TrialRecord], *, retries: int) -> StudyState:
         running=tuple(running),
         to_repeat=tuple(to_repeat),
         next_index=max(latest, default=-1) + 1,
-        given_up=frozenset(
-            sequence_index for sequence_index in broken if losses[sequence_index] > retries
-        ),
+        given_up=frozenset(index for index in broken if losses[index] > retries),
     )
 
 
 def same_failures(state: StudyState) -> str | None:
     """Return the most common cause if the last hundred trained candidates all failed."""
-    last = [state.latest[sequence_index] for sequence_index in state.finished[-SAME_FAILURES:]]
+    last = [state.latest[index] for index in state.finished[-SAME_FAILURES:]]
     if len(last) < SAME_FAILURES or any(record.state != "failed" for record in last):
         return None
     causes = Counter(

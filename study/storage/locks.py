@@ -35,6 +35,8 @@ from study.storage.url import sqlite_path, with_driver
 POLL_SECONDS = 0.02
 SERVER_WAIT_MS = 500
 PING_SECONDS = 60.0
+LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's code for a statement that waited too long for a lock."""
 IDLE_SECONDS = 600
 """The server ends a session that sends nothing for this time (PostgreSQL 14 or newer)."""
 
@@ -47,14 +49,10 @@ class StudyLock(Protocol):
     """Mutual exclusion between the workers of one study."""
 
     def try_acquire(self) -> bool:
-        """Take the lock if it is free or becomes free in a moment. Return whether it is held."""
+        """Take the lock if it is free or becomes free in a moment. Return whether that worked."""
 
     def release(self) -> bool:
-        """Release the lock, or stop waiting for it.
-
-        Returns:
-            False where the lock was lost before, so that other workers may have held it.
-        """
+        """Release the lock, or stop waiting for it. Return False where the lock had been lost."""
 
 
 @contextmanager
@@ -62,7 +60,7 @@ def holding(lock: StudyLock, *, stop: Callable[[], bool] = lambda: False) -> Ite
     """Hold a lock until the block ends, or until ``lock.release()`` inside it.
 
     Raises:
-        InterruptedError: ``stop`` returned True while the lock was waited for.
+        InterruptedError: ``stop`` returned True during the wait.
     """
     try:
         while not lock.try_acquire():
@@ -101,7 +99,6 @@ class AdvisoryLock:
     idling. A suspended holder loses the lock after ten minutes.
 
     Args:
-        engine: SQLAlchemy engine of the storage.
         name: Name of the lock, hashed to the 64 bits of PostgreSQL's keys.
         url: Storage URL, for messages.
     """
@@ -120,7 +117,7 @@ class AdvisoryLock:
             try:
                 connection.exec_driver_sql(f"SELECT pg_advisory_lock({self._key})")
             except BaseException as error:
-                if _timed_out(error):
+                if getattr(getattr(error, "orig", None), "sqlstate", None) == LOCK_NOT_AVAILABLE:
                     self._waiting = connection
                     return False
                 _end(connection)  # it may hold the lock
@@ -129,10 +126,19 @@ class AdvisoryLock:
         return True
 
     def _connect(self) -> Any:
-        """Return a connection whose session may wait for the lock and hold it."""
+        """Return a connection on which the server notices a vanished holder within a minute."""
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        settings = {
+            "lock_timeout": f"{SERVER_WAIT_MS}ms",
+            "tcp_keepalives_idle": "10",
+            "tcp_keepalives_interval": "5",
+            "tcp_keepalives_count": "3",
+        }
+        if connection.dialect.server_version_info >= (14,):
+            settings["idle_session_timeout"] = f"{IDLE_SECONDS}s"
+        calls = (f"set_config('{name}', '{value}', false)" for name, value in settings.items())
         try:
-            connection.exec_driver_sql(_session_settings(connection))
+            connection.exec_driver_sql(f"SELECT {', '.join(calls)}")
         except BaseException:
             _end(connection)
             raise
@@ -161,7 +167,7 @@ class AdvisoryLock:
 
 
 class _Pings:
-    """A thread that sends a statement on a lock's connection each minute, until ``end``."""
+    """Sends a statement on a lock's connection each minute, in a thread, until ``end``."""
 
     def __init__(self, connection: Any) -> None:
         self._connection, self._ended = connection, threading.Event()
@@ -179,29 +185,10 @@ class _Pings:
         self._thread.join()
 
 
-def _session_settings(connection: Any) -> str:
-    """Return a statement that lets the server notice a vanished holder within a minute."""
-    settings = {
-        "lock_timeout": f"{SERVER_WAIT_MS}ms",
-        "tcp_keepalives_idle": "10",
-        "tcp_keepalives_interval": "5",
-        "tcp_keepalives_count": "3",
-    }
-    if connection.dialect.server_version_info >= (14,):
-        settings["idle_session_timeout"] = f"{IDLE_SECONDS}s"
-    calls = (f"set_config('{name}', '{value}', false)" for name, value in settings.items())
-    return f"SELECT {', '.join(calls)}"
-
-
 def _end(connection: Any) -> None:
     """End a session, which frees its locks."""
     connection.invalidate()
     connection.close()
-
-
-def _timed_out(error: BaseException) -> bool:
-    """Return whether a statement waited too long for a lock (PostgreSQL's code 55P03)."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) == "55P03"
 
 
 def study_lock(storage: BaseStorage, url: str, name: str) -> StudyLock:
@@ -216,11 +203,7 @@ def study_lock(storage: BaseStorage, url: str, name: str) -> StudyLock:
 
 
 def schema_lock(url: str) -> StudyLock | None:
-    """Return the lock under which a database's tables are made; None where there is none.
-
-    Raises:
-        StorageError: The server of the URL cannot be used.
-    """
+    """Return the lock under which a database's tables are made; None where there is none."""
     check_url(url, create=True)
     path = sqlite_path(url)
     if path is not None:

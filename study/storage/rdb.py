@@ -12,8 +12,7 @@ import sqlite3
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Container, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -52,40 +51,31 @@ def patient(method: Callable[Concatenate[Any, _P], _T]) -> Callable[Concatenate[
 
 
 class StudyStorage(RDBStorage):
-    """Optuna's storage that waits for a lost server and runs no heartbeat of its own.
-
-    Args:
-        create: Whether missing tables are made.
-        read_only: Whether the database rejects writes.
-    """
+    """Optuna's storage that waits for a lost server and runs no heartbeat of its own."""
 
     def __init__(self, url: str, *, create: bool, read_only: bool) -> None:
         self.interrupted: Callable[[], bool] = lambda: False
         """Asked while waiting for a lost server. Waiting ends when it returns True."""
         self._patient = False
         sqlite = url.startswith("sqlite")
-        with warnings.catch_warnings(), self._closed_if_it_fails():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # heartbeats are marked experimental
-            super().__init__(
-                url,
-                engine_kwargs=_engine_options(url, read_only=read_only),
-                heartbeat_interval=HEARTBEAT_SECONDS,
-                grace_period=GRACE_SECONDS,
-                skip_table_creation=not create,
-            )
+            try:
+                super().__init__(
+                    url,
+                    engine_kwargs=_engine_options(url, read_only=read_only),
+                    heartbeat_interval=HEARTBEAT_SECONDS,
+                    grace_period=GRACE_SECONDS,
+                    skip_table_creation=not create,
+                )
+            except BaseException:
+                if hasattr(self, "engine"):
+                    self.engine.dispose()
+                raise
         if sqlite:
             _make_sqlite_safe(self, url, read_only=read_only)
         self._patient = not sqlite
         weakref.finalize(self, self.engine.dispose)  # closes the connections
-
-    @contextmanager
-    def _closed_if_it_fails(self) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            if hasattr(self, "engine"):
-                self.engine.dispose()
-            raise
 
     def get_heartbeat_interval(self) -> int | None:
         """Return None, because Optuna's own heartbeat ends at the first lost connection."""
@@ -115,17 +105,14 @@ class StudyStorage(RDBStorage):
             try:
                 return RDBStorage.set_trial_state_values(self, trial_id, state, values)
             except UpdateFinishedTrialError:
-                if attempts > 1 and self._is_finished_so(trial_id, state, values):
-                    return True
-                raise
+                if attempts == 1:
+                    raise
+                stored = self.get_trial(trial_id)
+                if (stored.state, stored.values) != (state, values and list(values)):
+                    raise
+                return True
 
         return self.patiently(attempt)
-
-    def _is_finished_so(
-        self, trial_id: int, state: TrialState, values: Sequence[float] | None
-    ) -> bool:
-        stored = self.get_trial(trial_id)
-        return stored.state == state and stored.values == (values and list(values))
 
     def patiently(self, call: Callable[[], _T]) -> _T:
         """Return the result of a call. Wait for the server while it is lost."""
@@ -192,15 +179,12 @@ def connection_lost(error: BaseException) -> bool:
     connections. The client raises an error without a code where a connection broke or could not
     be made.
     """
-    return any(_is_lost(cause) for cause in _causes(error))
-
-
-def _causes(error: BaseException | None) -> Iterator[DBAPIError]:
-    """Yield the errors of the database in a chain of exceptions, the last one first."""
-    while error is not None:
-        if isinstance(error, DBAPIError):
-            yield error
-        error = error.__cause__ or error.__context__
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, DBAPIError) and _is_lost(cause):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def _is_lost(error: DBAPIError) -> bool:
@@ -229,7 +213,7 @@ def _engine_options(url: str, *, read_only: bool) -> dict[str, Any]:
 
 
 def _postgres_arguments(url: str, *, read_only: bool) -> dict[str, Any]:
-    """Return libpq's parameters, with which a vanished server is noticed in seconds."""
+    """Return parameters of libpq that detect a vanished server within seconds."""
     arguments: dict[str, Any] = {
         "connect_timeout": CONNECT_SECONDS,
         "keepalives_idle": 10,
@@ -241,11 +225,6 @@ def _postgres_arguments(url: str, *, read_only: bool) -> dict[str, Any]:
         arguments["options"] = "-c default_transaction_read_only=on"
     given = make_url(url).query
     return {name: value for name, value in arguments.items() if name not in given}
-
-
-def read_only_url(path: Path) -> str:
-    """Return the URL of an SQLite file that is only read."""
-    return f"sqlite:///file:{path}?mode=ro&uri=true"
 
 
 def _make_sqlite_safe(storage: RDBStorage, url: str, *, read_only: bool) -> None:

@@ -37,9 +37,6 @@ def beating(study: optuna.Study, trial_id: int, *, url: str) -> Iterator[None]:
 
     A trial that names its worker therefore has a heartbeat. A trial without one belongs to a
     process that died while it drew a candidate.
-
-    Raises:
-        StorageError: The first heartbeat could not be written.
     """
     storage: Any = study._storage
     with storage_errors(url):
@@ -77,7 +74,6 @@ def reap_dead_trials(
     storage's grace period. The trial of a worker that was asked to stop is marked as interrupted.
 
     Args:
-        trials: All trials of the study as they are now.
         me: Identity of the calling process. It is between two trials, so a running trial that
             names it is lost.
 
@@ -89,8 +85,9 @@ def reap_dead_trials(
         return []
     silent = backend_of(study._storage).silent_trials(study._study_id)
     marked = []
+    id_of = study._storage.get_trial_id_from_study_id_trial_number
     for trial in running:
-        trial_id = _trial_id(study, trial.number)
+        trial_id = id_of(study._study_id, trial.number)
         cause = _cause(trial.worker, me, silent=trial_id in silent)
         if cause is None:
             continue
@@ -98,10 +95,6 @@ def reap_dead_trials(
         if _mark(study, trial_id, kind, text, new=trial.failure is None):
             marked.append(trial.number)
     return marked
-
-
-def _trial_id(study: optuna.Study, number: int) -> int:
-    return study._storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
 
 
 def _cause(worker: Mapping[str, Any], me: Mapping[str, Any], *, silent: bool) -> str | None:
@@ -150,7 +143,7 @@ def withdraw(trial: optuna.Trial) -> None:
 def host() -> str:
     """Return a name of this machine, this boot and this process namespace.
 
-    Two processes can look each other up by process id only where this name is the same.
+    Process ids are comparable only between processes with the same name.
     """
     boot = _read("/proc/sys/kernel/random/boot_id")[:8]
     try:
@@ -178,7 +171,7 @@ def lives(who: Mapping[str, Any]) -> bool | None:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass  # it belongs to another user
     return True
 
 

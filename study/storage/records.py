@@ -50,16 +50,15 @@ class Draw:
     """How a trial's candidate was drawn. It is enough to draw the candidate again.
 
     Args:
-        sequence_index: Index in the study's sequence of candidates, from 0.
         attempt: Redraws before this one, for constraints or a duplicate in training.
         seen: Sequence indices of the finished trials that the strategy knew, as ``0-11,13``.
-        running: Sequence indices of the trials that were running.
+        running: Sequence indices of the running trials, in the same form.
         budget: Number of trials that the study was to have at that time.
         source: ``strategy``, ``enqueued``, ``screened`` or ``unvisited``.
         retry_of: Number of the lost trial that this one repeats.
         continues: Number of the pruned trial that this one continues.
-        passed: Last step that the pruner decided on in an earlier trial of this sequence index.
-        notes: Notes of the strategy.
+        passed: Last epoch that the pruner decided on in an earlier trial of this sequence index.
+        notes: The strategy's own.
     """
 
     sequence_index: int
@@ -94,17 +93,13 @@ class TrialRecord:
     """One stored trial.
 
     Args:
-        state: Optuna's state in lower case; ``failed`` for FAIL.
-        objectives: Values of the objectives; empty where there are none. A pruned trial has its
-            last intermediate value.
+        objectives: Empty where there are none. A pruned trial has its last intermediate value.
         params: Active parameters and their values.
         draw: None where the trial was lost before a candidate was drawn.
-        candidate_id: Identity of the resolved candidate; empty where none was drawn.
         architecture: The resolved stack of layers, as JSON.
-        parameters: Trainable numbers of the network.
         macs: Multiply-accumulates for one image.
         metrics: Final metrics, named with their split.
-        curve: Metrics after each epoch, in order, with ``train_loss``.
+        curve: Metrics after each epoch, with ``train_loss``.
         intermediate: Objective value by epoch.
         epochs: Epochs that the candidate was trained for; 0 for a duplicate.
         restored: Epochs among these that an earlier trial trained.
@@ -114,8 +109,8 @@ class TrialRecord:
         facts: Seeds, precision, device, library and code versions.
         worker: Identity of the process that ran it: ``host``, ``pid``, ``start`` and ``label``.
         stopping: Whether its worker was asked to stop while it ran.
-        started: Time of its creation, UTC.
-        finished: Time of its end, UTC.
+        started: UTC.
+        finished: UTC.
     """
 
     number: int
@@ -145,12 +140,12 @@ class TrialRecord:
 
     @property
     def value(self) -> float | None:
-        """The (first) objective value, or None."""
+        """The first objective value."""
         return self.objectives[0] if self.objectives else None
 
     @property
     def sequence_index(self) -> int | None:
-        """Index in the sequence of candidates, or None where nothing was drawn."""
+        """Index in the study's sequence of candidates; None where nothing was drawn."""
         return None if self.draw is None else self.draw.sequence_index
 
     @property
@@ -162,10 +157,9 @@ class TrialRecord:
     @property
     def lost(self) -> bool:
         """Whether the trial ended for a reason that its candidate did not cause."""
-        if self.state != "failed":
-            return False
         failure = self.failure
-        return failure is None or (failure.kind in LOST_KINDS and not failure.copied)
+        lost = failure is None or (failure.kind in LOST_KINDS and not failure.copied)
+        return self.state == "failed" and lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,9 +167,6 @@ class DrawnCandidate:
     """A candidate to try, before its trial starts.
 
     Args:
-        values: Values of the trial's parameters.
-        draw: How the candidate was drawn. It is stored with the trial.
-        candidate_id: Identity of the resolved candidate.
         duplicate: The finished trial of the same candidate, whose result is reused.
         duplicate_study: Name of the study that has ``duplicate``; None for this study.
         seed: Seed of the training where a plan names one; None for the candidate's own seed.
@@ -234,11 +225,9 @@ def latest_by_index(records: Iterable[TrialRecord]) -> dict[int, TrialRecord]:
     """
     latest: dict[int, TrialRecord] = {}
     for record in records:
-        sequence_index = record.sequence_index
-        if sequence_index is None:
-            continue
-        if not record.lost or sequence_index not in latest or latest[sequence_index].lost:
-            latest[sequence_index] = record
+        index = record.sequence_index
+        if index is not None and (not record.lost or index not in latest or latest[index].lost):
+            latest[index] = record
     return dict(sorted(latest.items()))
 
 
@@ -268,11 +257,8 @@ def ranges(numbers: Iterable[int]) -> str:
 
 def unranges(text: str) -> list[int]:
     """Return the numbers of a text that ``ranges`` returned."""
-    numbers: list[int] = []
-    for part in filter(None, text.split(",")):
-        low, _, high = part.partition("-")
-        numbers.extend(range(int(low), int(high or low) + 1))
-    return numbers
+    parts = (part.partition("-") for part in text.split(",") if part)
+    return [n for low, _, high in parts for n in range(int(low), int(high or low) + 1)]
 
 
 class TrialReader:

@@ -88,9 +88,8 @@ def explain(error: BaseException, url: str) -> str:
 
 
 def disk_error(error: BaseException) -> str | None:
-    """Return one line for a file that space or permissions did not allow to write, else None."""
-    remedy = _DISK_REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
-    if remedy is None or not isinstance(error, OSError):
+    """Return one line if space or permissions prevented writing a file, else None."""
+    if not isinstance(error, OSError) or (remedy := _DISK_REMEDIES.get(error.errno or 0)) is None:
         return None
     where = error.filename or "the folder of artifacts"
     return f"{where}: {error.strerror}; {remedy}, {_AGAIN}"

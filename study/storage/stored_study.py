@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import warnings
 from collections.abc import Callable, Mapping
@@ -13,13 +12,13 @@ from typing import Any
 import optuna
 from optuna.storages import BaseStorage
 
-from study.common.errors import ResumeError, StorageError
+from study.common.errors import StorageError
 from study.common.redaction import redacted_url
 from study.common.version import NUMERIC_VERSION, code_version, library_versions
 from study.search_space.candidate import ImageFormat
 from study.settings.problem import Problem, differences, validate_unchanged
 from study.settings.study_settings import StudySettings
-from study.storage.opening import load_study, open_storage
+from study.storage.opening import open_storage
 from study.storage.records import TrialRecord, read_trials
 from study.storage.storage_errors import storage_errors
 
@@ -38,17 +37,14 @@ TEST_ACCESS = "test_access:"
 
 @dataclass(frozen=True, kw_only=True)
 class StudyDefinition:
-    """Everything that determines the meaning of a study's results.
-
-    Args:
-        settings: The settings of its creation, with the limits of its last run.
-        data: Name, digest, format, classes and notes of the data.
-        environment: Versions, precision and hardware at its creation.
-    """
+    """Everything that determines the meaning of a study's results."""
 
     settings: StudySettings
+    """The settings of its creation, with the limits of its last run."""
     data: Mapping[str, Any]
+    """Name, digest, format, classes and notes."""
     environment: Mapping[str, Any]
+    """Versions, precision and hardware at its creation."""
 
     @property
     def image(self) -> ImageFormat:
@@ -57,7 +53,6 @@ class StudyDefinition:
 
     @cached_property
     def problem(self) -> Problem:
-        """The settings for this image format, and what follows from them."""
         return Problem(settings=self.settings, image=self.image)
 
 
@@ -70,20 +65,12 @@ class StoredStudy(StudyDefinition):
 
 
 def open_study(name: str, url: str, *, read_only: bool = False) -> StoredStudy:
-    """Load a study by name.
-
-    Raises:
-        StorageError: There is no such study, or this program cannot read it.
-    """
+    """Load a study by name."""
     return read_study(name, open_storage(url, read_only=read_only), url)
 
 
 def load_trials(name: str, url: str) -> tuple[StoredStudy, tuple[TrialRecord, ...]]:
-    """Load a study and its trials, for reading only.
-
-    Raises:
-        StorageError: There is no such study, or this program cannot read it.
-    """
+    """Load a study and its trials, for reading only."""
     stored = open_study(name, url, read_only=True)
     return stored, tuple(read_trials(stored.study.get_trials(deepcopy=False)))
 
@@ -94,20 +81,25 @@ def read_study(name: str, storage: BaseStorage, url: str) -> StoredStudy:
     Raises:
         StorageError: There is no such study, or this program cannot read it.
     """
-    study = load_study(storage, name, url)
     with storage_errors(url):
-        return _read(study, url)
+        if (study := _find(name, storage)) is not None:
+            return _read(study, url)
+        names = sorted(optuna.get_all_study_names(storage))
+    known = f"it holds: {', '.join(names)}" if names else "it holds no study yet"
+    raise StorageError(f"storage '{redacted_url(url)}' has no study '{name}'; {known}")
+
+
+def _find(name: str, storage: BaseStorage) -> optuna.Study | None:
+    try:
+        return optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        return None
 
 
 def _read(study: optuna.Study, url: str) -> StoredStudy:
     attributes = study.user_attrs
     where = f"study '{study.study_name}' in '{redacted_url(url)}'"
-    if SETTINGS not in attributes:
-        raise StorageError(
-            f"{where} was not made by this program: it has no settings; take another name with"
-            " --study"
-        )
-    if (found := attributes.get(FORMAT_KEY)) != FORMAT:
+    if (found := attributes.get(FORMAT_KEY, "unknown")) != FORMAT:
         raise StorageError(
             f"{where} was not made by this program, or by another version: its stored form is"
             f" {found}, and this version reads {FORMAT}; take another name with --study, or use"
@@ -115,7 +107,7 @@ def _read(study: optuna.Study, url: str) -> StoredStudy:
         )
     try:
         settings = StudySettings.model_validate_json(attributes[SETTINGS])
-    except (TypeError, ValueError) as error:  # pydantic's are ValueErrors
+    except (KeyError, TypeError, ValueError) as error:  # pydantic's are ValueErrors
         raise StorageError(
             f"{where} was not made by this program, or by a newer version: its settings cannot be"
             " read; take another name with --study, or update this program"
@@ -143,8 +135,7 @@ def create_or_load(
     creation that was cut off.
 
     Args:
-        data: Description of the data, stored with the study.
-        environment: Description of the machine, stored with the study. Versions are added.
+        environment: Description of the machine. Versions are added.
         beginnings: Returns the attributes that a new study takes from other studies, given the
             storage and its environment. It may raise.
 
@@ -177,13 +168,6 @@ def create_or_load(
         return _read(study, url), ()
 
 
-def _find(name: str, storage: BaseStorage) -> optuna.Study | None:
-    try:
-        return optuna.load_study(study_name=name, storage=storage)
-    except KeyError:
-        return None
-
-
 def versions() -> dict[str, Any]:
     """Return the versions of libraries, code and arithmetic of this process."""
     return {
@@ -199,7 +183,8 @@ def _resume(
     data: Mapping[str, Any],
     environment: Mapping[str, Any],
 ) -> tuple[StoredStudy, tuple[str, ...]]:
-    same_data = _same_data(stored.data, data)
+    data_differences = _data_differences(stored.data, data)
+    same_data = stored.data.get("sha256") and not data_differences  # unused data have no digest
     settings = stored.settings
     if same_data and settings.dataset != asked.dataset:  # the file was moved
         settings = settings.with_changes(dataset=asked.dataset)
@@ -207,14 +192,17 @@ def _resume(
         Problem(settings=settings, image=stored.image),
         Problem(settings=asked, image=ImageFormat(**data["image"])),
     )
-    lines += _data_differences(stored.data, data)
-    lines += _direction_differences(stored)
+    lines += data_differences
+    found = tuple(direction.name.lower() for direction in stored.study.directions)
+    if found != stored.settings.directions:
+        wanted = ", ".join(stored.settings.directions)
+        lines.append(f"direction: stored {', '.join(found)}, asked for {wanted}")
     refusals, notes = version_differences(stored.environment)
     validate_unchanged(stored.settings.study, lines + refusals)
     if settings.dataset != stored.settings.dataset:
         was = stored.settings.dataset
         notes.append(f"dataset: stored {was}, now {asked.dataset}: the same content")
-    notes += hardware_differences(stored.environment, environment)
+    notes += _hardware_differences(stored.environment, environment)
     if asked != stored.settings:
         stored.study.set_user_attr(SETTINGS, asked.model_dump_json())
     return _read(stored.study, stored.url), tuple(notes)
@@ -223,31 +211,20 @@ def _resume(
 def validate_worker(stored: StoredStudy, data: Mapping[str, Any]) -> None:
     """Check that results of this process have the same meaning as the study's.
 
-    Args:
-        data: Description of the data of this process.
-
     Raises:
-        ResumeError: Data, code or libraries differ from the study's.
+        ResumeError: Data, arithmetic or libraries differ from the study's.
     """
     refusals, _ = version_differences(stored.environment)
     validate_unchanged(stored.settings.study, _data_differences(stored.data, data) + refusals)
 
 
-def hardware_differences(stored: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """Return a line for each hardware change since the study's creation. Informational only.
-
-    One machine always computes the same bytes. Another processor may round differently.
-    """
+def _hardware_differences(stored: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Return a line for each hardware change. Another processor may round differently."""
     return [
         f"{name}: stored {stored[name]}, now {found[name]}"
         for name in ("device", "cpu", "machine", "system")
         if name in stored and name in found and stored[name] != found[name]
     ]
-
-
-def _same_data(stored: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
-    """Return whether two data sets have the same content. Unused data have no digest."""
-    return bool(stored.get("sha256")) and stored["sha256"] == found.get("sha256")
 
 
 def _data_differences(stored: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
@@ -262,14 +239,6 @@ def _data_differences(stored: Mapping[str, Any], found: Mapping[str, Any]) -> li
 def _short(data: Mapping[str, Any]) -> str:
     digest = str(data.get("sha256") or "")
     return f"{digest[:12]}…" if digest else "none"
-
-
-def _direction_differences(stored: StoredStudy) -> list[str]:
-    found = tuple(direction.name.lower() for direction in stored.study.directions)
-    if found == stored.settings.directions:
-        return []
-    wanted = ", ".join(stored.settings.directions)
-    return [f"direction: stored {', '.join(found)}, asked for {wanted}"]
 
 
 def version_differences(environment: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -300,17 +269,13 @@ def version_differences(environment: Mapping[str, Any]) -> tuple[list[str], list
 
 
 def resume_settings(stored: StoredStudy, **limits: Any) -> StudySettings:
-    """Return the stored settings with the given limits.
+    """Return the stored settings with the given limits; None leaves a limit as it is.
 
     Raises:
-        ResumeError: Code or libraries changed the meaning of results.
+        ResumeError: Arithmetic or libraries changed the meaning of results.
+        SettingsError: A limit is out of range.
     """
     refusals, _ = version_differences(stored.environment)
     validate_unchanged(stored.settings.study, refusals)
     given = {name: value for name, value in limits.items() if value is not None}
-    try:
-        return StudySettings.model_validate(
-            {**json.loads(stored.settings.model_dump_json()), **given}
-        )
-    except ValueError as error:
-        raise ResumeError(f"study '{stored.settings.study}': {error}") from error
+    return stored.settings.with_changes(**given)

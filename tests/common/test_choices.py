@@ -10,7 +10,6 @@ from pydantic.dataclasses import dataclass
 
 from study.common.choices import (
     Option,
-    help_of,
     options_of,
     parse_choice,
     registry_of,
@@ -91,8 +90,7 @@ def test_a_split_choice_has_the_given_options_only() -> None:
     assert split_choice("asha, factor=4", what="pruner") == ("asha", {"factor": "4"})
 
 
-def test_help_and_options_come_from_the_class() -> None:
-    assert help_of(Asha) == "Keeps the best."
+def test_options_come_from_the_class() -> None:
     assert options_of(Asha)["factor"] == Option(default=3, help="the cut")
     assert options_of(Plain) == {}
 

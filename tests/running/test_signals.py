@@ -98,7 +98,7 @@ def test_a_step_that_takes_long_is_cut_off_and_a_second_key_does_so_at_once(
                 time.sleep(0.1)
             code, seconds = shown.end()
         assert (code, seconds < limit) == (130, True), (seconds, shown.screen)
-        assert "the same command goes on" in shown.screen
+        assert "the same command continues" in shown.screen
         assert shown.screen.rstrip().endswith("there")
 
 
@@ -197,5 +197,5 @@ def test_a_download_can_be_stopped_and_keeps_what_came(tmp_path: Path, how: str)
             STOPS[how](shown)
             code, seconds = shown.end()
     assert (code, seconds < PROMISE) == (130, True), (seconds, shown.screen)
-    assert "the same command goes on" in shown.screen
+    assert "the same command continues" in shown.screen
     assert part.exists()

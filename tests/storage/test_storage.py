@@ -29,7 +29,7 @@ SECRET = "s3cret"
         ("study.db", "is not a URL; for a file write sqlite:///study.db"),
         ("postgre://h/d", "no database is called 'postgre'; did you mean 'postgresql'?"),
         ("sqlit:///x.db", "did you mean 'sqlite'?"),
-        ("mongodb://h/d", "known are sqlite, postgresql, mysql, mariadb"),
+        ("mongodb://h/d", "choose from: sqlite, postgresql, mysql, mariadb"),
         ("sqlite://", "names no file; write sqlite:///study.db"),
         ("sqlite:///", "names no file"),
         ("sqlite:///:memory:", "names no file"),
