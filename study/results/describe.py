@@ -123,7 +123,7 @@ def describe_trial_in_full(record: TrialRecord, parameters: Sequence[str], metri
 
 
 def describe_choices(record: TrialRecord, parameters: Sequence[str]) -> str:
-    """Return a trial's choices, ``Conv layers: 2, Dropout: 0.2``, or its recipe if too many."""
+    """Return a trial's choices, ``Conv layers: 2, Dropout: 0.2``, or its recipe."""
     names = space_parameters([record], parameters)
     if is_large_space(names):
         return describe_recipe({n: record.params[n] for n in names if n in record.params})
