@@ -10,21 +10,19 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from study.common.errors import StorageError
-from study.common.redaction import redacted_url
 from study.dashboard.study_page import new_pages
 from study.report.trial_document import study_list
 from study.running.study_runner import run_study
-from study.settings.run_context import RunContext
 from study.storage.opening import check_url, open_storage
 from study.storage.storage_errors import explain
 from study.storage.stored_study import FORMAT, FORMAT_KEY, SETTINGS, open_study
-from tests.studies import settings
+from tests.studies import run_context, settings
 
 SECRET = "s3cret"
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "words"),
     [
         ("study.db", "is not a URL; for a file write sqlite:///study.db"),
         ("postgre://h/d", "no database is called 'postgre'; did you mean 'postgresql'?"),
@@ -49,16 +47,16 @@ SECRET = "s3cret"
         (f"postgresql://me:{SECRET}@h:port/d", "the port is not a number"),
     ],
 )
-def test_a_url_that_is_none_gives_one_clear_line(url: str, said: str) -> None:
+def test_a_wrong_url_gives_one_clear_line(url: str, words: str) -> None:
     with pytest.raises(StorageError) as raised:
         open_storage(url, create=True)
     text = str(raised.value)
-    assert said in text
+    assert words in text
     assert SECRET not in text
     assert "\n" not in text
 
 
-def test_a_folder_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
+def test_a_folder_and_a_missing_file_have_different_messages(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="is a folder; name a file in it"):
         open_storage(f"sqlite:///{tmp_path}", create=True)
     with pytest.raises(StorageError, match=r"there is no file .*start a study with 'run'"):
@@ -87,17 +85,14 @@ def test_a_queued_trial_is_found_and_run_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "strange", [{"lr": 0.1}, 3, None, "", "none of ours", '{"epochs": 3}', '{"study": 5}']
 )
-def test_a_study_with_settings_of_another_program_is_told_and_left_out_of_the_list(
+def test_a_study_of_another_program_is_an_error_and_not_in_the_list(
     tmp_path: Path, strange: object
 ) -> None:
-    url = f"sqlite:///{tmp_path}/x.db"
-    run_study(settings(trials=1), RunContext(url=url))
+    url = run_context(tmp_path).url
+    run_study(settings(trials=1), run_context(tmp_path))
     other = optuna.create_study(storage=open_storage(url), study_name="strange")
     other.set_user_attr(SETTINGS, strange)
-    said = (
-        "^study 'strange' in .* was not made by this program, or by another version: .*--study.*"
-    )
-    with pytest.raises(StorageError, match=said) as raised:
+    with pytest.raises(StorageError, match=r"^study 'strange' in .*by another.*--study") as raised:
         open_study("strange", url)
     assert "\n" not in str(raised.value)
     assert [row[0] for row in study_list(url).rows] == ["test"]
@@ -105,21 +100,17 @@ def test_a_study_with_settings_of_another_program_is_told_and_left_out_of_the_li
 
 
 def test_a_study_of_an_older_form_is_one_clear_error_wherever_it_is_opened(tmp_path: Path) -> None:
-    run_context = RunContext(url=f"sqlite:///{tmp_path}/x.db")
-    stored = run_study(settings(trials=1), run_context).stored
+    context = run_context(tmp_path)
+    stored = run_study(settings(trials=1), context).stored
     stored.study.set_user_attr(FORMAT_KEY, FORMAT - 1)
-    message = (
-        f"^study 'test' in .*: its stored form is {FORMAT - 1}, and this version reads {FORMAT}; "
-    )
-    for reopen in (
-        lambda: open_study("test", run_context.url),
-        lambda: run_study(settings(trials=2), run_context),
-    ):
-        with pytest.raises(StorageError, match=message):
-            reopen()
+    message = f"stored form is {FORMAT - 1}, and this version reads {FORMAT}; "
+    with pytest.raises(StorageError, match=message):
+        open_study("test", context.url)
+    with pytest.raises(StorageError, match=message):
+        run_study(settings(trials=2), context)
 
 
-def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
+def test_a_missing_server_is_named_without_the_password() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -130,7 +121,7 @@ def test_a_server_that_is_not_there_is_named_without_the_password() -> None:
     assert SECRET not in str(raised.value)
 
 
-def test_a_server_that_answers_nothing_is_given_up_in_seconds(
+def test_a_silent_server_is_an_error_within_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("study.storage.rdb.CONNECT_SECONDS", 2)
@@ -141,42 +132,6 @@ def test_a_server_that_answers_nothing_is_given_up_in_seconds(
         with pytest.raises(StorageError, match="check that the server runs and can be reached"):
             open_storage(url, create=True)
     assert threading.active_count() < 20
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        f"postgresql://user:{SECRET}@host/db",
-        f"postgresql+psycopg://user:{SECRET}@host:5432/db?sslmode=require",
-        f"postgresql://user:{SECRET}/with/slashes@host/db",
-        f"postgresql://user:a@{SECRET}@host/db",
-        f"postgresql://host/db?user=user&password={SECRET}",
-        f"mysql+pymysql://user:{SECRET}@host/db",
-        f"postgresql://user@corp:{SECRET}@host/db",
-        f"postgresql://user:{SECRET} with blanks@host/db",
-        f"postgresql:user:{SECRET}@host/db",
-        f"host=host password='{SECRET} with blanks' dbname=db",
-    ],
-)
-def test_a_password_is_never_shown(url: str) -> None:
-    assert SECRET not in redacted_url(url)
-    assert "host" in redacted_url(url)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "sqlite:///runs/12:30/study.db",
-        "sqlite:////runs/12:30@night/study.db",
-        "postgresql://host:5432/db",
-        "postgresql://host/db?application_name=a:b",
-        "postgresql://me@host:5432/db",
-        "postgresql://me@[::1]:5432/db",
-        "postgresql://[::1]:5432/db",
-    ],
-)
-def test_a_url_without_a_password_is_shown_as_it_is(url: str) -> None:
-    assert redacted_url(url) == url
 
 
 ODD = st.text(":/?#@[]%&='+ a1", max_size=6)
@@ -195,9 +150,9 @@ def test_no_message_about_a_mistyped_url_shows_its_password(
 ) -> None:
     assume(start or not password[0].startswith("//"))  # "me://…" has no password but a user
     url = f"{start}{user}:{password[0]}{SECRET}{password[1]}{end}"
-    said = [explain(ValueError(f"no good: '{url}'"), url)]
+    messages = [explain(ValueError(f"no good: '{url}'"), url)]
     try:
         check_url(url, create=True)
     except StorageError as error:
-        said.append(str(error))
-    assert SECRET not in " ".join(said)
+        messages.append(str(error))
+    assert SECRET not in " ".join(messages)
