@@ -35,16 +35,12 @@ ARGUMENTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Browser:
-    """A window of the browser.
-
-    Args:
-        session: Address of the driver's session.
-    """
+    """A window of the browser."""
 
     session: str
+    """Address of the driver's session."""
 
     def open(self, address: str) -> None:
-        """Go to a page and wait until it is loaded."""
         _ask("POST", f"{self.session}/url", {"url": address})
 
     def run(self, script: str) -> Any:
@@ -52,11 +48,7 @@ class Browser:
         return _ask("POST", f"{self.session}/execute/sync", {"script": script, "args": []})
 
     def wait_for(self, condition: str, *, seconds: float = 20.0) -> Any:
-        """Wait until an expression is true in the page, and return its value.
-
-        Raises:
-            AssertionError: It stays false; with the page's text.
-        """
+        """Wait until an expression is true in the page, and return its value."""
         deadline = time.monotonic() + seconds
         while not (found := self.run(f"return {condition}")):
             if time.monotonic() > deadline:
@@ -65,16 +57,16 @@ class Browser:
         return found
 
     def text(self) -> str:
-        """Return the text a reader sees."""
+        """Return the visible text."""
         return str(self.run("return document.body.innerText"))
 
     def console(self) -> list[str]:
-        """Return what the console said since it was last asked, errors and warnings."""
+        """Return the errors and warnings in the console since the last call."""
         entries = _ask("POST", f"{self.session}/se/log", {"type": "browser"})
         return [f"{entry['level']} {entry['message']}" for entry in entries]
 
     def screenshot(self, path: Path) -> None:
-        """Write a picture of what the screen shows, as PNG."""
+        """Write a picture of the screen as PNG."""
         path.write_bytes(base64.b64decode(_ask("GET", f"{self.session}/screenshot")))
 
     def media(self, **features: str) -> None:
@@ -85,19 +77,15 @@ class Browser:
 
     def screen(self, width: int, height: int, *, phone: bool = False) -> None:
         """Set the size of the screen in CSS pixels; a phone has touch and a dense screen."""
-        params = {
-            "width": width,
-            "height": height,
-            "deviceScaleFactor": 2 if phone else 1,
-            "mobile": phone,
-        }
+        size = {"width": width, "height": height}
+        params = {**size, "deviceScaleFactor": 2 if phone else 1, "mobile": phone}
         command = {"cmd": "Emulation.setDeviceMetricsOverride", "params": params}
         _ask("POST", f"{self.session}/goog/cdp/execute", command)
 
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Browser]:
-    """Return a window of a fresh browser whose profile lies in ``folder``."""
+    """Start a browser with an empty profile in ``folder``."""
     driver = subprocess.Popen(
         [str(DRIVER), "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -123,10 +111,8 @@ def _address(driver: subprocess.Popen[str]) -> str:
 
 
 def _session(address: str, folder: Path) -> str:
-    options = {
-        "binary": CHROMIUM,
-        "args": [*ARGUMENTS, f"--user-data-dir={folder / 'profile'}"],
-    }
+    arguments = [*ARGUMENTS, f"--user-data-dir={folder / 'profile'}"]
+    options = {"binary": CHROMIUM, "args": arguments}
     wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
     started = _ask("POST", f"{address}/session", {"capabilities": {"alwaysMatch": wanted}})
     return f"{address}/session/{started['sessionId']}"

@@ -1,4 +1,4 @@
-"""What the tests of whole studies share: a real SQLite file, a real PostgreSQL server."""
+"""Storages for tests of whole studies: an SQLite file and a PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def postgres_server() -> Iterator[Server]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of a new storage, once a file and once a database of a server."""
+    """Return the URL of a new storage: a file, then a database of a server."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/study.db"
     server: Server = request.getfixturevalue("postgres_server")

@@ -46,19 +46,14 @@ def _account() -> pwd.struct_passwd | None:
 
 @dataclass(kw_only=True)
 class Server:
-    """A server that can be stopped, killed and started again.
-
-    Args:
-        folder: Folder of its files.
-        port: Port on 127.0.0.1.
-    """
+    """A server that can be stopped and started again."""
 
     folder: Path
     port: int
+    """On 127.0.0.1."""
     databases: int = 0
 
     def url(self, database: str = "postgres", *, password: str = PASSWORD) -> str:
-        """Return the URL of a database."""
         return f"postgresql+psycopg://{USER}:{password}@127.0.0.1:{self.port}/{database}"
 
     def new_database(self) -> str:
@@ -78,7 +73,7 @@ class Server:
             return cursor.fetchall() if cursor.description else []
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start the server and wait until it answers."""
         options = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c fsync=off"
         options += f" -c unix_socket_directories={self.folder} -c max_connections=200"
         log = self.folder / "log"
@@ -87,11 +82,11 @@ class Server:
         )
 
     def stop(self, mode: str = "immediate") -> None:
-        """Stop it, by default as a crash would: every connection is cut."""
+        """Stop the server. By default every connection is cut, as in a crash."""
         self._run("pg_ctl", "-D", f"{self.folder}/data", "-m", mode, "-w", "stop")
 
     def create(self) -> None:
-        """Make an empty cluster whose one user has a password."""
+        """Make an empty cluster with one user, who has a password."""
         secret = self.folder / "password"
         secret.write_text(PASSWORD, encoding="utf-8")
         if os.geteuid() == 0:
@@ -107,25 +102,20 @@ class Server:
     def _run(self, program: str, *arguments: str) -> None:
         folder = _folder()
         assert folder is not None
-        drop = (
-            ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
-            if os.geteuid() == 0
-            else []
-        )
+        command = [str(folder / program), *arguments]
+        if os.geteuid() == 0:
+            user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+            command = [*user, *command]
+        # a started server would hold a pipe open
+        output = subprocess.PIPE if program == "initdb" else subprocess.DEVNULL
         done = subprocess.run(
-            [*drop, str(folder / program), *arguments],
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if program == "initdb" else subprocess.DEVNULL,
-            stderr=subprocess.PIPE if program == "initdb" else subprocess.DEVNULL,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+            command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            text=True, timeout=60,
+        )  # fmt: skip
         if done.returncode != 0:
             log = self.folder / "log"
-            said = log.read_text("utf-8")[-2000:] if log.exists() else done.stderr
-            message = f"{program} failed with {done.returncode}: {said}"
+            text = log.read_text("utf-8")[-2000:] if log.exists() else done.stderr
+            message = f"{program} failed with {done.returncode}: {text}"
             raise RuntimeError(message)
 
 

@@ -28,7 +28,7 @@ parameters:
 
 
 def learnable(*, test_images: int = 30) -> Arrays:
-    """Three classes of 8 x 8 images that differ in brightness, and overlap."""
+    """Return three overlapping classes of 8 x 8 images that differ in brightness."""
     counts = {"train": 120, "val": 45, "test": test_images}
     images = pictures(sum(counts.values()), size=8, seed=5).astype(float)
     arrays: Arrays = {}
@@ -43,7 +43,7 @@ def learnable(*, test_images: int = 30) -> Arrays:
 
 
 def tiny(folder: Path, **changes: Any) -> StudySettings:
-    """Return the settings of a search over three networks, its data in a file of the folder."""
+    """Return the settings of a search over three networks, with its data in the folder."""
     data = folder / "tiny.npz"
     if not data.exists():
         write_npz(data, learnable())
@@ -61,21 +61,19 @@ def tiny(folder: Path, **changes: Any) -> StudySettings:
 
 
 def run_context(folder: Path) -> RunContext:
-    """Return a storage in a folder."""
     return RunContext(url=f"sqlite:///{folder}/study.db", device="cpu")
 
 
 def resources(folder: Path) -> Resources:
-    """Return one worker, in this process."""
+    """Return the resources of one worker in this process."""
     return Resources(run_context=run_context(folder))
 
 
 def search(folder: Path, **changes: Any) -> None:
-    """Run the search in a folder."""
     run_study(tiny(folder, **changes), run_context(folder))
 
 
 def copied(source: Path, target: Path) -> Path:
-    """Copy a folder with its storage and artifacts; its data stay where they are."""
+    """Copy a folder with its storage and artifacts. Studies refer to the data of the source."""
     shutil.copytree(source, target, dirs_exist_ok=True)
     return target

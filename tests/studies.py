@@ -1,4 +1,4 @@
-"""Small studies on a closed form, for tests of what surrounds the training."""
+"""Small studies without training, and ways to run the command line."""
 
 from __future__ import annotations
 
@@ -35,26 +35,23 @@ def settings(**changes: Any) -> StudySettings:
 
 
 def run_context(folder: Path, **changes: Any) -> RunContext:
-    """Return a storage in a folder, which is made where it is missing."""
+    """Return a storage in a folder. A missing folder is made."""
     folder.mkdir(exist_ok=True)
     return RunContext(**{"url": f"sqlite:///{folder}/study.db", **changes})
 
 
 def outcome(trials: tuple[TrialRecord, ...]) -> list[tuple[Any, ...]]:
-    """Return what must not depend on interruptions: candidates and values by place."""
+    """Return the results that do not depend on interruptions, by sequence index."""
     done = {
         t.sequence_index: t
         for t in trials
         if t.sequence_index is not None and t.state in ("complete", "pruned")
     }
-    return [
-        (sequence_index, done[sequence_index].params, done[sequence_index].objectives)
-        for sequence_index in sorted(done)
-    ]
+    return [(index, done[index].params, done[index].objectives) for index in sorted(done)]
 
 
 def command(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-    """Start the command line as a process of its own."""
+    """Start the command line as a process."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     environment.pop("OPTUNA_STORAGE", None)
     return subprocess.Popen(

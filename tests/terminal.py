@@ -1,4 +1,4 @@
-"""The command line as a person has it: in a terminal of its own, with keys that are pressed."""
+"""The command line in a pseudo-terminal, with keys that are pressed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.studies import ROOT
@@ -18,31 +18,27 @@ CTRL_C = b"\x03"
 
 @dataclass(kw_only=True)
 class Terminal:
-    """A process whose terminal is a real pseudo-terminal.
-
-    Args:
-        process: The process.
-        keys: Our end of its terminal.
-        screen: What it has shown so far.
-    """
+    """A process whose terminal is a pseudo-terminal."""
 
     process: subprocess.Popen[bytes]
     keys: int
+    """Our end of the terminal."""
     screen: str = ""
-    pressed: float = field(default=0.0)
+    """All text that was read so far."""
+    pressed: float = 0.0
+    """Time of the last key or signal."""
 
     def press(self, keys: bytes) -> None:
-        """Press keys and note when."""
         self.pressed = time.monotonic()
         os.write(self.keys, keys)
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process alone and note when."""
+        """Send a signal to the process, but not to its children."""
         self.pressed = time.monotonic()
         self.process.send_signal(number)
 
     def read(self) -> None:
-        """Take what it has shown since."""
+        """Read new text into ``screen``."""
         while select.select([self.keys], [], [], 0)[0]:
             try:
                 shown = os.read(self.keys, 65536)
@@ -53,12 +49,11 @@ class Terminal:
             self.screen += shown.decode("utf-8", "replace")
 
     def shows(self, text: str) -> bool:
-        """Tell whether it has shown a text."""
         self.read()
         return text in self.screen
 
     def end(self, timeout: float = 60.0) -> tuple[int, float]:
-        """Wait for its end; return the exit code and the seconds since the last key or signal."""
+        """Wait for the end; return the exit code and the seconds since the last key or signal."""
         deadline = time.monotonic() + timeout
         while self.process.poll() is None:
             self.read()
@@ -71,7 +66,7 @@ class Terminal:
         return self.process.returncode, seconds
 
     def close(self) -> None:
-        """Kill what is left and hang up."""
+        """Kill the process and hang up."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -79,13 +74,7 @@ class Terminal:
 
 
 def terminal(*arguments: str, cwd: Path, before: str = "") -> Terminal:
-    """Start the command line in a pseudo-terminal.
-
-    Args:
-        arguments: The command's.
-        cwd: Where it runs.
-        before: Python statements that run first in its process.
-    """
+    """Start the command line in a pseudo-terminal, after some Python statements."""
     ours, theirs = os.openpty()
     process = subprocess.Popen(
         program(*arguments, before=before),
@@ -107,7 +96,7 @@ def program(*arguments: str, before: str = "") -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a process of ours."""
+    """Return the environment for a process of this project."""
     values = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "TERM": "xterm"}
     values.pop("OPTUNA_STORAGE", None)
     return values

@@ -1,4 +1,4 @@
-"""What import-linter cannot say: single readers, and modules that load no heavy library.
+"""Rules that import-linter cannot check: single readers, and modules without heavy libraries.
 
 The layers are import-linter contracts in ``pyproject.toml``; ``make check`` checks them.
 """
@@ -33,12 +33,12 @@ LIGHT: Mapping[str, set[str]] = {
 """Modules, in the order in which one process imports them, and what they must not load."""
 
 CHECK = "check seed --dataset octmnist"
-"""A command that runs before the last modules are imported, and must stay as light."""
+"""A command that runs after the import of ``study.cli`` and must load no more."""
 
 
 @cache
 def loaded() -> Mapping[str, list[str]]:
-    """Return what had been loaded after each import, in one fresh process."""
+    """Return the packages that are loaded after each import, in one new process."""
     code = (
         "import contextlib, importlib, io, json, sys\n"
         "loaded = {}\n"

@@ -1,4 +1,4 @@
-"""Set-up by ``make``, where it does not go well."""
+"""Set-up by ``make``, when it fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ mkdir -p "$3/bin" && touch "$3/bin/python" && exit 1
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-def test_a_virtual_environment_that_was_not_finished_is_removed(tmp_path: Path) -> None:
+def test_an_incomplete_virtual_environment_is_removed(tmp_path: Path) -> None:
     python = tmp_path / "python"
     python.write_text(PYTHON)
     python.chmod(0o755)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.artifacts.exceptions import ArtifactNotFound
 
 from study.common.artifact_path import (
     RemotePath,
@@ -20,14 +21,14 @@ from study.common.artifact_path import (
 )
 from study.common.errors import SettingsError, StorageError
 from study.common.stop import Stop
+from study.dashboard.store import artifact_store
 from study.performance_estimation.training.checkpoint import load_checkpoint, save_checkpoint
 from study.running.study_data import checkpoints
 from study.running.study_runner import prepare, run_study
 from study.running.worker import make_worker
-from study.settings.run_context import RunContext
 from study.storage.checkpoints import prune_checkpoints
 from study.storage.records import read_trials
-from tests.studies import outcome, settings
+from tests.studies import outcome, run_context, settings
 
 fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed (extra 'cluster')")
 
@@ -45,7 +46,7 @@ def remote(url: str) -> RemotePath:
     return path
 
 
-def test_a_folder_stays_a_plain_path_and_a_url_becomes_a_remote_one(url: str) -> None:
+def test_a_folder_is_a_plain_path_and_a_url_a_remote_one(url: str) -> None:
     assert artifact_path("some/folder") == Path("some/folder")
     assert artifact_path("file:///some/folder") == Path("/some/folder")
     assert str(remote(f"{url}/")) == url
@@ -74,7 +75,7 @@ def test_files_behind_a_url_are_replaced_listed_read_and_removed(url: str) -> No
     assert not folder.is_dir()
 
 
-def test_what_was_cut_off_before_the_move_is_not_taken_for_the_file(
+def test_a_write_that_was_cut_off_before_the_move_leaves_the_old_file(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = remote(url) / "a.pt"
@@ -87,11 +88,11 @@ def test_what_was_cut_off_before_the_move_is_not_taken_for_the_file(
     with pytest.raises(KeyboardInterrupt):
         replace_file(path, (b"new",))
     assert path.read_bytes() == b"old"
-    prune_checkpoints(remote(url), {"b"})  # left-overs of a candidate go with its checkpoint
+    prune_checkpoints(remote(url), {"b"})  # removes half-written files too
     assert list(remote(url).iterdir()) == []
 
 
-def test_a_second_writer_in_the_midst_of_the_first_disturbs_nothing(
+def test_a_second_writer_during_the_first_leaves_a_whole_file(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = remote(url) / "a.pt"
@@ -108,12 +109,12 @@ def test_a_second_writer_in_the_midst_of_the_first_disturbs_nothing(
     assert [other.name for other in path.parent.iterdir()] == ["a.pt"]
 
 
-def test_a_url_that_nothing_can_open_is_refused() -> None:
+def test_a_url_of_an_unknown_protocol_is_an_error() -> None:
     with pytest.raises(SettingsError, match="Protocol not known: nonsense"):
         artifact_path("nonsense://bucket")
 
 
-def test_a_place_that_cannot_be_written_is_refused_before_anything_is_trained(
+def test_a_url_that_cannot_be_written_is_an_error_before_the_study_is_created(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check_writable(remote(url))
@@ -122,13 +123,13 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_trained(
         raise PermissionError("access denied")
 
     monkeypatch.setattr(remote(url).file_system, "pipe_file", denied)
-    run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db", artifacts=remote(url))
+    context = run_context(tmp_path, artifacts=remote(url))
     with pytest.raises(StorageError, match="access denied; check the address and the credentials"):
-        run_study(settings(trials=1), run_context)
+        run_study(settings(trials=1), context)
     assert not (tmp_path / "study.db").exists()
 
 
-def test_a_checkpoint_behind_a_url_is_a_checkpoint(url: str) -> None:
+def test_a_checkpoint_behind_a_url_is_saved_loaded_and_checked(url: str) -> None:
     path = remote(url) / "c.pt"
     assert load_checkpoint(path, fingerprint="x") is None
     save_checkpoint(path, {"epoch": 2}, fingerprint="x")
@@ -139,18 +140,15 @@ def test_a_checkpoint_behind_a_url_is_a_checkpoint(url: str) -> None:
 
 
 def test_a_trial_interrupted_on_one_machine_continues_on_another(url: str, tmp_path: Path) -> None:
-    """Two machines share the database and the URL, and no folder."""
     asked = settings(estimator="train", epochs=3, trials=1, precision="float32", sampler="random")
-    local = RunContext(url=f"sqlite:///{tmp_path}/whole.db", artifacts=tmp_path / "local")
-    whole = run_study(asked, local)
-    run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db", artifacts=remote(url))
+    whole = run_study(asked, run_context(tmp_path / "local"))
+    context = run_context(tmp_path, artifacts=remote(url))
     stop = Stop()
-    stored, _ = prepare(asked, run_context, stop=stop)
-    first = make_worker(stored, run_context, stop=stop)
+    stored, _ = prepare(asked, context, stop=stop)
+    first = make_worker(stored, context, stop=stop)
     replace(first, context=replace(first.context, alive=stop.request)).run()
-    assert [p.name.partition(".")[2] for p in checkpoints(stored, run_context).iterdir()] == ["pt"]
-    other = make_worker(stored, run_context, stop=Stop())
-    other.run()
+    assert [p.name.partition(".")[2] for p in checkpoints(stored, context).iterdir()] == ["pt"]
+    make_worker(stored, context, stop=Stop()).run()
     trials = read_trials(stored.study.get_trials(deepcopy=False))
     assert outcome(tuple(trials)) == outcome(whole.trials)
     assert trials[-1].restored >= 1
@@ -158,11 +156,7 @@ def test_a_trial_interrupted_on_one_machine_continues_on_another(url: str, tmp_p
     assert not [p for p in tmp_path.iterdir() if p.name == "artifacts"]
 
 
-def test_the_dashboard_s_files_go_there_too(url: str) -> None:
-    from optuna.artifacts.exceptions import ArtifactNotFound
-
-    from study.dashboard.store import artifact_store
-
+def test_the_files_of_the_dashboard_are_stored_there_too(url: str) -> None:
     store = artifact_store(remote(url), "sqlite:///study.db")
     store.write("picture", io.BytesIO(b"svg"))
     assert store.open_reader("picture").read() == b"svg"

@@ -1,4 +1,4 @@
-"""Two processes that write one file at a time; in containers their process ids may be equal."""
+"""Two processes that write one file at the same time, also with equal process ids."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WRITERS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = 
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_a_second_writer_in_the_midst_of_the_first_disturbs_nothing(
+def test_a_second_writer_during_the_first_leaves_a_whole_file(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = WRITERS[kind]
@@ -54,7 +54,7 @@ def test_a_second_writer_in_the_midst_of_the_first_disturbs_nothing(
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_what_was_left_half_written_goes_with_its_candidate(tmp_path: Path) -> None:
+def test_half_written_files_are_removed_with_the_checkpoints(tmp_path: Path) -> None:
     for name in ("a.pt", "a-seed1.pt", "b.pt"):
         (tmp_path / temporary_name(name)).touch()
     prune_checkpoints(tmp_path, {"b"})
@@ -62,7 +62,7 @@ def test_what_was_left_half_written_goes_with_its_candidate(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("path", [".", "/", ""])
-def test_a_folder_in_place_of_a_file_is_one_clear_line(path: str, tmp_path: Path) -> None:
+def test_a_folder_in_place_of_a_file_gives_one_clear_line(path: str, tmp_path: Path) -> None:
     with pytest.raises(StudyError, match=r"is a folder; name a file in it$"):
         write_text(Path(path), "text")
     data = load_search_data(str(write_npz(tmp_path / "a.npz", medmnist_arrays())))
