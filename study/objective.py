@@ -169,7 +169,7 @@ def _store_estimate(
     known = {**costs, **estimate.metrics}
     trial.set_user_attr(records.METRICS, dict(estimate.metrics))
     trial.set_user_attr(records.FACTS, {**context.facts, **estimate.facts})
-    return tuple(float(known[measure.key]) for measure in context.problem.settings.measures)
+    return tuple(float(known[measure.metric]) for measure in context.problem.settings.measures)
 
 
 def _store_failure(trial: optuna.Trial, kind: str, text: str, *, copied: bool = False) -> None:
@@ -204,7 +204,7 @@ class _Reporter:
 
     def _report(self, step: Step) -> None:
         measure, problem = self._measures[0], self._context.problem
-        value = step.metrics[measure.key]
+        value = step.metrics[measure.metric]
         self._trial.report(value, step.number)
         self._scores[step.number] = measure.sign * value
         sequence_index = self._drawn.draw.sequence_index

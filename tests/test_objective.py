@@ -13,7 +13,7 @@ from study.settings.metrics import MEASURES
 from study.storage import records
 from tests.studies import ROOT, run_context, settings
 
-OF_IMAGES = {name: m for name, m in MEASURES.items() if m.key.startswith("val_")}
+OF_IMAGES = {name: m for name, m in MEASURES.items() if m.metric.startswith("val_")}
 MINI = ROOT.parent / "shared" / "data" / "octmnist_mini.npz"
 MAJORITY = 355 / 758
 
@@ -65,14 +65,16 @@ def test_the_probability_of_reaching_the_best_is_stored(tmp_path: Path) -> None:
 
 
 def test_every_metric_of_a_validation_can_be_the_objective() -> None:
-    assert {measure.key for measure in OF_IMAGES.values()} == {f"val_{name}" for name in METRICS}
+    assert {measure.metric for measure in OF_IMAGES.values()} == {
+        f"val_{name}" for name in METRICS
+    }
 
 
 @pytest.mark.parametrize("name", OF_IMAGES)
 def test_the_value_of_a_trial_is_its_objective(name: str, tmp_path: Path) -> None:
     result = search(tmp_path, objectives=(name,), trials=3)
     measure = OF_IMAGES[name]
-    assert all(trial.value == trial.metrics[measure.key] for trial in result.trials)
+    assert all(trial.value == trial.metrics[measure.metric] for trial in result.trials)
     direction = result.stored.study.direction.name.lower()
     assert direction == ("maximize" if measure.maximise else "minimize")
     best = records.ranked(result.trials, maximise=measure.maximise)[0]

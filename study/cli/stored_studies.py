@@ -117,7 +117,7 @@ def replay(
 
     stored, records = load_trials(study, storage)
     if not verify:
-        metric = stored.settings.measures[0].key
+        metric = stored.settings.measures[0].metric
         print_report(draws_table(study, drawn_trials(records), metric=metric))
         return 0
     refusals, notes = version_differences(stored.environment)

@@ -30,7 +30,7 @@ from study.confirmation.retraining import (
     trained_in_full,
 )
 from study.network.forward import class_scores, normalise
-from study.results.ranking import objectives_of, pareto_front
+from study.results.ranking import pareto_front
 from study.running.study_data import load_data
 from study.running.study_runner import StudyResult
 from study.search_space.candidate import ImageFormat
@@ -118,7 +118,7 @@ def _quality(settings: StudySettings) -> tuple[str, Measure, int]:
     for index, (name, measure) in enumerate(
         zip(settings.objectives, settings.measures, strict=True)
     ):
-        if measure.key.startswith("val_"):
+        if measure.metric.startswith("val_"):
             return name, measure, index
     return "accuracy", MEASURES["accuracy"], 0
 
@@ -153,10 +153,10 @@ def _best(origin: StoredStudy, top: int) -> list[PlannedCandidate]:
         records: Sequence[TrialRecord] = read_trials(origin.study.get_trials(deepcopy=False))
     _, confirmed, index = _quality(settings)
     if len(settings.measures) > 1:
-        front = pareto_front(records, objectives_of(settings))
+        front = pareto_front(records, settings.measures)
         records = [replace(r, objectives=(r.objectives[index],)) for r in front]
     best = confirm_candidates(records, top=top, maximise=settings.measures[index].maximise)
-    seen = {record.number: record.metrics.get(confirmed.key) for record in records}
+    seen = {record.number: record.metrics.get(confirmed.metric) for record in records}
     return [replace(candidate, search_value=seen[candidate.number]) for candidate in best]
 
 
@@ -194,15 +194,15 @@ def _image_values(
     values: dict[str, dict[int, NDArray[np.float64]]] = {}
     for candidate, found in runs.items():
         for record in found.values():
-            own = image_values(measure.key, _val_scores(networks, record), labels)
+            own = image_values(measure.metric, _val_scores(networks, record), labels)
             if own is None:
                 return None
             values.setdefault(candidate, {})[seed_of(record)] = own
     return ImageValues(
-        metric=describe_metric(measure.key),
+        metric=describe_metric(measure.metric),
         labels=labels,
         values=values,
-        average="classes" if measure.key in OVER_CLASSES else "images",
+        average="classes" if measure.metric in OVER_CLASSES else "images",
     )
 
 

@@ -135,13 +135,13 @@ def confirmation(
         )
     sign = 1.0 if measure.maximise else -1.0
     confirmed = [
-        _confirmed(candidate, fresh[candidate.candidate_id], metric=measure.key, level=level)
+        _confirmed(candidate, fresh[candidate.candidate_id], metric=measure.metric, level=level)
         for candidate in trained
     ]
     confirmed.sort(key=lambda c: (-sign * c.choosing_mean, c.number))
     tests = _tests(confirmed, fresh, images, sign=sign, level=level)
     result = Confirmation(
-        metric=measure.key,
+        metric=measure.metric,
         maximise=measure.maximise,
         candidates=tuple(confirmed),
         optimism=_optimism(confirmed[0], sign),

@@ -179,7 +179,7 @@ def rank_estimators(
     ranking = replace(
         ranking,
         space=first.problem.space.name,
-        metric=plan.base.measures[0].key,
+        metric=plan.base.measures[0].metric,
         description=_description(plan, first, trained=ranking.candidates),
     )
     with storage_errors(first.url):

@@ -263,7 +263,7 @@ def _milestones(trials: int) -> tuple[int, ...]:
 
 
 def _best_values(comparison: StudyComparison) -> Table:
-    key = comparison.measure.key
+    key = comparison.measure.metric
 
     def best_after(trial: int) -> Callable[[StudyCurve], str]:
         return lambda curve: measure(key, curve.best[trial])
@@ -288,7 +288,7 @@ def _tests_of_strategies(comparison: StudyComparison) -> Table:
     return table_of(
         f"Wilcoxon's signed-rank test over the seeds {seeds}, Holm's correction; loss after"
         f" {comparison.trials} trials, first minus second; a {better}"
-        f" {describe_metric(comparison.measure.key)} is a smaller loss",
+        f" {describe_metric(comparison.measure.metric)} is a smaller loss",
         comparison.pairs,
         (text_column("First"), lambda pair: pair.first),
         (text_column("Second"), lambda pair: pair.second),

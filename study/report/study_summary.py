@@ -13,7 +13,8 @@ from study.common.redaction import redacted
 from study.confirmation.result import Confirmation, read_confirmation
 from study.final_test.access_log import Access, read_accesses
 from study.final_test.result import FinalTest, read_final_test
-from study.results.ranking import Objective, best, objectives_of, valued
+from study.results.ranking import best, valued
+from study.settings.metrics import MEASURES, Measure
 from study.settings.study_settings import StudySettings
 from study.storage.costs import read_costs, read_processes
 from study.storage.records import TrialRecord
@@ -68,7 +69,7 @@ class StudySummary:
     """
 
     name: str
-    objectives: tuple[Objective, ...] = (Objective(metric="val_accuracy"),)
+    objectives: tuple[Measure, ...] = (MEASURES["accuracy"],)
     settings: Mapping[str, Any] = field(default_factory=dict)
     parameters: tuple[str, ...] = ()
     space_name: str = ""
@@ -90,8 +91,8 @@ class StudySummary:
     resume: str = ""
 
     @property
-    def objective(self) -> Objective:
-        """The (first) objective."""
+    def objective(self) -> Measure:
+        """The first objective."""
         return self.objectives[0]
 
     @property
@@ -117,7 +118,7 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
     )
     return StudySummary(
         name=settings.study,
-        objectives=objectives_of(settings),
+        objectives=settings.measures,
         settings={
             name: value
             for name, value in settings.model_dump(mode="json").items()

@@ -181,7 +181,7 @@ def study_list(url: str) -> Table:
         (text_column("Sampler"), lambda study: study[0].sampler or ABSENT),
         (text_column("Estimator", 1), lambda study: study[0].estimator or ABSENT),
         (number_column("Trials"), lambda study: _trials(*study)),
-        (text_column("Metric"), lambda study: describe_metric(study[0].measures[0].key)),
+        (text_column("Metric"), lambda study: describe_metric(study[0].measures[0].metric)),
         (number_column("Best"), lambda study: _best_value(*study)),
     )
 
@@ -203,4 +203,4 @@ def _trials(settings: StudySettings, records: Sequence[TrialRecord]) -> str:
 def _best_value(settings: StudySettings, records: Sequence[TrialRecord]) -> str:
     metric = settings.measures[0]
     winner = ranked(records, maximise=metric.maximise)[:1] if len(settings.measures) == 1 else []
-    return measure(metric.key, winner[0].value if winner else None)
+    return measure(metric.metric, winner[0].value if winner else None)

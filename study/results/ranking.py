@@ -4,36 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from study.settings.study_settings import StudySettings
+from study.settings.metrics import Measure
 from study.statistics.pareto import front_ranks
 from study.storage.records import TrialRecord
 
-Direction = Literal["maximize", "minimize"]
-
 _STATE_ORDER = {"complete": 0, "pruned": 1, "running": 2, "waiting": 3, "failed": 4}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objective:
-    """A quantity that a study optimises."""
-
-    metric: str
-    """With its split, as ``val_accuracy``; or ``parameters``, ``macs``."""
-    direction: Direction = "maximize"
-
-    @property
-    def sign(self) -> float:
-        """Factor that makes larger better."""
-        return 1.0 if self.direction == "maximize" else -1.0
-
-
-def objectives_of(settings: StudySettings) -> tuple[Objective, ...]:
-    """Return the objectives of a study."""
-    pairs = zip(settings.measures, settings.directions, strict=True)
-    return tuple(Objective(metric=measure.key, direction=way) for measure, way in pairs)
 
 
 class RankedTrial(NamedTuple):
@@ -81,7 +58,7 @@ def finished(records: Sequence[TrialRecord]) -> int:
 
 
 def rank_trials(
-    records: Sequence[TrialRecord], objectives: Sequence[Objective]
+    records: Sequence[TrialRecord], objectives: Sequence[Measure]
 ) -> list[RankedTrial]:
     """Return all trials: complete ones, best first, then pruned, running, waiting, failed ones."""
     fronts = _ranks(distinct(records, len(objectives)), objectives)
@@ -102,14 +79,14 @@ def rank_trials(
     return [RankedTrial(record=r, rank=fronts.get(r.number)) for r in sorted(records, key=key)]
 
 
-def best(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> TrialRecord | None:
+def best(records: Sequence[TrialRecord], objectives: Sequence[Measure]) -> TrialRecord | None:
     """Return the best trial by the first objective, the earliest of equals; None without any."""
     sign, candidates = objectives[0].sign, distinct(records, len(objectives))
     return max(candidates, key=lambda r: (sign * r.objectives[0], -r.number), default=None)
 
 
 def pareto_front(
-    records: Sequence[TrialRecord], objectives: Sequence[Objective]
+    records: Sequence[TrialRecord], objectives: Sequence[Measure]
 ) -> list[TrialRecord]:
     """Return the trials that are not dominated, best by the first objective first."""
     candidates = distinct(records, len(objectives))
@@ -118,7 +95,7 @@ def pareto_front(
     return sorted(front, key=lambda r: (-_gains(r, objectives)[0], r.number))
 
 
-def _ranks(records: list[TrialRecord], objectives: Sequence[Objective]) -> dict[int, int]:
+def _ranks(records: list[TrialRecord], objectives: Sequence[Measure]) -> dict[int, int]:
     if len(objectives) == 1:
         sign = objectives[0].sign
         ordered = sorted(records, key=lambda r: (-sign * r.objectives[0], r.number))
@@ -127,5 +104,5 @@ def _ranks(records: list[TrialRecord], objectives: Sequence[Objective]) -> dict[
     return {record.number: int(rank) for record, rank in zip(records, ranks, strict=True)}
 
 
-def _gains(record: TrialRecord, objectives: Sequence[Objective]) -> tuple[float, ...]:
+def _gains(record: TrialRecord, objectives: Sequence[Measure]) -> tuple[float, ...]:
     return tuple(o.sign * n for o, n in zip(objectives, record.objectives, strict=False))

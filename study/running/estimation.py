@@ -56,7 +56,7 @@ def with_latency(
     estimator: Estimator, stored: StoredStudy, context: EstimatorContext
 ) -> Estimator:
     """Return an estimator that measures the latency as well, where that is an objective."""
-    if all(measure.key != METRIC for measure in stored.settings.measures):
+    if all(measure.metric != METRIC for measure in stored.settings.measures):
         return estimator
     assert context.device is not None
     return WithLatency(estimator=estimator, image=context.image, device=context.device)

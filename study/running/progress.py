@@ -18,7 +18,7 @@ from rich.text import Text
 from study.common.formats import amount, counted, duration
 from study.common.stop import Stop
 from study.results.describe import describe_state, describe_trial
-from study.results.ranking import objectives_of, pareto_front
+from study.results.ranking import pareto_front
 from study.running.worker import StudyObserver
 from study.settings.problem import Problem
 from study.storage.costs import FixedCost, read_costs
@@ -58,7 +58,7 @@ class Lines:
     def _line(self, record: TrialRecord, finished: int) -> str:
         total = self._settings.trials
         done = f"{finished}" + (f"/{total}" if total else "")
-        metric = self._settings.measures[0].key
+        metric = self._settings.measures[0].metric
         outcome = "" if record.state == "complete" else f" ({describe_state(record)})"
         words = describe_trial(record, self._parameters, metric)
         return f"[{done}] trial {record.number}: {words}{outcome}, {record.seconds:.1f} s"
@@ -96,11 +96,11 @@ class Live:
     def _best(self, records: Sequence[TrialRecord]) -> list[str]:
         measures = self._settings.measures
         if len(measures) > 1:
-            front = pareto_front(records, objectives_of(self._settings))
+            front = pareto_front(records, measures)
             return [f"{counted(len(front), 'candidate')} on the Pareto front"] if front else []
         best = ranked(records, maximise=measures[0].maximise)[:1]
         return [
-            f"best, trial {r.number}: {describe_trial(r, self._parameters, measures[0].key)}"
+            f"best, trial {r.number}: {describe_trial(r, self._parameters, measures[0].metric)}"
             for r in best
         ]
 

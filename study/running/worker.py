@@ -279,7 +279,7 @@ def make_worker(
     source, weights = make_source(stored, context, alive=alive), None
     if isinstance(estimator, SupernetEstimator):
         weights = SharedWeights(estimator=estimator, source=source, study=study, alive=alive)
-    if any(measure.key == LATENCY for measure in stored.settings.measures):
+    if any(measure.metric == LATENCY for measure in stored.settings.measures):
         assert context.device is not None
         estimator = WithLatency(estimator=estimator, image=context.image, device=context.device)
     trials = TrialReader(study)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 from study.common.choices import suggest
 from study.common.errors import SettingsError
@@ -14,10 +15,15 @@ from study.common.errors import SettingsError
 class Measure:
     """A number that trials are compared by."""
 
-    key: str
-    """Name under which it is stored, with its split."""
+    metric: str
+    """Name under which it is stored, with its split, as ``val_accuracy``."""
     maximise: bool
     help: str
+
+    @property
+    def direction(self) -> Literal["maximize", "minimize"]:
+        """Optuna's direction."""
+        return "maximize" if self.maximise else "minimize"
 
     @property
     def sign(self) -> float:
@@ -43,8 +49,8 @@ _PROXIES = {
 }
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
-        name: Measure(key=key, maximise=name not in _MINIMISED, help=help)
-        for name, (key, help) in (_MAXIMISED | _MINIMISED | _PROXIES).items()
+        name: Measure(metric=metric, maximise=name not in _MINIMISED, help=help)
+        for name, (metric, help) in (_MAXIMISED | _MINIMISED | _PROXIES).items()
     }
 )
 

@@ -165,7 +165,7 @@ class StudySettings(BaseModel):
     @property
     def directions(self) -> tuple[Literal["maximize", "minimize"], ...]:
         """Optuna's direction of each objective."""
-        return tuple("maximize" if m.maximise else "minimize" for m in self.measures)
+        return tuple(measure.direction for measure in self.measures)
 
     @property
     def budget(self) -> Budget:

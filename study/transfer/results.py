@@ -171,7 +171,7 @@ def _objectives(
     record: TrialRecord, metrics: Mapping[str, float], measures: Sequence[Measure]
 ) -> tuple[float, ...] | None:
     known = {"parameters": record.parameters, "macs": record.macs, **metrics}
-    found = [known.get(measure.key) for measure in measures]
+    found = [known.get(measure.metric) for measure in measures]
     values = tuple(float(value) for value in found if value is not None)
     return values if len(values) == len(measures) else None
 

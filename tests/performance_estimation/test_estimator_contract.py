@@ -184,7 +184,7 @@ def test_an_estimator_made_from_its_name_is_repeatable_and_costs_what_it_says(
     )
     assert bits(first) == bits(again)
     assert first.epochs == options.candidate_epochs(CANDIDATE.recipe.epochs)
-    assert MEASURES[options.metric or "accuracy"].key in first.metrics
+    assert MEASURES[options.metric or "accuracy"].metric in first.metrics
 
 
 @pytest.mark.parametrize("name", ["train", "supernet"])

@@ -19,7 +19,6 @@ from study.final_test.result import (
     PublishedResult,
 )
 from study.report.study_summary import Process, StudySummary
-from study.results.ranking import Objective
 from study.search_space.candidate import (
     OCTMNIST,
     Architecture,
@@ -29,6 +28,7 @@ from study.search_space.candidate import (
     Values,
 )
 from study.search_space.resolve import candidate_id, complexity, resolve
+from study.settings.metrics import MEASURES, Measure
 from study.statistics.results import Interval, PairedTest, ReliabilityBin, Spread
 from study.storage.records import Draw, Failure, TrialRecord
 
@@ -378,9 +378,6 @@ def full_summary(**changes: Any) -> StudySummary:
     )
 
 
-def two_objectives() -> tuple[Objective, ...]:
+def two_objectives() -> tuple[Measure, ...]:
     """Return accuracy up, MACs down."""
-    return (
-        Objective(metric="val_accuracy", direction="maximize"),
-        Objective(metric="macs", direction="minimize"),
-    )
+    return MEASURES["accuracy"], MEASURES["macs"]

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from study.report.study_summary import chosen
-from study.results.ranking import Objective, best, distinct, pareto_front, rank_trials
+from study.results.ranking import best, distinct, pareto_front, rank_trials
+from study.settings.metrics import MEASURES, Measure
 from study.storage.records import TrialRecord
 from tests.report.builders import (
     duplicate,
@@ -21,7 +22,7 @@ from tests.report.builders import (
     two_objectives,
 )
 
-LOSS = summary(objectives=(replace(two_objectives()[1], metric="val_loss"),))
+LOSS = summary(objectives=(MEASURES["log_loss"],))
 VALUES = [seed_trial(number, value=value) for number, value in enumerate((0.7, 0.9, 0.8))]
 
 
@@ -36,7 +37,7 @@ VALUES = [seed_trial(number, value=value) for number, value in enumerate((0.7, 0
     ],
 )
 def test_the_best_is_the_first_complete_trial_with_the_best_finite_value(
-    records: list[TrialRecord], objectives: Sequence[Objective], wanted: int | None
+    records: list[TrialRecord], objectives: Sequence[Measure], wanted: int | None
 ) -> None:
     found = best(records, objectives)
     assert (None if found is None else found.number) == wanted

@@ -36,7 +36,8 @@ from study.report.figures.kit import (
 from study.report.palette import LIGHT
 from study.report.study_summary import StudySummary
 from study.results.describe import space_parameters
-from study.results.ranking import Objective, best, distinct, pareto_front
+from study.results.ranking import best, distinct, pareto_front
+from study.settings.metrics import MEASURES, Measure
 from study.storage.records import TrialRecord
 
 MOST_AXES = 8
@@ -46,7 +47,7 @@ _AXIS_WIDTH = 84
 _BAR_ROOM = 1.25
 """Length of the axis over the longest bar, which leaves room for the number behind it."""
 _FIFTHS = ("Last fifth", "Fourth fifth", "Middle fifth", "Second fifth", "Best fifth")
-_SIZE = Objective(metric="parameters", direction="minimize")
+_SIZE = MEASURES["parameters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +301,7 @@ def _front_figure(
     name: str,
     title: str,
     trained: Sequence[TrialRecord],
-    pair: tuple[Objective, Objective],
+    pair: tuple[Measure, Measure],
     summary: StudySummary,
 ) -> Figure | None:
     if len(trained) < 2:
@@ -327,7 +328,7 @@ def _front_figure(
     return Figure(name=name, title=title, text=_front_text(trained, front, pair), plot=plot)
 
 
-def _size_axis(objective: Objective, numbers: Sequence[float]) -> dict[str, Any]:
+def _size_axis(objective: Measure, numbers: Sequence[float]) -> dict[str, Any]:
     log = min(numbers) > 0 and max(numbers) / min(numbers) >= LOG_RATIO
     goal = "smaller is better" if objective.direction == "minimize" else "larger is better"
     title = f"{in_plot(metric_headline(objective.metric))} ({goal})"
@@ -337,7 +338,7 @@ def _size_axis(objective: Objective, numbers: Sequence[float]) -> dict[str, Any]
 def _front_text(
     trained: Sequence[TrialRecord],
     front: Sequence[TrialRecord],
-    pair: tuple[Objective, Objective],
+    pair: tuple[Measure, Measure],
 ) -> str:
     first, second = pair
     ends = [front[0], front[-1]] if len(front) > 1 else front[:1]
