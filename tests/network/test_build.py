@@ -17,7 +17,7 @@ from study.network.forward import normalise
 from study.search_space.candidate import OCTMNIST, Architecture, ImageFormat
 from study.search_space.reading.loading import load_space, shipped_spaces
 from study.search_space.resolve import Stack, complexity, resolve
-from tests.network.candidates import architectures, images
+from tests.search_space.strategies import architectures, images
 
 load = cache(load_space)
 

@@ -26,8 +26,8 @@ from study.performance_estimation.zero_cost import (
 )
 from study.search_space.candidate import Architecture, ImageFormat, Stage
 from study.search_space.resolve import Stack, complexity, resolve
-from tests.network.candidates import architectures
 from tests.performance_estimation.estimator_contract import small_data
+from tests.search_space.strategies import architectures
 
 IMAGE = ImageFormat(size=12, classes=3)
 DATA = small_data(image=IMAGE)

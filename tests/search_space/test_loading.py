@@ -19,7 +19,7 @@ from study.search_space.reading.loading import (
 SPACE = "parameters: {conv_layers: {type: int, low: 1, high: 5}}\n"
 
 
-def _refused(name_or_path: str | Path) -> str:
+def _problem(name_or_path: str | Path) -> str:
     with pytest.raises(SearchSpaceError) as caught:
         load_space(name_or_path)
     (problem,) = caught.value.problems
@@ -37,7 +37,7 @@ def test_a_path_is_read_and_names_itself_in_messages(tmp_path: Path) -> None:
     assert load_space(path) == load_space(str(path))
     assert load_space(path).name == "mine"
     path.write_text("parameters: {x: 1}\n", encoding="utf-8")
-    assert _refused(path).startswith(f"{path}:1: parameters: unknown key 'x'")
+    assert _problem(path).startswith(f"{path}:1: parameters: unknown key 'x'")
 
 
 def test_the_text_of_a_space_comes_with_its_name() -> None:
@@ -64,23 +64,23 @@ def test_a_name_without_a_readable_file_is_an_error(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("loop.yaml").symlink_to("loop.yaml")
-    assert words in _refused(name)
+    assert words in _problem(name)
 
 
 def test_a_file_that_is_too_large_is_not_even_read(tmp_path: Path) -> None:
     path = tmp_path / "large.yaml"
     with path.open("wb") as file:
         file.truncate(LARGEST_FILE + 1)
-    assert _refused(path) == f"{path}: 1,000,001 bytes; a search space has less than 1,000,000"
+    assert _problem(path) == f"{path}: 1,000,001 bytes; a search space has less than 1,000,000"
 
 
 @pytest.mark.parametrize(
     "content", ["name: a\nname: ä\n".encode("latin-1"), SPACE.encode("utf-16"), b"\n\xff"]
 )
-def test_bytes_that_are_not_utf_8_are_refused(content: bytes, tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf_8_are_problem(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "binary.yaml"
     path.write_bytes(content)
-    assert "not UTF-8 text; save the file as UTF-8" in _refused(path)
+    assert "not UTF-8 text; save the file as UTF-8" in _problem(path)
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path: Path) -> None:

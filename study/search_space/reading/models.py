@@ -146,7 +146,8 @@ class Choices(_Declaration):
 
 def _fits(kind: str, info: ValidationInfo) -> str:
     field = _field_of(info)
-    if kind in _range_kinds(field):
+    spans = field.kind == "choice" and all(isinstance(choice, int) for choice in field.choices)
+    if field.kind in (kind, "any") or (spans and kind == "int"):
         return kind
     values, remedy = {
         "int": ("whole numbers", "int"),
@@ -154,14 +155,6 @@ def _fits(kind: str, info: ValidationInfo) -> str:
         "bool": ("true and false", "categorical, with choices"),
     }.get(field.kind, (listed(field.choices), "categorical, with choices"))
     raise ValueError(f"found {kind}, but its values are {values}; write type: {remedy}")
-
-
-def _range_kinds(field: CandidateField) -> tuple[str, ...]:
-    if field.kind == "any":
-        return ("int", "float")
-    if field.kind == "choice":
-        return ("int",) if all(isinstance(choice, int) for choice in field.choices) else ()
-    return () if field.kind == "bool" else (field.kind,)
 
 
 def _end(value: object, info: ValidationInfo) -> object:
@@ -195,18 +188,14 @@ class _Range(_Declaration):
     @field_validator("high")
     @classmethod
     def _is_ordered(cls, high: float, info: ValidationInfo) -> float:
-        if {"type", "low"} <= info.data.keys() and info.data["low"] > high:
-            low = describe_number(info.data["low"])
-            raise ValueError(f"low {low} is above high {describe_number(high)}; swap them")
-        return high
+        return _in_order(info.data["low"], high) if {"type", "low"} <= info.data.keys() else high
 
     @field_validator("log")
     @classmethod
     def _has_positive_low(cls, log: bool, info: ValidationInfo) -> bool:
         if log and {"type", "low"} <= info.data.keys() and info.data["low"] <= 0:
-            low = describe_number(info.data["low"])
-            message = f"log: true needs low above 0, found {low}"
-            raise ValueError(f"{message}; write a small positive number, or log: false")
+            found = f"log: true needs low above 0, found {describe_number(info.data['low'])}"
+            raise ValueError(f"{found}; write a small positive number, or log: false")
         return log
 
     @field_validator("step")
@@ -219,6 +208,13 @@ class _Range(_Declaration):
         if {"type", "low", "high"} <= info.data.keys():
             _check_step(*(Decimal(repr(n)) for n in (info.data["low"], info.data["high"], step)))
         return step
+
+
+def _in_order(low: float, high: float) -> float:
+    if low > high:
+        low_text, high_text = describe_number(low), describe_number(high)
+        raise ValueError(f"low {low_text} is above high {high_text}; swap them")
+    return high
 
 
 def _check_step(low: Decimal, high: Decimal, step: Decimal) -> None:
@@ -305,11 +301,7 @@ class BoundModel(_Model):
     @field_validator("high")
     @classmethod
     def _is_ordered(cls, high: float, info: ValidationInfo) -> float:
-        low = info.data.get("low", 0.0)
-        if low > high:
-            low_text, high_text = describe_number(low), describe_number(high)
-            raise ValueError(f"low {low_text} is above high {high_text}; swap them")
-        return high
+        return _in_order(info.data.get("low", 0.0), high)
 
     @model_validator(mode="after")
     def _has_an_end(self) -> BoundModel:

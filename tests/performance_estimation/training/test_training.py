@@ -36,8 +36,8 @@ from study.performance_estimation.training.training import (
 from study.search_space.candidate import OCTMNIST, Architecture, ImageFormat, Recipe
 from study.search_space.reading.loading import load_space
 from study.search_space.resolve import Stack, resolve
-from tests.network.candidates import architectures, images, recipes
 from tests.performance_estimation.estimator_contract import small_data
+from tests.search_space.strategies import architectures, images, recipes
 
 IMAGE = ImageFormat(size=14)
 STACK = resolve(Architecture(conv_layers=2, channels=4, hidden_units=8, norm="batch"), IMAGE)
