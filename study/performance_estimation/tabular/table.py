@@ -100,8 +100,7 @@ class BenchmarkTable:
     def row(self, values: Values) -> int:
         key = values_key(values)
         if key not in self.rows:
-            message = f"table {self.name}: has no row for {dict(values)}"
-            raise DataError(message)
+            raise DataError(f"table {self.name}: has no row for {dict(values)}")
         return self.rows[key]
 
     def value(self, values: Values, *, seed: int) -> float:
@@ -124,11 +123,10 @@ def find_twins(path: Path, table: BenchmarkTable, given: Array | None) -> Array:
         DataError: Twins differ in their values, or points that are one network are not twins.
     """
     if given is not None and (pair := _unlike(table.values, given)):
-        message = (
+        raise DataError(
             f"{path}: 'twins' says that rows {pair[0]} and {pair[1]} are one candidate, but"
             " their values differ"
         )
-        raise DataError(message)
     if isinstance(table.space, OwnSpace):
         return _equal_rows(table) if given is None else given
     networks = _networks(table.space)
@@ -142,12 +140,11 @@ def find_twins(path: Path, table: BenchmarkTable, given: Array | None) -> Array:
 def _check_networks(path: Path, columns: Array, networks: Array, what: str) -> None:
     """Check that rows which are one network of this project agree in ``columns``."""
     if pair := _unlike(columns, networks):
-        message = (
+        raise DataError(
             f"{path}: by the names in its space, rows {pair[0]} and {pair[1]} are one network of"
             f" this project, but their {what} differ; rename a parameter where it means another"
             " thing"
         )
-        raise DataError(message)
 
 
 def _unlike(columns: Array, numbers: Array) -> tuple[int, int] | None:

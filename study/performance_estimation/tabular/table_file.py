@@ -124,17 +124,14 @@ def _check_grid_points(path: Path, space: SearchSpace) -> None:
 def _table(path: Path, space: SearchSpace, arrays: Mapping[str, Array]) -> BenchmarkTable:
     count = space.size()
     if count is None:
-        message = (
+        raise DataError(
             f"{path}: a parameter of its space has no countable values; give it 'step', or choices"
         )
-        raise DataError(message)
     if "values" not in arrays:
         found = ", ".join(arrays) or "nothing"
-        message = f"{path}: needs an array 'values' of shape (points, seeds); found {found}"
-        raise DataError(message)
+        raise DataError(f"{path}: needs an array 'values' of shape (points, seeds); found {found}")
     if unknown := sorted(arrays.keys() - set(ARRAYS)):
-        message = f"{path}: unknown array '{unknown[0]}'; write one of {', '.join(ARRAYS)}"
-        raise DataError(message)
+        raise DataError(f"{path}: unknown array '{unknown[0]}'; write one of {', '.join(ARRAYS)}")
     values = _numbers(path, arrays, "values", (count, -1))
     table = BenchmarkTable(
         name=path.stem,
@@ -162,18 +159,16 @@ def _numbers(path: Path, arrays: Mapping[str, Array], name: str, shape: tuple[in
     )
     if not fits:
         wanted = ", ".join(_length(name, length, axis) for axis, length in enumerate(shape))
-        message = (
+        raise DataError(
             f"{path}: '{name}' has shape {found.shape}; its space of {shape[0]:,} points needs"
             f" ({wanted}{',' if len(shape) == 1 else ''})"
         )
-        raise DataError(message)
     numeric = found.dtype.kind in "iufb"
     if not numeric or not np.isfinite(found).all():
         first = (
             f"; row {int(np.argwhere(~np.isfinite(found))[0][0])} has others" if numeric else ""
         )
-        message = f"{path}: '{name}' needs finite numbers, found {found.dtype}{first}"
-        raise DataError(message)
+        raise DataError(f"{path}: '{name}' needs finite numbers, found {found.dtype}{first}")
     return np.asarray(found, dtype=np.float64)
 
 

@@ -160,7 +160,7 @@ def train(
             results=tuple(results),
             seconds=time.perf_counter() - start,
             epochs_trained=settings.epochs - restored,
-            micro_batch=run.micro_batch,
+            micro_batch=run.eager.micro_batch,
             confusion=run.confusion,
         )
 
@@ -189,7 +189,7 @@ class Run:
         self._interrupted = interrupted
         self._optimizer = build_optimizer(self.network, recipe)
         self._dtype = DTYPES[settings.precision]
-        self._eager = EagerGradients(
+        self.eager = EagerGradients(
             self.network,
             training_loss(recipe, data.train_labels, classes=stack.head.classes),
             dtype=self._dtype,
@@ -199,11 +199,6 @@ class Run:
         self._validation_batch = min(VALIDATION_BATCH, len(data.val_labels))
         self._steps = math.ceil(len(data.train_labels) / recipe.batch_size)
         self._fingerprint = _fingerprint(stack, recipe, settings, origin=data.origin)
-
-    @property
-    def micro_batch(self) -> int:
-        """As in ``Training``."""
-        return self._eager.micro_batch
 
     def one_epoch(self, epoch: int) -> Step:
         """Train and validate one epoch."""
@@ -233,7 +228,7 @@ class Run:
 
     def _step(self, images: Tensor, labels: Tensor, *, epoch: int, step: int) -> Tensor:
         if self._gradients is None:
-            self._gradients = graphed_if_possible(self._eager, images, labels)
+            self._gradients = graphed_if_possible(self.eager, images, labels)
         seed = derived_seed(self._settings.seed, "dropout", epoch, step)
         loss = self._gradients(images, labels, seed=seed)
         set_learning_rate(

@@ -156,7 +156,7 @@ def test_a_path_computes_what_its_own_network_with_its_slices_would(
 
 
 @given(first=seeds, second=seeds)
-def test_every_candidate_finds_its_weights_whatever_was_made_before(
+def test_every_candidate_finds_its_weights_independent_of_what_was_made_before(
     first: int, second: int
 ) -> None:
     one, other = drawn(STAGED, first), drawn(STAGED, second)
@@ -303,7 +303,7 @@ def test_training_improves_every_kind_of_path() -> None:
     for layers_wanted in (1, 2):
         stack = stack_of(SEED_LIKE, {"conv_layers": layers_wanted, "hidden_units": 16})
         found = path_metrics(net.shared, stack, DATA, dtype=torch.float32)
-        assert found["val_loss"] < 0.9  # scores that say nothing have log 4 = 1.39
+        assert found["val_loss"] < 0.9  # random scores have log 4 = 1.39
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])

@@ -164,10 +164,10 @@ def test_a_truncated_or_damaged_file_is_an_error_in_one_line(keep: float, flip: 
         path = write_table(Path(folder))
         whole = path.read_bytes()
         path.write_bytes(whole[: int(len(whole) * keep)])
-        with pytest.raises(StudyError) as refused:
+        with pytest.raises(StudyError) as caught:
             load_table(path)
-        assert str(path) in str(refused.value)
-        assert "\n" not in str(refused.value)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
         damaged = bytearray(whole)
         damaged[200 + 999 * flip] ^= 0x5A
         path.write_bytes(bytes(damaged))

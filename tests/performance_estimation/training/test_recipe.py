@@ -83,7 +83,7 @@ def _learned(levels: Tensor, labels: Tensor, balance: str) -> dict[int, list[flo
     ("balance", "expected"),
     [("none", [0.8, 0.15, 0.05]), ("logit_adjust", [1 / 3] * 3), ("resample", [1 / 3] * 3)],
 )
-def test_images_that_say_nothing_give_the_shares_the_recipe_asks_for(
+def test_images_without_information_give_the_shares_that_the_recipe_asks_for(
     balance: str, expected: list[float]
 ) -> None:
     labels = torch.tensor([0] * 480 + [1] * 90 + [2] * 30)
@@ -105,7 +105,7 @@ def test_a_balanced_network_names_the_class_that_is_over_represented(balance: st
         by_hand = by_hand / by_hand.sum()
         assert learned[level] == pytest.approx(list(by_hand), abs=0.06)
     plain = _learned(levels, labels, "none")
-    assert np.argmax(plain[BRIGHT]) == 0, "the frequent class, whatever the image says"
+    assert np.argmax(plain[BRIGHT]) == 0, "the frequent class, for every image"
     assert np.argmax(learned[BRIGHT]) in (1, 2), (
         "which are five times as frequent in bright images"
     )
