@@ -17,7 +17,7 @@ from study.search_space.resolve import resolve
 from study.settings.problem import Problem
 from study.settings.run_context import RunContext
 from study.settings.validation import validate
-from tests.performance_estimation.estimator_contract import (
+from tests.performance_estimation.examples import (
     CANDIDATE,
     IMAGE,
     StopHere,

@@ -26,7 +26,7 @@ from study.performance_estimation.zero_cost import (
 )
 from study.search_space.candidate import Architecture, ImageFormat, Stage
 from study.search_space.resolve import Stack, complexity, resolve
-from tests.performance_estimation.estimator_contract import small_data
+from tests.performance_estimation.examples import small_data
 from tests.search_space.strategies import architectures
 
 IMAGE = ImageFormat(size=12, classes=3)

@@ -46,7 +46,7 @@ from study.search_space.distinct import architecture_space
 from study.search_space.reading.loading import load_space, space_from_text
 from study.search_space.resolve import Stack, resolve
 from study.search_space.space import Bound, SearchSpace
-from tests.performance_estimation.estimator_contract import ignore, small_data
+from tests.performance_estimation.examples import ignore, small_data
 
 IMAGE = ImageFormat(size=12, channels=3, classes=4)
 DATA = small_data(image=IMAGE)

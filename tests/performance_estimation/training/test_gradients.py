@@ -20,7 +20,7 @@ from study.performance_estimation.training.train_estimator import TrainEstimator
 from study.search_space.candidate import Architecture, Candidate, Recipe
 from study.search_space.reading.loading import load_space
 from study.search_space.resolve import resolve
-from tests.performance_estimation.estimator_contract import IMAGE, ignore, small_data
+from tests.performance_estimation.examples import IMAGE, ignore, small_data
 
 DATA = small_data()
 LOSS = training_loss(Recipe(), DATA.train_labels, classes=4)

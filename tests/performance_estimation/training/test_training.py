@@ -41,7 +41,7 @@ from study.performance_estimation.training.training import (
 from study.search_space.candidate import OCTMNIST, Architecture, Candidate, ImageFormat, Recipe
 from study.search_space.reading.loading import load_space
 from study.search_space.resolve import Stack, resolve
-from tests.performance_estimation.estimator_contract import small_data
+from tests.performance_estimation.examples import small_data
 from tests.search_space.strategies import architectures, images, recipes
 
 IMAGE = ImageFormat(size=14)
