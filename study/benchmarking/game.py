@@ -1,14 +1,10 @@
-"""One game: a study on a table, in memory, with the candidates that a stored study would draw.
-
-The candidates come from ``SampledSource``, as in any study. A candidate with a result is not
-trained again: the sampler sees its result, and it costs no budget.
-"""
+"""One game: a study on a table, in memory, with the candidates that a stored study would draw."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -23,7 +19,7 @@ from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import Exhausted, History, Proposal, Strategy
 from study.settings.metrics import MEASURES
 from study.storage.lifecycle import StudyState
-from study.storage.records import DrawnCandidate, TrialRecord
+from study.storage.records import TrialRecord
 
 ROUNDING = 1e-12
 """Largest rounding error of a difference of means, as a share of the largest mean."""
@@ -83,10 +79,8 @@ def play(table: BenchmarkTable, sampler: str, *, trials: int, seed: int) -> Game
     The trials of a stored study take the column of their own ``training_seed`` instead.
 
     Args:
-        table: The table.
         sampler: As given to ``--sampler``.
-        trials: Number of trainings; fewer where the table has fewer candidates.
-        seed: The study's seed.
+        trials: Number of trainings; the game has fewer if the table has fewer candidates.
     """
     context = StrategyContext(space=table.space, budget=trials, identity=table.identity, seed=seed)
     strategy = _Timed(parse_sampler(sampler).make(context))
@@ -99,7 +93,6 @@ def play(table: BenchmarkTable, sampler: str, *, trials: int, seed: int) -> Game
         budget=trials,
         measures=(MEASURES["accuracy"],),  # only says that larger is better
     )
-    records: list[TrialRecord] = []
     trained: list[int] = []
     duplicates: list[int] = []
     latest: dict[int, TrialRecord] = {}
@@ -110,41 +103,38 @@ def play(table: BenchmarkTable, sampler: str, *, trials: int, seed: int) -> Game
             duplicates=tuple(duplicates),
             running=(),
             to_repeat=(),
-            next_index=len(records),
+            next_index=len(latest),
         )
         try:
             drawn = source.next(state)
         except Exhausted:
             break
         assert drawn is not None  # None waits for a running trial, and there is none
-        record = _finished(drawn, table, number=len(records), seed=seed)
-        (trained if drawn.duplicate is None else duplicates).append(record.number)
-        records.append(record)
-        latest[record.number] = record
-    rows = np.array([table.row(records[index].params) for index in trained], dtype=int)
+        (trained if drawn.duplicate is None else duplicates).append(len(latest))
+        latest[len(latest)] = TrialRecord(
+            number=len(latest),
+            state="complete",
+            objectives=(table.value(drawn.values, seed=seed),),
+            params=drawn.values,
+            draw=drawn.draw,
+            candidate_id=drawn.candidate_id,
+            reused_from=None if drawn.duplicate is None else drawn.duplicate.number,
+        )
+    rows = np.array([table.row(latest[index].params) for index in trained], dtype=int)
     return _scored(table, rows, seed=seed, ask=strategy.seconds)
 
 
-@dataclass(frozen=True)
 class _Points:
-    """The points of a table, as a source of candidates sees them."""
+    """The points of a table as the candidate source needs them."""
 
-    table: BenchmarkTable
-    distinct: dict[str, Values] = field(init=False)
-
-    def __post_init__(self) -> None:
-        first: dict[str, Values] = {}
-        for number, values in zip(self.table.twins.tolist(), self.table.points, strict=True):
-            first.setdefault(str(int(number)), values)
-        object.__setattr__(self, "distinct", first)
-
-    def identify(self, values: Values) -> str:
-        """Return the candidate id of a point."""
-        return self.table.identity(values)
+    def __init__(self, table: BenchmarkTable) -> None:
+        self.identify = table.identity
+        self.distinct: dict[str, Values] = {}
+        for number, values in zip(table.twins.tolist(), table.points, strict=True):
+            self.distinct.setdefault(str(int(number)), values)
 
     def allows(self, values: Values) -> bool:
-        """Return True: a table has every point."""
-        return True
+        return True  # a table has every point
 
 
 class _Timed:
@@ -159,21 +149,6 @@ class _Timed:
         proposal = self._strategy.propose(history, rng)
         self.seconds.append(time.perf_counter() - start)
         return proposal
-
-
-def _finished(
-    drawn: DrawnCandidate, table: BenchmarkTable, *, number: int, seed: int
-) -> TrialRecord:
-    """Return the trial of a candidate, with its result in the table."""
-    return TrialRecord(
-        number=number,
-        state="complete",
-        objectives=(table.value(drawn.values, seed=seed),),
-        params=drawn.values,
-        draw=drawn.draw,
-        candidate_id=drawn.candidate_id,
-        reused_from=None if drawn.duplicate is None else drawn.duplicate.number,
-    )
 
 
 def _scored(table: BenchmarkTable, rows: np.ndarray, *, seed: int, ask: list[float]) -> Game:

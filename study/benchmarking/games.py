@@ -1,8 +1,7 @@
-"""The games of a folder, kept one a line in a file, so that none is played twice.
+"""The games of a folder, one JSON line each, so that no game is played twice.
 
-A game is a line of JSON, written whole. A last line that a killed process left incomplete is
-dropped. Times differ from run to run. They are in a file of their own, so that the same games give
-the same bytes, however often the comparison was interrupted.
+A last line that a killed process left incomplete is dropped. Times differ from run to run. They
+are in a file of their own, so that the same games give the same bytes after any interruption.
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ class GameKey:
 
     Args:
         sampler: As given to ``--sampler``.
-        seed: The study's seed.
         trials: Number of trainings.
         table: Digest of the table.
         code: Digest of the code that plays.
@@ -63,11 +61,7 @@ _TIME_LINE = TypeAdapter(_TimeLine)
 
 
 class GameFile:
-    """The games of a folder, which no other process may write to at the same time.
-
-    Raises:
-        DataError: A line of the files is damaged.
-    """
+    """The games of a folder, which no other process may write to at the same time."""
 
     def __init__(self, folder: Path) -> None:
         self._path, self._times = folder / GAMES, folder / TIMES
@@ -81,11 +75,10 @@ class GameFile:
 
     @property
     def games(self) -> Mapping[GameKey, Game]:
-        """The games that were played; ``ask`` is empty where the times are lost."""
+        """The games that were played; ``ask`` is empty if the times are lost."""
         return self._games
 
     def add(self, key: GameKey, game: Game) -> None:
-        """Keep a game."""
         kept = Game(
             regret=_rounded(game.regret),
             best=_rounded(game.best),
@@ -97,7 +90,6 @@ class GameFile:
         _append(self._path, _game_line(key, kept))
 
     def forget(self, stale: Iterable[GameKey]) -> None:
-        """Drop games that were played by other code."""
         for key in stale:
             self._games.pop(key, None)
 
@@ -129,11 +121,7 @@ def _append(path: Path, line: str) -> None:
 
 
 def _read(path: Path, adapter: TypeAdapter[Any]) -> list[Any]:
-    """Return the lines of a file; an incomplete last one is removed from the file.
-
-    Raises:
-        DataError: Another line is not what the file should hold.
-    """
+    """Return the lines of a file; an incomplete last one is removed from the file."""
     if not path.exists():
         return []
     whole, _, rest = path.read_text("utf-8", errors="replace").rpartition("\n")
@@ -144,5 +132,5 @@ def _read(path: Path, adapter: TypeAdapter[Any]) -> list[Any]:
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise DataError(
-            f"{path}: is damaged ({reason}); remove it, or name another folder with --out"
+            f"{path}: is damaged ({reason}); remove it, or choose another folder with --out"
         ) from error

@@ -1,6 +1,6 @@
-"""A match: every sampler on the same seeds of one table. The missing games are played in parallel.
+"""A match: every sampler on the same seeds of one table, with several games in parallel.
 
-A match that is interrupted at any moment continues from the games that its folder keeps.
+A match that is interrupted at any moment continues from the games in its folder.
 """
 
 from __future__ import annotations
@@ -43,10 +43,8 @@ class Match:
 
     Args:
         path: The table's file, or the name of a shipped table.
-        table: The table.
         samplers: As given to ``--sampler``, with the baseline.
         trials: Number of trainings of each game.
-        seeds: Seeds, the same for every sampler.
     """
 
     path: str
@@ -77,8 +75,6 @@ def make_match(path: str, samplers: str, *, trials: int, repeats: int, seed: int
     Args:
         path: The table's file, or the name of a shipped table.
         samplers: Names with their options, as ``tpe,n_startup_trials=5,evolution``.
-        trials: Number of trainings of each game.
-        repeats: Number of seeds.
         seed: The first seed.
 
     Raises:
@@ -107,11 +103,8 @@ def play_match(
     """Play the missing games and return the comparison; None if a stop was requested.
 
     Args:
-        match: What is played.
         folder: Where games are kept.
         workers: Number of processes.
-        stop: Stop flag.
-        on_game: Called after each game.
         note: Called with what the user should know.
 
     Raises:
@@ -137,20 +130,16 @@ def play_match(
 
 @contextmanager
 def _exclusive(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process.
-
-    Raises:
-        StudyError: Another process has it, or it cannot be made.
-    """
+    """Lock the folder for this process."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        message = f"{folder}: cannot be made a folder ({error.strerror}); name another with --out"
+        message = f"{folder}: cannot be created ({error.strerror}); choose another with --out"
         raise StudyError(message) from error
     try:
         lock = filelock.FileLock(folder / ".lock").acquire(timeout=0)
     except filelock.Timeout as error:
-        message = f"{folder}: another comparison uses it; wait, or name another with --out"
+        message = f"{folder}: another comparison uses it; wait, or choose another with --out"
         raise StudyError(message) from error
     with lock:
         yield
@@ -169,11 +158,7 @@ def _stale(match: Match, kept: Iterable[GameKey]) -> list[GameKey]:
 def _play_missing(
     match: Match, kept: GameFile, *, workers: int, stop: Stop, on_game: OnGame
 ) -> None:
-    """Play the missing games until a stop is requested; each is kept as soon as it is over.
-
-    Raises:
-        StudyError: A game cannot be played, or its process died.
-    """
+    """Play the missing games until a stop is requested; each is kept when it ends."""
     keys = match.game_keys()
     missing = [key for key in keys if key not in kept.games]
     if not missing:
@@ -201,7 +186,7 @@ def _result(future: Future[Game], key: GameKey) -> Game:
 
 @contextmanager
 def _pool(path: str, *, workers: int, stop: Stop) -> Iterator[ProcessPoolExecutor]:
-    """Yield processes that end when a stop is requested, or when this process is gone."""
+    """Yield processes that end when a stop is requested, or when this process has ended."""
     context = multiprocessing.get_context("spawn")
     leave = context.Event()
     before = os.environ.get("OMP_NUM_THREADS")

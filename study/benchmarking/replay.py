@@ -2,7 +2,7 @@
 
 A trial stores which sequence indices were finished and which were in training when it was drawn.
 A draw depends on these, on the study's seed and on the trials themselves. It does not depend on
-the worker, the order of the trials, crashes, or what a process has in memory.
+the worker, the order of the trials, crashes, or the memory of a process.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
@@ -36,9 +35,8 @@ class ReplayedDraw:
 
     Args:
         number: Number of the trial.
-        sequence_index: Its index in the sequence of candidates.
         origin: How the candidate was found, in words.
-        differences: The differences, one line each; empty if there are none.
+        differences: One line each; empty if there are none.
     """
 
     number: int
@@ -49,19 +47,14 @@ class ReplayedDraw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayResult:
-    """The repeated draws of a study, up to the first that differs.
-
-    Args:
-        study: Name of the study.
-        draws: The draws, in the order in which the trials were made.
-    """
+    """The repeated draws of a study in the order of its trials, up to the first that differs."""
 
     study: str
     draws: tuple[ReplayedDraw, ...]
 
     @property
     def different(self) -> ReplayedDraw | None:
-        """The first draw that differs, if any."""
+        """The draw that differs, if any."""
         return next((draw for draw in self.draws if draw.differences), None)
 
 
@@ -82,11 +75,10 @@ def replay_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> ReplayR
     """Return the repeated draws of a study, up to the first that differs.
 
     Args:
-        stored: The study.
         records: All its trials, in number order.
 
     Raises:
-        StudyError: The study's candidates were listed, or what it started from is gone.
+        StudyError: The study's candidates were listed, or a study that it started from is gone.
     """
     if stored.settings.plan is not None:
         raise EvaluationError(
@@ -107,6 +99,8 @@ class Replay:
 
     def __init__(self, stored: StoredStudy, records: Sequence[TrialRecord]) -> None:
         self.stored, self.records = stored, records
+        self._by_number = {record.number: record for record in records}
+        self._sources: dict[int | None, CandidateSource] = {}
 
     def repeat(self, record: TrialRecord) -> ReplayedDraw:
         draw = record.draw
@@ -127,9 +121,9 @@ class Replay:
         draw = record.draw
         assert draw is not None
         if draw.retry_of is not None:
-            return self._other_than_lost(record, draw)
+            return self._compared_with_earlier(record, "lost", draw.retry_of)
         if draw.continues is not None:
-            return self._other_than_pruned(record, draw)
+            return self._compared_with_earlier(record, "pruned", draw.continues)
         if unlike := _unlike_all_before(draw):
             return unlike
         state, missing = self._as_seen(record.number, draw)
@@ -143,62 +137,48 @@ class Replay:
             return ["repeated draw: none before a running trial ends"]
         return _compared(record, draw, found)
 
-    def _other_than_lost(self, record: TrialRecord, draw: Draw) -> list[str]:
-        """Compare a repeated trial with the lost one that it repeats."""
-        lost = self._before(record, draw.retry_of)
-        if lost is None:
-            return [f"it repeats trial {draw.retry_of}, which does not exist"]
-        if not lost.lost:
-            return [f"it repeats trial {lost.number}, which was not lost"]
-        return _compared_with_earlier(record, draw, lost)
+    def _compared_with_earlier(
+        self, record: TrialRecord, kind: Literal["lost", "pruned"], number: int
+    ) -> list[str]:
+        """Return the differences between a trial and the earlier one that it repeats or continues.
 
-    def _other_than_pruned(self, record: TrialRecord, draw: Draw) -> list[str]:
-        """Compare a trial with the pruned one that it continues."""
-        pruned = self._before(record, draw.continues)
-        if pruned is None:
-            return [f"it continues trial {draw.continues}, which does not exist"]
-        if pruned.state != "pruned":
-            return [f"it continues trial {pruned.number}, which was not pruned"]
-        return _compared_with_earlier(record, draw, pruned)
-
-    def _before(self, record: TrialRecord, number: int | None) -> TrialRecord | None:
-        """Return an earlier trial that was drawn, by its number."""
-        earlier = self._by_number.get(-1 if number is None else number)
-        if earlier is None or earlier.draw is None or earlier.number >= record.number:
-            return None
-        return earlier
-
-    @cached_property
-    def _by_number(self) -> Mapping[int, TrialRecord]:
-        return {record.number: record for record in self.records}
+        Args:
+            record: The trial.
+            kind: What the earlier trial must be. A lost one is repeated, a pruned one continued.
+            number: Number of the earlier trial.
+        """
+        verb = "repeats" if kind == "lost" else "continues"
+        earlier = self._by_number.get(number)
+        if earlier is None or earlier.draw is None or number >= record.number:
+            return [f"it {verb} trial {number}, which does not exist"]
+        if not (earlier.lost if kind == "lost" else earlier.state == "pruned"):
+            return [f"it {verb} trial {number}, which was not {kind}"]
+        draw, drawn = record.draw, earlier.draw
+        assert draw is not None
+        found = DrawnCandidate(
+            values=dict(earlier.params), draw=drawn, candidate_id=earlier.candidate_id
+        )
+        return [
+            *_compared(record, draw, found),
+            *_unequal("sequence_index", draw.sequence_index, drawn.sequence_index),
+            *_unequal("known indices", draw.seen, drawn.seen),
+        ]
 
     def _as_seen(self, number: int, draw: Draw) -> tuple[StudyState, list[int]]:
-        """Return the state when a trial was drawn, and the indices that no trial has."""
-        latest = latest_by_index(record for record in self.records if record.number < number)
+        """Return the state when a trial was drawn, and the known indices that no trial has."""
+        earlier = latest_by_index(record for record in self.records if record.number < number)
         seen, running = unranges(draw.seen), unranges(draw.running)
         known = sorted({*seen, *running})
-        missing = [sequence_index for sequence_index in known if sequence_index not in latest]
-        latest = {
-            sequence_index: latest[sequence_index]
-            for sequence_index in known
-            if sequence_index in latest
-        }
-        finished = [sequence_index for sequence_index in seen if sequence_index in latest]
-        return (
-            StudyState(
-                latest=latest,
-                finished=tuple(p for p in finished if latest[p].reused_from is None),
-                duplicates=tuple(p for p in finished if latest[p].reused_from is not None),
-                running=tuple(running),
-                to_repeat=(),
-                next_index=draw.sequence_index,
-            ),
-            missing,
+        finished = [index for index in seen if index in earlier]
+        state = StudyState(
+            latest={index: earlier[index] for index in known if index in earlier},
+            finished=tuple(i for i in finished if earlier[i].reused_from is None),
+            duplicates=tuple(i for i in finished if earlier[i].reused_from is not None),
+            running=tuple(running),
+            to_repeat=(),
+            next_index=draw.sequence_index,
         )
-
-    @cached_property
-    def _sources(self) -> dict[int | None, CandidateSource]:
-        return {}
+        return state, [index for index in known if index not in earlier]
 
     def _source(self, budget: int | None) -> CandidateSource:
         """Return the candidate source of this study with this number of trials."""
@@ -221,20 +201,6 @@ def _unlike_all_before(draw: Draw) -> list[str]:
     return [f"stored as known: {ranges(known) or 'none'}; sequence indices before it: {before}"]
 
 
-def _compared_with_earlier(record: TrialRecord, draw: Draw, earlier: TrialRecord) -> list[str]:
-    """Return the differences between a trial and an earlier one of the same candidate."""
-    drawn = earlier.draw
-    assert drawn is not None
-    found = DrawnCandidate(
-        values=dict(earlier.params), draw=drawn, candidate_id=earlier.candidate_id
-    )
-    return [
-        *_compared(record, draw, found),
-        *_unequal("sequence_index", draw.sequence_index, drawn.sequence_index),
-        *_unequal("known indices", draw.seen, drawn.seen),
-    ]
-
-
 def _compared(record: TrialRecord, draw: Draw, found: DrawnCandidate) -> list[str]:
     return [
         *_unequal("values", dict(record.params), found.values),
@@ -246,14 +212,9 @@ def _compared(record: TrialRecord, draw: Draw, found: DrawnCandidate) -> list[st
 
 
 def _unequal(what: str, stored: object, found: object) -> list[str]:
-    """Return a line if two things differ in any bit of their stored form."""
-    one, other = (_stored_form(value) for value in (stored, found))
+    """Return a line if two values differ as JSON, which distinguishes 1, 1.0 and true."""
+    one, other = (json.dumps(v, sort_keys=True, default=_plain) for v in (stored, found))
     return [] if one == other else [f"{what}: stored {one}, repeated {other}"]
-
-
-def _stored_form(value: Any) -> str:
-    """Return the value as JSON, which keeps all bits and tells 1, 1.0 and true apart."""
-    return json.dumps(value, sort_keys=True, default=_plain)
 
 
 def _plain(value: Any) -> Any:

@@ -20,9 +20,8 @@ NO_STRATEGY = (
     "study", "seed", "trials", "timeout", "epochs_budget", "retries", "keep", "reuse",
     "sampler", "space_name", "space_text", "plan", "candidates",
 )  # fmt: skip
-"""Settings that do not tell strategies apart: names, limits, what is kept; ``sampler`` always is
-part of the name."""
-SMALLEST_TEST = 2
+"""Settings that are not added to the name of a strategy, which starts with the sampler."""
+FEWEST_SEEDS = 2
 
 Study = tuple[StoredStudy, Sequence[TrialRecord]]
 
@@ -32,9 +31,7 @@ class StudyCurve:
     """The course of one study.
 
     Args:
-        name: Name of the study.
         strategy: Its sampler, and the settings that differ from those of the other studies.
-        seed: The study's seed.
         best: Best value before the first trial that cost budget, and after each of them: trials +
             1 numbers, None where there is no value. A result that is reused from another study
             counts after the trial before it.
@@ -58,13 +55,11 @@ class StudyComparison:
     """Several studies of one question.
 
     Args:
-        measure: What they optimise.
-        trials: Number of trials that all of them have; 0 where a study has reused every result.
-        curves: The studies, in the order given.
+        trials: Number of trials that all of them have; 0 if a study has reused every result.
         seeds: Seeds that all strategies have in common; empty for fewer than two.
-        pairs: Tests of the loss after the last common trial. Empty without common seeds, or where
-            a study has no result by then.
-        notes: What else differs.
+        pairs: Tests of the loss after the last common trial. Empty without common seeds, or if a
+            study has no result by then.
+        notes: Further differences, one sentence each.
     """
 
     measure: Measure
@@ -138,7 +133,7 @@ def _strategies(settings: Sequence[StudySettings]) -> list[str]:
 
 def _curve(settings: StudySettings, records: Sequence[TrialRecord], strategy: str) -> StudyCurve:
     state = study_state(records, retries=settings.retries)
-    sign = 1.0 if settings.measures[0].maximise else -1.0
+    sign = settings.measures[0].sign
     ended = (state.latest[index] for index in (*state.finished, *state.duplicates))
     best = [-np.inf]
     for record in sorted(ended, key=lambda r: r.number):
@@ -161,14 +156,13 @@ def _common_seeds(curves: Sequence[StudyCurve]) -> tuple[int, ...]:
     for curve in curves:
         by_strategy.setdefault(curve.strategy, set()).add(curve.seed)
     common = set.intersection(*by_strategy.values()) if len(by_strategy) > 1 else set()
-    return tuple(sorted(common)) if len(common) >= SMALLEST_TEST else ()
+    return tuple(sorted(common)) if len(common) >= FEWEST_SEEDS else ()
 
 
 def _losses(
     curves: Sequence[StudyCurve], seeds: Sequence[int], trials: int, measure: Measure
 ) -> Mapping[str, Array]:
     """Return the loss of every strategy for each common seed; empty where one is missing."""
-    sign = -1.0 if measure.maximise else 1.0
     best = {(curve.strategy, curve.seed): curve.best[trials] for curve in curves}
     losses: dict[str, Array] = {}
     for strategy in dict.fromkeys(curve.strategy for curve in curves) if seeds else ():
@@ -176,7 +170,7 @@ def _losses(
         known = [value for value in values if value is not None]
         if len(known) < len(values):
             return {}
-        losses[strategy] = sign * np.array(known)
+        losses[strategy] = -measure.sign * np.array(known)
     return losses
 
 

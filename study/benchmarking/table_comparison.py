@@ -1,4 +1,4 @@
-"""What the games of a match say about its samplers. Pure."""
+"""What the games of a match say about its samplers."""
 
 from __future__ import annotations
 
@@ -9,19 +9,10 @@ from pydantic.dataclasses import dataclass
 
 from study.benchmarking.game import Game
 from study.performance_estimation.tabular.table import BenchmarkTable
-from study.statistics.ranks import Array, areas, band
+from study.statistics.ranks import Array, MeanCurve, areas, mean_curve
 from study.statistics.significance import Pair, pairwise
 
 MILESTONES = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """A mean over seeds after each trial, and the range of 95 % of its resamples."""
-
-    mean: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +20,6 @@ class SamplerResult:
     """The result of one sampler.
 
     Args:
-        sampler: As given to ``--samplers``.
         curve: Regret after each trial.
         area: Mean regret of all trials; one number.
         ask: Median seconds of a proposal; None where the times are lost.
@@ -37,8 +27,8 @@ class SamplerResult:
     """
 
     sampler: str
-    curve: Curve
-    area: Curve
+    curve: MeanCurve
+    area: MeanCurve
     ask: float | None = None
     asks: int = 0
 
@@ -48,7 +38,6 @@ class TableComparison:
     """The result of a match.
 
     Args:
-        table: Name of the table.
         points: Number of rows of the table.
         candidates: Number of distinct candidates among them.
         in_points: Whether regrets are in percentage points; else in the unit of the table.
@@ -90,10 +79,7 @@ def summarise(
     """Return the result of a match.
 
     Args:
-        table: The table.
         games: Games of every sampler, in the order of the seeds.
-        trials: Number of trainings of each game.
-        seeds: The seeds.
     """
     regrets = {sampler: _regrets(played, trials) for sampler, played in games.items()}
     results = [_result(sampler, games[sampler], rows) for sampler, rows in regrets.items()]
@@ -123,17 +109,8 @@ def _result(sampler: str, games: Sequence[Game], regrets: Array) -> SamplerResul
     seconds = [second for game in games for second in game.ask]
     return SamplerResult(
         sampler=sampler,
-        curve=_curve(regrets),
-        area=_curve(areas(regrets)[:, None]),
+        curve=mean_curve(regrets),
+        area=mean_curve(areas(regrets)[:, None]),
         ask=float(np.median(seconds)) if seconds else None,
         asks=len(seconds),
-    )
-
-
-def _curve(rows: Array) -> Curve:
-    found = band(rows)
-    return Curve(
-        mean=tuple(found.mean.tolist()),
-        low=tuple(found.low.tolist()),
-        high=tuple(found.high.tolist()),
     )

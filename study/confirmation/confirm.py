@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,16 +42,13 @@ from study.storage.records import TrialRecord, read_trials
 from study.storage.storage_errors import storage_errors
 from study.storage.stored_study import CONFIRMATION, StoredStudy, open_study
 
-Runs = dict[str, dict[int, TrialRecord]]
-"""Candidate → index of the seed → its trial."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmationRun:
-    """What a call of ``confirm`` did.
+    """Output of one call of ``confirm``.
 
     Args:
-        result: What the fresh runs say; None if the trainings were interrupted.
+        result: None if the trainings were interrupted.
         trainings: The linked study.
         fewer: Number of candidates, if it is less than the requested one.
     """
@@ -68,14 +65,13 @@ def confirm(
 
     Args:
         name: The study that searched.
-        resources: Where and how to train.
-        top: Candidates to train again.
-        seeds: Fresh seeds for each.
+        top: Number of candidates to train again.
+        seeds: Number of fresh seeds for each.
         epochs: Epochs of a full training; by default the search's, or the space's own if the
             search trained for fewer.
 
     Raises:
-        StudyError: There is no such study, nothing to confirm, or no run completed.
+        StudyError: The study does not exist, has nothing to confirm, or no run completed.
     """
     origin = open_study(name, resources.run_context.url)
     settings = _settings(origin, epochs)
@@ -91,11 +87,7 @@ def confirm(
 
 
 def _settings(origin: StoredStudy, epochs: int | None) -> StudySettings:
-    """Return the linked study's settings.
-
-    Raises:
-        EvaluationError: The study is itself a confirmation or a test.
-    """
+    """Return the linked study's settings."""
     settings = origin.settings
     if settings.plan is not None:
         raise EvaluationError(
@@ -106,8 +98,7 @@ def _settings(origin: StoredStudy, epochs: int | None) -> StudySettings:
     name = f"{settings.study}-confirm"
     if epochs is not None and epochs != full:
         name, full = f"{name}-epochs{epochs}", epochs
-    changes = {"study": name, "objectives": (_quality(settings)[0],), "epochs": full}
-    return full_settings(origin, **changes)
+    return full_settings(origin, study=name, objectives=(_quality(settings)[0],), epochs=full)
 
 
 def _quality(settings: StudySettings) -> tuple[str, Measure, int]:
@@ -180,11 +171,16 @@ def _judge(plan: Plan, trainings: StudyResult, resources: Resources) -> Confirma
 
 
 def _image_values(
-    measure: Measure, runs: Runs, stored: StoredStudy, resources: Resources
+    measure: Measure,
+    runs: Mapping[str, Mapping[int, TrialRecord]],
+    stored: StoredStudy,
+    resources: Resources,
 ) -> ImageValues | None:
-    """Return what each validation image contributes to the runs of the first two candidates.
+    """Return the contribution of each validation image to the runs of the first two candidates.
 
-    None if there is no second, the measure has no parts, or a network is not stored here.
+    Returns:
+        None if there is no second candidate, the measure is not a mean over images, or a network
+        is not stored here.
     """
     networks = Networks.of(stored, resources.run_context)
     records = [record for found in runs.values() for record in found.values()]

@@ -1,10 +1,9 @@
-"""Which candidates ``confirm`` trains again, and what their fresh runs say.
+"""Which candidates ``confirm`` trains again, and the result of their fresh runs.
 
 The best value of a search is the luckiest of many and overstates its candidate. So the best
 candidates are trained again with fresh seeds. All runs choose among them; only the fresh runs are
-reported.
-
-How many seeds: with a standard deviation of 0.2 points over seeds, three separate half a point.
+reported. With a standard deviation of 0.2 points over seeds, three seeds distinguish candidates
+that differ by half a point.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ _BOOTSTRAP_SEED = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageValues:
-    """What each validation image contributes to each fresh run.
+    """The contribution of each validation image to each fresh run.
 
     Args:
-        metric: What the values are, for example ``accuracy``.
+        metric: Name of the measure, for example ``accuracy``.
         labels: True classes, (n,).
         values: Candidate → seed → value of each image, (n,), larger is better: 1 for a hit.
         average: Mean over ``images``, or over ``classes`` of the mean in each.
@@ -54,14 +53,15 @@ class ImageValues:
 def image_values(
     key: str, scores: NDArray[np.floating], labels: NDArray[np.int64]
 ) -> Values | None:
-    """Return each image's part in a measure, (n,), larger is better; None if it has no parts.
-
-    The area under a ROC curve is made of pairs of images and has no parts.
+    """Return each image's contribution to a measure, (n,), larger is better.
 
     Args:
         key: The measure, for example ``val_accuracy``.
         scores: Class scores (logits), (n, classes).
         labels: True classes, (n,).
+
+    Returns:
+        None for the area under a ROC curve, which is a mean over pairs of images.
     """
     if key in ("val_accuracy", "val_balanced_accuracy"):
         hits: Values = (scores.argmax(axis=1) == labels).astype(np.float64)
@@ -109,20 +109,18 @@ def confirmation(
     study: str = "",
     level: float = LEVEL,
 ) -> Confirmation:
-    """Return what the fresh runs say.
+    """Return the result of the fresh runs.
 
     The candidate with the best mean of all runs is chosen. Comparing the winner and the runner-up
     by an unadjusted two-sided test is valid (Hung and Fithian 2019, arXiv 1610.03944); here
     approximately, as the choice also uses the search's runs.
 
     Args:
-        searched: What was trained again, from ``confirm_candidates``. A candidate without a
-            search value was not trained in full by the search; its fresh runs alone choose.
+        searched: The candidates, from ``confirm_candidates``. A candidate without a search value
+            was not trained in full by the search; its fresh runs alone choose.
         fresh: Candidate → seed → value of each fresh run that completed.
-        measure: What the values are.
         images: Values of single images, for the test over images.
         study: Name of the linked study that holds the trainings.
-        level: Confidence of the intervals.
 
     Raises:
         EvaluationError: No candidate has a fresh run.
@@ -133,18 +131,20 @@ def confirmation(
             "no candidate was trained again successfully; 'report' shows why; then run 'confirm' "
             "again"
         )
-    sign = 1.0 if measure.maximise else -1.0
+    sign = measure.sign
     confirmed = [
         _confirmed(candidate, fresh[candidate.candidate_id], metric=measure.metric, level=level)
         for candidate in trained
     ]
     confirmed.sort(key=lambda c: (-sign * c.choosing_mean, c.number))
+    first = confirmed[0]
+    seen = first.search_value
     tests = _tests(confirmed, fresh, images, sign=sign, level=level)
     result = Confirmation(
         metric=measure.metric,
         maximise=measure.maximise,
         candidates=tuple(confirmed),
-        optimism=_optimism(confirmed[0], sign),
+        optimism=None if seen is None else sign * (seen - first.fresh.mean),
         tests=tests,
         level=level,
         study=study,
@@ -179,12 +179,6 @@ def _confirmed(
     )
 
 
-def _optimism(chosen: ConfirmedCandidate, sign: float) -> float | None:
-    if chosen.search_value is None:
-        return None
-    return sign * (chosen.search_value - chosen.fresh.mean)
-
-
 def _tests(
     confirmed: Sequence[ConfirmedCandidate],
     fresh: Mapping[str, Mapping[int, float]],
@@ -193,7 +187,7 @@ def _tests(
     sign: float,
     level: float,
 ) -> tuple[PairedTest, ...]:
-    """Return the tests of first against second; a positive difference is for the first."""
+    """Return the tests of first against second; a positive difference favours the first."""
     if len(confirmed) < 2:
         return ()
     first, second = (

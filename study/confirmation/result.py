@@ -17,10 +17,8 @@ class ConfirmedCandidate:
     """One candidate, trained again with fresh seeds.
 
     Args:
-        candidate_id: Its identity.
         number: The search's trial that found it.
         search_value: Value that the search measured; None if the search did not train in full.
-        seeds: Seeds of the fresh runs.
         fresh_values: Value of each fresh run, in the order of the seeds.
         fresh: Mean and t-interval of the fresh runs alone.
         choosing_mean: Mean of all runs, the search's included. It decides the order.
@@ -40,8 +38,6 @@ class Confirmation:
     """Result of ``confirm``.
 
     Args:
-        metric: What the values measure.
-        maximise: Whether larger values are better.
         candidates: Best first, by ``choosing_mean``; at least one.
         optimism: The search's value of the best candidate minus its fresh mean, with the sign
             turned for a loss; None without a search value.
@@ -49,9 +45,8 @@ class Confirmation:
             means that the first is better, for losses too.
         distinguishable: Whether every test finds that the first is better. The test over seeds
             must be among them: images say nothing about other trainings.
-        seeds_needed: Common seeds that would separate the two, if difference and spread stay as
-            measured. None if another test than that over seeds fails, or no number would do.
-        level: Confidence of the intervals.
+        seeds_needed: Common seeds that would distinguish the two, if difference and spread stay as
+            measured. None if another test than that over seeds fails, or no number is enough.
         study: Name of the linked study that holds the trainings.
         left_out: Why a candidate is missing, one line each.
     """

@@ -1,15 +1,15 @@
 """Train candidates of a study again, in full, as trials of a linked study.
 
-The first call creates the linked study; every later call continues it, whatever stopped the call
-before. Its settings are those of the original study, except for how candidates are found and how
-long they are trained.
+The first call creates the linked study, and every later call continues it. Its settings are those
+of the original study, except for how candidates are found and how long they are trained.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import optuna
 
 from study.common.errors import EvaluationError, ResumeError
 from study.common.stop import Stop
@@ -31,14 +31,7 @@ from study.storage.stored_study import SETTINGS, StoredStudy, open_study
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """Where and how trainings run.
-
-    Args:
-        run_context: Storage, data and device.
-        workers: Processes that train.
-        stop: Cooperative stop flag.
-        observers: Watch the trainings.
-    """
+    """Where and how trainings run."""
 
     run_context: RunContext
     workers: int = 1
@@ -60,7 +53,7 @@ def full_epochs(origin: StoredStudy) -> int | None:
 
 
 def trained_in_full(origin: StoredStudy) -> bool:
-    """Tell whether a study's values are those of full trainings on all images."""
+    """Return whether a study's values are those of full trainings on all images."""
     settings = origin.settings
     return (
         settings.estimator == "train"
@@ -74,13 +67,13 @@ def full_settings(origin: StoredStudy, **changes: Any) -> StudySettings:
     """Return the origin's settings for trainings in full, with these changes.
 
     Raises:
-        EvaluationError: The candidates of the original study are no networks.
+        EvaluationError: The candidates of the original study are not networks.
     """
     settings = origin.settings
     if not origin.problem.networks:
         raise EvaluationError(
-            f"study '{settings.study}': the candidates of its table are no networks of this "
-            "program, so none can be trained; look them up with another row of the table instead"
+            f"study '{settings.study}': the candidates of its table are not networks of this "
+            "program and cannot be trained; read another row of the table instead"
         )
     whole = {
         "sampler": "random",
@@ -106,8 +99,6 @@ def retrain(settings: StudySettings, plan: Plan, resources: Resources) -> StudyR
 
     Args:
         settings: Of the linked study, from ``full_settings``, without the plan.
-        plan: What is trained.
-        resources: Where and how to train.
 
     Raises:
         StudyError: The linked study's name is taken, or its settings, data or versions differ.
@@ -134,9 +125,11 @@ def _settings_with(settings: StudySettings, plan: Plan, run_context: RunContext)
     A plan may differ from the earlier one: more seeds, or other candidates after the search
     continued. Runs outside the new plan stay stored and are ignored.
     """
-    stored = _stored(settings.study, run_context)
-    if stored is None:
+    with storage_errors(run_context.url):
+        known = optuna.get_all_study_names(open_storage(run_context.url))
+    if settings.study not in known:
         return _planned(settings, plan, other_runs=0)
+    stored = open_study(settings.study, run_context.url)
     _check_linked(stored, plan)
     lock = study_lock(stored.study._storage, run_context.url, settings.study)
     with holding(lock), storage_errors(run_context.url):
@@ -151,14 +144,6 @@ def _settings_with(settings: StudySettings, plan: Plan, run_context: RunContext)
 
 def _planned(settings: StudySettings, plan: Plan, *, other_runs: int) -> StudySettings:
     return settings.with_changes(plan=plan, trials=len(plan.trainings()) + other_runs)
-
-
-def _stored(name: str, run_context: RunContext) -> StoredStudy | None:
-    import optuna
-
-    with storage_errors(run_context.url):
-        known = optuna.get_all_study_names(open_storage(run_context.url))
-    return open_study(name, run_context.url) if name in known else None
 
 
 def _check_linked(stored: StoredStudy, plan: Plan) -> None:
@@ -194,8 +179,7 @@ class Networks:
     """The trained networks of a stored study.
 
     Args:
-        stored: The study, whose estimator is a full training.
-        estimator: Trains its candidates.
+        stored: The study; its estimator is a full training.
     """
 
     stored: StoredStudy
@@ -218,7 +202,7 @@ class Networks:
         return cls(stored=stored, estimator=estimator)
 
     def available(self, record: TrialRecord) -> bool:
-        """Tell whether the network of a complete trial is stored here as a checkpoint."""
+        """Return whether the network of a complete trial is stored here as a checkpoint."""
         path = self.estimator.checkpoint_path(self.candidate(record), seed=self.seed(record))
         return path is not None and path.exists()
 
@@ -237,11 +221,9 @@ class Networks:
         return training_seed(self.stored.settings.seed, record.candidate_id)
 
     def candidate(self, record: TrialRecord) -> Candidate:
-        """Return the candidate of a trial."""
         return self.stored.problem.candidate(record.params)
 
 
 def seed_of(record: TrialRecord) -> int:
     """Return the training seed of a complete trial that trained."""
-    facts: Mapping[str, Any] = record.facts
-    return int(facts["seed"])
+    return int(record.facts["seed"])

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from study.benchmarking.games import DIGITS
 from study.benchmarking.replay import ORIGINS, ReplayResult
 from study.benchmarking.study_comparison import StudyComparison, StudyCurve
-from study.benchmarking.table_comparison import Curve, SamplerResult, TableComparison
+from study.benchmarking.table_comparison import SamplerResult, TableComparison
 from study.common.formats import (
     ABSENT,
     SMALLEST,
@@ -48,6 +48,7 @@ from study.report.figures.kit import (
     whole_axis,
 )
 from study.report.palette import LIGHT
+from study.statistics.ranks import MeanCurve
 from study.statistics.significance import Pair
 from study.storage.records import Draw, TrialRecord
 
@@ -104,7 +105,7 @@ def _form(comparison: TableComparison) -> Form:
     return form_of(comparison.largest, in_points=comparison.in_points)
 
 
-def _range(curve: Curve, form: Form) -> str:
+def _range(curve: MeanCurve, form: Form) -> str:
     """Return the interval at the end of a curve."""
     return f"{form(curve.low[-1])} to {form(curve.high[-1])}"
 

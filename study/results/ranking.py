@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from study.settings.metrics import Measure
-from study.statistics.pareto import front_ranks
+from study.statistics.ranks import front_ranks
 from study.storage.records import TrialRecord
 
 _STATE_ORDER = {"complete": 0, "pruned": 1, "running": 2, "waiting": 3, "failed": 4}

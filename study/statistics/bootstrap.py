@@ -43,11 +43,7 @@ def bootstrap(
     resample in which the statistic is not defined (NaN) is left out.
 
     Args:
-        statistic: The measure.
         labels: Class of each image, (n,).
-        seed: The same seed gives the same interval.
-        level: Confidence.
-        resamples: Number of resamples.
 
     Returns:
         None if the statistic is defined in no resample.
@@ -77,7 +73,7 @@ def bootstrap_draws(
 
 
 def _draw(labels: Labels, resamples: int, generator: np.random.Generator) -> Weights:
-    """Draw weights: as many images of each class as there are, with replacement."""
+    """Draw weights with replacement; each class keeps its number of images."""
     weights = np.zeros((resamples, len(labels)))
     rows = np.arange(resamples)[:, None]
     for label in np.unique(labels):
@@ -116,8 +112,8 @@ def mean_of(statistics: Sequence[Statistic]) -> Statistic:
 def macro_auc(scores: Floats, labels: Labels) -> Statistic:
     """Return the mean over classes of the area under the one-versus-rest ROC curve.
 
-    Ties count one half. Classes that no image has, or all have, are left out. If no other class
-    is left, the area is NaN.
+    Ties count one half. Classes that no image has, or all have, are left out. The area is NaN if
+    all classes are left out.
 
     Args:
         scores: Score of each class, (n, classes).

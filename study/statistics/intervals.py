@@ -20,13 +20,7 @@ from study.statistics.results import LEVEL, Interval, Spread
 
 
 def wilson(hits: int, images: int, *, level: float = LEVEL) -> Interval:
-    """Return Wilson's score interval of a share (Wilson 1927), without continuity correction.
-
-    Args:
-        hits: Images that count, for example those classified correctly.
-        images: All images, at least one.
-        level: Confidence.
-    """
+    """Return Wilson's score interval of a share (Wilson 1927), without continuity correction."""
     bounds = stats.binomtest(hits, images).proportion_ci(confidence_level=level, method="wilson")
     return Interval(low=float(bounds.low), high=float(bounds.high), level=level)
 
@@ -39,7 +33,7 @@ def t_interval(values: Sequence[float], *, level: float = LEVEL) -> Interval | N
 def next_value_interval(values: Sequence[float], *, level: float = LEVEL) -> Interval | None:
     """Return the range in which one further value is expected; None for fewer than two values.
 
-    It is wider than the interval of the mean: the spread of a single run comes on top.
+    It is wider than the interval of the mean, because a single run varies as well.
     """
     return _student(values, level, variance_factor=1 + 1 / max(len(values), 1))
 

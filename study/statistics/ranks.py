@@ -1,4 +1,4 @@
-"""Rank correlations, mean curves with their bands, and regret.
+"""Rank correlations, regret, mean curves, and ranks by Pareto dominance.
 
 A resample of n candidates (or seeds) is given by how often each was drawn. Both rank correlations
 are sums over candidates or over pairs of them, so a weight in the sum does what repeating the
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic.dataclasses import dataclass
 
 from study.statistics.bootstrap import RESAMPLES
 from study.statistics.results import LEVEL
@@ -36,8 +36,7 @@ def kendall(x: Array, y: Array, weights: Array) -> Array:
     """Return Kendall's τ-b of every resample, (resamples,); NaN where x or y does not vary.
 
     Args:
-        x: One number for each candidate, (n,).
-        y: Another, (n,).
+        x: A number for each candidate, (n,); ``y`` likewise.
         weights: How often each candidate was drawn, (resamples, n).
     """
     sign_x, sign_y = (np.sign(values[:, None] - values[None, :]) for values in (x, y))
@@ -71,27 +70,24 @@ def _ratio(numerator: Array, denominator: Array) -> Array:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Band:
-    """A mean over seeds and the range of 95 % of its resamples, shape (n,) each."""
+class MeanCurve:
+    """A mean over seeds after each trial, and the range of 95 % of its resamples."""
 
-    mean: Array
-    low: Array
-    high: Array
+    mean: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
 
 
-def band(curves: Array) -> Band:
-    """Return the mean curve and its band: a percentile bootstrap over seeds.
-
-    Args:
-        curves: One row a seed, (seeds, n).
-    """
+def mean_curve(curves: Array) -> MeanCurve:
+    """Return the mean of curves (seeds, n), with a percentile bootstrap over seeds."""
     weights = resamples(len(curves), count=RESAMPLES, seed=BAND_SEED) / len(curves)
     low, high = np.quantile(weights @ curves, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    return Band(mean=curves.mean(axis=0), low=low, high=high)
+    mean, low, high = (tuple(row.tolist()) for row in (curves.mean(axis=0), low, high))
+    return MeanCurve(mean=mean, low=low, high=high)
 
 
 def areas(curves: Array) -> Array:
-    """Return the area under each curve over its length: the mean loss of all trials, (seeds,)."""
+    """Return the mean of each curve, (seeds,): the area under it divided by its length."""
     return np.asarray(curves.mean(axis=1))
 
 
@@ -101,7 +97,6 @@ def regret(scores: Array, judges: Sequence[Array], *, picks: int, seed: int) -> 
     Args:
         scores: Candidates are picked by them, larger first, (n,).
         judges: True values, (n,) each.
-        picks: Number of candidates picked.
         seed: Of the order among equal scores.
     """
     rng = np.random.default_rng(seed)
@@ -117,3 +112,29 @@ def random_regret(judge: Array, picks: int) -> float:
     ordered = np.sort(judge)
     chances = [math.comb(i, picks - 1) / math.comb(n, picks) for i in range(n)]
     return float(ordered[-1] - ordered @ np.array(chances))
+
+
+def front_ranks(points: Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
+    """Return ranks by non-dominated sorting (Deb et al. 2002, NSGA-II, section III A), from 1.
+
+    Points of rank 1 are the Pareto front. Without them, those of rank 2 are, and so on.
+
+    Args:
+        points: Larger is better, shape (n, objectives).
+    """
+    count = len(points)
+    no_worse = np.ones((count, count), dtype=bool)
+    better = np.zeros((count, count), dtype=bool)
+    for column in np.asarray(points, dtype=float).T:
+        no_worse &= column[:, None] >= column
+        better |= column[:, None] > column
+    beats = no_worse & better
+    beaten_by = beats.sum(axis=0)
+    ranks = np.zeros(count, dtype=int)
+    rank = 1
+    while not ranks.all():
+        front = (ranks == 0) & (beaten_by == 0)
+        ranks[front] = rank
+        beaten_by -= beats[front].sum(axis=0)
+        rank += 1
+    return ranks

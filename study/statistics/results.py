@@ -1,7 +1,6 @@
-"""What statistics return: intervals, means over seeds, paired tests and reliability bins.
+"""Results of statistics: intervals, means over seeds, paired tests and reliability bins.
 
-These classes are apart from the computations so that a report reads stored results without
-importing SciPy.
+They are apart from the computations so that a report reads stored results without importing SciPy.
 """
 
 from __future__ import annotations
@@ -45,7 +44,6 @@ class PairedTest:
     """A two-sided test of whether the first of two candidates is better, pair by pair.
 
     Args:
-        method: Name of the test, for a reader.
         pairs: Number of seeds, or of images, that both have.
         difference: Mean of first minus second; positive means that the first is better.
         interval: Of the difference; None where the test gives none.
@@ -70,7 +68,6 @@ class ReliabilityBin:
     Args:
         low: Lower bound, excluded; the first bin includes it.
         high: Upper bound, included.
-        images: Number of images, at least one.
         confidence: Mean probability of the predicted class.
         accuracy: Share of images that are classified correctly.
     """

@@ -1,4 +1,4 @@
-"""Whether a difference is more than chance, and how small a difference can be found at all."""
+"""Tests of differences, and the smallest difference that a test can find."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from study.statistics.intervals import t_interval
 from study.statistics.results import LEVEL, OVER_SEEDS, PairedTest
 
 POWER = 0.8
-"""Chance to find a difference that is there, in every statement about what can be resolved."""
+"""Probability of finding a true difference; ``level`` is 1 minus that of finding a false one."""
 
 MOST_SEEDS = 1000
 
@@ -38,8 +38,6 @@ class Pair:
     """Two samplers over the seeds that both have.
 
     Args:
-        first: A sampler.
-        second: Another.
         seeds: Number of pairs.
         difference: Mean of first minus second.
         p_value: Of Wilcoxon's signed-rank test (Wilcoxon 1945), two-sided.
@@ -58,7 +56,7 @@ def pairwise(results: Mapping[str, NDArray[np.float64]]) -> tuple[Pair, ...]:
     """Return the tests of every two samplers, the smallest p-value first.
 
     Args:
-        results: One number a seed for each sampler, (seeds,).
+        results: Sampler → one number for each seed, (seeds,).
     """
     couples = list(itertools.combinations(results, 2))
     found = [wilcoxon_p(results[a], results[b]) for a, b in couples]
@@ -100,8 +98,8 @@ def paired_t(
 ) -> PairedTest | None:
     """Compare two candidates over the seeds with which both were trained.
 
-    If the difference is the same for all seeds, Student's test has no spread to work with. The
-    sign test then takes over: p = 2^(1-n), or 1 if there is no difference.
+    If the difference is the same for all seeds, Student's test is not defined. The sign test is
+    used instead: p = 2^(1-n), or 1 if there is no difference.
 
     Returns:
         None for fewer than two common seeds.
@@ -148,9 +146,6 @@ def paired_bootstrap(
             example ``weighted_mean`` of the difference of their hits.
         labels: True classes, (n,).
         metric: Name of the measure, for the method's name.
-        seed: The same seed gives the same result.
-        level: Of the interval.
-        resamples: Number of resamples.
     """
     draws = bootstrap_draws(difference, labels, seed=seed, resamples=resamples)
     return PairedTest(
@@ -178,8 +173,6 @@ def smallest_paired_difference(
     Args:
         images: Number of images that both networks classify.
         discordance: Share of images that exactly one of them classifies correctly.
-        level: One minus the chance to find a difference that is not there.
-        power: Chance to find one that is there.
     """
     alpha, beta = _quantiles(level, power)
     difference = 0.0
@@ -210,8 +203,6 @@ def seeds_to_resolve(
     Args:
         difference: Mean difference of the two candidates.
         sd: Standard deviation of the difference over seeds.
-        level: One minus the chance to find a difference that is not there.
-        power: Chance to find one that is there.
 
     Returns:
         None for more than ``MOST_SEEDS``.
@@ -230,11 +221,8 @@ def seeds_to_resolve(
 def _t_power(effect: float, seeds: int, level: float) -> float:
     critical = stats.t.ppf((1 + level) / 2, seeds - 1)
     shift = effect * math.sqrt(seeds)
-    above, below = (
-        stats.nct.sf(critical, seeds - 1, shift),
-        stats.nct.cdf(-critical, seeds - 1, shift),
-    )
-    return float(above + below)
+    above = stats.nct.sf(critical, seeds - 1, shift)
+    return float(above + stats.nct.cdf(-critical, seeds - 1, shift))
 
 
 def _quantiles(level: float, power: float) -> tuple[float, float]:

@@ -30,7 +30,7 @@ from study.search_strategy.strategy import (
     Strategy,
     rank_quantiles,
 )
-from study.statistics.pareto import front_ranks
+from study.statistics.ranks import front_ranks
 
 Array = np.ndarray
 
