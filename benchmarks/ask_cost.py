@@ -51,13 +51,8 @@ def ask_cost(
     """Return the time that a sampler takes for the last asks of a history.
 
     Args:
-        sampler: As given to ``--sampler``.
-        space: The search space.
         history: All trials; the last ``asks`` trials are unknown at the first ask.
         asks: Asks after the first, with one new trial each.
-
-    Raises:
-        SettingsError: The sampler does not fit the space.
     """
     context = StrategyContext(space=space, budget=len(history), image=IMAGE)
     strategy = parse_sampler(sampler).make(context)

@@ -81,7 +81,7 @@ class Workers:
         """Run and kill workers. Return the seconds from the first start to the end."""
         rng, start = random.Random(seed), time.perf_counter()
         self.running = [self._start() for _ in range(workers)]
-        next_kill = start + 60.0  # sixteen interpreters have to load first
+        next_kill = start + 60.0  # sixteen interpreters load first
         while self.running:
             time.sleep(0.1)
             if self.killed < kills and time.perf_counter() > next_kill:
@@ -106,11 +106,7 @@ class Workers:
 
 
 def check(trials: Sequence[TrialRecord], wanted: int) -> None:
-    """Check the guarantees for any number of workers.
-
-    Raises:
-        AssertionError: One does not hold.
-    """
+    """Raise ``AssertionError`` if a guarantee for any number of workers does not hold."""
     state = study_state(trials, retries=100)
     trained = [state.latest[index].candidate_id for index in state.finished]
     assert len(state.finished) == wanted, f"{len(state.finished)} finished trials"

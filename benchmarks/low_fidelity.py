@@ -36,12 +36,7 @@ RESAMPLES = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What candidates are trained on.
-
-    Args:
-        precision: A name of ``DTYPES``.
-        epochs: Epochs of a full training.
-    """
+    """Data, precision and epochs of the full trainings."""
 
     context: EstimatorContext
     precision: str
@@ -60,7 +55,7 @@ class Bench:
 
 
 def scores_of(bench: Bench, values: Values, short: tuple[int, ...]) -> list[float]:
-    """Return the reference, then for each short length both scores of one candidate."""
+    """Return the reference of one candidate, then both scores for each short length."""
     full = bench.curve(values, epochs=bench.epochs, seed=0)
     reference = np.mean([bench.curve(values, epochs=bench.epochs, seed=s)[-1] for s in (1, 2)])
     row = [float(reference)]

@@ -7,7 +7,7 @@ that the whole search has trained by then.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,13 +40,12 @@ Search = tuple[Find, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One kind of search against the reference, over paired seeds.
+    """One kind of search compared with the reference, over paired seeds.
 
     Args:
         name: Sampler, pruner and screen.
-        seeds: Number of pairs.
         median_share: Median of the epochs until the reference's best value is reached within
-            noise, over the reference's epochs; infinite where most searches never reach it.
+            noise, over the reference's epochs; infinite if most searches never reach it.
         share_interval: 95 % bootstrap interval of ``median_share`` over seeds.
         reached: For each of ``SHARES``, how many searches have reached that value by then.
         differences: For each of ``SHARES``, the fresh value of the best find by then minus that of
@@ -68,18 +67,14 @@ def search_of(records: Sequence[TrialRecord], fresh: Callable[[TrialRecord], flo
         records: All trials, in number order.
         fresh: Returns the fresh value of a complete trial's candidate.
     """
-    return tuple(_finds(records, fresh))
-
-
-def _finds(
-    records: Sequence[TrialRecord], fresh: Callable[[TrialRecord], float]
-) -> Iterator[Find]:
+    finds: list[Find] = []
     spent, best = 0.0, -math.inf
     for record in records:
         spent += record.epochs - record.restored
-        if record.state == "complete" and record.value is not None and record.value > best:
-            best = record.value
-            yield Find(epochs=spent, value=best, fresh=fresh(record))
+        if record.state == "complete" and record.objectives[0] > best:
+            best = record.objectives[0]
+            finds.append(Find(epochs=spent, value=best, fresh=fresh(record)))
+    return tuple(finds)
 
 
 def compare(
@@ -93,7 +88,6 @@ def compare(
     """Return the comparison of one kind of search with the reference.
 
     Args:
-        name: Name of the row.
         searches: One search per seed.
         references: The reference searches with the same seeds.
         epochs: Epochs that a reference search trains.

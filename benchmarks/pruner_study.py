@@ -48,7 +48,7 @@ PLAIN = ("random/none", "tpe/none")
 SCREEN = "conv_macs:200"
 FRESH_SEEDS = 2
 TOP_SHARE = 0.25
-"""Noise is measured on good candidates: bad ones vary more, and no search is judged by them."""
+"""Share of the best candidates, on which the noise is measured; bad candidates vary more."""
 
 Fresh = Callable[[TrialRecord], Sequence[float]]
 """A complete trial → the values of other trainings of its candidate."""
@@ -61,7 +61,6 @@ class Ground:
     Args:
         settings: The settings that all searches share.
         epochs: Epochs of a full training.
-        fresh: Returns the values of fresh trainings.
         noise: Returns the standard deviation of a good candidate's value over trainings, after
             all searches are done.
     """
@@ -78,12 +77,7 @@ class Ground:
 
 
 def table_ground(file: str) -> Ground:
-    """Return the trainings of a table with curves.
-
-    Raises:
-        SettingsError: The table has no curves, or no second seed.
-        DataError: The table cannot be read.
-    """
+    """Return the trainings of a table with curves."""
     found = load_table(file)
     if found.curves is None or found.seeds < 2:
         raise SettingsError(f"table {file}: needs curves and two seeds to search with pruners")
@@ -123,12 +117,10 @@ def training_ground(space: str, *, data: str, epochs: int) -> Ground:
         name, candidate = record.candidate_id, loaded.candidate(record.params)
         if name not in trained:
             seeds = [int(generator(i, "fresh", name).integers(2**62)) for i in range(FRESH_SEEDS)]
-            trained[name] = [
-                trainer.estimate(candidate, seed=seed, report=lambda _: None).metrics[
-                    "val_accuracy"
-                ]
-                for seed in seeds
-            ]
+            estimates = (
+                trainer.estimate(candidate, seed=seed, report=lambda _: None) for seed in seeds
+            )
+            trained[name] = [estimate.metrics["val_accuracy"] for estimate in estimates]
         return trained[name]
 
     return Ground(
@@ -146,9 +138,7 @@ def run_search(ground: Ground, search: str, *, seed: int, epochs: float) -> Sear
     """Return the finds of one search, run as a study in its own storage.
 
     Args:
-        ground: The problem.
         search: ``SAMPLER/PRUNER[/SCREEN]``.
-        seed: The study's seed.
         epochs: The study's epochs budget.
     """
     sampler, pruner, *screen = search.split("/")
@@ -176,7 +166,7 @@ def default_searches(epochs: int) -> list[str]:
 
 
 def study(ground: Ground, searches: Sequence[str], *, seeds: int, spend: float) -> str:
-    """Return the tables: every search against random search, and against plain TPE."""
+    """Return the tables: every search compared with random search and with plain TPE."""
     found: dict[str, list[Search]] = {name: [] for name in (*PLAIN, *searches)}
     for seed in range(seeds):
         for name, done in found.items():

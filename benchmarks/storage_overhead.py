@@ -20,15 +20,21 @@ from dataclasses import asdict
 
 import numpy as np
 import optuna
+import torch
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from study.common.stop import Stop
+from study.performance_estimation.training.data import TrainingData
+from study.performance_estimation.training.speed import probe_precision
+from study.performance_estimation.training.training import TrainingSettings, train
 from study.running.study_runner import prepare
 from study.running.worker import make_worker
-from study.search_space.resolve import candidate_id
+from study.search_space.candidate import OCTMNIST
+from study.search_space.reading.loading import load_space
+from study.search_space.resolve import candidate_id, resolve
 from study.search_strategy.samplers.optuna_strategy import distributions
 from study.settings.run_context import RunContext
-from study.settings.study_settings import StudySettings, make_settings
+from study.settings.study_settings import make_settings
 from study.storage import records
 from study.storage.records import Draw, ranges
 from study.storage.stored_study import StoredStudy
@@ -66,7 +72,15 @@ def _describe(seconds: Sequence[tuple[float, float]]) -> str:
 
 def turn_seconds(url: str, *, sampler: str, stored: int, turns: int) -> list[tuple[float, float]]:
     """Return seconds and processor seconds of trials of a study with ``stored`` trials."""
-    settings = _settings(sampler, stored=stored, trials=stored + turns + 1)
+    settings = make_settings(
+        study=f"overhead-{sampler}-{stored}-{time.time_ns()}",
+        space_name="wide",
+        space_text=SPACE,
+        dataset="digits",
+        estimator="synthetic",
+        sampler=sampler,
+        trials=stored + turns + 1,
+    )
     run_context, stop = RunContext(url=url), Stop()
     study, _ = prepare(settings, run_context, stop=stop)
     for trial in filling(study, count=stored):
@@ -79,18 +93,6 @@ def turn_seconds(url: str, *, sampler: str, stored: int, turns: int) -> list[tup
         seconds.append((time.perf_counter() - start, time.process_time() - worked))
         assert ended is None
     return seconds[1:]  # the first one reads what is stored
-
-
-def _settings(sampler: str, *, stored: int, trials: int) -> StudySettings:
-    return make_settings(
-        study=f"overhead-{sampler}-{stored}-{time.time_ns()}",
-        space_name="wide",
-        space_text=SPACE,
-        dataset="digits",
-        estimator="synthetic",
-        sampler=sampler,
-        trials=trials,
-    )
 
 
 def filling(stored: StoredStudy, *, count: int) -> Iterator[FrozenTrial]:
@@ -130,18 +132,8 @@ def filling(stored: StoredStudy, *, count: int) -> Iterator[FrozenTrial]:
 
 def epoch_seconds() -> float:
     """Return the seconds of one epoch, validation included, of a network of two conv layers."""
-    import torch
-
-    from study.performance_estimation.training.data import TrainingData
-    from study.performance_estimation.training.speed import probe_precision
-    from study.performance_estimation.training.training import TrainingSettings, train
-    from study.search_space.candidate import OCTMNIST
-    from study.search_space.reading.loading import read_space_text, space_from_text
-    from study.search_space.resolve import resolve
-
-    name, text = read_space_text("seed")
     values = {"conv_layers": 2, "hidden_units": 128, "dropout": 0.2}
-    candidate = space_from_text(text, source=name).candidate(values)
+    candidate = load_space("seed").candidate(values)
     generator = torch.Generator().manual_seed(0)
 
     def images(count: int) -> torch.Tensor:

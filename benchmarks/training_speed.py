@@ -47,10 +47,9 @@ BACKWARD = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """The work of one side.
+    """The work of one side: training images, and epochs of each candidate.
 
     Args:
-        images: Training images. Validation images have the same share as in OCTMNIST.
         precision: A name of ``DTYPES``. The plain loop always computes in float32.
     """
 
@@ -60,7 +59,7 @@ class Load:
 
     @property
     def val_images(self) -> int:
-        """Validation images."""
+        """Validation images: as many for each training image as in OCTMNIST."""
         return max(1, round(self.images * OFFICIAL[1] / OFFICIAL[0]))
 
 
@@ -70,7 +69,7 @@ def candidates() -> list[Candidate]:
     return [space.candidate(space.sample(rng)) for _ in range(CANDIDATES)]
 
 
-def made_up(load: Load) -> TrainingData:
+def synthetic_data(load: Load) -> TrainingData:
     """Return images of OCTMNIST's form: noise, brighter from class to class."""
     generator = torch.Generator().manual_seed(0)
 
@@ -79,10 +78,8 @@ def made_up(load: Load) -> TrainingData:
         noise = torch.randint(0, 160, (n, 1, 28, 28), generator=generator, dtype=torch.uint8)
         return noise + (24 * labels[:, None, None, None]).to(torch.uint8), labels
 
-    (train_images, train_labels), (val_images, val_labels) = (
-        part(load.images),
-        part(load.val_images),
-    )
+    train_images, train_labels = part(load.images)
+    val_images, val_labels = part(load.val_images)
     return TrainingData(
         train_images=train_images,
         train_labels=train_labels,
@@ -94,7 +91,7 @@ def made_up(load: Load) -> TrainingData:
 def plain(load: Load, todo: Any, barrier: Barrier) -> None:
     """Train as the plain loop does: one process, all threads."""
     torch.set_num_threads(os.cpu_count() or 1)
-    loaders = plain_loaders(made_up(load))
+    loaders = plain_loaders(synthetic_data(load))
     work = candidates()
     barrier.wait()
     for index in iter(todo.get, None):
@@ -103,7 +100,7 @@ def plain(load: Load, todo: Any, barrier: Barrier) -> None:
 
 def ours(load: Load, todo: Any, barrier: Barrier) -> None:
     """Train as a study's worker does: one thread, the next candidate from a common list."""
-    data = made_up(load)
+    data = synthetic_data(load)
     work = candidates()
     barrier.wait()
     for index in iter(todo.get, None):
@@ -115,7 +112,7 @@ def ours(load: Load, todo: Any, barrier: Barrier) -> None:
 def timed(
     side: Callable[..., None], load: Load, *, processes: int, indices: Sequence[int]
 ) -> float:
-    """Return the seconds a side takes for the candidates at ``indices``."""
+    """Return the seconds that a side takes for the candidates at ``indices``."""
     context = multiprocessing.get_context("spawn")
     todo, barrier = context.SimpleQueue(), context.Barrier(processes + 1)
     for index in [*indices, *[None] * processes]:
@@ -173,10 +170,9 @@ def compare(load: Load, rounds: int) -> None:
             print(f"round {number}  {side.__name__:<6} {rate:8,.0f} images/s", flush=True)
     ratios = [b / a for a, b in zip(rates["plain"], rates["ours"], strict=True)]
     print(
-        f"n                 {rounds} rounds of {CANDIDATES} candidates x {load.epochs} epochs",
-        end="",
+        f"n                 {rounds} rounds of {CANDIDATES} candidates x {load.epochs} epochs"
+        f" x {load.images:,} images, {load.val_images:,} validation images"
     )
-    print(f" x {load.images:,} images, {load.val_images:,} validation images")
     for name, found in rates.items():
         print(f"{name:<17} {median(found):,.0f} images/s (median)")
     print(f"ratio             {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
@@ -220,16 +216,10 @@ def accuracy(dataset: str, precision: str, *, seeds: range) -> None:
         val_labels=found.val_labels,
     )
     candidate = Candidate(architecture=Architecture(hidden_units=128, dropout=0.2))
-    loaders = plain_loaders(data)
+    loaders, classes = plain_loaders(data), found.image.classes
     sides = {
         "plain": [
-            train_plainly(
-                candidate,
-                loaders,
-                classes=found.image.classes,
-                epochs=ACCURACY_EPOCHS,
-                seed=seed,
-            )
+            train_plainly(candidate, loaders, classes=classes, epochs=ACCURACY_EPOCHS, seed=seed)
             for seed in seeds
         ],
         "ours": [_our_accuracy(candidate, data, found.image, precision, seed) for seed in seeds],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,7 @@ class GameFile:
         return self._games
 
     def add(self, key: GameKey, game: Game) -> None:
-        kept = Game(
-            regret=_rounded(game.regret),
-            best=_rounded(game.best),
-            cost=_rounded(game.cost),
-            ask=_rounded(game.ask),
-        )
+        kept = Game(**{name: _rounded(numbers) for name, numbers in asdict(game).items()})
         self._games[key] = kept
         _append(self._times, _time_line(key, kept))
         _append(self._path, _game_line(key, kept))

@@ -28,7 +28,7 @@ Study = tuple[StoredStudy, Sequence[TrialRecord]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyCurve:
-    """The course of one study.
+    """The best values of one study.
 
     Args:
         strategy: Its sampler, and the settings that differ from those of the other studies.
@@ -52,7 +52,7 @@ class StudyCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyComparison:
-    """Several studies of one question.
+    """Stored studies side by side.
 
     Args:
         trials: Number of trials that all of them have; 0 if a study has reused every result.
@@ -74,7 +74,7 @@ def compare_studies(studies: Sequence[Study]) -> StudyComparison:
     """Return the comparison of stored studies.
 
     Raises:
-        EvaluationError: They optimise different things, have different data, or have no result.
+        EvaluationError: They have different metrics or data, or one has no result.
     """
     settings = [stored.settings for stored, _ in studies]
     _validate(studies)

@@ -22,7 +22,7 @@ class SamplerResult:
     Args:
         curve: Regret after each trial.
         area: Mean regret of all trials; one number.
-        ask: Median seconds of a proposal; None where the times are lost.
+        ask: Median seconds of a proposal; None if the times are lost.
         asks: Number of proposals that were timed.
     """
 

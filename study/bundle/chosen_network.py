@@ -153,6 +153,6 @@ def final_figures(result: FinalTest) -> dict[str, MeasuredValue]:
             over_images=result.first.intervals.get(name),
             mean=result.over_seeds[name].mean,
             over_seeds=result.over_seeds[name].interval,
-            next_run=within_range(next_value_interval(runs, level=result.level), name),
+            next_run=within_range(next_value_interval(runs), name),
         )
     return figures

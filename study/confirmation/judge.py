@@ -21,7 +21,7 @@ from study.settings.metrics import Measure
 from study.settings.study_settings import PlannedCandidate
 from study.statistics.bootstrap import mean_over_classes, weighted_mean
 from study.statistics.intervals import seed_spread
-from study.statistics.results import LEVEL, PairedTest
+from study.statistics.results import PairedTest
 from study.statistics.significance import paired_bootstrap, paired_t, seeds_to_resolve
 from study.storage.records import TrialRecord, ranked
 
@@ -107,7 +107,6 @@ def confirmation(
     measure: Measure,
     images: ImageValues | None = None,
     study: str = "",
-    level: float = LEVEL,
 ) -> Confirmation:
     """Return the result of the fresh runs.
 
@@ -133,20 +132,19 @@ def confirmation(
         )
     sign = measure.sign
     confirmed = [
-        _confirmed(candidate, fresh[candidate.candidate_id], metric=measure.metric, level=level)
+        _confirmed(candidate, fresh[candidate.candidate_id], metric=measure.metric)
         for candidate in trained
     ]
     confirmed.sort(key=lambda c: (-sign * c.choosing_mean, c.number))
     first = confirmed[0]
     seen = first.search_value
-    tests = _tests(confirmed, fresh, images, sign=sign, level=level)
+    tests = _tests(confirmed, fresh, images, sign=sign)
     result = Confirmation(
         metric=measure.metric,
         maximise=measure.maximise,
         candidates=tuple(confirmed),
         optimism=None if seen is None else sign * (seen - first.fresh.mean),
         tests=tests,
-        level=level,
         study=study,
         left_out=tuple(
             f"{c.candidate_id} (trial {c.number}): no fresh run completed"
@@ -157,13 +155,13 @@ def confirmation(
     return replace(
         result,
         distinguishable=result.seeds_test is not None
-        and all(test.favours_first(level) for test in tests),
+        and all(test.favours_first for test in tests),
         seeds_needed=_seeds_needed(result, fresh),
     )
 
 
 def _confirmed(
-    candidate: PlannedCandidate, runs: Mapping[int, float], *, metric: str, level: float
+    candidate: PlannedCandidate, runs: Mapping[int, float], *, metric: str
 ) -> ConfirmedCandidate:
     seeds = sorted(runs)
     values = [float(runs[seed]) for seed in seeds]
@@ -174,7 +172,7 @@ def _confirmed(
         search_value=seen,
         seeds=tuple(seeds),
         fresh_values=tuple(values),
-        fresh=seed_spread(metric, values, level=level),
+        fresh=seed_spread(metric, values),
         choosing_mean=float(np.mean(values if seen is None else [seen, *values])),
     )
 
@@ -185,7 +183,6 @@ def _tests(
     images: ImageValues | None,
     *,
     sign: float,
-    level: float,
 ) -> tuple[PairedTest, ...]:
     """Return the tests of first against second; a positive difference favours the first."""
     if len(confirmed) < 2:
@@ -194,14 +191,14 @@ def _tests(
         {seed: sign * value for seed, value in fresh[c.candidate_id].items()}
         for c in confirmed[:2]
     )
-    tests = [paired_t(first, second, level=level)]
+    tests = [paired_t(first, second)]
     if images is not None:
         pair = (confirmed[0].candidate_id, confirmed[1].candidate_id)
-        tests.append(_image_test(pair, images, level))
+        tests.append(_image_test(pair, images))
     return tuple(test for test in tests if test is not None)
 
 
-def _image_test(pair: tuple[str, str], images: ImageValues, level: float) -> PairedTest | None:
+def _image_test(pair: tuple[str, str], images: ImageValues) -> PairedTest | None:
     """Compare two candidates by the mean over their common seeds of each image's value."""
     first, second = (images.values.get(candidate, {}) for candidate in pair)
     seeds = sorted(first.keys() & second.keys())
@@ -213,17 +210,15 @@ def _image_test(pair: tuple[str, str], images: ImageValues, level: float) -> Pai
         if images.average == "images"
         else mean_over_classes(difference, images.labels)
     )
-    return paired_bootstrap(
-        statistic, images.labels, metric=images.metric, seed=_BOOTSTRAP_SEED, level=level
-    )
+    return paired_bootstrap(statistic, images.labels, metric=images.metric, seed=_BOOTSTRAP_SEED)
 
 
 def _seeds_needed(result: Confirmation, fresh: Mapping[str, Mapping[int, float]]) -> int | None:
-    failing = [test for test in result.tests if not test.favours_first(result.level)]
+    failing = [test for test in result.tests if not test.favours_first]
     test = result.seeds_test
     if test is None or failing != [test] or test.difference <= 0:
         return None
     first, second = (fresh[c.candidate_id] for c in result.candidates[:2])
     differences = [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
     sd = float(np.std(differences, ddof=1))
-    return seeds_to_resolve(test.difference, sd, level=result.level)
+    return seeds_to_resolve(test.difference, sd)

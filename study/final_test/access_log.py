@@ -1,8 +1,8 @@
 """The test-set access log: written first, then the test part is opened.
 
-A test part measures something only while nobody chooses by it. So every access is written to the
+A test part is a fair measure only if nothing is chosen by it. So every access is written to the
 study before an image is read, with the candidate and the version of the code. A second access is
-allowed; it gets the next number, and every report states how many there were.
+allowed. It gets the next number, and every report states how many accesses there were.
 ``final_test.open_logged`` is the only way to the test part.
 """
 

@@ -1,4 +1,4 @@
-"""``run_study.py test``: the confirmed candidate on images that nobody has chosen by."""
+"""``run_study.py test``: the confirmed candidate on images that took no part in its choice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from study.common.atomic_write import write_text
 from study.common.errors import EvaluationError
 from study.common.stored_form import canonical, to_stored
 from study.common.version import code_version
-from study.confirmation.result import Confirmation, read_confirmation
+from study.confirmation.result import read_confirmation
 from study.confirmation.retraining import (
     Networks,
     Resources,
@@ -54,7 +54,6 @@ class FinalTestRun:
     Args:
         result: None if the trainings were interrupted, before the test part was opened.
         trainings: The linked study.
-        accesses: The test-set access log.
         files: Predictions of each network, and the figures.
         audit: Sentences on what the test part has in common with the other parts.
         failed: Trainings that gave no network.
@@ -85,7 +84,6 @@ def run_test(
         name: The study that searched.
         seeds: Number of networks to train.
         fit_on: Images to train them on, for the epochs of the candidate's recipe.
-        now: Returns the time of the access.
 
     Raises:
         StudyError: The study searched on the pooled split or is not confirmed, or no training
@@ -93,9 +91,7 @@ def run_test(
     """
     origin = open_study(name, resources.run_context.url)
     _validate_split(origin.settings)
-    confirmed = _stored_confirmation(origin)
-    confirming = open_study(confirmed.study, resources.run_context.url)
-    candidate = _chosen(confirming, confirmed)
+    confirming, candidate = _confirmed(origin)
     plan = Plan(kind="test", origin=name, candidates=(candidate,), repeats=seeds, fit_on=fit_on)
     settings = full_settings(confirming, study=trainings_name(name, fit_on))
     trainings = retrain(settings, plan, resources)
@@ -114,24 +110,20 @@ def run_test(
     )
 
 
-def _stored_confirmation(origin: StoredStudy) -> Confirmation:
-    confirmed = read_confirmation(origin.study.user_attrs)
+def _confirmed(origin: StoredStudy) -> tuple[StoredStudy, PlannedCandidate]:
+    """Return the study of the confirmation's trainings, and the chosen candidate."""
+    name, confirmed = origin.settings.study, read_confirmation(origin.study.user_attrs)
     if confirmed is None:
-        name = origin.settings.study
         raise EvaluationError(
             f"study '{name}' is not confirmed: the best of a search is the luckiest of many, and "
             f"the test part is opened for a chosen candidate only; run 'confirm {name}' first "
             "('confirm --top 1 --seeds 1' is the minimum)"
         )
-    return confirmed
-
-
-def _chosen(confirming: StoredStudy, confirmed: Confirmation) -> PlannedCandidate:
-    plan = confirming.settings.plan
-    identity = confirmed.chosen.candidate_id
+    confirming = open_study(confirmed.study, origin.url)
+    plan, identity = confirming.settings.plan, confirmed.chosen.candidate_id
     for candidate in () if plan is None else plan.candidates:
         if candidate.candidate_id == identity:
-            return candidate
+            return confirming, candidate
     raise EvaluationError(
         f"study '{confirming.settings.study}' holds no confirmed candidate {identity} any more; "
         "run 'confirm' again"
@@ -154,10 +146,8 @@ def _test_networks(
     """Open the test part, and return the result and the class scores by seed.
 
     Args:
-        origin: The study that searched; its log is written.
         confirming: The confirmation's trainings.
         stored: The test's trainings.
-        plan: The plan of the test's trainings.
     """
     candidate = plan.candidates[0]
     runs = _completed(stored, candidate)
@@ -218,8 +208,7 @@ def open_logged(
     """Write an access to the log, then open the test part: the only way to its images.
 
     Args:
-        study: Its log is written.
-        access: The entry; made once the networks are trained.
+        access: The entry; made when the networks are trained.
         settings: Of the study that searched.
         searched: Name of the data set that the study searched on, as the data state it.
 

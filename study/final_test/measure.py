@@ -41,7 +41,7 @@ from study.statistics.bootstrap import (
     weighted_mean,
 )
 from study.statistics.intervals import seed_spread, wilson
-from study.statistics.results import LEVEL, Interval, Spread
+from study.statistics.results import Interval, Spread
 from study.statistics.significance import (
     smallest_paired_difference,
     smallest_unpaired_difference,
@@ -84,7 +84,6 @@ def final_test(
     labels: Labels,
     *,
     tested: UnderTest,
-    level: float = LEVEL,
 ) -> FinalTest:
     """Return the result of ``test``.
 
@@ -100,14 +99,14 @@ def final_test(
     shape = (len(labels), len(tested.class_names))
     probabilities = {seed: _probabilities(seed, found, shape) for seed, found in scores.items()}
     networks = tuple(
-        _network_result(seed, shares, labels, tested=tested, level=level)
+        _network_result(seed, shares, labels, tested=tested)
         for seed, shares in probabilities.items()
     )
     over_seeds = {
-        name: seed_spread(name, [n.measures[name] for n in networks], level=level)
+        name: seed_spread(name, [n.measures[name] for n in networks])
         for name in networks[0].measures
     }
-    over_images = _bootstrap_intervals(list(probabilities.values()), labels, level=level)
+    over_images = _bootstrap_intervals(list(probabilities.values()), labels)
     return FinalTest(
         candidate_id=tested.candidate_id,
         number=tested.number,
@@ -123,19 +122,16 @@ def final_test(
             name: Spread(mean=over_seeds[name].mean, interval=interval)
             for name, interval in over_images.items()
         },
-        classes=_classes(tested.class_names, np.array(networks[0].confusion), level),
+        classes=_classes(tested.class_names, np.array(networks[0].confusion)),
         reliability=reliability(next(iter(probabilities.values())), labels),
         chain=_chain(tested, over_seeds, labels),
         validated=tested.validated if tested.validation else "",
         published=PUBLISHED.get((tested.dataset, tested.size), ()),
-        resolvable=smallest_unpaired_difference(
-            len(labels), accuracy=over_seeds[ACCURACY].mean, level=level
-        ),
+        resolvable=smallest_unpaired_difference(len(labels), accuracy=over_seeds[ACCURACY].mean),
         resolvable_paired=(
-            smallest_paired_difference(len(labels), discordance=DISCORDANCES[0], level=level),
-            smallest_paired_difference(len(labels), discordance=DISCORDANCES[1], level=level),
+            smallest_paired_difference(len(labels), discordance=DISCORDANCES[0]),
+            smallest_paired_difference(len(labels), discordance=DISCORDANCES[1]),
         ),
-        level=level,
     )
 
 
@@ -149,7 +145,7 @@ def _probabilities(seed: int, scores: NDArray[np.floating], shape: tuple[int, in
 
 
 def _network_result(
-    seed: int, probabilities: Floats, labels: Labels, *, tested: UnderTest, level: float
+    seed: int, probabilities: Floats, labels: Labels, *, tested: UnderTest
 ) -> NetworkResult:
     confusion = confusion_matrix(labels, probabilities.argmax(axis=1), probabilities.shape[1])
     accuracy, auc = official_metrics(probabilities, labels, task=task_of(tested.dataset))
@@ -162,17 +158,15 @@ def _network_result(
             CALIBRATION: expected_calibration_error(reliability(probabilities, labels)),
         },
         intervals={
-            **_bootstrap_intervals([probabilities], labels, level=level),
-            ACCURACY: wilson(int(np.trace(confusion)), len(labels), level=level),
+            **_bootstrap_intervals([probabilities], labels),
+            ACCURACY: wilson(int(np.trace(confusion)), len(labels)),
         },
         confusion=tuple(tuple(map(int, row)) for row in confusion),
         weights=tested.weights.get(seed, ""),
     )
 
 
-def _bootstrap_intervals(
-    networks: Sequence[Floats], labels: Labels, *, level: float
-) -> dict[str, Interval]:
+def _bootstrap_intervals(networks: Sequence[Floats], labels: Labels) -> dict[str, Interval]:
     """Return intervals over images of each measure's mean over networks."""
     hits = np.mean([shares.argmax(axis=1) == labels for shares in networks], axis=0)
     statistics = {
@@ -181,15 +175,13 @@ def _bootstrap_intervals(
         AUC: mean_of([macro_auc(shares, labels) for shares in networks]),
     }
     found = {
-        name: bootstrap(statistic, labels, seed=_BOOTSTRAP_SEED, level=level)
+        name: bootstrap(statistic, labels, seed=_BOOTSTRAP_SEED)
         for name, statistic in statistics.items()
     }
     return {name: interval for name, interval in found.items() if interval is not None}
 
 
-def _classes(
-    names: Sequence[str], confusion: NDArray[np.int64], level: float
-) -> tuple[ClassResult, ...]:
+def _classes(names: Sequence[str], confusion: NDArray[np.int64]) -> tuple[ClassResult, ...]:
     hits, rows, columns = np.diagonal(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     recall, precision = recalls(confusion), precisions(confusion)
     return tuple(
@@ -198,15 +190,15 @@ def _classes(
             images=int(rows[c]),
             recall=float(recall[c]) if rows[c] else None,
             precision=float(precision[c]) if columns[c] else None,
-            recall_interval=_wilson_or_none(hits[c], rows[c], level),
-            precision_interval=_wilson_or_none(hits[c], columns[c], level),
+            recall_interval=_wilson_or_none(hits[c], rows[c]),
+            precision_interval=_wilson_or_none(hits[c], columns[c]),
         )
         for c, name in enumerate(names)
     )
 
 
-def _wilson_or_none(hits: int, total: int, level: float) -> Interval | None:
-    return wilson(int(hits), int(total), level=level) if total else None
+def _wilson_or_none(hits: int, total: int) -> Interval | None:
+    return wilson(int(hits), int(total)) if total else None
 
 
 def _chain(
@@ -214,8 +206,8 @@ def _chain(
 ) -> tuple[ChainLink, ...]:
     """Return the steps from validation accuracy to test accuracy, means over networks.
 
-    The first step loses what the unequal class shares gave. The second loses the rest: other
-    patients, other devices. If the test part is balanced, its accuracy is balanced already.
+    The first step removes the advantage of unequal class shares. The second is the difference of
+    the images: other patients, other devices. The accuracy on a balanced test part is balanced.
     """
     steps = {
         "validation accuracy": tested.validation.get("val_accuracy"),

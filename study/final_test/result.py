@@ -166,7 +166,7 @@ PUBLISHED: Mapping[tuple[str, int], tuple[PublishedResult, ...]] = MappingProxyT
 
 
 def against_published(
-    accuracy: float, published: float, images: int, *, level: float = LEVEL
+    accuracy: float, published: float, images: int
 ) -> Literal["above", "below", "no clear difference"]:
     """Return whether an accuracy is above or below a published one on the same test part.
 
@@ -176,6 +176,6 @@ def against_published(
     """
     pooled = (accuracy + published) / 2
     error = math.sqrt(2 * pooled * (1 - pooled) / images)
-    if abs(accuracy - published) <= NormalDist().inv_cdf((1 + level) / 2) * error:
+    if abs(accuracy - published) <= NormalDist().inv_cdf((1 + LEVEL) / 2) * error:
         return "no clear difference"
     return "above" if accuracy > published else "below"

@@ -52,7 +52,7 @@ class ScoredSample:
     """The scores of an estimator for the sample.
 
     Args:
-        name: As on the command line: ``train,epochs=1``.
+        name: As on the command line, for example ``train,epochs=1``.
         scores: Score by candidate id, larger is better; failed candidates are missing.
         seconds: Time to score the sample, failed candidates included.
         fixed_seconds: Time before the first candidate, such as the training of a supernet.
@@ -74,12 +74,11 @@ class Coefficient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankingRow:
-    """The figures of one estimator; None where there is no figure.
+    """The figures of one estimator; None if there is no figure.
 
     Args:
         candidates: Number of scored candidates.
-        tau: Kendall's τ-b with a full training, mean over seeds.
-        rho: Spearman's ρ with a full training, mean over seeds.
+        tau: Kendall's τ-b with a full training, mean over seeds; ``rho`` likewise.
         top_tau: τ within the best quarter of one full training, with another full training. With
             the same one, chance alone would push it below 0.
         speed_up: Time of the full trainings of the sample divided by its own time, with failures
@@ -114,7 +113,7 @@ class EstimatorRanking:
         run_seconds: Mean time of one full training.
         best_count: Name of the count with the highest τ.
         random_first_regret: Mean regret of a random pick.
-        random_five_regret: Mean regret of the best of five random picks.
+        random_five_regret: That of the best of five random picks.
     """
 
     space: str = ""
@@ -145,7 +144,12 @@ def rank(
     """
     check_sample_size(len(sample))
     runs = _runs(sample)
-    counts = [_count(sample, name) for name in COUNTS]
+    counts = [
+        ScoredSample(
+            name=name, scores={c.candidate_id: getattr(c, name) for c in sample}, seconds=0.0
+        )
+        for name in COUNTS
+    ]
     rival = max(counts, key=lambda count: _tau(count, sample, runs))
     rows = [_row(one, sample, runs, rival=rival, seed=seed) for one in (*counts, *estimators)]
     return EstimatorRanking(
@@ -177,7 +181,8 @@ def _row(
     """
     known = [i for i, one in enumerate(sample) if one.candidate_id in scored.scores]
     x, other = (
-        np.array([one.scores[sample[i].candidate_id] for i in known]) for one in (scored, rival)
+        np.array([one.scores[sample[i].candidate_id] for i in known], dtype=float)
+        for one in (scored, rival)
     )
     problem = _problem(x, len(sample))
     if problem is not None:
@@ -289,14 +294,9 @@ def _runs(sample: Sequence[TrainedCandidate]) -> Array:
     return np.array([one.runs for one in sample], dtype=float).T
 
 
-def _count(sample: Sequence[TrainedCandidate], name: str) -> ScoredSample:
-    scores = {one.candidate_id: float(getattr(one, name)) for one in sample}
-    return ScoredSample(name=name, scores=scores, seconds=0.0)
-
-
 def _tau(scored: ScoredSample, sample: Sequence[TrainedCandidate], runs: Array) -> float:
-    """Return τ without an interval; -1 where the score does not vary."""
-    x = np.array([scored.scores[one.candidate_id] for one in sample])
+    """Return τ without an interval; -1 if the score does not vary."""
+    x = np.array([scored.scores[one.candidate_id] for one in sample], dtype=float)
     once = np.ones((1, len(x)))
     tau = float(np.mean([kendall(x, run, once)[0] for run in runs]))
     return -1.0 if math.isnan(tau) else tau

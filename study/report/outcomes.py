@@ -353,7 +353,7 @@ def _against(result: FinalTest, published: PublishedResult) -> str:
     if published.accuracy is None:
         return ABSENT
     ours = result.over_seeds[ACCURACY].mean
-    verdict = against_published(ours, published.accuracy, result.images, level=result.level)
+    verdict = against_published(ours, published.accuracy, result.images)
     return f"{100 * (ours - published.accuracy):+.1f} points, {verdict}"
 
 

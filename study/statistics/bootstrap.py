@@ -30,12 +30,7 @@ Statistic = Callable[[Weights], Floats]
 
 
 def bootstrap(
-    statistic: Statistic,
-    labels: Labels,
-    *,
-    seed: int,
-    level: float = LEVEL,
-    resamples: int = RESAMPLES,
+    statistic: Statistic, labels: Labels, *, seed: int, resamples: int = RESAMPLES
 ) -> Interval | None:
     """Return the percentile interval of a statistic over images, resampled class by class.
 
@@ -50,13 +45,13 @@ def bootstrap(
     """
     draws = bootstrap_draws(statistic, labels, seed=seed, resamples=resamples)
     draws = draws[~np.isnan(draws)]
-    return percentile_interval(draws, level=level) if draws.size else None
+    return percentile_interval(draws) if draws.size else None
 
 
-def percentile_interval(draws: Floats, *, level: float = LEVEL) -> Interval:
-    """Return the middle ``level`` of the draws of a bootstrap, (resamples,)."""
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(low=float(low), high=float(high), level=level)
+def percentile_interval(draws: Floats) -> Interval:
+    """Return the middle 95 % of the draws of a bootstrap, (resamples,)."""
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(low=float(low), high=float(high))
 
 
 def bootstrap_draws(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pydantic.dataclasses import dataclass
 
 LEVEL = 0.95
+"""Confidence of every interval; 1 minus the significance level of every test."""
 OVER_SEEDS = "paired t-test over seeds"
 
 
@@ -20,7 +21,7 @@ class Interval:
     level: float = LEVEL
 
     def covers(self, value: float) -> bool:
-        """Tell whether ``value`` lies inside."""
+        """Return whether ``value`` lies inside."""
         return self.low <= value <= self.high
 
 
@@ -56,9 +57,10 @@ class PairedTest:
     interval: Interval | None = None
     p_value: float
 
-    def favours_first(self, level: float = LEVEL) -> bool:
-        """Tell whether the first is significantly better."""
-        return self.difference > 0 and self.p_value < 1 - level
+    @property
+    def favours_first(self) -> bool:
+        """Whether the first is significantly better."""
+        return self.difference > 0 and self.p_value < 1 - LEVEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from study.statistics.intervals import t_interval
 from study.statistics.results import LEVEL, OVER_SEEDS, PairedTest
 
 POWER = 0.8
-"""Probability of finding a true difference; ``level`` is 1 minus that of finding a false one."""
+"""Probability of finding a true difference, in every statement about the smallest difference."""
 
 MOST_SEEDS = 1000
 
@@ -93,9 +93,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(p) for p in multipletests(p_values, method="holm")[1]]
 
 
-def paired_t(
-    first: Mapping[int, float], second: Mapping[int, float], *, level: float = LEVEL
-) -> PairedTest | None:
+def paired_t(first: Mapping[int, float], second: Mapping[int, float]) -> PairedTest | None:
     """Compare two candidates over the seeds with which both were trained.
 
     If the difference is the same for all seeds, Student's test is not defined. The sign test is
@@ -112,7 +110,7 @@ def paired_t(
         method=OVER_SEEDS,
         pairs=len(seeds),
         difference=float(np.mean(differences)),
-        interval=t_interval(differences, level=level),
+        interval=t_interval(differences),
         p_value=_t_test(differences),
     )
 
@@ -136,7 +134,6 @@ def paired_bootstrap(
     *,
     metric: str,
     seed: int,
-    level: float = LEVEL,
     resamples: int = RESAMPLES,
 ) -> PairedTest:
     """Compare two candidates over images, resampled class by class.
@@ -152,7 +149,7 @@ def paired_bootstrap(
         method=f"paired bootstrap of {metric} over images",
         pairs=len(labels),
         difference=plain(difference, len(labels)),
-        interval=percentile_interval(draws, level=level),
+        interval=percentile_interval(draws),
         p_value=_bootstrap_p(draws),
     )
 
@@ -163,9 +160,7 @@ def _bootstrap_p(draws: NDArray[np.float64]) -> float:
     return float(min(1.0, 2 * (tail + 1) / (len(draws) + 1)))
 
 
-def smallest_paired_difference(
-    images: int, *, discordance: float, level: float = LEVEL, power: float = POWER
-) -> float:
+def smallest_paired_difference(images: int, *, discordance: float) -> float:
     """Return the smallest difference in accuracy that McNemar's test finds on these images.
 
     Connor 1987 (Biometrics 43:207), solved for the difference.
@@ -174,7 +169,7 @@ def smallest_paired_difference(
         images: Number of images that both networks classify.
         discordance: Share of images that exactly one of them classifies correctly.
     """
-    alpha, beta = _quantiles(level, power)
+    alpha, beta = _quantiles()
     difference = 0.0
     for _ in range(100):  # a contraction: the difference is small against the discordance
         inside = max(discordance - difference**2, 0.0)
@@ -184,20 +179,16 @@ def smallest_paired_difference(
     return difference
 
 
-def smallest_unpaired_difference(
-    images: int, *, accuracy: float, level: float = LEVEL, power: float = POWER
-) -> float:
+def smallest_unpaired_difference(images: int, *, accuracy: float) -> float:
     """Return the smallest difference that shows between two accuracies on ``images`` each.
 
     The normal approximation for two independent shares near ``accuracy``. Nothing better is
     possible if it is not known which images the other network classifies correctly.
     """
-    return sum(_quantiles(level, power)) * math.sqrt(2 * accuracy * (1 - accuracy) / images)
+    return sum(_quantiles()) * math.sqrt(2 * accuracy * (1 - accuracy) / images)
 
 
-def seeds_to_resolve(
-    difference: float, sd: float, *, level: float = LEVEL, power: float = POWER
-) -> int | None:
+def seeds_to_resolve(difference: float, sd: float) -> int | None:
     """Return the number of common seeds that ``paired_t`` needs to find a difference.
 
     Args:
@@ -209,21 +200,19 @@ def seeds_to_resolve(
     """
     if difference == 0:
         return None
-    if _all_equal(difference, sd):  # the least n with 2^(1-n) below 1 - level
-        return math.floor(1 - math.log2(1 - level)) + 1
+    if _all_equal(difference, sd):  # the least n with 2^(1-n) below 1 - LEVEL
+        return math.floor(1 - math.log2(1 - LEVEL)) + 1
     effect = abs(difference) / sd
-    seeds = bisect.bisect_left(
-        range(2, MOST_SEEDS + 1), power, key=lambda n: _t_power(effect, n, level)
-    )
+    seeds = bisect.bisect_left(range(2, MOST_SEEDS + 1), POWER, key=lambda n: _t_power(effect, n))
     return seeds + 2 if seeds + 2 <= MOST_SEEDS else None
 
 
-def _t_power(effect: float, seeds: int, level: float) -> float:
-    critical = stats.t.ppf((1 + level) / 2, seeds - 1)
+def _t_power(effect: float, seeds: int) -> float:
+    critical = stats.t.ppf((1 + LEVEL) / 2, seeds - 1)
     shift = effect * math.sqrt(seeds)
     above = stats.nct.sf(critical, seeds - 1, shift)
     return float(above + stats.nct.cdf(-critical, seeds - 1, shift))
 
 
-def _quantiles(level: float, power: float) -> tuple[float, float]:
-    return float(stats.norm.ppf((1 + level) / 2)), float(stats.norm.ppf(power))
+def _quantiles() -> tuple[float, float]:
+    return float(stats.norm.ppf((1 + LEVEL) / 2)), float(stats.norm.ppf(POWER))

@@ -157,7 +157,7 @@ def test_images_alone_do_not_tell_candidates_apart() -> None:
     result = confirmation(
         _searched(a=0.9, b=0.8), {"a": {1: 1.0}, "b": {1: 0.0}}, measure=ACCURACY, images=images
     )
-    assert result.tests[0].favours_first()
+    assert result.tests[0].favours_first
     assert not result.distinguishable
     text = confirmation_text(result)
     assert "mean over 1 fresh seed)" in text

@@ -10,8 +10,9 @@ from scipy.stats import kendalltau, spearmanr
 from study.statistics.ranks import (
     Array,
     areas,
-    band,
+    front_ranks,
     kendall,
+    mean_curve,
     random_regret,
     regret,
     resamples,
@@ -19,24 +20,17 @@ from study.statistics.ranks import (
 )
 
 
-def test_bands_hold_the_mean_and_come_out_the_same_each_time() -> None:
-    curves = np.random.default_rng(1).random((12, 30))
-    first, again = band(curves), band(curves.copy())
+def test_a_mean_curve_lies_in_an_interval_as_wide_as_the_standard_error() -> None:
+    curves = np.random.default_rng(2).normal(size=(400, 3))
+    found = mean_curve(curves)
 
-    assert (first.low == again.low).all()
-    assert (first.high == again.high).all()
-    assert (first.low < first.mean).all()
-    assert (first.mean < first.high).all()
-    one = band(curves[:1])
-    assert (one.low == one.mean).all()
-
-
-def test_bands_are_as_wide_as_the_standard_error_says() -> None:
-    curves = np.random.default_rng(2).normal(size=(400, 1))
-    found = band(curves)
-
-    width = float((found.high - found.low)[0])
-    assert width == pytest.approx(2 * 1.96 * curves.std() / 20, rel=0.1)
+    assert found == mean_curve(curves.copy())
+    assert found.mean == tuple(curves.mean(axis=0))
+    for low, mean, high, column in zip(found.low, found.mean, found.high, curves.T, strict=True):
+        assert low < mean < high
+        assert high - low == pytest.approx(2 * 1.96 * column.std() / 20, rel=0.1)
+    one = mean_curve(curves[:1])
+    assert one.low == one.mean
 
 
 def test_areas_are_mean_losses() -> None:
@@ -89,3 +83,23 @@ def test_random_regret_is_the_expectation_over_all_picks() -> None:
     assert random_regret(judge_values, 1) == pytest.approx(0.4)
     assert random_regret(judge_values, 2) == pytest.approx((0 + 0 + 0.4) / 3)
     assert random_regret(judge_values, 3) == 0.0
+
+
+def test_ranks_by_dominance_of_a_case_worked_by_hand() -> None:
+    scores = [[1, 5], [3, 3], [5, 1], [2, 2], [1, 1], [3, 3]]
+    assert front_ranks(scores).tolist() == [1, 1, 1, 2, 3, 1]
+    assert front_ranks([]).tolist() == []
+
+
+@given(arrays(float, st.tuples(st.integers(1, 12), st.integers(1, 3)), elements=st.integers(0, 4)))
+def test_each_point_is_dominated_from_the_front_before_and_by_none_of_its_own(
+    scores: np.ndarray,
+) -> None:
+    ranks = front_ranks(scores)
+
+    def dominates(a: int, b: int) -> bool:
+        return bool((scores[a] >= scores[b]).all() and (scores[a] > scores[b]).any())
+
+    for b in range(len(scores)):
+        above = [a for a in range(len(scores)) if dominates(a, b)]
+        assert ranks[b] == max((ranks[a] + 1 for a in above), default=1)
