@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -23,7 +20,7 @@ from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials, open_study
 from tests.data.files import SHARED, write_npz
 from tests.searched import SPACE, learnable
-from tests.studies import ROOT, answer, command
+from tests.studies import command, invoke
 
 MINI = SHARED / "octmnist_mini.npz"
 
@@ -32,14 +29,6 @@ RUN = ("run", "tiny.yaml", "--study", "s", "--dataset", "tiny.npz", "--sampler",
 CONFIRM = ("confirm", "s", "--top", "2", "--seeds", "2")
 TEST = ("test", "s", "--seeds", "2")
 EXPORT = ("export", "s", "--to", "out", "--no-onnx", "--device", "cpu")
-
-SCRIPT = """
-import json, sys
-from study.cli import main
-for arguments in json.loads(sys.argv[1]):
-    print("$", *arguments, flush=True)
-    print("=", main(arguments), flush=True)
-"""
 
 
 @pytest.fixture
@@ -51,49 +40,33 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def in_one_process(commands: list[tuple[str, ...]], cwd: Path) -> dict[str, tuple[int, str]]:
-    """Run commands one after another; return exit code and stdout of each by its first word."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(commands)],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-    )
-    parts = re.findall(r"^\$ (\w+)[^\n]*\n(.*?)^= (\d+)$", done.stdout, re.M | re.S)
-    return {name: (int(code), out) for name, out, code in parts}
-
-
 @pytest.mark.slow
 def test_a_search_becomes_a_tested_and_exported_network(folder: Path) -> None:
-    said = in_one_process(
-        [
-            (*RUN, "--trials", "3", "--precision", "float32", *ONE),
-            (*CONFIRM, *ONE),
-            (*TEST, *ONE),
-            EXPORT,
-            ("predict", "out", "0.png", "1.png", "none.png", "--format", "json"),
-            ("reproduce", "out", "--device", "cpu"),
-            ("report", "s", "--format", "markdown"),
-        ],
-        folder,
+    commands = (
+        (*RUN, "--trials", "3", "--precision", "float32", *ONE),
+        (*CONFIRM, *ONE),
+        (*TEST, *ONE),
+        EXPORT,
+        ("predict", "out", "0.png", "1.png", "none.png", "--format", "json"),
+        ("reproduce", "out", "--device", "cpu"),
+        ("report", "s", "--format", "markdown"),
     )
-    codes = {name: code for name, (code, _) in said.items()}
-    assert codes == {**dict.fromkeys(codes, 0), "predict": 1}
-    assert list(codes) == ["run", "confirm", "test", "export", "predict", "reproduce", "report"]
-    assert "Its optimism is" in said["confirm"][1]
-    assert "access 1 to the test part" in said["test"][1]
-    assert "of test in train" in said["test"][1]
-    assert "digest: " in said["export"][1]
-    rows = json.loads(said["predict"][1])
+    printed = {}
+    for arguments in commands:
+        code, out, err = invoke(*arguments, cwd=folder)
+        assert code == (1 if arguments[0] == "predict" else 0), err
+        printed[arguments[0]] = out
+    assert "Its optimism is" in printed["confirm"]
+    assert "access 1 to the test part" in printed["test"]
+    assert "of test in train" in printed["test"]
+    assert "digest: " in printed["export"]
+    rows = json.loads(printed["predict"])
     assert [set(row) for row in rows[:2]] == [{"image", "class", "label", "probabilities"}] * 2
     assert "no such file" in rows[2]["error"]
-    assert said["reproduce"][1].startswith("the weights are the same to the last bit")
+    assert printed["reproduce"].startswith("the weights are the same to the last bit")
     for section in ("## Confirmation", "## Test", "Test-set access log", "## The data"):
-        assert section in said["report"][1]
-    code, out, _ = answer("report", "s", cwd=folder)
+        assert section in printed["report"]
+    code, out, _ = invoke("report", "s", cwd=folder)
     assert (code, out.splitlines()[-1]) == (0, "The test part was opened once.")
 
 
@@ -101,20 +74,20 @@ def test_a_search_becomes_a_tested_and_exported_network(folder: Path) -> None:
 def test_a_killed_confirmation_ends_with_the_same_runs(folder: Path) -> None:
     search = (*RUN, "--trials", "3", "--precision", "float32", *ONE)
     confirm = (*CONFIRM, "--epochs", "60", "--workers", "2", "--device", "cpu", "--quiet")
-    assert answer(*search, cwd=folder)[0] == 0
+    assert invoke(*search, cwd=folder)[0] == 0
     for _ in range(3):
         process = command(*confirm, cwd=folder)
         wait_for_a_training(folder, "s-confirm-epochs60", process)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-    code, out, err = answer(*confirm, cwd=folder)
+    code, out, err = invoke(*confirm, cwd=folder)
     assert code == 0, err
     killed = stored(folder, "s-confirm-epochs60")
     assert [r for r in killed if r.lost], "nothing was killed"
     (folder / "study.db").rename(folder / "killed.db")
     (folder / "artifacts").rename(folder / "killed")
-    assert answer(*search, cwd=folder)[0] == 0
-    assert answer(*confirm, cwd=folder)[1] == out
+    assert invoke(*search, cwd=folder)[0] == 0
+    assert invoke(*confirm, cwd=folder)[1] == out
     whole = stored(folder, "s-confirm-epochs60")
     assert outcomes(killed) == outcomes(whole)
 
@@ -138,12 +111,12 @@ def wait_for_a_training(folder: Path, name: str, process: subprocess.Popen[str])
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_a_test_unopened_and_the_same_command_goes_on(folder: Path) -> None:
+def test_ctrl_c_leaves_the_test_part_closed_and_the_same_command_continues(folder: Path) -> None:
     for arguments in (
         (*RUN, "--trials", "3", *ONE),
         ("confirm", "s", "--top", "1", "--seeds", "1", "--epochs", "60", *ONE),
     ):
-        assert answer(*arguments, cwd=folder)[0] == 0
+        assert invoke(*arguments, cwd=folder)[0] == 0
     process = command(*TEST, *ONE, cwd=folder)
     wait_for_a_training(folder, "s-test", process)
     process.send_signal(signal.SIGINT)
@@ -152,15 +125,15 @@ def test_ctrl_c_leaves_a_test_unopened_and_the_same_command_goes_on(folder: Path
     assert "run_study.py test s" in err
     url = f"sqlite:///{folder}/study.db"
     assert not read_accesses(open_study("s", url).study)
-    code, out, _ = answer(*TEST, *ONE, cwd=folder)
+    code, out, _ = invoke(*TEST, *ONE, cwd=folder)
     assert code == 0
     assert "access 1 to the test part" in out
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not MINI.exists(), reason=f"{MINI.name} is not at hand")
-def test_real_images_go_all_the_way(tmp_path: Path) -> None:
-    """Two workers, each command a process, every answer to skewed classes among the choices."""
+@pytest.mark.skipif(not MINI.exists(), reason=f"{MINI.name} is missing")
+def test_real_images_go_through_every_step(tmp_path: Path) -> None:
+    """Two workers, and every option for unequal classes among the choices."""
     space = SPACE.replace(
         "  channels:",
         "  balance: {type: categorical, choices: [none, logit_adjust, resample]}\n  channels:",
@@ -175,20 +148,20 @@ def test_real_images_go_all_the_way(tmp_path: Path) -> None:
         ("export", "s", "--to", "out"),
         ("reproduce", "out"),
     )
-    said = {}
+    printed = {}
     for arguments in steps:
-        code, out, err = answer(*arguments, cwd=tmp_path)
+        code, out, err = invoke(*arguments, cwd=tmp_path)
         assert code == 0, err
-        said[arguments[0]] = out
-    assert "This was access 2 to the test part" in said["test"]
-    assert "may have been chosen by the test part" in said["test"]
-    assert said["reproduce"].startswith("the weights are the same to the last bit")
+        printed[arguments[0]] = out
+    assert "This was access 2 to the test part" in printed["test"]
+    assert "may have been chosen by the test part" in printed["test"]
+    assert printed["reproduce"].startswith("the weights are the same to the last bit")
     images = np.load(MINI)["val_images"][:50]
     np.savez(tmp_path / "some.npz", images=images)
-    code, out, _ = answer("predict", "out", "some.npz", "--format", "json", cwd=tmp_path)
+    code, out, _ = invoke("predict", "out", "some.npz", "--format", "json", cwd=tmp_path)
     assert code == 0
     assert len(json.loads(out)) == 50
     (tmp_path / "out" / "model.safetensors").write_bytes(b"changed")
-    code, _, err = answer("predict", "out", "some.npz", cwd=tmp_path)
+    code, _, err = invoke("predict", "out", "some.npz", cwd=tmp_path)
     assert code == 1
     assert "damaged or changed since the export" in err

@@ -54,17 +54,15 @@ def test_the_best_are_trained_again_in_a_study_of_their_own(searched: Path) -> N
 def test_seeds_are_fresh_and_shared_by_the_candidates(searched: Path) -> None:
     confirm("s", resources(searched), top=2, seeds=2)
     runs = trials(searched, "s-confirm")
-    seeds = {r.candidate_id: set() for r in runs}  # type: dict[str, set[int]]
-    for run in runs:
-        seeds[run.candidate_id].add(seed_of(run))
-    first, second = seeds.values()
+    candidates = {r.candidate_id for r in runs}
+    first, second = ({seed_of(r) for r in runs if r.candidate_id == c} for c in candidates)
     assert first == second
     assert len(first) == 2
-    assert not first & {training_seed(0, candidate) for candidate in seeds}
+    assert not first & {training_seed(0, candidate) for candidate in candidates}
     assert len({r.value for r in runs}) > 1
 
 
-def test_what_came_out_is_stored_and_reported(searched: Path) -> None:
+def test_the_result_is_stored_and_reported(searched: Path) -> None:
     confirmed = confirm("s", resources(searched), top=2, seeds=2)
     stored = open_study("s", run_context(searched).url)
     kept = read_confirmation(stored.study.user_attrs)
@@ -78,7 +76,7 @@ def test_what_came_out_is_stored_and_reported(searched: Path) -> None:
     }
 
 
-def test_the_same_call_again_trains_nothing_and_more_seeds_add_what_is_missing(
+def test_the_same_call_again_trains_nothing_and_a_larger_one_trains_what_is_missing(
     searched: Path,
 ) -> None:
     first = confirm("s", resources(searched), top=2, seeds=1)
@@ -95,7 +93,7 @@ def test_the_same_call_again_trains_nothing_and_more_seeds_add_what_is_missing(
     assert len(trials(searched, "s-confirm")) == 6
 
 
-def test_the_study_of_trainings_says_whose_they_are_and_counts_every_seed(searched: Path) -> None:
+def test_the_report_of_the_trainings_names_the_study_and_counts_every_seed(searched: Path) -> None:
     confirm("s", resources(searched), top=2, seeds=2)
     stored, records = load_trials("s-confirm", run_context(searched).url)
     text = rendered.markdown(records, summarise_study(stored, records))
@@ -107,7 +105,7 @@ def test_the_study_of_trainings_says_whose_they_are_and_counts_every_seed(search
     assert "reused as duplicates" not in text
 
 
-def test_a_confirmation_that_was_stopped_goes_on(searched: Path) -> None:
+def test_an_interrupted_confirmation_continues(searched: Path) -> None:
     stop = Stop()
     stop.request()
     stopped = confirm("s", replace(resources(searched), stop=stop), top=2, seeds=2)
@@ -159,7 +157,7 @@ def test_a_zero_cost_search_is_confirmed_by_validation_accuracy(tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_of_two_objectives_the_front_is_confirmed(tmp_path: Path) -> None:
+def test_the_pareto_front_of_two_objectives_is_confirmed(tmp_path: Path) -> None:
     search(tmp_path, objectives=("parameters", "accuracy"))
     confirmed = confirm("s", resources(tmp_path), top=3, seeds=1)
     assert confirmed.result is not None
@@ -173,7 +171,7 @@ def test_of_two_objectives_the_front_is_confirmed(tmp_path: Path) -> None:
         assert confirmed.fewer == len(numbers)
 
 
-def test_what_the_search_saw_is_an_accuracy_where_it_searched_for_small_networks(
+def test_the_search_value_is_an_accuracy_if_the_search_was_for_small_networks(
     tmp_path: Path,
 ) -> None:
     search(tmp_path, objectives=("parameters", "macs"))
@@ -186,7 +184,7 @@ def test_what_the_search_saw_is_an_accuracy_where_it_searched_for_small_networks
 
 
 @pytest.mark.slow
-def test_smaller_is_better_where_a_loss_is_searched(tmp_path: Path) -> None:
+def test_smaller_is_better_if_the_objective_is_a_loss(tmp_path: Path) -> None:
     search(tmp_path, objectives=("balanced_log_loss",))
     result = confirm("s", resources(tmp_path), top=3, seeds=2).result
     assert result is not None
@@ -198,14 +196,14 @@ def test_smaller_is_better_where_a_loss_is_searched(tmp_path: Path) -> None:
     assert "bootstrap of validation balanced log loss" in result.tests[1].method
 
 
-def test_a_study_of_trainings_is_not_confirmed_itself(searched: Path) -> None:
+def test_confirming_a_study_of_trainings_is_an_error(searched: Path) -> None:
     confirm("s", resources(searched), top=1, seeds=1)
     with pytest.raises(EvaluationError, match="holds the trainings of 'confirm s'; confirm 's'"):
         confirm("s-confirm", resources(searched), top=1, seeds=1)
 
 
 @pytest.mark.slow
-def test_a_study_that_happens_to_have_the_name_is_left_alone(searched: Path) -> None:
+def test_another_study_of_the_same_name_is_an_error(searched: Path) -> None:
     search(searched, study="s-confirm")
     with pytest.raises(EvaluationError, match="'s-confirm' exists already and does not belong"):
         confirm("s", resources(searched), top=1, seeds=1)
@@ -213,7 +211,7 @@ def test_a_study_that_happens_to_have_the_name_is_left_alone(searched: Path) -> 
 
 
 @pytest.mark.slow
-def test_other_images_under_the_same_name_are_refused(tmp_path: Path) -> None:
+def test_other_images_under_the_same_name_are_an_error(tmp_path: Path) -> None:
     search(tmp_path)
     confirm("s", resources(tmp_path), top=1, seeds=1)
     data = np.load(tmp_path / "tiny.npz")

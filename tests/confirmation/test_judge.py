@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,10 +20,20 @@ from study.settings.study_settings import PlannedCandidate
 from study.storage.records import TrialRecord
 
 ACCURACY, LOSS = MEASURES["accuracy"], MEASURES["log_loss"]
+APART = {"a": [0.800, 0.803, 0.801], "b": [0.780, 0.784, 0.780]}
 
 
 def confirmation_text(result: Confirmation) -> str:
     return render_text(confirmation_section(result))
+
+
+def _confirmed(
+    searched: dict[str, float], fresh: dict[str, list[float]], **options: Any
+) -> Confirmation:
+    """Return the confirmation of candidates with the fresh values of the seeds 1, 2, …"""
+    by_seed = {name: dict(enumerate(values, start=1)) for name, values in fresh.items()}
+    measure = options.pop("measure", ACCURACY)
+    return confirmation(_searched(**searched), by_seed, measure=measure, **options)
 
 
 def _record(number: int, value: float, **fields: object) -> TrialRecord:
@@ -67,11 +78,7 @@ def test_a_study_without_a_complete_trial_has_nothing_to_confirm() -> None:
 
 def test_all_runs_choose_and_only_fresh_ones_are_reported() -> None:
     # b is ahead in fresh runs, a in the mean of all runs
-    result = confirmation(
-        _searched(a=0.90, b=0.80),
-        {"a": {1: 0.80, 2: 0.82}, "b": {1: 0.82, 2: 0.83}},
-        measure=ACCURACY,
-    )
+    result = _confirmed({"a": 0.90, "b": 0.80}, {"a": [0.80, 0.82], "b": [0.82, 0.83]})
     assert result.chosen.candidate_id == "a"
     assert result.chosen.fresh.mean == pytest.approx(0.81)
     assert result.chosen.choosing_mean == pytest.approx(0.84)
@@ -80,9 +87,7 @@ def test_all_runs_choose_and_only_fresh_ones_are_reported() -> None:
 
 
 def test_a_smaller_loss_is_better_and_optimism_keeps_its_sign() -> None:
-    result = confirmation(
-        _searched(a=0.50, b=0.40), {"a": {1: 0.52}, "b": {1: 0.48}}, measure=LOSS
-    )
+    result = _confirmed({"a": 0.50, "b": 0.40}, {"a": [0.52], "b": [0.48]}, measure=LOSS)
     assert result.chosen.candidate_id == "b"
     assert result.optimism == pytest.approx(0.08)
 
@@ -98,12 +103,8 @@ def test_without_a_full_training_in_the_search_the_fresh_runs_alone_choose() -> 
     assert "the optimism of the search is not known" in confirmation_text(result)
 
 
-def test_the_first_is_told_from_the_second_over_seeds() -> None:
-    result = confirmation(
-        _searched(a=0.80, b=0.79),
-        {"a": {1: 0.800, 2: 0.803, 3: 0.801}, "b": {1: 0.780, 2: 0.784, 3: 0.780}},
-        measure=ACCURACY,
-    )
+def test_the_first_is_distinguished_from_the_second_over_seeds() -> None:
+    result = _confirmed({"a": 0.80, "b": 0.79}, APART)
     assert result.distinguishable
     assert result.seeds_needed is None
     assert "Trial 0 is significantly better than trial 1" in confirmation_text(result)
@@ -112,28 +113,19 @@ def test_the_first_is_told_from_the_second_over_seeds() -> None:
 def test_both_tests_must_find_the_difference() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(100) % 4
-    hits = {name: {s: rng.random(100) < 0.8 for s in (1, 2, 3)} for name in ("a", "b")}
-    images = ImageValues(
-        metric="accuracy",
-        labels=labels,
-        values={n: {s: h.astype(float) for s, h in runs.items()} for n, runs in hits.items()},
-    )
-    result = confirmation(
-        _searched(a=0.80, b=0.79),
-        {"a": {1: 0.800, 2: 0.803, 3: 0.801}, "b": {1: 0.780, 2: 0.784, 3: 0.780}},
-        measure=ACCURACY,
-        images=images,
-    )
+    hits = {name: {s: (rng.random(100) < 0.8) * 1.0 for s in (1, 2, 3)} for name in ("a", "b")}
+    images = ImageValues(metric="accuracy", labels=labels, values=hits)
+    result = _confirmed({"a": 0.80, "b": 0.79}, APART, images=images)
     assert [test.method for test in result.tests] == [
         "paired t-test over seeds",
         "paired bootstrap of accuracy over images",
     ]
     assert result.deciding_test == result.tests[1]
     assert not result.distinguishable
-    assert result.seeds_needed is None, "the seeds told them apart, more of them would not help"
+    assert result.seeds_needed is None, "the test over seeds found it; more seeds would not help"
 
 
-def test_images_are_averaged_class_by_class_where_the_measure_is_balanced() -> None:
+def test_a_balanced_measure_is_averaged_over_classes() -> None:
     labels = np.array([0] * 90 + [1] * 10)
     first = (labels == 1).astype(float)
     images = ImageValues(
@@ -142,21 +134,17 @@ def test_images_are_averaged_class_by_class_where_the_measure_is_balanced() -> N
         values={"a": {1: first}, "b": {1: np.zeros(100)}},
         average="classes",
     )
-    result = confirmation(
-        _searched(a=0.9, b=0.8), {"a": {1: 0.9}, "b": {1: 0.8}}, measure=ACCURACY, images=images
-    )
+    result = _confirmed({"a": 0.9, "b": 0.8}, {"a": [0.9], "b": [0.8]}, images=images)
     assert result.tests[0].difference == pytest.approx(0.5)
 
 
-def test_images_alone_do_not_tell_candidates_apart() -> None:
+def test_images_alone_do_not_distinguish_candidates() -> None:
     images = ImageValues(
         metric="accuracy",
         labels=np.arange(100) % 2,
         values={"a": {1: np.ones(100)}, "b": {1: np.zeros(100)}},
     )
-    result = confirmation(
-        _searched(a=0.9, b=0.8), {"a": {1: 1.0}, "b": {1: 0.0}}, measure=ACCURACY, images=images
-    )
+    result = _confirmed({"a": 0.9, "b": 0.8}, {"a": [1.0], "b": [0.0]}, images=images)
     assert result.tests[0].favours_first
     assert not result.distinguishable
     text = confirmation_text(result)
@@ -165,30 +153,23 @@ def test_images_alone_do_not_tell_candidates_apart() -> None:
     assert "There is no test over seeds" in text
 
 
-def test_no_number_of_seeds_is_named_for_a_second_that_did_better() -> None:
-    result = confirmation(
-        _searched(a=0.90, b=0.80),
-        {"a": {1: 0.800, 2: 0.806}, "b": {1: 0.805, 2: 0.808}},
-        measure=ACCURACY,
-    )
+def test_no_number_of_seeds_is_stated_if_the_second_did_better() -> None:
+    result = _confirmed({"a": 0.90, "b": 0.80}, {"a": [0.800, 0.806], "b": [0.805, 0.808]})
     assert result.chosen.candidate_id == "a"
     assert result.tests[0].difference < 0
     assert result.seeds_needed is None
 
 
-def test_what_would_tell_two_candidates_apart_is_said_when_they_are_not() -> None:
-    result = confirmation(
-        _searched(a=0.80, b=0.80),
-        {"a": {1: 0.800, 2: 0.806, 3: 0.803}, "b": {1: 0.801, 2: 0.800, 3: 0.802}},
-        measure=ACCURACY,
-    )
+def test_the_number_of_seeds_that_would_distinguish_two_candidates_is_stated() -> None:
+    fresh = {"a": [0.800, 0.806, 0.803], "b": [0.801, 0.800, 0.802]}
+    result = _confirmed({"a": 0.80, "b": 0.80}, fresh)
     assert not result.distinguishable
     assert result.seeds_needed is not None
     assert f"{result.seeds_needed} common seeds would distinguish" in confirmation_text(result)
 
 
 def test_a_candidate_whose_runs_all_failed_is_left_out_and_named() -> None:
-    result = confirmation(_searched(a=0.9, b=0.8), {"b": {4: 0.79}, "a": {}}, measure=ACCURACY)
+    result = _confirmed({"a": 0.9, "b": 0.8}, {"b": [0.79], "a": []})
     assert [c.candidate_id for c in result.candidates] == ["b"]
     assert result.deciding_test is None
     text = confirmation_text(result)
@@ -198,7 +179,7 @@ def test_a_candidate_whose_runs_all_failed_is_left_out_and_named() -> None:
 
 def test_without_any_fresh_run_there_is_nothing_to_report() -> None:
     with pytest.raises(EvaluationError, match="no candidate was trained again successfully"):
-        confirmation(_searched(a=0.9), {}, measure=ACCURACY)
+        _confirmed({"a": 0.9}, {})
 
 
 @st.composite
@@ -214,50 +195,40 @@ def _confirmations(draw: st.DrawFn) -> Confirmation:
 
 
 @given(_confirmations())
-def test_a_confirmation_comes_back_from_json_as_it_was(result: Confirmation) -> None:
+def test_every_confirmation_can_be_stored_and_described(result: Confirmation) -> None:
     stored = json.loads(json.dumps(to_stored(result)))
     assert from_stored(Confirmation, stored, where="confirmation") == result
-
-
-@given(_confirmations())
-def test_every_confirmation_can_be_told_in_words(result: Confirmation) -> None:
     text = confirmation_text(result)
     assert result.chosen.candidate_id in text
     assert "nan" not in text
 
 
-def test_a_damaged_result_is_refused_with_the_place() -> None:
-    stored = to_stored(confirmation(_searched(a=0.9), {"a": {1: 0.8}}, measure=ACCURACY))
+def test_a_damaged_result_is_an_error_with_its_location() -> None:
+    stored = to_stored(_confirmed({"a": 0.9}, {"a": [0.8]}))
     stored["candidates"][0]["fresh"]["mean"] = "much"
     with pytest.raises(EvaluationError, match=r"stored .*: candidates\.0\.fresh\.mean"):
         from_stored(Confirmation, stored, where="stored confirmation")
 
 
-def _study(
-    rng: np.random.Generator, spread: float, noise: float
-) -> tuple[dict[str, float], list[PlannedCandidate]]:
-    """Return the truth of 30 candidates and the five that a noisy search puts first."""
+def _simulated(
+    rng: np.random.Generator, *, spread: float
+) -> tuple[dict[str, float], list[PlannedCandidate], Confirmation]:
+    """Return the truth of 30 candidates, the five that a noisy search puts first, the result."""
     truth = {f"c{i}": float(v) for i, v in enumerate(rng.normal(0, spread, 30))}
-    records = [_record(i, truth[f"c{i}"] + float(rng.normal(0, noise))) for i in range(30)]
-    return truth, confirm_candidates(records, top=5)
-
-
-def _confirm(
-    rng: np.random.Generator, truth: dict[str, float], top: list[PlannedCandidate], noise: float
-) -> Confirmation:
+    records = [_record(i, truth[f"c{i}"] + float(rng.normal(0, 0.3))) for i in range(30)]
+    top = confirm_candidates(records, top=5)
     fresh = {
-        c.candidate_id: {s: truth[c.candidate_id] + float(rng.normal(0, noise)) for s in range(3)}
+        c.candidate_id: {s: truth[c.candidate_id] + float(rng.normal(0, 0.3)) for s in range(3)}
         for c in top
     }
-    return confirmation(top, fresh, measure=ACCURACY)
+    return truth, top, confirmation(top, fresh, measure=ACCURACY)
 
 
-def test_confirming_takes_off_the_optimism_and_halves_what_luck_costs() -> None:
+def test_confirming_removes_the_optimism_and_lowers_the_regret() -> None:
     rng = np.random.default_rng(0)
     optimism, claimed, before, after = [], [], [], []
     for _ in range(300):
-        truth, top = _study(rng, 0.3, 0.3)
-        result = _confirm(rng, truth, top, 0.3)
+        truth, top, result = _simulated(rng, spread=0.3)
         best, chosen = max(truth.values()), truth[result.chosen.candidate_id]
         optimism.append((top[0].search_value or 0.0) - truth[top[0].candidate_id])
         claimed.append(result.chosen.fresh.mean - chosen)
@@ -268,10 +239,7 @@ def test_confirming_takes_off_the_optimism_and_halves_what_luck_costs() -> None:
     assert np.mean(after) < 0.65 * np.mean(before)
 
 
-def test_equal_candidates_are_rarely_told_apart_though_the_first_was_picked() -> None:
+def test_equal_candidates_are_rarely_distinguished_although_the_first_was_picked() -> None:
     rng = np.random.default_rng(1)
-    apart = []
-    for _ in range(400):
-        truth, top = _study(rng, 0.0, 0.3)
-        apart.append(_confirm(rng, truth, top, 0.3).distinguishable)
-    assert np.mean(apart) <= 0.05
+    distinguished = [_simulated(rng, spread=0.0)[2].distinguishable for _ in range(400)]
+    assert np.mean(distinguished) <= 0.05

@@ -1,4 +1,4 @@
-"""How well planted estimators rank a planted sample, and the sample itself."""
+"""Rankings by estimators of known quality, and the sample."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from scipy.stats import kendalltau
 
 from study.common.errors import EvaluationError, SettingsError
-from study.performance_estimation.synthetic import SyntheticEstimator, SyntheticOptions
 from study.rank_estimators.ranking import (
+    COUNTS,
     EstimatorRanking,
     RankingRow,
     ScoredSample,
@@ -23,7 +23,7 @@ from study.rank_estimators.run import paired_trainings, scored
 from study.rank_estimators.stratified_sample import stratified_sample
 from study.report.markdown import render_markdown
 from study.report.rank_estimators import describe_ranking, ranking_document
-from study.search_space.candidate import OCTMNIST
+from study.search_space.candidate import OCTMNIST, Values
 from study.search_space.parameter import CategoricalParameter, FloatParameter, IntParameter
 from study.search_space.resolve import candidate_id, complexity, resolve
 from study.search_space.space import Bound, SearchSpace
@@ -40,22 +40,27 @@ SEED_SPACE = SearchSpace(
 )
 
 
-def sample_of(
-    n: int, *, seeds: int = 2, noise: float = 0.02
-) -> tuple[list[TrainedCandidate], Array]:
-    """Candidates with a known true value, MACs that follow it and parameters that go against."""
+def candidate(number: int, runs: Sequence[float], **counts: int) -> TrainedCandidate:
+    values = {name: number for name in COUNTS} | counts
+    return TrainedCandidate(candidate_id=f"c{number}", runs=tuple(runs), seconds=10.0, **values)
+
+
+def sample_of(n: int, *, seeds: int = 2) -> tuple[list[TrainedCandidate], Array]:
+    """Return candidates and their true values.
+
+    The MACs of the convolutions rise with the true value, and the parameters fall with it.
+    """
     rng = np.random.default_rng(7)
     truth = rng.normal(0.8, 0.05, n)
     sample = [
-        TrainedCandidate(
-            candidate_id=f"c{i}",
-            runs=tuple(truth[i] + noise * rng.standard_normal(seeds)),
-            seconds=10.0,
-            parameters=int(1e5 - 1e5 * truth[i] + rng.integers(3000)),
+        candidate(
+            i,
+            value + 0.02 * rng.standard_normal(seeds),
+            parameters=int(1e5 - 1e5 * value + rng.integers(3000)),
             macs=int(rng.integers(1000)),
-            conv_macs=int(1e6 * truth[i] + 1e5 * rng.standard_normal()),
+            conv_macs=int(1e6 * value + 1e5 * rng.standard_normal()),
         )
-        for i in range(n)
+        for i, value in enumerate(truth)
     ]
     return sample, truth
 
@@ -86,21 +91,23 @@ def row_of(ranking: EstimatorRanking, name: str) -> RankingRow:
     return next(row for row in rows if row.name == name)
 
 
+def runs_of(sample: Sequence[TrainedCandidate]) -> Array:
+    """Return the runs of a sample, (seeds, candidates)."""
+    return np.array([one.runs for one in sample]).T
+
+
 def tau_of(row: RankingRow) -> float:
     assert row.tau is not None
     assert row.tau.interval.low <= row.tau.value <= row.tau.interval.high
     return row.tau.value
 
 
-def test_the_ceiling_is_the_agreement_of_two_trainings(ranking: EstimatorRanking) -> None:
+def test_trainings_and_estimators_are_correlated_with_each_training(
+    ranking: EstimatorRanking,
+) -> None:
     sample, _ = sample_of(60)
-    first, second = np.array([one.runs for one in sample]).T
+    first, second = runs = runs_of(sample)
     assert tau_of(ranking.ceiling) == pytest.approx(kendalltau(first, second).statistic)
-
-
-def test_an_estimator_is_correlated_with_each_training(ranking: EstimatorRanking) -> None:
-    sample, _ = sample_of(60)
-    runs = np.array([one.runs for one in sample]).T
     macs = [one.conv_macs for one in sample]
     expected = np.mean([kendalltau(macs, run).statistic for run in runs])
     assert tau_of(row_of(ranking, "conv_macs")) == pytest.approx(expected)
@@ -121,27 +128,20 @@ def test_fixed_costs_count(ranking: EstimatorRanking) -> None:
     assert row_of(ranking, "macs").speed_up is None
 
 
-def test_the_top_quarter_is_judged_by_another_run_than_it_is_chosen_by() -> None:
+def test_choosing_the_top_quarter_does_not_bias_its_correlation() -> None:
     rng = np.random.default_rng(0)
     taus = []
     for repeat in range(40):  # all candidates equal: only an artefact could correlate
-        runs = rng.standard_normal((60, 2))
-        sample = [
-            TrainedCandidate(
-                candidate_id=f"c{i}", runs=tuple(runs[i]), seconds=1.0,
-                parameters=i, macs=i, conv_macs=i,
-            )
-            for i in range(60)
-        ]  # fmt: skip
+        sample = [candidate(i, runs) for i, runs in enumerate(rng.standard_normal((60, 2)))]
         row = row_of(rank(sample, [], seed=repeat), "macs")
         assert row.top_tau is not None
         taus.append(row.top_tau.value)
     assert abs(np.mean(taus)) < 0.1
 
 
-def test_the_top_quarter_is_that_of_the_one_and_the_order_that_of_the_other_run() -> None:
+def test_one_run_gives_the_top_quarter_and_another_its_order() -> None:
     sample, truth = sample_of(40)
-    runs = np.array([one.runs for one in sample]).T
+    runs = runs_of(sample)
     expected = []
     for chosen_by, judged_by in (runs, runs[::-1]):
         top = np.argsort(-chosen_by)[:10]
@@ -168,7 +168,7 @@ def test_failing_on_the_best_candidates_is_regretted_and_buys_no_speed() -> None
     worst = np.argsort(truth)[:35]
     failing = replace(right, name="failing", scores={f"c{i}": float(truth[i]) for i in worst})
     ranking = rank(sample, [right, failing], seed=0)
-    runs = np.array([one.runs for one in sample]).T
+    runs = runs_of(sample)
     expected = np.mean([run.max() - run[worst[-1]] for run in runs])
     assert row_of(ranking, "failing").first_regret == pytest.approx(expected)
     assert expected > (row_of(ranking, "right").first_regret or 0.0)
@@ -182,51 +182,43 @@ def test_the_same_seed_gives_the_same_report() -> None:
     )
 
 
-def test_the_reading_says_what_misleads_and_what_buys_what(ranking: EstimatorRanking) -> None:
-    text = describe_ranking(replace(ranking, space="seed.yaml"))
-    assert "Two full trainings of the same candidates have τ " in text
-    assert "`parameters` misleads: τ is below 0." in text
-    assert "`dear` costs more than training the sample." in text
-    assert "On seed.yaml, `dear` has τ " in text
-    assert "10 times the cost of full training" in text
-    assert text.endswith("not shown to rank better than `conv_macs`, which is free.")
-
-
-def test_the_text_has_a_row_for_everything_and_ends_with_the_meaning(
+def test_the_report_has_every_row_and_describes_what_misleads_and_what_is_gained(
     ranking: EstimatorRanking,
 ) -> None:
-    text = render_markdown(ranking_document(ranking))
+    text = render_markdown(ranking_document(replace(ranking, space="seed.yaml")))
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == 2 + 1 + 3 + 5 + 1
     assert {line.count("|") for line in table} == {9}
+    described = describe_ranking(replace(ranking, space="seed.yaml"))
+    for words in (
+        "`parameters` misleads: τ is below 0.",
+        "`dear` costs more than training the sample.",
+        "On seed.yaml, `dear` has τ ",
+        "10 times the cost of full training",
+    ):
+        assert words in described
+    assert described.endswith("not shown to rank better than `conv_macs`, which is free.")
     assert text.rstrip().endswith("which is free.")
 
 
 @pytest.mark.parametrize("n", [0, 1, 29])
-def test_a_sample_under_thirty_is_refused_with_the_reason(n: int) -> None:
+def test_a_sample_under_thirty_is_an_error(n: int) -> None:
     with pytest.raises(SettingsError, match="too small: rank correlations"):
         rank(sample_of(n)[0], [], seed=0)
 
 
-def test_runs_that_cannot_be_compared_are_refused() -> None:
+def test_runs_that_cannot_be_compared_are_an_error() -> None:
     sample, _ = sample_of(30, seeds=1)
     with pytest.raises(EvaluationError, match="have 1 full trainings; each needs the same number"):
         rank(sample, [], seed=0)
     broken, _ = sample_of(30)
-    broken[3] = TrainedCandidate(
-        candidate_id="c3", runs=(0.5, math.nan), seconds=1.0, parameters=1, macs=1, conv_macs=1
-    )
+    broken[3] = candidate(3, (0.5, math.nan))
     with pytest.raises(EvaluationError, match="candidate c3: a score is not finite"):
         rank(broken, [], seed=0)
 
 
 def test_trainings_that_never_vary_are_reported_as_such() -> None:
-    sample = [
-        TrainedCandidate(
-            candidate_id=f"c{i}", runs=(0.5, 0.5), seconds=1.0, parameters=i, macs=i, conv_macs=i
-        )
-        for i in range(30)
-    ]
+    sample = [candidate(i, (0.5, 0.5)) for i in range(30)]
     assert describe_ranking(replace(rank(sample, [], seed=0), space="flat")) == (
         "The full trainings do not vary, so nothing can be ranked. On flat, no estimator was run."
     )
@@ -253,20 +245,18 @@ def test_candidates_are_paired_over_the_studies_of_two_seeds() -> None:
 
 
 def test_the_time_of_failed_scores_counts() -> None:
-    said = scored(
-        "synflow", [record(0, "a", 3.0), record(1, "b", None, state="failed")], maximise=True
+    records = [record(0, "a", 3.0), record(1, "b", None, state="failed")]
+    assert scored("synflow", records, maximise=True) == ScoredSample(
+        name="synflow", scores={"a": 3.0}, seconds=2.5
     )
-    assert said == ScoredSample(name="synflow", scores={"a": 3.0}, seconds=2.5)
 
 
-def macs_of(space: SearchSpace, sample: Sequence[object]) -> list[int]:
-    return [
-        complexity(resolve(space.candidate(values).architecture, OCTMNIST)).macs  # type: ignore[arg-type]
-        for values in sample
-    ]
+def macs_of(space: SearchSpace, sample: Sequence[Values]) -> list[int]:
+    architectures = (space.candidate(values).architecture for values in sample)
+    return [complexity(resolve(architecture, OCTMNIST)).macs for architecture in architectures]
 
 
-def test_a_stratified_sample_is_spread_over_the_macs_and_has_no_twins() -> None:
+def test_a_stratified_sample_is_spread_over_the_macs_without_duplicates() -> None:
     sample = stratified_sample(SEED_SPACE, OCTMNIST, size=50, seed=1)
     ids = {candidate_id(SEED_SPACE.candidate(values), OCTMNIST) for values in sample}
     assert len(sample) == len(ids) == 50
@@ -285,7 +275,7 @@ def test_a_sample_is_a_function_of_its_seed() -> None:
     assert one == again != other
 
 
-def test_a_sample_keeps_to_the_constraints() -> None:
+def test_a_sample_satisfies_the_constraints() -> None:
     bounded = SearchSpace(
         name="bounded",
         parameters=SEED_SPACE.parameters,
@@ -295,37 +285,9 @@ def test_a_sample_keeps_to_the_constraints() -> None:
     assert all(bounded.allows(values, OCTMNIST) for values in sample)
 
 
-def test_a_space_too_small_to_be_sampled_is_refused() -> None:
+def test_a_space_too_small_to_be_sampled_is_an_error() -> None:
     tiny = SearchSpace(
         name="tiny", parameters=(FloatParameter(name="dropout", low=0.0, high=0.4, step=0.1),)
     )
     with pytest.raises(EvaluationError, match="tiny: only 5 different candidates found"):
         stratified_sample(tiny, OCTMNIST, size=30, seed=0)
-
-
-def test_from_a_sample_of_a_space_to_the_text() -> None:
-    sample = stratified_sample(SEED_SPACE, OCTMNIST, size=30, seed=0)
-    candidates = {
-        candidate_id(candidate, OCTMNIST): candidate
-        for candidate in (SEED_SPACE.candidate(values) for values in sample)
-    }
-
-    def study(estimator: SyntheticEstimator, seed: int) -> list[TrialRecord]:
-        return [
-            record(
-                number,
-                name,
-                estimator.estimate(one, seed=seed, report=lambda _: None).metrics["val_accuracy"],
-            )
-            for number, (name, one) in enumerate(candidates.items())
-        ]
-
-    full = paired_trainings([study(SyntheticEstimator(), seed) for seed in (1, 2)], maximise=True)
-    quick = scored(
-        "one epoch",
-        study(SyntheticEstimator(options=SyntheticOptions(epochs=1)), 3),
-        maximise=True,
-    )
-    ranking = rank(full, [quick], seed=0)
-    assert tau_of(row_of(ranking, "one epoch")) > 0.3
-    assert "| one epoch | 30 |" in render_markdown(ranking_document(ranking))
