@@ -1,4 +1,4 @@
-"""``replay --verify``: every sampler, parallel studies, retries, lists; and what must not pass."""
+"""``replay --verify``: every sampler, parallel studies, retries, lists, and changed studies."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from study.benchmarking.replay import Replay, ReplayResult, replay_study
@@ -57,11 +58,6 @@ def _assert_same(folder: Path, name: str = "test") -> ReplayResult:
     return result
 
 
-def _assert_same_with_running_trials(folder: Path) -> None:
-    _assert_same(folder)
-    assert any(record.draw and record.draw.running for record in _stored(folder)[1])
-
-
 def _able(objectives: int) -> list[Any]:
     return [
         pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
@@ -71,39 +67,34 @@ def _able(objectives: int) -> list[Any]:
 
 
 def _space_of(sampler: str) -> dict[str, Any]:
-    """Return a space that the sampler takes: not all take conditions."""
+    """Return a space that the sampler supports: some do not support conditions."""
     plain = SMALL.replace(", when: {head: flatten}", "")
     return {"space_text": plain} if sampler.partition(":")[0] in ("gp", "cmaes", "auto") else {}
 
 
 @pytest.mark.parametrize("sampler", _able(1))
-def test_a_serial_study_comes_out_the_same(tmp_path: Path, sampler: str) -> None:
+def test_a_serial_study_replays(tmp_path: Path, sampler: str) -> None:
     _run(tmp_path, sampler=sampler, estimator="synthetic,fail=0.1", **_space_of(sampler))
     assert len(_assert_same(tmp_path).draws) >= 14
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", list(SAMPLERS))
-def test_a_study_of_three_workers_comes_out_the_same(tmp_path: Path, sampler: str) -> None:
+def test_a_study_of_three_workers_replays(tmp_path: Path, sampler: str) -> None:
     changes = {"pruner": "median", "trials": 24, **_space_of(sampler)}
     _run(tmp_path, workers=3, sampler=sampler, estimator="synthetic,delay=0.02", **changes)
-    _assert_same_with_running_trials(tmp_path)
+    _assert_same(tmp_path)
+    assert any(record.draw and record.draw.running for record in _stored(tmp_path)[1])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sampler", _able(2))
-def test_a_study_of_two_objectives_comes_out_the_same(tmp_path: Path, sampler: str) -> None:
+def test_a_study_of_two_objectives_replays(tmp_path: Path, sampler: str) -> None:
     _run(tmp_path, sampler=sampler, objectives=("accuracy", "macs"), **_space_of(sampler))
     _assert_same(tmp_path)
 
 
-@pytest.mark.slow
-def test_three_workers_on_a_learning_sampler_come_out_the_same(tmp_path: Path) -> None:
-    _run(tmp_path, workers=3, sampler="reinforce", estimator="synthetic,delay=0.03", trials=16)
-    _assert_same_with_running_trials(tmp_path)
-
-
-def test_lists_duplicates_and_unvisited_draws_come_out_the_same(tmp_path: Path) -> None:
+def test_lists_duplicates_and_unvisited_draws_replay(tmp_path: Path) -> None:
     _run(tmp_path, space_text=ENQUEUED, study="listed", sampler="evolution,population=4")
     _run(tmp_path, space_text=TINY, study="used-up", sampler="reinforce,step=100", trials=5)
 
@@ -123,13 +114,11 @@ def test_a_study_with_a_larger_budget_later_replays_both_parts(tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_a_study_that_starts_from_another_replays_while_that_is_there(tmp_path: Path) -> None:
-    import optuna
-
+def test_a_study_that_starts_from_another_replays_while_the_other_exists(tmp_path: Path) -> None:
     _run(tmp_path, study="first", sampler="random")
     _run(tmp_path, study="warm", sampler="reinforce", warm_start="first", trials=6)
     _run(tmp_path, study="saving", sampler="reinforce", reuse=("first",), trials=6)
-    _run(tmp_path, study="first", sampler="random", trials=20)  # goes on after both began
+    _run(tmp_path, study="first", sampler="random", trials=20)  # continues after both started
 
     _assert_same(tmp_path, "warm")
     _assert_same(tmp_path, "saving")
@@ -142,7 +131,7 @@ def test_a_study_that_starts_from_another_replays_while_that_is_there(tmp_path: 
 def test_the_memory_of_a_strategy_does_not_matter(tmp_path: Path) -> None:
     _run(tmp_path, sampler="q_learning", trials=20)
     stored, records = _stored(tmp_path)
-    for record in (records[-1], records[4]):  # each with a strategy that has seen nothing else
+    for record in (records[-1], records[4]):  # each with a strategy of its own
         assert Replay(stored, records).repeat(record).differences == ()
 
 
@@ -187,7 +176,7 @@ def _draw(**changes: object) -> Callable[[sqlite3.Connection, int], None]:
         (9, _draw(source="unvisited"), range(9, 10)),
     ],
 )
-def test_a_study_that_was_tampered_with_is_found_out(
+def test_a_changed_study_is_detected(
     tmp_path: Path,
     number: int,
     change: Callable[[sqlite3.Connection, int], None],
@@ -202,7 +191,7 @@ def test_a_study_that_was_tampered_with_is_found_out(
     assert different.number in first
 
 
-def test_the_command_prints_the_sequence_or_whether_all_is_the_same(tmp_path: Path) -> None:
+def test_the_command_prints_the_sequence_or_verifies_it(tmp_path: Path) -> None:
     _run(tmp_path, space_text=ENQUEUED, sampler="random", trials=5)
 
     code, out, _ = invoke("replay", "test", cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""Stored studies side by side: their bests, what was reused, the tests, and the refusals."""
+"""Stored studies side by side: best values, reused results, tests and errors."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_best_is_that_of_the_trials_so_far(run: Run) -> None:
     assert "No test" in text
 
 
-def test_reused_results_raise_the_best_and_are_no_trials(run: Run) -> None:
+def test_reused_results_raise_the_best_and_are_no_trials(run: Run, tmp_path: Path) -> None:
     old = run("old", trials=9, sampler="grid")
     new = run("new", trials=9, sampler="grid", reuse=("old",))
     alone = run("alone", trials=2)
@@ -76,9 +76,11 @@ def test_reused_results_raise_the_best_and_are_no_trials(run: Run) -> None:
     assert all(isinstance(t.reused_from, str) for t in new.trials)
     assert (found.trials, found.curves[0].trials) == (0, 0)
     assert found.curves[0].best == (max(t.objectives[0] for t in old.trials),)
-    text = _text(found)
-    assert "all have 0 trials or more" in text
-    assert f"{found.curves[0].best[0]:.4f}" in text
+    url = f"sqlite:///{tmp_path}/study.db"
+    code, out, err = invoke("compare", "new", "alone", "--storage", url, cwd=tmp_path)
+    assert code == 0, err
+    assert "all have 0 trials or more" in out
+    assert f"{found.curves[0].best[0]:.4f}" in out
 
 
 def test_a_reused_result_counts_after_the_trial_before_it(run: Run) -> None:
@@ -108,7 +110,7 @@ def test_strategies_with_common_seeds_are_tested(run: Run) -> None:
     assert "Wilcoxon's signed-rank test over the seeds 0, 1" in _text(found)
 
 
-def test_what_cannot_be_compared_is_refused_in_a_line(run: Run) -> None:
+def test_studies_that_cannot_be_compared_are_an_error(run: Run) -> None:
     one, other = run("a", trials=2), run("b", trials=2, objectives=("log_loss",))
     with pytest.raises(StudyError, match="'a' and 'b' optimise accuracy and log_loss"):
         _compared(one, other)
@@ -118,13 +120,3 @@ def test_what_cannot_be_compared_is_refused_in_a_line(run: Run) -> None:
     pruned = [record for record in one.trials if record.state == "pruned"]
     with pytest.raises(StudyError, match="study 'a' has no result to compare; run it first"):
         compare_studies([_study(one), (one.stored, pruned)])
-
-
-def test_the_command_compares_a_study_that_reused_everything(run: Run, tmp_path: Path) -> None:
-    run("old", trials=9, sampler="grid")
-    run("new", trials=9, sampler="grid", reuse=("old",))
-    url = f"sqlite:///{tmp_path}/study.db"
-    code, out, err = invoke("compare", "old", "new", "--storage", url, cwd=tmp_path)
-
-    assert code == 0, err
-    assert "all have 0 trials or more" in out

@@ -39,7 +39,7 @@ def _lines(comparison: TableComparison) -> list[tuple[float, ...]]:
 
 
 @pytest.mark.parametrize("scale", [1e-7, 1e5])
-def test_values_of_any_size_are_told_in_four_digits_and_drawn_alike(
+def test_values_of_any_size_have_four_digits_and_the_same_drawing(
     tmp_path: Path, scale: float
 ) -> None:
     losses = arrays()["values"] - 2
@@ -63,21 +63,17 @@ def test_values_of_any_size_are_told_in_four_digits_and_drawn_alike(
         assert drawn == pytest.approx([scale * number for number in plainly], rel=1e-4)
 
 
-def test_small_shares_are_told_and_drawn_too(tmp_path: Path) -> None:
-    comparison = _comparison(tmp_path / "a", arrays()["values"] * 1e-6)
-    regret = comparison.results[0].curve.mean
+@pytest.mark.parametrize(("factor", "form"), [(1e-6, ".4g"), (1.0, ".3f")])
+def test_percentage_points_have_three_decimals_unless_all_are_small(
+    tmp_path: Path, factor: float, form: str
+) -> None:
+    comparison = _comparison(tmp_path / "a", arrays()["values"] * factor)
+    text, regret = _text(comparison), comparison.results[0].curve.mean
 
     assert comparison.in_points
-    assert f" {regret[9]:.4g} " in _text(comparison)
-    assert f"{regret[-1]:.4g} after" in regret_figure(comparison).text
-
-
-def test_percentage_points_have_three_decimals(tmp_path: Path) -> None:
-    comparison = _comparison(tmp_path / "a", arrays()["values"])
-    text = _text(comparison)
-
-    assert f" {comparison.results[0].curve.mean[9]:.3f} " in text
-    assert re.search(r" [+-]\d+\.\d{3} ", text)
+    assert f" {regret[9]:{form}} " in text
+    assert f"{regret[-1]:{form}} after" in regret_figure(comparison).text
+    assert re.search(r" [+-]\d+\.\d{3} ", text) or factor < 1
 
 
 def test_equal_means_are_no_regret(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from study.common.choices import (
     parse_choice,
     registry_of,
     split_choice,
+    split_choices,
 )
 from study.common.errors import SettingsError
 
@@ -98,3 +99,19 @@ def test_options_come_from_the_class() -> None:
 def test_a_registry_is_read_only() -> None:
     with pytest.raises(TypeError):
         REGISTRY["other"] = Plain  # type: ignore[index]
+
+
+def test_options_belong_to_the_name_before_them() -> None:
+    text = "tpe, evolution,population=10,sample=3,random,tpe,n_startup_trials=5"
+    assert split_choices(text, flag="--samplers", example="tpe,evolution") == (
+        "tpe",
+        "evolution,population=10,sample=3",
+        "random",
+        "tpe,n_startup_trials=5",
+    )
+
+
+@pytest.mark.parametrize("text", ["", "tpe,,random", "a=1", "tpe,tpe"])
+def test_a_list_with_gaps_or_repeats_is_an_error(text: str) -> None:
+    with pytest.raises(SettingsError, match="--samplers"):
+        split_choices(text, flag="--samplers", example="tpe,evolution")

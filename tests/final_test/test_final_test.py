@@ -3,8 +3,9 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -42,9 +43,8 @@ def run(folder: Path, *, seeds: int = 2, fit_on: FitOn = "train") -> FinalTestRu
     return run_test("s", resources(folder), seeds=seeds, fit_on=fit_on, now=lambda: NOW)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Once:
-    """A study that was tested once, and what that came to."""
+class Once(NamedTuple):
+    """A study that was tested once."""
 
     folder: Path
     outcome: FinalTestRun
@@ -118,7 +118,7 @@ def test_the_access_is_in_the_log_and_in_every_report(confirmed: Path) -> None:
     assert "The test part was opened 2 times" in text or "opened twice" in text
 
 
-def test_train_and_validation_images_may_be_learned_together(confirmed: Path) -> None:
+def test_networks_can_be_trained_on_train_and_validation_images(confirmed: Path) -> None:
     found = run(confirmed, fit_on="train+val")
     assert found.result is not None
     assert found.result.fit_on == "train+val"
@@ -134,21 +134,23 @@ def test_train_and_validation_images_may_be_learned_together(confirmed: Path) ->
     assert accesses(confirmed)[0].fit_on == "train+val"
 
 
-def test_an_unconfirmed_study_is_told_how_to_be_confirmed(tmp_path: Path) -> None:
-    search(tmp_path)
-    with pytest.raises(EvaluationError, match=r"'s' is not confirmed.*run 'confirm s' first"):
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ("official", r"'s' is not confirmed.*run 'confirm s' first"),
+        ("pooled", "searched on the pooled split"),
+    ],
+)
+def test_testing_an_unconfirmed_or_pooled_study_is_an_error_without_an_access(
+    tmp_path: Path, split: str, message: str
+) -> None:
+    search(tmp_path, split=split, estimator="synthetic")
+    with pytest.raises(EvaluationError, match=message):
         run(tmp_path)
     assert accesses(tmp_path) == []
 
 
-def test_a_study_of_the_pooled_split_is_refused_with_the_reason(tmp_path: Path) -> None:
-    search(tmp_path, split="pooled", estimator="synthetic")
-    with pytest.raises(EvaluationError, match="searched on the pooled split"):
-        run(tmp_path)
-    assert accesses(tmp_path) == []
-
-
-def test_the_test_part_stays_closed_when_the_trainings_are_stopped(confirmed: Path) -> None:
+def test_the_test_part_stays_closed_if_the_trainings_are_interrupted(confirmed: Path) -> None:
     stop = Stop()
     stop.request()
     stopped = run_test(
@@ -159,7 +161,7 @@ def test_the_test_part_stays_closed_when_the_trainings_are_stopped(confirmed: Pa
 
 
 def test_a_search_and_a_confirmation_never_read_the_test_part(tmp_path: Path) -> None:
-    """The test part of this file is damaged; only who opens it finds out."""
+    """The test part of this file is damaged, so reading it is an error."""
     arrays = learnable()
     arrays["test_labels"][3] = 9
     np.savez_compressed(tmp_path / "tiny.npz", **arrays)  # type: ignore[arg-type]
