@@ -113,7 +113,10 @@ def test_the_first_is_distinguished_from_the_second_over_seeds() -> None:
 def test_both_tests_must_find_the_difference() -> None:
     rng = np.random.default_rng(0)
     labels = np.arange(100) % 4
-    hits = {name: {s: (rng.random(100) < 0.8) * 1.0 for s in (1, 2, 3)} for name in ("a", "b")}
+    hits = {
+        name: {seed: (rng.random(100) < 0.8).astype(np.float64) for seed in (1, 2, 3)}
+        for name in ("a", "b")
+    }
     images = ImageValues(metric="accuracy", labels=labels, values=hits)
     result = _confirmed({"a": 0.80, "b": 0.79}, APART, images=images)
     assert [test.method for test in result.tests] == [
