@@ -198,25 +198,16 @@ def forge(directory: Path, bundle: Bundle) -> None:
 Forged = Callable[[Bundle], Bundle]
 
 
-def with_image(**fields: object) -> Forged:
-    return lambda b: replace(
-        b,
-        stack=replace(b.stack, image=replace(b.stack.image, **fields)),  # type: ignore[arg-type]
-    )
+def with_layer(part: str, **fields: object) -> Forged:
+    """Change the image format, the head or the first block of the stack."""
 
-
-def with_head(**fields: object) -> Forged:
-    return lambda b: replace(
-        b,
-        stack=replace(b.stack, head=replace(b.stack.head, **fields)),  # type: ignore[arg-type]
-    )
-
-
-def with_block(**fields: object) -> Forged:
     def change(bundle: Bundle) -> Bundle:
-        first, *others = bundle.stack.blocks
-        changed = replace(first, **fields)  # type: ignore[arg-type]
-        return replace(bundle, stack=replace(bundle.stack, blocks=(changed, *others)))
+        stack = bundle.stack
+        if part == "block":
+            first = replace(stack.blocks[0], **fields)  # type: ignore[arg-type]
+            return replace(bundle, stack=replace(stack, blocks=(first, *stack.blocks[1:])))
+        changed = {part: replace(getattr(stack, part), **fields)}
+        return replace(bundle, stack=replace(stack, **changed))
 
     return change
 
@@ -234,14 +225,14 @@ def with_file(name: str) -> Forged:
         (with_file("x"), "it lists the files"),
         (with_file(""), "it lists the files"),
         (lambda bundle: replace(bundle, files={}), "it lists the files"),
-        (with_head(in_features=10**12), r"parameters in .* bytes of weights"),
-        (with_image(size=10**6), "1000000 pixels a side"),
-        (with_block(operation="eval"), "cannot be used"),
-        (with_block(kernel=-3), "cannot be used"),
-        (with_block(in_channels=5), "cannot be used"),
-        (with_block(pool="none"), "cannot be used"),
-        (with_head(kind="global_average"), "cannot be used"),
-        (with_head(activation="import os"), "cannot be used"),
+        (with_layer("head", in_features=10**12), r"parameters in .* bytes of weights"),
+        (with_layer("image", size=10**6), "1000000 pixels a side"),
+        (with_layer("block", operation="eval"), "cannot be used"),
+        (with_layer("block", kernel=-3), "cannot be used"),
+        (with_layer("block", in_channels=5), "cannot be used"),
+        (with_layer("block", pool="none"), "cannot be used"),
+        (with_layer("head", kind="global_average"), "cannot be used"),
+        (with_layer("head", activation="import os"), "cannot be used"),
         (lambda bundle: replace(bundle, class_names=("a", "b")), "class name"),
         (lambda bundle: replace(bundle, class_names=tuple("abc\x1b")), "class name"),
     ],

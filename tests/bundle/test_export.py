@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 
 from study.bundle.bundle import Bundle, DataFacts, MeasuredValue, OnnxCheck
 from study.bundle.chosen_network import final_figures, validation_figures
-from study.bundle.classifier import load
+from study.bundle.classifier import Classifier, load
 from study.bundle.export import export_study, model_card
 from study.bundle.reproduce import describe_reproduction, reproduce_bundle
 from study.common.errors import EvaluationError
@@ -44,30 +44,28 @@ def confirmed(searched: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@dataclass(frozen=True, kw_only=True)
-class Exported:
-    """A tested study and the bundle made of it."""
-
-    folder: Path
-    bundle: Bundle
-    directory: Path
+@pytest.fixture(scope="module")
+def tested(confirmed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tested study, exported to ``out``."""
+    folder = copied(confirmed, tmp_path_factory.mktemp("tested") / "copy")
+    run_test("s", resources(folder), seeds=3, fit_on="train", now=lambda: NOW)
+    export_study("s", run_context(folder), directory=folder / "out", now=NOW)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def exported(confirmed: Path, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    folder = copied(confirmed, tmp_path_factory.mktemp("tested") / "copy")
-    run_test("s", resources(folder), seeds=3, fit_on="train", now=lambda: NOW)
-    directory = folder / "out"
-    bundle = export_study("s", run_context(folder), directory=directory, now=NOW)
-    return Exported(folder=folder, bundle=bundle, directory=directory)
+def exported(tested: Path) -> Classifier:
+    return load(tested / "out")
 
 
 def written(folder: Path, directory: Path) -> Bundle:
     return export_study("s", run_context(folder), directory=directory, now=NOW, onnx=False)
 
 
-def test_the_tested_network_is_exported_with_its_figures(exported: Exported) -> None:
-    runs = load_trials("s-test", run_context(exported.folder).url)[1]
+def test_the_tested_network_is_exported_with_its_figures(
+    tested: Path, exported: Classifier
+) -> None:
+    runs = load_trials("s-test", run_context(tested).url)[1]
     bundle = exported.bundle
     assert bundle.training.seed == seed_of(runs[0])
     assert bundle.training.study == "s-test"
@@ -79,10 +77,14 @@ def test_the_tested_network_is_exported_with_its_figures(exported: Exported) -> 
     assert bundle.figures["test_accuracy"].over_images is not None
     assert bundle.created == "2026-03-04T05:06:00+00:00"
     assert not bundle.limits
+    stored = open_study("s", run_context(tested).url).study.user_attrs[TEST]
+    assert stored["networks"][0]["weights"] == bundle.files["model.safetensors"].sha256
 
 
-def test_the_figures_of_the_test_are_those_of_the_first_seeds_network(exported: Exported) -> None:
-    study = open_study("s", run_context(exported.folder).url).study
+def test_the_figures_of_the_test_are_those_of_the_first_seeds_network(
+    tested: Path, exported: Classifier
+) -> None:
+    study = open_study("s", run_context(tested).url).study
     result = read_final_test(study.user_attrs)
     assert result is not None
     figures = final_figures(result)
@@ -109,18 +111,16 @@ def test_validation_figures_include_the_spread_of_sibling_runs() -> None:
 
 @pytest.mark.parametrize("part", ["test", "val"])
 def test_the_exported_network_has_the_accuracies_that_are_stated(
-    exported: Exported, part: str
+    exported: Classifier, part: str
 ) -> None:
-    classifier, arrays = load(exported.directory), learnable()
+    arrays = learnable()
     images = torch.from_numpy(arrays[f"{part}_images"])[:, None]
-    hits = classifier.probabilities(images).argmax(dim=1).numpy() == arrays[f"{part}_labels"][:, 0]
+    hits = exported.probabilities(images).argmax(dim=1).numpy() == arrays[f"{part}_labels"][:, 0]
     assert hits.mean() == pytest.approx(exported.bundle.figures[f"{part}_accuracy"].value)
 
 
-def test_the_card_of_a_study_states_data_figures_and_access_and_no_path(
-    exported: Exported,
-) -> None:
-    card = (exported.directory / "MODEL_CARD.md").read_text("utf-8")
+def test_the_card_of_a_study_states_data_figures_and_access_and_no_path(tested: Path) -> None:
+    card = (tested / "out" / "MODEL_CARD.md").read_text("utf-8")
     for words in (
         "test accuracy",
         "licence of the images: not stated",
@@ -128,7 +128,7 @@ def test_the_card_of_a_study_states_data_figures_and_access_and_no_path(
         "The test part was opened once",
     ):
         assert words in card
-    assert str(exported.folder) not in card
+    assert str(tested) not in card
 
 
 def test_the_card_states_the_network_its_figures_its_data_and_its_limits() -> None:
@@ -173,7 +173,7 @@ def test_another_level_than_95_is_stated(level: float) -> None:
     assert ("(90 %)" in model_card(described(figures={"test_auc": figure}))) == (level == 0.9)
 
 
-def test_onnx_agrees_with_pytorch_on_real_images(exported: Exported) -> None:
+def test_onnx_agrees_with_pytorch_on_real_images(exported: Classifier) -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     check = exported.bundle.onnx
@@ -182,20 +182,19 @@ def test_onnx_agrees_with_pytorch_on_real_images(exported: Exported) -> None:
     assert check.largest_difference < 1e-5
 
 
-def test_training_it_again_gives_the_same_bits(exported: Exported) -> None:
+def test_training_it_again_gives_the_same_bits(tested: Path, exported: Classifier) -> None:
     torch.manual_seed(12345)  # the global generator makes no difference
-    result = reproduce_bundle(load(exported.directory), run_context(exported.folder))
+    result = reproduce_bundle(exported, run_context(tested))
     assert result.verdict == "identical", describe_reproduction(result)
     assert not result.differences, result.differences
     assert all(m.then == m.now for m in result.measures)
 
 
 def test_a_network_of_another_seed_lies_in_the_range_expected_of_another_run(
-    exported: Exported,
+    tested: Path, exported: Classifier
 ) -> None:
-    classifier = load(exported.directory)
-    other = replace(classifier.bundle, training=replace(classifier.bundle.training, seed=12345))
-    result = reproduce_bundle(replace(classifier, bundle=other), run_context(exported.folder))
+    other = replace(exported.bundle, training=replace(exported.bundle.training, seed=12345))
+    result = reproduce_bundle(replace(exported, bundle=other), run_context(tested))
     assert not result.identical
     assert result.largest_difference is not None
     assert result.largest_difference > 1e-3
@@ -204,14 +203,12 @@ def test_a_network_of_another_seed_lies_in_the_range_expected_of_another_run(
     assert result.verdict == "within", describe_reproduction(result)
 
 
-def test_other_images_are_not_trained_on(exported: Exported, tmp_path: Path) -> None:
+def test_other_images_are_not_trained_on(exported: Classifier, tmp_path: Path) -> None:
     arrays = learnable()
     arrays["train_images"][0] ^= 1
     np.savez_compressed(tmp_path / "tiny.npz", **arrays)  # type: ignore[arg-type]
     with pytest.raises(EvaluationError, match="was trained on other images or labels of tiny"):
-        reproduce_bundle(
-            load(exported.directory), run_context(tmp_path), dataset=str(tmp_path / "tiny.npz")
-        )
+        reproduce_bundle(exported, run_context(tmp_path), dataset=str(tmp_path / "tiny.npz"))
 
 
 def test_without_a_test_a_fresh_confirmed_network_is_exported(
@@ -263,14 +260,13 @@ def test_a_lost_checkpoint_is_trained_again_to_the_same_weights(
 
 
 def test_other_weights_than_the_tested_ones_have_no_test_figures_but_a_limit(
-    exported: Exported, tmp_path: Path
+    tested: Path, tmp_path: Path
 ) -> None:
-    folder = copied(exported.folder, tmp_path / "copy")
+    folder = copied(tested, tmp_path / "copy")
     study = open_study("s", run_context(folder).url).study
-    tested = study.user_attrs[TEST]
-    first, *others = tested["networks"]
-    assert first["weights"] == exported.bundle.files["model.safetensors"].sha256
-    study.set_user_attr(TEST, {**tested, "networks": [{**first, "weights": "0" * 64}, *others]})
+    stored = study.user_attrs[TEST]
+    first, *others = stored["networks"]
+    study.set_user_attr(TEST, {**stored, "networks": [{**first, "weights": "0" * 64}, *others]})
     bundle = written(folder, tmp_path / "out")
     assert all(name.startswith("val_") for name in bundle.figures)
     assert "gave other weights" in bundle.limits[0]
