@@ -79,21 +79,24 @@ def load(directory: str | Path, *, digest: str | None = None) -> Classifier:
     """
     directory = Path(directory)
     bundle, contents = read_bundle(directory, digest=digest)
-    weights = contents[WEIGHTS]
     try:
-        check_stack(bundle, weight_bytes=len(weights))
-        network = network_of(bundle.stack, weights)
+        return classifier_of(bundle, contents[WEIGHTS])
     except ValueError as error:
         raise EvaluationError(f"{directory}: cannot be used: {error}; export it again") from None
-    return Classifier(bundle=bundle, network=network)
 
 
-def check_stack(bundle: Bundle, *, weight_bytes: int) -> None:
-    """Check the layers before memory is allocated for them.
+def classifier_of(bundle: Bundle, weights: bytes) -> Classifier:
+    """Return the classifier of a description and weights.
 
     Raises:
-        ValueError: The layers are not valid or do not fit the weights.
+        ValueError: The layers are not valid, or the weights are not finite or do not fit them.
     """
+    _check_stack(bundle, weight_bytes=len(weights))
+    return Classifier(bundle=bundle, network=_network_of(bundle.stack, weights))
+
+
+def _check_stack(bundle: Bundle, *, weight_bytes: int) -> None:
+    """Check the layers before memory is allocated for them."""
     image = bundle.stack.image
     if not (1 <= image.channels <= 4 and 1 <= image.size <= _LARGEST_SIDE):
         raise ValueError(f"images of {image.channels} channels and {image.size} pixels a side")
@@ -106,12 +109,7 @@ def check_stack(bundle: Bundle, *, weight_bytes: int) -> None:
         raise ValueError(f"{parameters:,} parameters in {weight_bytes:,} bytes of weights")
 
 
-def network_of(stack: Stack, weights: bytes) -> nn.Module:
-    """Return the network of a stack with these weights, in evaluation mode.
-
-    Raises:
-        ValueError: The weights are not those of such a network.
-    """
+def _network_of(stack: Stack, weights: bytes) -> nn.Module:
     try:
         tensors = read_tensors(weights)
     except (SafetensorError, ValueError, KeyError) as error:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from torch import nn
 
 from study.bundle.bundle import (
     CARD,
@@ -31,7 +30,7 @@ from study.bundle.bundle import (
     sealed,
 )
 from study.bundle.chosen_network import ChosenNetwork, choose, final_figures, validation_figures
-from study.bundle.classifier import Classifier, check_stack, network_of
+from study.bundle.classifier import Classifier, classifier_of
 from study.bundle.onnx_model import OnnxModel, onnx_available, onnx_model
 from study.common.atomic_write import atomic_write, temporary_name
 from study.common.errors import EvaluationError
@@ -89,26 +88,15 @@ def export_study(
     if tested is not None and tested.first.weights != sha256(weights_of(training.network)):
         chosen = replace(chosen, result=None, limits=(*chosen.limits, RETRAINED))
     bundle = _bundle(origin, chosen, networks, training, now)
+    try:
+        classifier = classifier_of(bundle, weights_of(training.network))
+    except ValueError as error:
+        raise EvaluationError(f"the network cannot be exported: {error}") from None
     model = None
     if onnx or (onnx is None and onnx_available()):
         images = networks.estimator.data.val_images[:ONNX_IMAGES].cpu()
-        model = onnx_model(classifier_of(bundle, training.network), images)
-    return write_bundle(
-        directory,
-        bundle=bundle,
-        network=training.network,
-        space_text=origin.settings.space_text,
-        onnx=model,
-    )
-
-
-def classifier_of(bundle: Bundle, network: nn.Module) -> Classifier:
-    """Return a network that is not exported yet as a classifier on the CPU, for ``onnx_model``."""
-    try:
-        copied = network_of(bundle.stack, weights_of(network))
-    except ValueError as error:
-        raise EvaluationError(f"cannot be exported: {error}") from None
-    return Classifier(bundle=bundle, network=copied)
+        model = onnx_model(classifier, images)
+    return write_bundle(directory, classifier, space_text=origin.settings.space_text, onnx=model)
 
 
 def _bundle(
@@ -190,35 +178,30 @@ def versions_of(environment: Mapping[str, Any]) -> dict[str, str]:
 
 def write_bundle(
     directory: Path,
+    classifier: Classifier,
     *,
-    bundle: Bundle,
-    network: nn.Module,
     space_text: str = "",
     onnx: OnnxModel | None = None,
 ) -> Bundle:
-    """Write a bundle, and return its description as written.
+    """Write a bundle, and return its description with files, digest and ONNX check.
 
     It is written under a temporary name in the same folder, flushed to disk, and renamed.
 
     Args:
         directory: Must not exist, or be empty.
-        bundle: The description without files, digest and ONNX check.
         space_text: YAML of the search space; empty for none.
     """
     directory = directory.resolve()  # "." has no name
     check_directory(directory)
-    bundle = replace(bundle, onnx=None if onnx is None else onnx.check)
-    weights = weights_of(network)
-    contents = {WEIGHTS: weights, CARD: model_card(bundle).encode()}
+    bundle = replace(classifier.bundle, onnx=None if onnx is None else onnx.check)
+    contents = {WEIGHTS: weights_of(classifier.network), CARD: model_card(bundle).encode()}
     if space_text:
         contents[SPACE] = space_text.encode()
     if onnx is not None:
         contents[ONNX] = onnx.content
-    try:  # ``load`` makes the same checks
-        check_stack(bundle, weight_bytes=len(weights))
-        network_of(bundle.stack, weights)
+    try:
         written = sealed(bundle, contents)
-    except ValueError as error:
+    except ValueError as error:  # a number that JSON cannot hold
         raise EvaluationError(f"{directory}: not written: {error}") from None
     try:
         _write(directory, {**contents, DESCRIPTION: description_text(written).encode()})

@@ -9,8 +9,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from study.bundle.bundle import Bundle, DataFacts, MeasuredValue, TrainingFacts
+from study.bundle.classifier import Classifier, classifier_of
 from study.bundle.export import PREPROCESSING, write_bundle
-from study.network.build import build
+from study.network.build import build, weights_of
 from study.search_space.candidate import OCTMNIST, Architecture, Candidate, ImageFormat, Stage
 from study.search_space.resolve import candidate_id, resolve
 from study.statistics.results import Interval
@@ -73,6 +74,11 @@ def network(bundle: Bundle, seed: int = 0) -> nn.Module:
     return made.eval()
 
 
+def classifier(bundle: Bundle, seed: int = 0) -> Classifier:
+    """Return a classifier as ``load`` does, without files."""
+    return classifier_of(bundle, weights_of(network(bundle, seed)))
+
+
 def images(n: int, image: ImageFormat = OCTMNIST, seed: int = 0) -> Tensor:
     """Return random images, uint8 (n, channels, size, size)."""
     form = (n, image.channels, image.size, image.size)
@@ -82,7 +88,5 @@ def images(n: int, image: ImageFormat = OCTMNIST, seed: int = 0) -> Tensor:
 
 def exported(directory: Path, **fields: object) -> Bundle:
     """Write a bundle of ``PLAIN`` and return its description."""
-    bundle = described(**fields)  # type: ignore[arg-type]
-    return write_bundle(
-        directory, bundle=bundle, network=network(bundle), space_text="parameters: {}\n"
-    )
+    made = classifier(described(**fields))  # type: ignore[arg-type]
+    return write_bundle(directory, made, space_text="parameters: {}\n")

@@ -26,19 +26,29 @@ from study.bundle.bundle import (
     WEIGHTS,
     Bundle,
     FileFacts,
+    MeasuredValue,
     description_text,
     read_bundle,
     sealed,
     with_digest,
 )
-from study.bundle.classifier import load
+from study.bundle.classifier import classifier_of, load
 from study.bundle.export import write_bundle
 from study.common.errors import EvaluationError
 from study.network.build import weights_of
 from study.network.forward import LARGEST_BATCH, batch_size, normalise
 from study.search_space.candidate import Architecture, ImageFormat
 from study.search_space.resolve import resolve
-from tests.bundle.bundles import PLAIN, RGB, STAGED, described, exported, images, network
+from tests.bundle.bundles import (
+    PLAIN,
+    RGB,
+    STAGED,
+    classifier,
+    described,
+    exported,
+    images,
+    network,
+)
 
 FILES = (DESCRIPTION, WEIGHTS, CARD, SPACE)
 
@@ -66,15 +76,15 @@ def test_a_network_comes_back_bit_for_bit(
 ) -> None:
     bundle = described(architecture, image)
     trained = network(bundle)
-    written = write_bundle(tmp_path / "b", bundle=bundle, network=trained)
-    classifier = study.load(tmp_path / "b")
-    assert classifier.bundle == written
+    written = write_bundle(tmp_path / "b", classifier_of(bundle, weights_of(trained)))
+    found = study.load(tmp_path / "b")
+    assert found.bundle == written
     assert (written.figures, written.settings) == (bundle.figures, bundle.settings)
     batch = images(9, image)
     with torch.inference_mode():
-        assert torch.equal(classifier.scores(batch), trained(normalise(batch)))
+        assert torch.equal(found.scores(batch), trained(normalise(batch)))
     for name, tensor in trained.state_dict().items():
-        assert torch.equal(classifier.network.state_dict()[name], tensor)
+        assert torch.equal(found.network.state_dict()[name], tensor)
 
 
 def test_the_recorded_preprocessing_is_the_one_of_training(pristine: Path) -> None:
@@ -83,13 +93,13 @@ def test_the_recorded_preprocessing_is_the_one_of_training(pristine: Path) -> No
 
 
 def test_probabilities_of_many_images_are_those_of_each_alone(pristine: Path) -> None:
-    classifier = load(pristine)
+    found = load(pristine)
     batch = images(LARGEST_BATCH + 3)
-    together = classifier.probabilities(batch)
-    alone = torch.cat([classifier.probabilities(batch[i : i + 1]) for i in (0, 255, 256, 258)])
+    together = found.probabilities(batch)
+    alone = torch.cat([found.probabilities(batch[i : i + 1]) for i in (0, 255, 256, 258)])
     torch.testing.assert_close(together[[0, 255, 256, 258]], alone)
     torch.testing.assert_close(together.sum(dim=1), torch.ones(len(batch)))
-    assert classifier.probabilities(batch[:0]).shape == (0, 4)
+    assert found.probabilities(batch[:0]).shape == (0, 4)
 
 
 def test_large_images_are_classified_a_few_at_a_time() -> None:
@@ -172,8 +182,7 @@ def test_a_missing_file_is_named(copy: Path, name: str) -> None:
 
 
 def test_weights_of_another_bundle_are_refused(copy: Path, tmp_path: Path) -> None:
-    bundle = described()
-    write_bundle(tmp_path / "other", bundle=bundle, network=network(bundle, seed=1))
+    write_bundle(tmp_path / "other", classifier(described(), seed=1))
     shutil.copy(tmp_path / "other" / WEIGHTS, copy / WEIGHTS)
     with pytest.raises(EvaluationError, match="its SHA-256 is not the one listed"):
         load(copy)
@@ -321,13 +330,19 @@ def test_nothing_is_overwritten(copy: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("broken", ["not finite", "weights of other layers"])
-def test_weights_that_cannot_be_loaded_are_not_exported(tmp_path: Path, broken: str) -> None:
+def test_weights_that_cannot_be_used_are_refused(broken: str) -> None:
     bundle = described()
     wrong = network(bundle) if broken == "not finite" else nn.Linear(50, 400)
     with torch.no_grad():
         next(wrong.parameters()).view(-1)[0] = torch.nan
-    with pytest.raises(EvaluationError, match=broken):
-        write_bundle(tmp_path / "b", bundle=bundle, network=wrong)
+    with pytest.raises(ValueError, match=broken):
+        classifier_of(bundle, weights_of(wrong))
+
+
+def test_a_figure_that_is_not_finite_is_not_exported(tmp_path: Path) -> None:
+    bundle = described(figures={"val_log_loss": MeasuredValue(value=float("inf"))})
+    with pytest.raises(EvaluationError, match="not written"):
+        write_bundle(tmp_path / "b", classifier(bundle))
     assert list(tmp_path.iterdir()) == []
 
 
