@@ -158,11 +158,12 @@ class SearchSpace:
 
         A range that no condition reads is one group, which keeps counting fast.
         """
-        asked = [c for p in self.parameters for c in p.when if c.parameter == parameter.name]
+        name = parameter.name
+        conditions = [c for p in self.parameters for c in p.when if c.parameter == name]
         first: dict[tuple[bool, ...], Value] = {}
         counts: Counter[Value] = Counter()
         for value in grid_values(parameter) or ():
-            answers = tuple(condition.allows(value) for condition in asked)
+            answers = tuple(condition.allows(value) for condition in conditions)
             counts[first.setdefault(answers, value)] += 1
         return counts
 

@@ -1,4 +1,4 @@
-"""Validates a part of a file and turns pydantic's errors into messages with line and remedy."""
+"""Validates a part of a file; turns pydantic's errors into messages with line and remedy."""
 
 from __future__ import annotations
 
