@@ -82,7 +82,6 @@ class History:
     running: tuple[Values, ...] = ()
     sequence_index: int = 0
     budget: int | None = None
-    objectives: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

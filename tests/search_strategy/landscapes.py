@@ -18,7 +18,7 @@ from study.search_space.parameter import (
 from study.search_space.space import SearchSpace
 from study.search_strategy.registry import parse_sampler
 from study.search_strategy.sampler import StrategyContext
-from study.search_strategy.strategy import History, Observation, Strategy, generator
+from study.search_strategy.strategy import History, Observation, Proposal, Strategy, generator
 
 Score = Callable[[Values, np.random.Generator], float | tuple[float, ...] | None]
 """Values and noise → score or one score per objective, or None for a failed training."""
@@ -121,6 +121,26 @@ def make_strategy(text: str, space: SearchSpace, **context: Any) -> Strategy:
     return parse_sampler(text).make(StrategyContext(space=space, **context))
 
 
+def propose(
+    text: str,
+    space: SearchSpace,
+    observations: Sequence[Observation] = (),
+    *,
+    running: Sequence[Values] = (),
+    draw: int = 0,
+    **context: Any,
+) -> Proposal:
+    """Return the next proposal of a sampler's text; ``draw`` seeds its randomness."""
+    history = History(
+        space=space,
+        observations=tuple(observations),
+        running=tuple(running),
+        sequence_index=len(observations),
+        budget=context.get("budget"),
+    )
+    return make_strategy(text, space, **context).propose(history, generator(draw, "draw"))
+
+
 def played(
     text: str,
     space: SearchSpace,
@@ -133,7 +153,12 @@ def played(
 ) -> tuple[Observation, ...]:
     """Return the trials of a sampler's text, with a budget of this many."""
     strategy = make_strategy(text, space, budget=trials, seed=seed, **context)
-    return play(strategy, space, score, trials=trials, seed=seed, known=known, **context)
+    identity = context.get("identity")
+    return play(strategy, space, score, trials=trials, seed=seed, known=known, identity=identity)
+
+
+def _name(values: Values) -> str:
+    return repr(sorted(values.items()))
 
 
 def play(
@@ -144,8 +169,7 @@ def play(
     trials: int,
     seed: int = 0,
     known: Sequence[Observation] = (),
-    objectives: int = 1,
-    identity: Callable[[Values], str] = lambda values: repr(sorted(values.items())),
+    identity: Callable[[Values], str] | None = None,
 ) -> tuple[Observation, ...]:
     """Return the observations of this many trials, one after the other.
 
@@ -158,7 +182,6 @@ def play(
             observations=tuple(observations),
             sequence_index=sequence_index,
             budget=trials,
-            objectives=objectives,
         )
         proposal = strategy.propose(history, generator(seed, "propose", sequence_index, 0))
         value = score(proposal.values, generator(seed, "noise", sequence_index))
@@ -169,7 +192,7 @@ def play(
                 outcome="failed" if value is None else "complete",
                 scores=() if value is None else value if isinstance(value, tuple) else (value,),
                 step=3,
-                candidate_id=identity(proposal.values),
+                candidate_id=(identity or _name)(proposal.values),
                 notes=proposal.notes,
             )
         )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from study.common.choices import options_of
 from study.common.errors import SettingsError
 from study.search_space.space import SearchSpace
-from study.search_strategy.registry import SAMPLERS
+from study.search_strategy.registry import PRUNERS, SAMPLERS, parse_sampler
+from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.strategy import History, Observation, Strategy, generator
 from tests.search_strategy.landscapes import (
     CONDITIONAL,
@@ -24,6 +30,8 @@ from tests.search_strategy.landscapes import (
     play,
     separable,
 )
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 every_sampler = pytest.mark.parametrize(
     "name",
@@ -149,3 +157,41 @@ def test_it_works_without_a_budget_and_with_constant_scores(name: str) -> None:
     assert_is_point(first.values, FLAT)
     trials = trials_for(name, 25)
     assert len(play(strategy, FLAT, constant, trials=trials, seed=0)) == trials
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_either_parsed_or_a_settings_error(text: str) -> None:
+    with contextlib.suppress(SettingsError):
+        assert parse_sampler(text).name in SAMPLERS
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_two_objectives_need_a_sampler_that_supports_them(name: str) -> None:
+    sampler, context = parse_sampler(name), StrategyContext(space=FLAT, objectives=2)
+    refused = pytest.raises(SettingsError, match=f"sampler {name}: .*one objective")
+    with contextlib.nullcontext() if sampler.multi_objective else refused:
+        sampler.validate(context)
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLERS if name != "cmaes"])
+def test_an_ordinary_study_gets_no_warning(name: str) -> None:
+    assert parse_sampler(name).warnings(StrategyContext(space=FLAT)) == ()
+
+
+def test_gp_warns_of_what_it_cannot_learn() -> None:
+    (warning,) = parse_sampler("gp").warnings(StrategyContext(space=FLAT, prunes=True))
+    assert "pruned" in warning
+
+
+@pytest.mark.parametrize(
+    ("page", "registry"), [("strategies.md", SAMPLERS), ("pruners.md", PRUNERS)]
+)
+def test_the_page_has_the_table_of_options_that_the_classes_declare(
+    page: str, registry: dict[str, type]
+) -> None:
+    text = (DOCS / page).read_text("utf-8")
+    for name, cls in registry.items():
+        assert f"`{name}`" in text
+        for option, declared in options_of(cls).items():
+            row = f"| `{name}` | `{option}` | {declared.default} | {declared.help} |"
+            assert row in text, row

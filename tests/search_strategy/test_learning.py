@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from study.search_space.candidate import Values
-from study.search_strategy.strategy import History, Proposal, generator
 from tests.search_strategy.landscapes import (
     CONDITIONAL,
     FLAT,
-    make_strategy,
     mixed,
     played,
+    propose,
     separable,
 )
 
@@ -73,15 +72,11 @@ def test_a_pruned_trial_never_ranks_above_complete_ones(name: str) -> None:
     """A score at an early step is not comparable with final scores."""
     known = played(name, CONDITIONAL, mixed, trials=30, seed=4)
 
-    def propose(early_score: float) -> Proposal:
-        pruned = replace(known[20], outcome="pruned", scores=(early_score,), step=1)
-        history = History(
-            space=CONDITIONAL,
-            observations=(*known[:20], pruned, *known[21:]),
-            sequence_index=30,
-            budget=40,
-        )
-        strategy = make_strategy(name, CONDITIONAL, budget=40, seed=4)
-        return strategy.propose(history, generator(4, "propose", 30, 0))
-
-    assert propose(-1e3).values == propose(1e3).values
+    low, high = (
+        [*known[:20], replace(known[20], outcome="pruned", scores=(score,), step=1), *known[21:]]
+        for score in (-1e3, 1e3)
+    )
+    after_low, after_high = (
+        propose(name, CONDITIONAL, seen, budget=40, seed=4).values for seen in (low, high)
+    )
+    assert after_low == after_high

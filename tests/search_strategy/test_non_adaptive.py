@@ -11,7 +11,7 @@ from study.search_space.candidate import ImageFormat, Values, values_key
 from study.search_space.parameter import CategoricalParameter, FloatParameter, IntParameter
 from study.search_space.space import Bound, SearchSpace
 from study.search_strategy.strategy import Exhausted, History, Observation, generator
-from tests.search_strategy.landscapes import CONDITIONAL, FLAT, make_strategy
+from tests.search_strategy.landscapes import CONDITIONAL, FLAT, make_strategy, propose
 
 RNG = generator(0, "unused")
 SEED_LIKE = SearchSpace(
@@ -45,8 +45,7 @@ def next_of(
     observations: Sequence[Observation], running: Sequence[Values] = (), **context: Any
 ) -> Values:
     """Return the point that the grid tries next."""
-    history = History(space=SEED_LIKE, observations=tuple(observations), running=tuple(running))
-    return make_strategy("grid", SEED_LIKE, **context).propose(history, RNG).values
+    return propose("grid", SEED_LIKE, observations, running=running, **context).values
 
 
 @pytest.mark.parametrize("space", [SEED_LIKE, CONDITIONAL])

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -146,27 +147,25 @@ def test_decisions_are_those_of_optuna_in_a_real_study(
 def _run_side_by_side(study: optuna.Study, text: str, *, trials: int) -> tuple[list[str], int]:
     """Run trials three at a time; both pruners see every report of all of them."""
     rng = random.Random(3)
-    live: dict[int, tuple[optuna.Trial, float]] = {}
-    steps: dict[int, int] = {}
+    live: list[tuple[optuna.Trial, float, Iterator[int]]] = []
     disagreements, stops = [], 0
     while live or len(study.trials) < trials:
         while len(live) < 3 and len(study.trials) < trials:
-            trial = study.ask()
-            live[trial.number], steps[trial.number] = (trial, rng.random()), 0
-        trial, quality = live[rng.choice(sorted(live))]
-        steps[trial.number] += 1
-        step = steps[trial.number]
+            live.append((study.ask(), rng.random(), itertools.count(1)))
+        chosen = rng.choice(live)
+        trial, quality, steps = chosen
+        step = next(steps)
         trial.report(quality * (1 - step**-0.7 / 2) + 0.1 * rng.random(), step)
         if step == EPOCHS:
             study.tell(trial, quality)
-            del live[trial.number]
+            live.remove(chosen)
             continue
         ours, theirs = _decide_now(text, study, trial.number), trial.should_prune()
         if ours.stop != theirs:
             disagreements.append(f"trial {trial.number}: optuna {theirs}, {ours.reason}")
         if theirs:
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-            del live[trial.number]
+            live.remove(chosen)
             stops += 1
     return disagreements, stops
 

@@ -14,7 +14,7 @@ from study.search_strategy.samplers.q_learning import (
     as_path,
     chance_of_random,
 )
-from study.search_strategy.strategy import History, Observation, generator
+from study.search_strategy.strategy import Observation
 from tests.search_strategy.landscapes import (
     AVERAGE,
     CONDITIONAL,
@@ -25,6 +25,7 @@ from tests.search_strategy.landscapes import (
     constant,
     make_strategy,
     played,
+    propose,
 )
 
 CHAIN = SearchSpace(
@@ -109,7 +110,6 @@ def test_an_inactive_parameter_gets_no_update() -> None:
 
 
 def test_duplicates_use_nothing_of_the_schedule() -> None:
-    duplicates = tuple(complete(n, all_of("a"), 1.0) for n in range(60))
-    history = History(space=FLAT, observations=duplicates, sequence_index=60, budget=100)
-    proposal = make_strategy("q_learning", FLAT, budget=100).propose(history, generator(0, "x"))
+    duplicates = [complete(n, all_of("a"), 1.0) for n in range(60)]
+    proposal = propose("q_learning", FLAT, duplicates, budget=100)
     assert proposal.notes["epsilon"] == 1.0

@@ -16,7 +16,7 @@ from study.search_strategy.samplers.reinforce import (
     softmax,
 )
 from study.search_strategy.samplers.reinforce_zoph import Controller, ReinforceZophStrategy, Walk
-from study.search_strategy.strategy import History, Observation, generator
+from study.search_strategy.strategy import Observation, generator
 from tests.search_strategy.landscapes import (
     AVERAGE,
     CONDITIONAL,
@@ -28,6 +28,7 @@ from tests.search_strategy.landscapes import (
     constant,
     make_strategy,
     played,
+    propose,
     separable,
 )
 
@@ -116,9 +117,8 @@ def test_draws_have_the_given_probabilities() -> None:
 
 
 def test_the_log_probability_of_a_proposal_is_noted() -> None:
-    history = History(space=FLAT, observations=())
-    proposal = make_strategy("reinforce", FLAT).propose(history, generator(0, "x"))
-    assert proposal.notes["log_probability"] == pytest.approx(6 * math.log(0.25), abs=1e-6)
+    noted = propose("reinforce", FLAT).notes["log_probability"]
+    assert noted == pytest.approx(6 * math.log(0.25), abs=1e-6)
 
 
 def zoph(options: str = "", *, space: SearchSpace = FLAT) -> ReinforceZophStrategy:
@@ -188,5 +188,5 @@ def test_nothing_is_drawn_from_torchs_generator() -> None:
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    zoph().propose(History(space=FLAT, observations=()), generator(0, "x"))
+    propose("reinforce:zoph", FLAT)
     assert torch.equal(torch.rand(1), expected)

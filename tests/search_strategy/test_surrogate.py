@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from study.search_space.candidate import ImageFormat, Values, values_key
 from study.search_space.parameter import IntParameter
 from study.search_space.space import Bound, SearchSpace
-from study.search_strategy.registry import parse_sampler
-from study.search_strategy.sampler import StrategyContext
 from study.search_strategy.samplers import surrogate as module
-from study.search_strategy.samplers.model_based import Auto
-from study.search_strategy.samplers.surrogate import LARGEST_FIT, _informative
+from study.search_strategy.samplers.optuna_strategy import OptunaStrategy
+from study.search_strategy.samplers.surrogate import LARGEST_FIT, SurrogateStrategy, _informative
 from study.search_strategy.strategy import History, generator
 from tests.search_strategy.landscapes import (
     CONDITIONAL,
@@ -24,6 +20,7 @@ from tests.search_strategy.landscapes import (
     mixed,
     play,
     played,
+    propose,
     separable,
 )
 
@@ -51,11 +48,10 @@ def test_duplicates_are_recognised_by_their_candidate_id() -> None:
 
 def test_a_candidate_in_training_is_not_proposed() -> None:
     known = played("surrogate", FLAT, separable, trials=30, seed=1)
-    history = History(space=FLAT, observations=known, sequence_index=30)
+    running: list[Values] = []
     for _ in range(6):
-        proposal = make_strategy("surrogate", FLAT).propose(history, generator(1, "draw", 30))
-        history = replace(history, running=(*history.running, proposal.values))
-    assert len({values_key(values) for values in history.running}) == 6
+        running.append(propose("surrogate", FLAT, known, running=running, draw=1).values)
+    assert len({values_key(values) for values in running}) == 6
 
 
 def test_every_proposal_satisfies_the_constraints() -> None:
@@ -101,11 +97,9 @@ def test_the_kernel_fitted_in_one_process_is_the_one_fitted_in_the_next() -> Non
         assert continued.propose(history, rngs[0]) == again.propose(history, rngs[1])
 
 
-@pytest.mark.parametrize(("objectives", "name"), [(1, "surrogate"), (2, "tpe")])
-def test_auto_stands_for_the_documented_sampler(objectives: int, name: str) -> None:
-    context = StrategyContext(space=FLAT, objectives=objectives)
-    assert Auto().choice(context).name == name
-    assert type(Auto().make(context)) is type(parse_sampler(name).make(context))
+@pytest.mark.parametrize(("objectives", "strategy"), [(1, SurrogateStrategy), (2, OptunaStrategy)])
+def test_auto_stands_for_the_documented_sampler(objectives: int, strategy: type) -> None:
+    assert isinstance(make_strategy("auto", FLAT, objectives=objectives), strategy)
 
 
 def test_a_climb_continues_until_no_neighbour_is_better(
@@ -114,15 +108,10 @@ def test_a_climb_continues_until_no_neighbour_is_better(
     """Without a climb, points three changes from every leader are found by chance only."""
     monkeypatch.setattr(module, "RANDOM_POINTS", 0)
     monkeypatch.setattr(module, "DOUBLE_MOVES", 0)
-    observations = tuple(
-        complete(
-            n,
-            {p.name: "ab"[(n >> i) & 1] for i, p in enumerate(FLAT.parameters)},
-            n.bit_count(),
-        )
-        for n in range(64)
-        if n.bit_count() <= 3
-    )
-    history = History(space=FLAT, observations=observations, sequence_index=len(observations))
-    proposal = make_strategy("surrogate", FLAT).propose(history, generator(0, "draw"))
-    assert sum(value == "b" for value in proposal.values.values()) >= 5
+    observations = [
+        complete(number, {name: "ab"[(number >> i) & 1] for i, name in enumerate(FLAT.by_name)}, b)
+        for number in range(64)
+        if (b := number.bit_count()) <= 3
+    ]
+    proposed = propose("surrogate", FLAT, observations).values
+    assert sum(value == "b" for value in proposed.values()) >= 5

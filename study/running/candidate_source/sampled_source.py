@@ -138,7 +138,6 @@ class SampledSource:
             running=tuple(state.latest[index].params for index in state.running),
             sequence_index=state.next_index,
             budget=self.budget,
-            objectives=len(self.measures),
         )
 
     def _observe(self, record: TrialRecord) -> Observation:

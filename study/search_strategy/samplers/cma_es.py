@@ -42,8 +42,6 @@ SIGMA = 1 / 6
 DIGITS = 12
 """Decimals of a draw that are stored and learned from. The last bits of a matrix product depend on
 memory alignment, so a replay would not reproduce them."""
-FEWEST = 2
-"""Fewest numbers. One number has no covariance, and the package does not accept it."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -74,10 +72,10 @@ class CmaEs(Sampler):
                 ' pip install "study-nas[cmaes]", or take another sampler'
             ) from None
         numbers = _always_active_numbers(context.space)
-        if len(numbers) < FEWEST:
+        if len(numbers) < 2:  # one number has no covariance, and the package does not accept it
             found = ", ".join(number.name for number in numbers) or "none"
             raise SettingsError(
-                f"cmaes: needs at least {FEWEST} numeric parameters without 'when',"
+                "cmaes: needs at least 2 numeric parameters without 'when',"
                 f" {context.space.name} has: {found}; take another sampler, such as auto"
             )
 
@@ -101,7 +99,6 @@ class CmaEsStrategy:
         self._state = IncrementalState(start=self._begin, step=self._learn, copy=copy.deepcopy)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Return a draw for the current generation."""
         optimizer = self._state.over(history.observations).optimizer
         optimizer.reseed_rng(int(rng.integers(2**31)))
         indices, raw = optimizer.ask()

@@ -81,9 +81,6 @@ class Auto(Sampler):
     name: ClassVar[str] = "auto"
     multi_objective: ClassVar[bool] = True
 
-    def choice(self, context: StrategyContext) -> Sampler:
-        """Return the sampler that ``auto`` stands for in a study."""
-        return Surrogate() if context.objectives == 1 else Tpe()
-
     def build(self, context: StrategyContext) -> Strategy:
-        return self.choice(context).make(context)
+        sampler: Sampler = Surrogate() if context.objectives == 1 else Tpe()
+        return sampler.make(context)

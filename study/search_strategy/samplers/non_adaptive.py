@@ -120,12 +120,7 @@ class FixedSequence:
         self._tried = IncrementalState(start=set[ValuesKey], step=_add_key, copy=set)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Return the first point that is new.
-
-        Raises:
-            Exhausted: Every point was tried or is in training, and the study ends.
-            SequenceEnded: The same, but the study continues with other points.
-        """
+        """Return the first point that was not tried and is not in training."""
         tried, identity = self._tried.over(history.observations), self._identity
         running = {values_key(values) for values in history.running}
         fresh = (v for key, v in self._walk() if key not in tried and key not in running)

@@ -60,12 +60,7 @@ class Nsga2(Sampler):
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class _Generation:
-    """The selected parents with their order, and the distinct candidates tried since.
-
-    Args:
-        candidates: Identities of all candidates tried.
-        points: All points that need not be tried again.
-    """
+    """The selected parents with their order, their children, and everything tried so far."""
 
     parents: tuple[Observation, ...] = ()
     order: tuple[tuple[int, float], ...] = ()

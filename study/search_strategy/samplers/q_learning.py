@@ -121,18 +121,14 @@ class _Memory:
     """The distinct candidates that were tried, and the value of each choice.
 
     Args:
-        paths: The path of each candidate, in the order of their first trials.
-        merits: Merit of the first trial of each candidate.
-        order: The merits in rising order.
-        index: Index in ``paths`` by candidate id.
         trials: Number of trials, duplicates included.
+        tried: Path and merit of the first trial of each candidate, by identity.
+        order: The merits in rising order.
     """
 
-    paths: list[Path] = dataclasses.field(default_factory=list)
-    merits: list[Merit] = dataclasses.field(default_factory=list)
-    order: list[Merit] = dataclasses.field(default_factory=list)
-    index: dict[str, int] = dataclasses.field(default_factory=dict)
     trials: int = 0
+    tried: dict[str, tuple[Path, Merit]] = dataclasses.field(default_factory=dict)
+    order: list[Merit] = dataclasses.field(default_factory=list)
     values: ActionValues = dataclasses.field(default_factory=dict)
 
     def copy(self) -> _Memory:
@@ -149,7 +145,6 @@ class QLearningStrategy:
         self._memory = IncrementalState(start=_Memory, step=self._learn, copy=_Memory.copy)
 
     def propose(self, history: History, rng: np.random.Generator) -> Proposal:
-        """Return a path of greedy choices, with random choices at the scheduled rate."""
         values = self.action_values(history.observations)
         epsilon = chance_of_random(self._options.schedule, _spent(history))
         taken: list[Step] = []
@@ -171,20 +166,18 @@ class QLearningStrategy:
 
     def _learn(self, memory: _Memory, observation: Observation) -> None:
         memory.trials += 1
-        newest = memory.index.setdefault(observation.identity, len(memory.paths))
-        if newest == len(memory.paths):
+        if observation.identity not in memory.tried:
             path = as_path(self._space.steps(observation.values), order=self._options.order)
             for state, _ in path:
                 first = [FIRST_VALUE] * len(self._space.choices[state[0]])
                 memory.values.setdefault(state, first)
-            memory.paths.append(path)
-            memory.merits.append(merit(observation))
-            bisect.insort(memory.order, memory.merits[-1])
+            memory.tried[observation.identity] = path, merit(observation)
+            bisect.insort(memory.order, merit(observation))
+        known = list(memory.tried.values())
         rng = generator(self._seed, "replay", memory.trials)
-        replayed = rng.integers(len(memory.paths), size=self._options.replays)
-        for index in (newest, *replayed.tolist()):
-            reward = rank_quantile(memory.merits[index], memory.order)
-            self._options.backup(memory.values, memory.paths[index], reward)
+        replayed = (known[i] for i in rng.integers(len(known), size=self._options.replays))
+        for path, key in (memory.tried[observation.identity], *replayed):
+            self._options.backup(memory.values, path, rank_quantile(key, memory.order))
 
 
 def as_path(steps: Sequence[Step], *, order: int) -> Path:

@@ -66,11 +66,9 @@ class ReinforceZoph(Sampler):
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class _Policy:
-    """Logits of every parameter's softmax, and the merits that rewards come from.
+    """Logits of every parameter's softmax, and the merits of the trials in rising order.
 
-    Args:
-        logits: One vector per parameter, one number per value. Vectors are replaced, not changed.
-        merits: Merits of the trials, in rising order.
+    The logits of a parameter, shape (values,), are replaced and never changed in place.
     """
 
     logits: list[Array]

@@ -2,12 +2,7 @@
 
 A two-layer LSTM reads the previous choice and gives the logits of the next one, along the active
 parameters of a point. Each finished trial is one step of policy gradient, with a moving average of
-the reward as baseline. From the paper, sections 3.2 and 4.1: 35 units per layer, weights from
-U(-0.08, 0.08), Adam at 0.0006, the validation accuracy cubed as the reward. The paper does not
-give the decay of the average. 0.99 and the entropy bonus (0.0001 there, off here) are those of
-ENAS (Pham et al., 1802.03268, published code).
-
-The paper trained 12,800 networks this way. Within a few hundred trials the policy hardly moves.
+the reward as baseline. ``docs/strategies.md`` has the source of each constant.
 """
 
 from __future__ import annotations
