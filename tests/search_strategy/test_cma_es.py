@@ -46,7 +46,7 @@ def test_it_finds_the_bottom_of_a_bowl() -> None:
         assert last > np.mean([o.scores[0] for o in observations[:20]]) + 0.3
 
 
-def test_trials_of_others_and_latecomers_leave_its_generations_alone() -> None:
+def test_trials_of_others_and_late_trials_do_not_change_its_generations() -> None:
     own = played("cmaes", NUMBERS, bowl, trials=40, seed=1)
     other = replace(complete(-1, own[0].values, 99.0), candidate_id="other")
     late = replace(own[0], number=41, scores=(99.0,))

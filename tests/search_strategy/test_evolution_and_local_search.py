@@ -117,7 +117,7 @@ def test_local_search_leaves_forbidden_neighbours_out() -> None:
         assert space.allows(found.values, image)
 
 
-def test_a_mutated_gate_brings_its_parameters_along() -> None:
+def test_a_parameter_that_a_mutation_makes_active_has_a_value() -> None:
     rng = np.random.default_rng(0)
     known = [complete(n, CONDITIONAL.sample(rng), float(n)) for n in range(20)]
     for draw in range(60):

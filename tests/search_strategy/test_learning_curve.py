@@ -50,7 +50,9 @@ def test_a_power_law_without_noise_is_continued(a: float, b: float, c: float) ->
 
 
 @given(st.lists(st.floats(0, 1), min_size=4, max_size=EPOCHS - 1), st.floats(0, 1))
-def test_a_forecast_is_sane_for_every_curve(values: list[float], target: float) -> None:
+def test_a_forecast_is_from_the_last_score_to_the_largest_possible_one(
+    values: list[float], target: float
+) -> None:
     found = forecast(values, target, known=COMPLETE)
     assert values[-1] <= found.score <= 1.0
     assert 0.0 <= found.probability <= 1.0
@@ -87,7 +89,7 @@ def test_a_hopeless_training_is_stopped_with_its_probability() -> None:
     )
 
 
-def test_a_late_bloomer_is_kept() -> None:
+def test_a_training_with_a_slow_start_is_kept() -> None:
     assert not decide([0.3, 0.45, 0.55, 0.63, 0.69]).stop
 
 

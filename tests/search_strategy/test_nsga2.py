@@ -51,7 +51,7 @@ def test_a_child_inherits_conditional_values_and_is_a_point_of_the_space(seed: i
     assert_is_point(mutate(CONDITIONAL, child, rng), CONDITIONAL)
 
 
-def test_one_value_in_expectation_is_drawn_anew() -> None:
+def test_one_value_in_expectation_is_drawn_again() -> None:
     rng = np.random.default_rng(0)
     children = [mutate(FLAT, all_of("a"), rng) for _ in range(2000)]
     changed = [sum(value != "a" for value in child.values()) for child in children]

@@ -111,7 +111,7 @@ def test_ranks_alone_decide_or_where_scores_are_averaged_the_unit_does_not_matte
 
 @every_pruner
 @given(curves=populations())
-def test_a_minimised_metric_is_judged_alike_and_shown_as_it_is(
+def test_a_minimised_metric_is_decided_the_same_way_and_shown_as_measured(
     name: str, curves: tuple[Curve, ...]
 ) -> None:
     own, *others = curves

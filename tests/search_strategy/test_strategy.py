@@ -106,7 +106,7 @@ def test_a_longer_history_costs_only_the_new_steps() -> None:
     assert len(calls) == 199
 
 
-def test_a_late_trial_costs_a_short_way_back_and_not_all_steps_again() -> None:
+def test_a_late_trial_costs_a_few_steps_again_and_not_all() -> None:
     calls: list[int] = []
     state = incremental(calls)
     state.over(trials(n for n in range(200) if n != 197))

@@ -123,9 +123,10 @@ class LearningCurve(ForecastPruner):
         expected = float(weights @ np.array([fit.mean for fit in fits]))
         freedom = len(steps) - 2
         chances = [float(stdtr(freedom, (fit.mean - target) / fit.scale)) for fit in fits]
-        known = [*own.scores.values(), *(s for curve in complete for s in curve.scores.values())]
+        highest = max(s for curve in (own, *complete) for s in curve.scores.values())
+        largest = 0.0 if highest <= 0 else 1.0 if highest <= 1 else math.inf
         return Forecast(
-            score=min(max(expected, own.last), _largest(known)),
+            score=min(max(expected, own.last), largest),
             probability=float(np.clip(weights @ np.array(chances), 0.0, 1.0)),
         )
 
@@ -156,12 +157,6 @@ def _fit(steps: np.ndarray, scores: np.ndarray, exponent: float, epochs: int) ->
         scale=math.sqrt(noise * (1 + 1 / len(steps) + ahead**2 / spread)),
         log_weight=-0.5 * math.log(spread) - 0.5 * freedom * math.log(noise),
     )
-
-
-def _largest(scores: Sequence[float]) -> float:
-    """Return the largest value of a metric that has these scores."""
-    highest = max(scores)
-    return 0.0 if highest <= 0 else 1.0 if highest <= 1 else math.inf
 
 
 @dataclass(frozen=True, kw_only=True)
