@@ -130,7 +130,7 @@ def joined(data: SearchData, *, left_out: Sequence[int] = ()) -> SearchData:
         warnings=(
             *data.warnings,
             "trained on the training and validation images: the validation figures of these "
-            "trainings are from learned images and say nothing.",
+            "trainings are from learned images and do not show how good the networks are.",
         ),
     )
     if not left_out:

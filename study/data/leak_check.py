@@ -198,7 +198,7 @@ def _twins(found: LeakCheck, leaks: str) -> list[str]:
         f"Twins, exact + near: {twins}.",
         f"Near: {NEAR_BITS} of 64 bits of a perceptual hash, {NEAR_DIFFERENCE:g} grey levels on "
         f"average and a correlation of {NEAR_CORRELATION:g}, or closer; neighbouring scans of "
-        "one patient can count.",
+        "one patient can be near twins.",
     ]
     if found.split == OFFICIAL and len(found.parts) == 2:
         lines.append("A search leaves the test part closed; 'data' and 'test' check it for twins.")

@@ -101,7 +101,7 @@ Published = Callable[[FileServer, bytes], None]
 
 @pytest.fixture
 def publish(monkeypatch: pytest.MonkeyPatch) -> Published:
-    """Make medmnist's catalogue say that octmnist is what a local server has."""
+    """Replace address and MD5 of octmnist in medmnist's catalogue by those of a local server."""
 
     def change(server: FileServer, content: bytes) -> None:
         info = catalogue._medmnist_info().INFO["octmnist"]
