@@ -36,11 +36,9 @@ class Order:
     """The table to make.
 
     Args:
-        space: File of the space.
         dataset: A MedMNIST flag, or a ``.npz`` in MedMNIST's layout.
-        seeds: Trainings of each candidate.
+        seeds: Number of trainings of each candidate.
         storage: URL of the studies.
-        workers: Processes.
     """
 
     space: Path
@@ -51,11 +49,7 @@ class Order:
 
 
 def tabulate(order: Order, *, stop: Stop) -> Path | None:
-    """Train what is missing and write the table; return None where a stop was requested.
-
-    Raises:
-        StudyError: The space, the data or the storage cannot be used, or a training failed.
-    """
+    """Run the missing trainings and write the table; return None if a stop was requested."""
     source, text = read_space_text(order.space)
     space = space_from_text(text, source=source)
     studies = []
@@ -96,8 +90,7 @@ def table_arrays(
     """Return the arrays of a table, its rows in the order of the space.
 
     Args:
-        space: The space; each study has a complete trial for each of its points.
-        studies: The trials of one study a seed.
+        studies: The trials of one study for each seed.
 
     Raises:
         EvaluationError: A point has no complete trial.

@@ -7,7 +7,7 @@ are in a file of their own, so that the same games give the same bytes after any
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -62,36 +62,30 @@ _TIME_LINE = TypeAdapter(_TimeLine)
 
 
 class GameFile:
-    """The games of a folder, which no other process may write to at the same time."""
+    """The games of a folder, which no other process may write to at the same time.
+
+    ``ask`` of a game is empty if its times are lost.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path, self._times = folder / GAMES, folder / TIMES
         asks = {line.key: line.ask for line in _read(self._times, _TIME_LINE)}
-        self._games = {
+        self.games = {
             line.key: Game(
                 regret=line.regret, best=line.best, cost=line.cost, ask=asks.get(line.key, ())
             )
             for line in _read(self._path, _GAME_LINE)
         }
 
-    @property
-    def games(self) -> Mapping[GameKey, Game]:
-        """The games that were played; ``ask`` is empty if the times are lost."""
-        return self._games
-
     def add(self, key: GameKey, game: Game) -> None:
         kept = Game(**{name: _rounded(numbers) for name, numbers in asdict(game).items()})
-        self._games[key] = kept
+        self.games[key] = kept
         _append(self._times, _time_line(key, kept))
         _append(self._path, _game_line(key, kept))
 
-    def forget(self, stale: Iterable[GameKey]) -> None:
-        for key in stale:
-            self._games.pop(key, None)
-
     def put_in_order(self) -> None:
         """Write the games again in the order of their keys."""
-        games = sorted(self._games.items(), key=lambda item: item[0])
+        games = sorted(self.games.items(), key=lambda item: item[0])
         write_text(self._path, "".join(_game_line(key, game) for key, game in games))
         write_text(self._times, "".join(_time_line(key, game) for key, game in games if game.ask))
 

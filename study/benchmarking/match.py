@@ -114,12 +114,13 @@ def play_match(
         kept = GameFile(folder)
         if stale := _stale(match, kept.games):
             note(f"{len(stale)} games were played by other code; they are played again")
-            kept.forget(stale)
+            for key in stale:
+                del kept.games[key]
         try:
             _play_missing(match, kept, workers=workers, stop=stop, on_game=on_game)
         finally:
             kept.put_in_order()
-        if any(key not in kept.games for key in match.game_keys()):
+        if not kept.games.keys() >= set(match.game_keys()):
             return None
         games = {
             sampler: [kept.games[key] for key in match.game_keys(sampler)]

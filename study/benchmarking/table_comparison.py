@@ -1,4 +1,4 @@
-"""What the games of a match say about its samplers."""
+"""The result of a match: regret curves of its samplers, and tests between them."""
 
 from __future__ import annotations
 

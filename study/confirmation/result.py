@@ -44,7 +44,7 @@ class Confirmation:
         tests: First against second, over common seeds and over images. A positive difference
             means that the first is better, for losses too.
         distinguishable: Whether every test finds that the first is better. The test over seeds
-            must be among them: images say nothing about other trainings.
+            must be among them: images show nothing about other trainings.
         seeds_needed: Common seeds that would distinguish the two, if difference and spread stay as
             measured. None if another test than that over seeds fails, or no number is enough.
         study: Name of the linked study that holds the trainings.

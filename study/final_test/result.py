@@ -76,10 +76,10 @@ class PublishedResult:
 class FinalTest:
     """Result of ``test``.
 
-    Two kinds of figures: *over seeds* says what training this candidate gives on average and how
-    much single trainings differ; *of one network* is about the first seed's network, which is
-    the one that is exported. The first seed is fixed before the test part is opened: choosing
-    the best seed by the test part would be choosing by the test part.
+    Figures *over seeds* are about trainings of this candidate: the mean, and how much single
+    trainings differ. Figures *of one network* are about the first seed's network, which is
+    exported. The first seed is fixed before the test part is opened: choosing the best seed by the
+    test part would be choosing by the test part.
 
     Args:
         number: The search's trial that found the candidate.
