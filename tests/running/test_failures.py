@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,22 +16,20 @@ from pathlib import Path
 import pytest
 
 from study.common.errors import DataError, StorageError
-from study.common.stop import Stop
 from study.performance_estimation.estimator import Estimate, EstimateFailed, Report, Step
 from study.report.data_formats import render_csv, render_json
 from study.report.study_summary import summarise_study
 from study.report.trial_document import trial_note
 from study.results.describe import describe_state
 from study.running.candidate_source.sampled_source import SampledSource
-from study.running.study_runner import prepare, run_study
-from study.running.worker import WorkResult, make_worker
+from study.running.study_runner import run_study
+from study.running.worker import WorkResult
 from study.search_space.candidate import OCTMNIST, Candidate, Values
 from study.settings.problem import Problem
-from study.settings.run_context import RunContext
 from study.storage.lifecycle import SAME_FAILURES, study_state
-from study.storage.records import TrialRecord, read_trials
+from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials
-from tests.studies import ROOT, answer, command, settings
+from tests.studies import ROOT, answer, command, run_context, settings, trials_of, worker_with
 
 BAD = 1
 """Candidates with this number of convolution layers fail."""
@@ -52,13 +51,10 @@ class Failing:
 
 def work(
     folder: Path, error: Callable[[], BaseException], *, trials: int = 6, always: bool = False
-) -> tuple[WorkResult, list[TrialRecord]]:
-    run_context = RunContext(url=f"sqlite:///{folder}/study.db")
-    stored, _ = prepare(settings(trials=trials, sampler="random"), run_context, stop=Stop())
-    worker = make_worker(stored, run_context, stop=Stop())
-    context = replace(worker.context, estimator=Failing(error=error, always=always))
-    result = replace(worker, context=context).run()
-    return result, read_trials(stored.study.get_trials(deepcopy=False))
+) -> tuple[WorkResult, tuple[TrialRecord, ...]]:
+    asked, failing = settings(trials=trials, sampler="random"), Failing(error=error, always=always)
+    worker = worker_with(asked, run_context(folder), estimator=failing)
+    return worker.run(), trials_of(worker)
 
 
 FAILURES: dict[str, Callable[[], BaseException]] = {
@@ -79,7 +75,8 @@ def test_a_failure_is_recorded_shown_and_does_not_end_the_study(tmp_path: Path, 
     assert all(text in t.failure.text for t in failed if t.failure)
     assert result.ending == "done"
     assert any(t.state == "complete" for t in trials)
-    stored, records = load_trials("test", f"sqlite:///{tmp_path}/study.db")
+    assert len(study_state(trials, retries=3).finished) == 6
+    stored, records = load_trials("test", run_context(tmp_path).url)
     summary = summarise_study(stored, records)
     for record in failed:
         assert kind in describe_state(record)
@@ -90,10 +87,7 @@ def test_a_failure_is_recorded_shown_and_does_not_end_the_study(tmp_path: Path, 
 
 def test_a_crash_is_run_again_three_times_and_then_final(tmp_path: Path) -> None:
     _, trials = work(tmp_path, FAILURES["crash"])
-    by_index: dict[int | None, int] = {}
-    for trial in trials:
-        if trial.state == "failed":
-            by_index[trial.sequence_index] = by_index.get(trial.sequence_index, 0) + 1
+    by_index = Counter(trial.sequence_index for trial in trials if trial.state == "failed")
     assert set(by_index.values()) == {4}
     state = study_state(trials, retries=3)
     assert len(state.finished) == 6
@@ -111,25 +105,15 @@ class Careless(Problem):
 
 
 def test_a_candidate_outside_the_constraints_is_not_trained(tmp_path: Path) -> None:
-    run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
-    text = "\n".join(
-        (
-            "name: bounded",
-            "parameters:",
-            "  hidden_units: {type: categorical, choices: [16, 512]}",
-            "constraints: {parameters: 100000}",
-        )
+    text = (
+        "name: bounded\nparameters:\n  hidden_units: {type: categorical, choices: [16, 512]}\n"
+        "constraints: {parameters: 100000}\n"
     )
-    stored, _ = prepare(settings(space_text=text, trials=1), run_context, stop=Stop())
-    worker = make_worker(stored, run_context, stop=Stop())
+    worker = worker_with(asked := settings(space_text=text, trials=1), run_context(tmp_path))
     assert isinstance(worker.source, SampledSource)
-    careless = replace(worker.source, points=Careless(settings=stored.settings, image=OCTMNIST))
+    careless = replace(worker.source, points=Careless(settings=asked, image=OCTMNIST))
     replace(worker, source=careless).run()
-    kinds = {
-        t.params["hidden_units"]: t.failure
-        for t in read_trials(stored.study.get_trials(deepcopy=False))
-    }
-    for units, failure in kinds.items():
+    for units, failure in ((t.params["hidden_units"], t.failure) for t in trials_of(worker)):
         assert (failure is not None) == (units == 512)
         if failure is not None:
             assert failure.kind == "constraint"
@@ -150,17 +134,15 @@ def test_a_hundred_failures_in_a_row_end_the_study_with_the_common_cause(tmp_pat
 def test_a_locked_database_is_a_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from study.storage import rdb
-
-    run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
-    run_study(settings(trials=2), run_context)
-    monkeypatch.setattr(rdb, "BUSY_SECONDS", 0.2)
+    here = run_context(tmp_path)
+    run_study(settings(trials=2), here)
+    monkeypatch.setattr("study.storage.rdb.BUSY_SECONDS", 0.2)
     holder = sqlite3.connect(tmp_path / "study.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(StorageError, match="database is locked; another program holds the file"):
-        run_study(settings(trials=3), run_context)
+        run_study(settings(trials=3), here)
     holder.execute("ROLLBACK")
-    assert len(run_study(settings(trials=3), run_context).state.finished) == 3
+    assert len(run_study(settings(trials=3), here).state.finished) == 3
 
 
 def bound_by_modes() -> list[str]:
@@ -174,8 +156,7 @@ def bound_by_modes() -> list[str]:
 
 @pytest.mark.parametrize("mode", [0o777, pytest.param(0o555, marks=pytest.mark.slow)])
 def test_a_database_that_cannot_be_written_is_a_clear_error(tmp_path: Path, mode: int) -> None:
-    run_context = RunContext(url=f"sqlite:///{tmp_path}/study.db")
-    run_study(settings(trials=2), run_context)
+    run_study(settings(trials=2), run_context(tmp_path))
     code = (
         "import sys; sys.path[:0] = [sys.argv[1]]\n"
         "from study.common.errors import StorageError\n"
@@ -197,7 +178,7 @@ def test_a_database_that_cannot_be_written_is_a_clear_error(tmp_path: Path, mode
         (tmp_path / "study.db").chmod(0o644)
     said = "attempt to write a readonly database; make the file and its folder writable"
     assert said in done.stdout, done.stderr
-    assert len(load_trials("test", run_context.url)[1]) == 2
+    assert len(load_trials("test", run_context(tmp_path).url)[1]) == 2
 
 
 @pytest.mark.slow

@@ -6,13 +6,17 @@ import multiprocessing
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from study.common.errors import StorageError
+from study.performance_estimation.training.checkpoint import _unpack
 from study.running.study_runner import run_study
 from study.search_strategy.registry import SAMPLERS
 from study.settings.run_context import RunContext
@@ -21,7 +25,7 @@ from study.storage.checkpoints import study_folder
 from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials
-from tests.studies import answer, command, outcome, settings
+from tests.studies import answer, command, exactly, kill_after, outcome, settings
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.running.test_kills", "torch"])
@@ -49,11 +53,7 @@ def work(asked: StudySettings, run_context: RunContext) -> None:
 
 
 def killed(asked: StudySettings, run_context: RunContext, *, after: float) -> bool:
-    """Run a study in a process that is killed some seconds after it began a trial.
-
-    Returns:
-        Whether it was; False where the study ended before.
-    """
+    """Kill the process of a study some seconds after it began a trial; False if it had ended."""
     known = len(load_trials(asked.study, run_context.url)[1])
     process = FORKS.Process(target=work, args=(asked, run_context))
     process.start()
@@ -126,10 +126,6 @@ def test_kills_change_nothing_on_postgresql_and_under_a_pruner(
     ]
 
 
-def stored(url: str, name: str = "seed") -> tuple[TrialRecord, ...]:
-    return load_trials(name, url)[1]
-
-
 @pytest.mark.slow
 def test_a_killed_and_resumed_training_ends_with_the_same_values_and_the_same_weights(
     tmp_path: Path, storage_url: str
@@ -139,22 +135,16 @@ def test_a_killed_and_resumed_training_ends_with_the_same_values_and_the_same_we
     there, here = (("--artifacts", str(tmp_path / name)) for name in ("there", "here"))
     assert answer(*arguments, whole, *there, cwd=tmp_path)[0] == 0
     rng = random.Random(0)
-    for _ in range(4):
-        process = command(*arguments, storage_url, *here, cwd=tmp_path)
-        time.sleep(2.5 + rng.random() * 2.5)
-        process.kill()
-        process.communicate()
+    waits = (2.5 + rng.random() * 2.5 for _ in range(4))
+    kill_after(*waits, arguments=(*arguments, storage_url, *here), cwd=tmp_path)
     assert answer(*arguments, storage_url, *here, cwd=tmp_path)[0] == 0
-    assert outcome(stored(storage_url)) == outcome(stored(whole))
+    ended, expected = (load_trials("seed", url)[1] for url in (storage_url, whole))
+    assert outcome(ended) == outcome(expected)
     assert weights(tmp_path / "here", storage_url) == weights(tmp_path / "there", whole)
 
 
 def weights(artifacts: Path, url: str) -> dict[str, Any]:
     """Return what the final checkpoints hold of networks and optimisers, by candidate."""
-    import torch
-
-    from study.performance_estimation.training.checkpoint import _unpack
-
     folder = Path(str(study_folder(artifacts, url, "seed"))) / "checkpoints"
     found = {}
     for path in sorted(folder.glob("*.pt")):
@@ -177,18 +167,9 @@ def test_killed_parents_and_workers_leave_an_exact_count_and_no_trained_duplicat
         "--storage", storage_url,
     )  # fmt: skip
     rng = random.Random(1)
-    for _ in range(5):
-        process = command(*arguments, cwd=tmp_path)
-        time.sleep(3 + rng.random() * 2)
-        process.kill()
-        process.communicate()
+    kill_after(*(3 + rng.random() * 2 for _ in range(5)), arguments=arguments, cwd=tmp_path)
     assert answer(*arguments, cwd=tmp_path)[0] == 0
-    trials = stored(storage_url)
-    state = study_state(trials, retries=50)
-    assert len(state.finished) == 60
-    trained = [state.latest[run_context].candidate_id for run_context in state.finished]
-    assert len(set(trained)) == len(trained)
-    assert not [t for t in trials if t.state == "running"]
+    exactly(load_trials("seed", storage_url)[1], 60)
 
 
 @pytest.mark.slow
@@ -210,3 +191,99 @@ def test_a_worker_that_is_only_suspended_keeps_its_trial(tmp_path: Path) -> None
     wake.join()
     assert len(result.state.finished) == 4
     assert not [t for t in result.trials if t.failure]
+
+
+FIRE_SECONDS = 300.0
+DIGITS = (
+    "run", "seed", "--dataset", "digits", "--sampler", "random", "--precision", "float32",
+    "--epochs", "8", "--quiet", "--retries", "100",
+)  # fmt: skip
+
+
+def children(pid: int) -> list[int]:
+    """Return the worker processes of a parent."""
+    try:
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8")
+    except OSError:
+        return []
+    return [int(child) for child in listed.split()]
+
+
+def begun(url: str) -> int:
+    """Return how many trials were begun, 0 before there is a study."""
+    try:
+        return len(load_trials("seed", url)[1])
+    except StorageError:  # the very first parent was killed early
+        return 0
+
+
+def wait_for_a_moment(url: str, rng: random.Random, process: subprocess.Popen[str]) -> None:
+    """Wait, three times out of four into a trial that was begun since, else at random."""
+    known, deadline = begun(url), time.monotonic() + 12.0
+    if rng.random() < 0.75:
+        while begun(url) == known and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
+    time.sleep(1.2 * rng.random())
+
+
+def under_fire(arguments: tuple[str, ...], url: str, folder: Path, *, kills: int) -> int:
+    """Kill workers and parents at random moments; return how many were killed."""
+    rng, deadline, done = random.Random(4), time.monotonic() + FIRE_SECONDS, 0
+    process = command(*arguments, "--storage", url, cwd=folder)
+    while done < kills and time.monotonic() < deadline:
+        wait_for_a_moment(url, rng, process)
+        if process.poll() is not None:
+            assert process.returncode in (0, -9), process.communicate()
+            process.communicate()
+            process = command(*arguments, "--storage", url, cwd=folder)
+            continue
+        targets = children(process.pid)
+        parent = not targets or rng.random() < 0.3
+        kill(process.pid if parent else rng.choice(targets))
+        done += 1
+    process.kill()
+    process.communicate()
+    return done
+
+
+def kill(pid: int) -> None:
+    subprocess.run(["kill", "-KILL", str(pid)], check=False, capture_output=True)
+
+
+def values(trials: tuple[TrialRecord, ...]) -> dict[str, tuple[object, ...]]:
+    """Return what each trained candidate came to: its value, curve and epochs."""
+    latest = study_state(trials, retries=100).latest.values()
+    return {
+        t.candidate_id: (t.objectives, tuple(sorted(t.intermediate.items())), t.epochs)
+        for t in latest
+        if t.state == "complete" and t.reused_from is None
+    }
+
+
+@pytest.mark.slow
+def test_a_study_under_fire_is_the_study_at_peace(tmp_path: Path, storage_url: str) -> None:
+    """Workers are killed at random, so the order of results and the proposals may differ.
+
+    The exact number of trials, no candidate trained twice, and the value of each candidate stay.
+    """
+    kills, trials = (10, 16) if storage_url.startswith("postgresql") else (25, 30)
+    arguments = (*DIGITS, "--trials", str(trials), "--artifacts", str(tmp_path / "artifacts"))
+    killed = under_fire((*arguments, "--workers", "3"), storage_url, tmp_path, kills=kills)
+    assert killed == kills
+    code, _, err = answer(*arguments, "--workers", "3", "--storage", storage_url, cwd=tmp_path)
+    assert code == 0, err
+    after = load_trials("seed", storage_url)[1]
+    exactly(after, trials)
+    assert not study_state(after, retries=100).to_repeat
+    lost = [t for t in after if t.failure and t.failure.kind in ("killed", "interrupted")]
+    assert len(lost) > kills // 5, "too few kills met a trial, or left its worker without a parent"
+
+    peace = f"sqlite:///{tmp_path}/peace.db"
+    code, _, err = answer(*arguments, "--workers", "2", "--storage", peace, cwd=tmp_path)
+    assert code == 0, err
+    undisturbed = values(load_trials("seed", peace)[1])
+    found = values(after)
+    assert len(found) == len(undisturbed) == trials
+    shared = found.keys() & undisturbed.keys()
+    assert len(shared) > trials // 2
+    assert all(found[key] == undisturbed[key] for key in shared)

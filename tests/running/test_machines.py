@@ -16,10 +16,9 @@ import pytest
 from study.running.study_runner import run_study
 from study.settings.run_context import RunContext
 from study.storage.records import TrialRecord
-from study.storage.stored_study import load_trials
+from study.storage.stored_study import SETTINGS, load_trials, open_study
 from tests.postgres_server import Server
-from tests.storage.test_postgres import exactly
-from tests.studies import settings
+from tests.studies import exactly, settings
 from tests.terminal import environment, program
 
 APART = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
@@ -58,28 +57,24 @@ def elsewhere(url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def running(url: str) -> list[TrialRecord]:
-    return [t for t in load_trials("test", url)[1] if t.state == "running" and t.worker]
-
-
 def until_running(url: str) -> TrialRecord:
     deadline = time.monotonic() + 60
-    while not (found := running(url)):
+    while True:
+        for trial in load_trials("test", url)[1]:
+            if trial.state == "running" and trial.worker:
+                return trial
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    return found[0]
 
 
 @pytest.fixture
-def asked_at(
-    tmp_path: Path, postgres_server: Server, monkeypatch: pytest.MonkeyPatch
-) -> tuple[str, Path]:
-    """Return a storage with a study of one trial, and its folder."""
+def url(postgres_server: Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return a storage with a study of one trial."""
     monkeypatch.setattr("study.storage.rdb.HEARTBEAT_SECONDS", 1)
     monkeypatch.setattr("study.storage.rdb.GRACE_SECONDS", 4)
     url = postgres_server.new_database()
     run_study(settings(estimator="synthetic,delay=2.5", trials=1), RunContext(url=url))
-    return url, tmp_path
+    return url
 
 
 def finish(url: str, folder: Path, *, trials: int) -> tuple[TrialRecord, ...]:
@@ -87,23 +82,18 @@ def finish(url: str, folder: Path, *, trials: int) -> tuple[TrialRecord, ...]:
     return run_study(asked, RunContext(url=url, artifacts=folder)).trials
 
 
-def reserve(url: str, *, trials: int) -> None:
+def raise_limit(url: str, *, trials: int) -> None:
     """Raise the number of trials of the study, without running them."""
-    from study.storage.stored_study import SETTINGS, open_study
-
     stored = open_study("test", url)
     larger = stored.settings.with_changes(trials=trials)
     stored.study.set_user_attr(SETTINGS, larger.model_dump_json())
 
 
-def test_a_worker_killed_elsewhere_is_recognised_by_its_silence(
-    asked_at: tuple[str, Path],
-) -> None:
-    url, folder = asked_at
-    reserve(url, trials=3)
-    with elsewhere(url, folder):
+def test_a_worker_killed_elsewhere_is_recognised_by_its_silence(tmp_path: Path, url: str) -> None:
+    raise_limit(url, trials=3)
+    with elsewhere(url, tmp_path):
         lost = until_running(url).number
-    trials = finish(url, folder, trials=3)
+    trials = finish(url, tmp_path, trials=3)
     exactly(trials, 3)
     failure = trials[lost].failure
     assert failure is not None
@@ -111,33 +101,28 @@ def test_a_worker_killed_elsewhere_is_recognised_by_its_silence(
 
 
 def test_a_live_worker_elsewhere_is_left_alone_through_a_long_step(
-    asked_at: tuple[str, Path],
+    tmp_path: Path, url: str
 ) -> None:
-    url, folder = asked_at
-    reserve(url, trials=2)
-    with elsewhere(url, folder):  # its trial takes 7.5 seconds, the grace is four
+    raise_limit(url, trials=2)
+    with elsewhere(url, tmp_path):  # its trial takes 7.5 seconds, the grace is four
         until_running(url)
-        trials = finish(url, folder, trials=2)
+        trials = finish(url, tmp_path, trials=2)
     exactly(trials, 2)
     assert not [t for t in trials if t.failure]
 
 
 def test_a_worker_suspended_elsewhere_loses_its_trial_and_no_count(
-    asked_at: tuple[str, Path],
+    tmp_path: Path, url: str
 ) -> None:
-    url, folder = asked_at
-    reserve(url, trials=4)
-    with elsewhere(url, folder) as process:
+    raise_limit(url, trials=4)
+    with elsewhere(url, tmp_path) as process:
         suspended = until_running(url).number
-        child = int(children_of(process.pid)[0])
+        path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        child = int(path.read_text("utf-8").split()[0])
         os.kill(child, signal.SIGSTOP)
         time.sleep(6)
-        trials = finish(url, folder, trials=4)
+        trials = finish(url, tmp_path, trials=4)
         os.kill(child, signal.SIGCONT)
         assert process.wait(timeout=60) == 0
     assert trials[suspended].failure is not None
     exactly(load_trials("test", url)[1], 4)
-
-
-def children_of(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()

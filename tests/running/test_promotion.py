@@ -1,12 +1,11 @@
-"""Pruned candidates are continued, not restarted, once their pruner's cut has moved."""
+"""A pruned candidate continues after its last epoch once its pruner's threshold has moved."""
 
 from __future__ import annotations
 
-import signal
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -17,7 +16,7 @@ from study.settings.problem import Problem
 from study.storage.lifecycle import study_state
 from study.storage.records import Draw, TrialReader, TrialRecord
 from study.storage.stored_study import load_trials
-from tests.studies import answer, command, outcome, run_context, settings
+from tests.studies import answer, kill_after, outcome, run_context, settings
 
 SPACE = """
 name: quick
@@ -32,7 +31,6 @@ TRIALS = 8
 
 
 def train(folder: Path, **changes: Any) -> StudyResult:
-    folder.mkdir(exist_ok=True)
     values = {
         "space_text": SPACE,
         "estimator": "train",
@@ -68,7 +66,9 @@ def test_a_continued_candidate_ends_as_one_that_was_never_stopped(
         assert trial.objectives == expected[trial.candidate_id]
 
 
-def test_only_new_epochs_count(searched: StudyResult) -> None:
+def test_only_new_epochs_count_and_a_continued_candidate_is_one_trial(
+    searched: StudyResult,
+) -> None:
     numbered = {t.number: t for t in searched.trials}
     for trial in continued(searched.trials):
         assert trial.draw is not None
@@ -80,9 +80,6 @@ def test_only_new_epochs_count(searched: StudyResult) -> None:
     spent = sum(t.epochs - t.restored for t in searched.trials)
     last = {t.sequence_index: t.epochs for t in searched.trials if t.reused_from is None}
     assert spent == sum(last.values())
-
-
-def test_a_continued_candidate_is_one_finished_trial(searched: StudyResult) -> None:
     assert len(searched.state.finished) == TRIALS
 
 
@@ -144,14 +141,10 @@ def test_a_candidate_competes_once_with_its_longest_curve() -> None:
 
 
 def test_a_candidate_drawn_again_does_not_compete_with_itself() -> None:
-    class Given(TrialReader):
-        def __init__(self) -> None: ...
-
-        def read(self) -> list[TrialRecord]:
-            return list(DRAWN_AGAIN)
-
+    reader = create_autospec(TrialReader, instance=True)
+    reader.read.return_value = list(DRAWN_AGAIN)
     problem = Problem(settings=settings(pruner="median"), image=OCTMNIST)
-    others = CompetingCurves(problem, Given()).others
+    others = CompetingCurves(problem, reader).others
     assert sorted(curve.sequence_index for curve in others(5)) == [1, 4]
     assert sorted(curve.sequence_index for curve in others(4)) == [1, 2]
 
@@ -163,11 +156,7 @@ def test_killed_workers_continue_no_candidate_twice(tmp_path: Path) -> None:
         "--pruner", "asha", "--epochs", "9", "--fraction", "0.1", "--precision", "float32",
         "--workers", "3", "--retries", "50", "--quiet",
     )  # fmt: skip
-    for wait in (5.0, 6.0, 5.5):
-        process = command(*arguments, cwd=tmp_path)
-        time.sleep(wait)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+    kill_after(5.0, 6.0, 5.5, arguments=arguments, cwd=tmp_path)
     assert answer(*arguments, cwd=tmp_path)[0] == 0
     trials = load_trials("seed", f"sqlite:///{tmp_path}/study.db")[1]
     went_on = Counter(

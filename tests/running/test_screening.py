@@ -1,8 +1,9 @@
+"""The screen of a study: its scores, its cost, and what it refuses."""
+
 from __future__ import annotations
 
-import signal
-import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from study.running.candidate_source.screening import PREFIX, stored_scores
 from study.running.study_runner import StudyResult, run_study
 from study.storage.costs import read_costs
 from study.storage.stored_study import load_trials
-from tests.studies import answer, command, outcome, run_context, settings
+from tests.studies import answer, kill_after, outcome, run_context, settings
 
 
 def scores_of(result: StudyResult) -> list[float]:
@@ -91,42 +92,39 @@ def test_a_space_smaller_than_the_screen_is_screened_whole(tmp_path: Path) -> No
     assert result.work.ending == "exhausted"
 
 
+RATES = """
+name: rates
+parameters:
+  learning_rate: {type: float, low: 0.001, high: 0.1, log: true}
+  batch_size: {type: categorical, choices: [32, 64]}
+"""
+
+
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("changes", "message"),
     [
-        ("synflow", "write SCORE:DRAWS"),
-        ("synflow:many", "write SCORE:DRAWS"),
-        ("synflow:1", "1 draws"),
-        ("synflow:10:11", "10 draws of which 11"),
-        ("sinflow:10", "did you mean 'synflow'"),
-        ("macs,images=3:10", "unknown option"),
+        ({"screen": "synflow"}, "write SCORE:DRAWS"),
+        ({"screen": "synflow:many"}, "write SCORE:DRAWS"),
+        ({"screen": "synflow:1"}, "1 draws"),
+        ({"screen": "synflow:10:11"}, "10 draws of which 11"),
+        ({"screen": "sinflow:10"}, "did you mean 'synflow'"),
+        ({"screen": "macs,images=3:10"}, "unknown option"),
+        ({"screen": "synflow:20", "sampler": "grid"}, "every point"),
+        ({"screen": "synflow:20", "space_text": RATES}, "learning_rate, batch_size only"),
     ],
 )
-def test_a_screen_that_means_nothing_is_refused(text: str, message: str) -> None:
+def test_a_screen_that_does_not_fit_is_refused_before_anything_is_written(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(SettingsError, match=message):
-        settings(screen=text)
+        run_study(settings(**changes), run_context(tmp_path))
+    assert not (tmp_path / "study.db").exists()
 
 
 def test_a_tenth_of_the_draws_is_kept_unless_another_number_is_given() -> None:
     assert parse_screen("synflow:200").kept == 20
     assert parse_screen("synflow:5").kept == 1
     assert parse_screen("snip,initialisations=5:200:7").score == Snip(initialisations=5)
-
-
-def test_a_space_that_varies_the_recipe_only_is_refused_by_name(tmp_path: Path) -> None:
-    text = (
-        "name: rates\nparameters:\n"
-        "  learning_rate: {type: float, low: 0.001, high: 0.1, log: true}\n"
-        "  batch_size: {type: categorical, choices: [32, 64]}\n"
-    )
-    with pytest.raises(SettingsError, match="learning_rate, batch_size only"):
-        run_study(settings(space_text=text, screen="synflow:20"), run_context(tmp_path))
-    assert not (tmp_path / "study.db").exists()
-
-
-def test_a_screen_before_a_grid_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="every point"):
-        run_study(settings(screen="synflow:20", sampler="grid"), run_context(tmp_path))
 
 
 @pytest.mark.slow
@@ -140,11 +138,7 @@ def test_a_screen_killed_at_any_moment_by_several_workers_ends_the_same(tmp_path
     whole.mkdir()
     killed.mkdir()
     assert answer(*arguments, cwd=whole)[0] == 0
-    for wait in (3.0, 4.0, 5.0):
-        process = command(*arguments, cwd=killed)
-        time.sleep(wait)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+    kill_after(3.0, 4.0, 5.0, arguments=arguments, cwd=killed)
     assert answer(*arguments, cwd=killed)[0] == 0
     found = [load_trials("seed", f"sqlite:///{folder}/study.db") for folder in (whole, killed)]
     assert outcome(found[0][1]) == outcome(found[1][1])

@@ -15,6 +15,7 @@ from pathlib import Path
 import optuna
 import pytest
 
+from study.common.errors import StorageError
 from study.storage.lifecycle import study_state
 from study.storage.opening import open_storage, stop_waiting_for_server
 from study.storage.reap import ASK_SECONDS, beating, identity, reap_dead_trials
@@ -24,6 +25,10 @@ from tests.studies import answer
 from tests.terminal import CTRL_C, Terminal, terminal
 
 LONG = ("--dataset", "digits", "--sampler", "random", "--trials", "4", "--epochs", "60")
+SLOW_STEP = (
+    "run", "seed", "--dataset", "digits", "--estimator", "synthetic,delay=120",
+    "--trials", "1", "--retries", "0", "--workers", "1",
+)  # fmt: skip
 PROMISE = 2.0
 """Seconds in which a stop is over."""
 
@@ -38,17 +43,11 @@ def until(true: Callable[[], bool], seconds: float = 60.0) -> None:
 
 def reports(folder: Path, count: int) -> bool:
     """Tell whether trials have reported this many epochs."""
-    path = folder / "study.db"
-    if not path.exists():
+    try:
+        trials = load_trials("seed", f"sqlite:///{folder}/study.db")[1]
+    except StorageError:  # there is no study yet
         return False
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        try:
-            (found,) = database.execute(
-                "SELECT count(*) FROM trial_intermediate_values"
-            ).fetchone()
-        except sqlite3.OperationalError:
-            return False
-    return bool(found >= count)
+    return sum(len(trial.intermediate) for trial in trials) >= count
 
 
 STOPS: dict[str, Callable[[Terminal], None]] = {
@@ -86,12 +85,8 @@ def test_one_stop_interrupts_the_trials_within_two_seconds_and_says_how_to_resum
 def test_a_step_that_takes_long_is_cut_off_and_a_second_key_does_so_at_once(
     tmp_path: Path,
 ) -> None:
-    arguments = (
-        "run", "seed", "--dataset", "digits", "--estimator", "synthetic,delay=120",
-        "--trials", "2", "--workers", "1",
-    )  # fmt: skip
     for presses, limit in ((1, PROMISE), (2, 1.0)):
-        with closing(terminal(*arguments, cwd=tmp_path)) as shown:
+        with closing(terminal(*SLOW_STEP, cwd=tmp_path)) as shown:
             until(partial(shown.shows, "trial 0"))
             for _ in range(presses):
                 shown.press(CTRL_C)
@@ -100,12 +95,6 @@ def test_a_step_that_takes_long_is_cut_off_and_a_second_key_does_so_at_once(
         assert (code, seconds < limit) == (130, True), (seconds, shown.screen)
         assert "the same command continues" in shown.screen
         assert shown.screen.rstrip().endswith("there")
-
-
-SLOW_STEP = (
-    "run", "seed", "--dataset", "digits", "--estimator", "synthetic,delay=120",
-    "--trials", "1", "--retries", "0", "--workers", "1",
-)  # fmt: skip
 
 
 @pytest.mark.slow

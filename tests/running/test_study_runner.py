@@ -1,5 +1,9 @@
+"""Whole studies: parts and restarts, errors before anything is written, and limits."""
+
 from __future__ import annotations
 
+import time
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +11,11 @@ import pytest
 
 from study.common.errors import ResumeError, SettingsError
 from study.common.stop import Stop
-from study.running.study_runner import run_study
-from study.search_strategy.registry import SAMPLERS
+from study.performance_estimation.estimator import Interrupted
+from study.running.study_runner import StudyResult, run_study
+from study.storage.costs import read_processes, wall_seconds
 from study.storage.stored_study import open_study
-from tests.studies import outcome, run_context, settings
+from tests.studies import outcome, run_context, settings, worker_with
 
 
 def test_a_study_has_exactly_the_trials_asked_for_and_a_finished_one_gets_no_more(
@@ -24,8 +29,6 @@ def test_a_study_has_exactly_the_trials_asked_for_and_a_finished_one_gets_no_mor
 
 @pytest.mark.parametrize("sampler", ["random", "tpe", "grid", "qmc"])
 def test_a_study_in_parts_is_the_study_in_one_piece(tmp_path: Path, sampler: str) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
     whole = run_study(settings(trials=14, sampler=sampler), run_context(tmp_path / "a"))
     for trials in (3, 4, 11, 14):
         parts = run_study(settings(trials=trials, sampler=sampler), run_context(tmp_path / "b"))
@@ -35,8 +38,6 @@ def test_a_study_in_parts_is_the_study_in_one_piece(tmp_path: Path, sampler: str
 def test_a_trial_left_running_by_a_dead_process_is_repeated_with_the_same_candidate(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
     whole = run_study(settings(trials=12), run_context(tmp_path / "a"))
     run_study(settings(trials=5), run_context(tmp_path / "b"))
     stored = open_study("test", run_context(tmp_path / "b").url)
@@ -47,48 +48,11 @@ def test_a_trial_left_running_by_a_dead_process_is_repeated_with_the_same_candid
     assert [t.number for t in rest.trials if t.state == "failed"] == [5]
 
 
-def test_a_repeated_candidate_costs_no_budget_and_names_its_origin(tmp_path: Path) -> None:
-    text = """
-name: tiny
-parameters:
-  conv_layers: {type: int, low: 1, high: 5}
-  hidden_units: {type: int, low: 16, high: 512, grid_points: 3}
-  dropout: {type: categorical, choices: [0, 0.2, 0.5, 0.8]}
-"""
-    result = run_study(
-        settings(space_text=text, sampler="grid", trials=None, timeout=100), run_context(tmp_path)
-    )
-    trained = [t for t in result.trials if t.reused_from is None]
-    assert len(trained) == 3 * 3 * 4
-    assert len({t.candidate_id for t in trained}) == 36
-    assert result.work.ending == "exhausted"
-    by_number = {t.number: t for t in result.trials}
-    for duplicate in result.trials:
-        if isinstance(duplicate.reused_from, int):
-            assert by_number[duplicate.reused_from].objectives == duplicate.objectives
-            assert duplicate.epochs == 0
-
-
 def test_other_settings_are_refused_with_the_differences(tmp_path: Path) -> None:
     run_study(settings(trials=2), run_context(tmp_path))
     with pytest.raises(ResumeError, match="sampler: stored tpe, asked for random"):
         run_study(settings(trials=2, sampler="random"), run_context(tmp_path))
     assert len(open_study("test", run_context(tmp_path).url).study.trials) == 2
-
-
-def test_failing_candidates_are_recorded_and_do_not_end_the_study(tmp_path: Path) -> None:
-    result = run_study(settings(estimator="synthetic,fail=0.5", trials=12), run_context(tmp_path))
-    failed = [t for t in result.trials if t.state == "failed"]
-    assert failed
-    assert {t.failure.kind for t in failed if t.failure} == {"non-finite"}
-    assert len(result.state.finished) == 12
-
-
-def test_the_epochs_budget_is_not_exceeded(tmp_path: Path) -> None:
-    result = run_study(settings(trials=50, epochs_budget=10), run_context(tmp_path))
-    assert sum(t.epochs for t in result.trials) == 9  # three trainings of three epochs
-    assert result.work.ending == "done"
-    assert "1 of the 10 epochs" in result.work.text
 
 
 def test_a_stop_asked_for_beforehand_draws_nothing(tmp_path: Path) -> None:
@@ -106,22 +70,11 @@ def test_pruning_keeps_the_curve_and_the_reason(tmp_path: Path) -> None:
     assert all(t.reason and len(t.curve) == t.epochs for t in pruned if t.reused_from is None)
 
 
-def test_two_objectives_with_a_pruner_are_refused(tmp_path: Path) -> None:
-    asked = settings(objectives=("accuracy", "macs"), pruner="median")
-    with pytest.raises(SettingsError, match="one objective only"):
-        run_study(asked, run_context(tmp_path))
-
-
-def test_an_unknown_sampler_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="did you mean"):
-        run_study(settings(sampler="tpee"), run_context(tmp_path))
-    assert not (tmp_path / "study.db").exists()
-    assert "tpe" in SAMPLERS
-
-
 @pytest.mark.parametrize(
     ("changes", "remedy"),
     [
+        ({"objectives": ("accuracy", "macs"), "pruner": "median"}, "one objective only"),
+        ({"sampler": "tpee"}, "did you mean"),
         (
             {"objectives": ("accuracy", "synflow")},
             "write --metric accuracy or --estimator synflow",
@@ -141,10 +94,96 @@ def test_an_unknown_sampler_is_refused_before_anything_is_written(tmp_path: Path
         ({"objectives": ("macs",), "estimator": "synflow"}, "--objectives synflow,macs$"),
     ],
 )
-def test_what_the_estimator_does_not_measure_is_refused_before_anything_is_written(
+def test_settings_that_do_not_fit_are_refused_before_anything_is_written(
     tmp_path: Path, changes: dict[str, Any], remedy: str
 ) -> None:
     with pytest.raises(SettingsError, match=remedy) as caught:
         run_study(settings(**changes), run_context(tmp_path))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "study.db").exists()
+
+
+def run(folder: Path, **limits: Any) -> StudyResult:
+    values = {"trials": None, "estimator": "synthetic,delay=0.02", **limits}
+    return run_study(settings(**values), run_context(folder))
+
+
+@pytest.mark.parametrize(
+    ("limits", "finished", "said"),
+    [
+        ({"trials": 3, "timeout": 60.0, "epochs_budget": 90.0}, 3, "all 3 trials"),
+        ({"trials": 50, "timeout": 60.0, "epochs_budget": 12.0}, 4, "12 epochs"),
+        ({"trials": 5, "epochs_budget": 15.0}, 5, "5 trials"),
+        ({"trials": 50, "epochs_budget": 10.0}, 3, "1 of the 10 epochs"),
+    ],
+)
+def test_the_first_limit_that_is_reached_ends_the_study(
+    tmp_path: Path, limits: dict[str, Any], finished: int, said: str
+) -> None:
+    result = run(tmp_path, **limits)
+    assert len(result.state.finished) == finished
+    assert (result.work.ending, said in result.work.text) == ("done", True), result.work
+
+
+@pytest.mark.slow
+def test_time_is_counted_over_all_runs_and_not_between_them(tmp_path: Path) -> None:
+    start = time.monotonic()
+    first = run(tmp_path, trials=4)
+    limit = worked(tmp_path) + 1.0
+    time.sleep(1.5)
+    second = run(tmp_path, timeout=limit)
+    assert "seconds" in second.work.text
+    assert len(second.state.finished) > len(first.state.finished)
+    assert limit <= worked(tmp_path) < time.monotonic() - start - 1.4
+    third = run(tmp_path, timeout=limit)
+    assert len(third.trials) == len(second.trials)
+
+
+def worked(folder: Path) -> float:
+    attributes = open_study("test", run_context(folder).url).study.user_attrs
+    return wall_seconds(read_processes(attributes))
+
+
+def test_epochs_that_were_spent_stay_spent(tmp_path: Path) -> None:
+    run(tmp_path, epochs_budget=6.0)
+    result = run(tmp_path, epochs_budget=12.0)
+    assert sum(t.epochs for t in result.trials) == 12
+    assert len(run(tmp_path, epochs_budget=12.0).trials) == len(result.trials)
+
+
+def test_an_interrupted_trial_continues_though_no_whole_training_fits(tmp_path: Path) -> None:
+    asked = settings(
+        estimator="train", precision="float32", sampler="random", trials=None,
+        epochs_budget=6.0, epochs=3, fraction=0.1,
+    )  # fmt: skip
+    whole = run_study(asked, run_context(tmp_path / "whole"))
+    calls = count()
+
+    def alive() -> None:
+        if next(calls) == 4:  # in the second trial, after two epochs
+            raise Interrupted
+
+    worker_with(asked, run_context(tmp_path / "interrupted"), alive=alive).run()
+    resumed = run_study(asked, run_context(tmp_path / "interrupted"))
+    assert [t.failure.kind for t in resumed.trials if t.failure] == ["interrupted"]
+    assert outcome(resumed.trials) == outcome(whole.trials)
+    assert sum(t.epochs - t.restored for t in resumed.trials) == 6
+
+
+def test_a_training_without_the_conditional_epochs_does_not_exceed_the_budget(
+    tmp_path: Path,
+) -> None:
+    text = """\
+name: one epoch with dropout, and the three of a space that names none without
+parameters:
+  channels: {type: int, low: 8, high: 64}
+  dropout: {type: categorical, choices: [0, 0.5]}
+  epochs: {type: categorical, choices: [1], when: {dropout: 0.5}}
+"""
+    lengths = set()
+    for budget in (5, 6, 7, 8):  # one of them would be used up in the midst of three epochs
+        result = run(tmp_path, study=f"of {budget}", space_text=text, epochs_budget=budget)
+        trained = [t.epochs for t in result.trials]
+        assert budget - 3 < sum(trained) <= budget
+        lengths |= set(trained)
+    assert lengths == {1, 3}

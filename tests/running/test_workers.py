@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from study.storage.lifecycle import study_state
 from study.storage.stored_study import load_trials
-from tests.studies import answer, command
+from tests.studies import answer, command, exactly
 from tests.terminal import environment
 
 STUDY = ("seed", "--dataset", "digits", "--sampler", "random", "--quiet")
@@ -34,7 +34,7 @@ def test_a_worker_joins_from_another_folder_and_leaves_when_the_study_is_done(
     assert first.communicate(timeout=60) is not None
     assert first.returncode == 0
     trials = load_trials("seed", storage_url)[1]
-    assert len(study_state(trials, retries=3).finished) == 30
+    exactly(trials, 30)
     assert len({t.worker["pid"] for t in trials}) == 2
 
 
@@ -45,7 +45,7 @@ def begun(url: str) -> bool:
         return False
 
 
-LOOK = """
+MEASURE = """
 import json, sys, time
 from study.data.dataset import load_search_data
 data = load_search_data(sys.argv[1])
@@ -66,31 +66,26 @@ print(json.dumps(sizes))
 @pytest.mark.slow
 def test_images_are_in_memory_once_for_all_workers(tmp_path: Path) -> None:
     """Of two processes each is charged with half of the images it shares."""
-    import numpy as np
-
     rng, path = np.random.default_rng(0), tmp_path / "images.npz"
     parts: dict[str, Any] = {}
     for name, count in (("train", 20_000), ("val", 2_000), ("test", 100)):
         parts[f"{name}_images"] = rng.integers(0, 256, (count, 28, 28), dtype=np.uint8)
         parts[f"{name}_labels"] = np.arange(count).reshape(-1, 1).astype(np.uint8) % 4
     np.savez_compressed(path, **parts)
-    sizes = []
-    processes = []
+    processes: list[Any] = []
     for _ in range(2):
-        processes.append(
-            subprocess.Popen(
-                [sys.executable, "-c", LOOK, str(path)],
-                env=environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
+        process = subprocess.Popen(
+            [sys.executable, "-c", MEASURE, str(path)],
+            env=environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
-        assert processes[-1].stdout is not None
-        assert processes[-1].stdout.readline() == "ready\n"
-    for process in processes:  # both are alive while each looks at itself
-        assert process.stdin is not None
         assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        processes.append(process)
+    sizes = []
+    for process in processes:  # both are alive while each measures itself
         process.stdin.write("\n")
         process.stdin.flush()
         sizes.append(json.loads(process.stdout.readline()))

@@ -14,26 +14,15 @@ from sqlalchemy import Engine, event
 from study.common.errors import StorageError
 from study.running.study_runner import run_study
 from study.settings.run_context import RunContext
-from study.storage.lifecycle import study_state
 from study.storage.opening import open_storage
-from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials
 from tests.postgres_server import PASSWORD, Server, missing, postgres
 from tests.storage.test_locks import CUT
-from tests.studies import answer, command, invoke, outcome, run_context, settings
+from tests.studies import answer, command, exactly, invoke, outcome, run_context, settings
 
 needs_postgres = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
 RUN = ("run", "seed", "--dataset", "digits", "--quiet", "--storage")
-
-
-def exactly(trials: tuple[TrialRecord, ...], count: int) -> None:
-    """Check the guarantees for any number of workers: an exact count, and no candidate twice."""
-    state = study_state(trials, retries=1000)
-    assert len(state.finished) == count
-    trained = [state.latest[index].candidate_id for index in state.finished]
-    assert len(set(trained)) == count
-    assert not [t for t in trials if t.state == "running"]
 
 
 def test_a_study_on_postgresql_is_the_study_on_sqlite(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials
 from tests.report import rendered
-from tests.studies import answer, command, outcome, run_context, settings
+from tests.studies import answer, kill_after, outcome, run_context, settings
 
 SPACE = """
 name: shared
@@ -116,42 +114,39 @@ def test_reinforce_on_shared_weights_takes_turns_by_itself(tmp_path: Path) -> No
     assert set(weights_of(result)) == {1, 2}
 
 
-def test_recipe_parameters_are_refused_by_name_before_anything_is_written(
-    tmp_path: Path,
+RATES = SPACE.replace(
+    "batch_size: 256", "learning_rate: {type: categorical, choices: [0.001, 0.1]}"
+)
+SHORT = {"trials": 3, "epochs_budget": 3}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"space_text": RATES}, "cannot score values of learning_rate"),
+        ({"estimator": "supernet", "epochs_budget": 40}, "trains 48 epochs before the first"),
+        ({"estimator": "supernet,trials_per_epoch=2", "sampler": "qmc"}, "learns nothing"),
+        ({**SHORT, "estimator": "supernet", "sampler": "reinforce"}, "trains 4 epochs before"),
+        ({**SHORT, "estimator": "supernet,trials_per_epoch=3"}, "trains 4 epochs before"),
+    ],
+)
+def test_what_the_weights_cannot_do_is_refused_before_anything_is_written(
+    tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
-    text = SPACE.replace("batch_size: 256", "learning_rate: {type: float, low: 0.001, high: 0.1}")
-    with pytest.raises(SettingsError, match="cannot score values of learning_rate"):
-        run_study(supernet(space_text=text), run_context(tmp_path))
+    with pytest.raises(SettingsError, match=message):
+        run_study(supernet(**changes), run_context(tmp_path))
     assert not (tmp_path / "study.db").exists()
-
-
-def test_a_budget_that_the_weights_alone_use_up_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="trains 48 epochs before the first trial"):
-        run_study(supernet(estimator="supernet", epochs_budget=40), run_context(tmp_path))
 
 
 def test_of_turns_the_first_epoch_alone_has_to_fit_the_budget(tmp_path: Path) -> None:
     enas = {"sampler": "reinforce", "estimator": "supernet", "trials": 3}
     result = run_study(supernet(**enas, epochs_budget=6), run_context(tmp_path))
     assert len(result.state.finished) == 3
-    for turns in ({"sampler": "reinforce"}, {"estimator": "supernet,trials_per_epoch=3"}):
-        with pytest.raises(SettingsError, match="trains 4 epochs before the first trial"):
-            run_study(
-                supernet(**{**enas, "sampler": "random", **turns}, epochs_budget=3),
-                run_context(tmp_path / "refused"),
-            )
 
 
 def test_an_epochs_budget_lets_estimates_be_made_after_the_weights(tmp_path: Path) -> None:
     result = run_study(supernet(epochs_budget=3.5, trials=4), run_context(tmp_path))
     assert len(result.state.finished) == 4
-
-
-def test_turns_with_a_sampler_that_learns_nothing_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="learns nothing"):
-        run_study(
-            supernet(estimator="supernet,trials_per_epoch=2", sampler="qmc"), run_context(tmp_path)
-        )
 
 
 @pytest.mark.slow
@@ -166,11 +161,7 @@ def test_weights_and_policy_killed_at_any_moment_end_the_same(tmp_path: Path) ->
     whole.mkdir()
     killed.mkdir()
     assert answer(*arguments, cwd=whole)[0] == 0
-    for wait in (4.0, 4.5, 5.0, 5.5):
-        process = command(*arguments, cwd=killed)
-        time.sleep(wait)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+    kill_after(4.0, 4.5, 5.0, 5.5, arguments=arguments, cwd=killed)
     assert answer(*arguments, cwd=killed)[0] == 0
     found = [
         load_trials("shared", f"sqlite:///{folder}/study.db")[1] for folder in (whole, killed)
