@@ -131,7 +131,7 @@ def _compare_studies(names: list[str], storage: str) -> int:
 
 
 class _Progress:
-    """Shows on stderr how many games are played: in one line, or in a line now and then."""
+    """Shows on stderr how many games are played: in one line, or in a line every two seconds."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet, self._one_line = quiet, sys.stderr.isatty()

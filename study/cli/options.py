@@ -64,12 +64,10 @@ Workers = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
-MAX_WORKERS = 4
-
 
 def default_workers() -> int:
     """Return one worker per processor core, four at most."""
-    return max(1, min(MAX_WORKERS, len(os.sched_getaffinity(0))))
+    return min(4, len(os.sched_getaffinity(0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,11 +143,7 @@ class StudyOptions(TrainingOptions):
 
     @property
     def backend(self) -> RayCluster | None:
-        """What starts workers with Ray; None where ``--ray`` is not given.
-
-        Raises:
-            SettingsError: ``--gpus-per-worker`` is given without ``--ray``.
-        """
+        """What starts workers with Ray; None where ``--ray`` is not given."""
         if self.ray is None:
             if self.gpus_per_worker is not None:
                 raise SettingsError("--gpus-per-worker needs --ray; add --ray ADDRESS")

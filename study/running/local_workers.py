@@ -60,9 +60,6 @@ def run_workers(
     """Run this many worker processes on a stored study until it is done.
 
     A worker that dies is started again. The next worker that is free repeats its trial.
-
-    Raises:
-        StudyError: A worker met an error that no restart solves.
     """
     name = stored.settings.study
     running = [_start(name, run_context, index, workers) for index in range(workers)]
@@ -124,11 +121,7 @@ def _start(name: str, run_context: RunContext, index: int, workers: int) -> _Pro
 
 
 def _result(worker: _Process) -> WorkResult | None:
-    """Return why a worker ended, or None where it died.
-
-    Raises:
-        StudyError: It ended with an error for the user.
-    """
+    """Return why a worker ended, or None where it died."""
     assert worker.process.stdout is not None
     last = worker.process.stdout.read().splitlines()[-1:]
     try:
@@ -143,11 +136,7 @@ def _result(worker: _Process) -> WorkResult | None:
 
 
 def _deaths(dead: _Process, finished: int) -> int:
-    """Return how often a worker died in a row while no trial of the study ended.
-
-    Raises:
-        StudyError: It died too often to be started again.
-    """
+    """Return how often a worker died in a row while no trial of the study ended."""
     hopeless = time.monotonic() - dead.started < QUICK_SECONDS and finished <= dead.finished
     deaths = dead.deaths + 1 if hopeless else 1
     if deaths >= QUICK_DEATHS:

@@ -60,12 +60,7 @@ class RayCluster:
     observers: tuple[StudyObserver, ...] = ()
 
     def check(self, run_context: RunContext) -> None:
-        """Check that a cluster can be used, before anything is started.
-
-        Raises:
-            SettingsError: Ray is not installed.
-            StorageError: The storage is a file of this machine, and workers run on others.
-        """
+        """Check that a cluster can be used, before anything is started."""
         if ray is None:
             raise SettingsError(
                 f'--ray {self.address}: needs Ray; pip install "study-nas[cluster]"'
@@ -90,11 +85,7 @@ class RayCluster:
     def __call__(
         self, stored: StoredStudy, run_context: RunContext, *, workers: int, stop: Stop
     ) -> WorkResult:
-        """Run this many tasks until the study is done, and return why they ended.
-
-        Raises:
-            StudyError: Ray cannot be reached, or a worker met an error that no restart solves.
-        """
+        """Run this many tasks until the study is done, and return why they ended."""
         self._connect(workers)
         try:
             preloaded = ray.put(packed(*load_data(stored.settings, run_context, interrupted=stop)))
@@ -190,11 +181,7 @@ def work(
 
 
 def _wait(waiting: list[Any], *, stop: Stop) -> WorkResult:
-    """Wait for every worker to end; on a stop, let every worker interrupt its trial.
-
-    Raises:
-        StudyError: One ended with an error, or broke.
-    """
+    """Wait for every worker to end; on a stop, let every worker interrupt its trial."""
     result = INTERRUPTED
     while waiting:
         if stop.wait(0.1):

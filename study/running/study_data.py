@@ -39,11 +39,7 @@ def checkpoints(stored: StoredStudy, run_context: RunContext) -> ArtifactPath:
 def estimator_context(
     stored: StoredStudy, run_context: RunContext, *, stop: Stop
 ) -> EstimatorContext:
-    """Return the context of a stored study's estimator, with its images loaded.
-
-    Raises:
-        ResumeError: Data, code or libraries of this process are not those of the study.
-    """
+    """Return the context of a stored study's estimator, with its images loaded."""
     settings, problem = stored.settings, stored.problem
     data, described = load_data(settings, run_context)
     validate_worker(stored, described)

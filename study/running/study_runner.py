@@ -72,9 +72,6 @@ def run_study(
         workers: Number of worker processes; one runs in this process.
         observers: Watch the study. Worker processes have observers of their own.
         fork_of: A study whose valid results a new study takes over.
-
-    Raises:
-        StudyError: The space, the settings, the data or the storage cannot be used.
     """
     stop = stop or Stop()
     stored, notes = prepare(settings, run_context, stop=stop, fork_of=fork_of)
@@ -96,9 +93,6 @@ def continue_study(
     Args:
         workers: Number of workers; one runs in this process.
         backend: Starts the workers; None for processes of this machine.
-
-    Raises:
-        StudyError: Data, space or storage cannot be used.
     """
     with storage_errors(stored.url), ExitStack() as stack:
         for observer in observers:
@@ -153,10 +147,6 @@ def work_on(
     stop: Stop,
     observers: Sequence[StudyObserver] = (),
 ) -> WorkResult:
-    """Work on a stored study in this process until it is done.
-
-    Raises:
-        StudyError: Data, space or storage cannot be used.
-    """
+    """Work on a stored study in this process until it is done."""
     with storage_errors(run_context.url):
         return make_worker(stored, run_context, stop=stop, observers=observers).run()

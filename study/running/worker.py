@@ -156,9 +156,6 @@ class Worker:
         except (Interrupted, InterruptedError):
             self.log.write()
             return INTERRUPTED
-        except StorageError:
-            study._storage.remove_session()  # its connection may be lost
-            raise
         self.stop.wait(WAIT_SECONDS)
         return None
 
@@ -196,11 +193,7 @@ class Worker:
         )
 
     def _try(self, drawn: DrawnCandidate) -> None:
-        """Run one trial, and release the lock when it has begun.
-
-        Raises:
-            Interrupted: A stop was requested.
-        """
+        """Run one trial, and release the lock when it has begun."""
         study = self.stored.study
         begun: list[optuna.Trial] = []
 
@@ -259,11 +252,7 @@ def make_worker(
     stop: Stop,
     observers: Sequence[StudyObserver] = (),
 ) -> Worker:
-    """Return the worker of this process for a stored study, with its images loaded.
-
-    Raises:
-        StudyError: Data, space or versions are not those of the study.
-    """
+    """Return the worker of this process for a stored study, with its images loaded."""
     study, problem = stored.study, stored.problem
     process = identity(run_context.label)
     log = ProcessLog(study, process)

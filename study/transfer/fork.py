@@ -9,6 +9,7 @@ copies as prior knowledge, and their candidates are not trained again.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 import optuna
@@ -36,8 +37,10 @@ FORK = "fork"
 def begin_fork(mine: StudyDefinition, other: StoredStudy) -> dict[str, Any]:
     """Return what a new study stores of the one it is forked from."""
     name = other.settings.study
-    accesses = _test_accesses(mine, other)
-    note = ""
+    accesses, note = {}, ""
+    if mine.data.get("name") == other.data.get("name"):
+        attributes = other.study.user_attrs
+        accesses = {key: attributes[key] for key in attributes if key.startswith(TEST_ACCESS)}
     if accesses:
         note = f"{counted(len(accesses), 'access', 'accesses')} to the test part taken over"
     complete = results_of(other)
@@ -49,31 +52,18 @@ def begin_fork(mine: StudyDefinition, other: StoredStudy) -> dict[str, Any]:
         and not isinstance(record.reused_from, int)
     )
     total = len(complete) + unfinished.total()
-    if reasons := disagreements(mine, other):
-        taken = Taken(study=name, trials="", of=total, left=reasons, note=note)
-    else:
+    numbers, left = [], disagreements(mine, other)
+    if not left:
         translated = Translator(mine.problem, other, same_candidate=True)
         translated.left.update(unfinished)
         numbers = [record.number for record in complete if translated(record) is not None]
         left = translated.reasons()
-        taken = Taken(study=name, trials=ranges(numbers), of=total, left=left, note=note)
-    return {FORK: taken.stored(), **accesses}
-
-
-def _test_accesses(mine: StudyDefinition, other: StoredStudy) -> dict[str, Any]:
-    """Return the other study's accesses to the test part, if both studies have the same data."""
-    if mine.data.get("name") != other.data.get("name"):
-        return {}
-    attributes = other.study.user_attrs
-    return {key: attributes[key] for key in attributes if key.startswith(TEST_ACCESS)}
+    taken = Taken(study=name, trials=ranges(numbers), of=total, left=left, note=note)
+    return {FORK: asdict(taken), **accesses}
 
 
 def check_origin(stored: StoredStudy, old: str | None) -> None:
-    """Check that a stored study is a fork of the study that ``--fork`` names.
-
-    Raises:
-        ResumeError: It is not.
-    """
+    """Raise ``ResumeError`` where a stored study is no fork of the study ``--fork`` names."""
     taken = taken_from(stored.study.user_attrs, FORK)
     if old is None or (taken is not None and taken.study == old):
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from study.search_space.candidate import Values
@@ -26,10 +26,10 @@ class Taken:
 
     Args:
         study: Name of the other study.
-        trials: Numbers of the trials, as ranges.
+        trials: Numbers of the trials, as ``0-11,13``.
         of: Number of results that it had.
-        left: Why the others were not taken, with counts.
-        note: What else the user should know; empty for nothing.
+        left: Why the other results were not taken, with counts.
+        note: What else the user has to know.
     """
 
     study: str
@@ -49,10 +49,6 @@ class Taken:
         note = f"; {self.note}" if self.note else ""
         return f"'{self.study}': {len(self.numbers)} of {self.of} results{left}{note}"
 
-    def stored(self) -> dict[str, Any]:
-        """Return what is stored."""
-        return asdict(self)
-
 
 def taken_from(attributes: Mapping[str, Any], key: str) -> Taken | None:
     """Return what a study took from another one; None for nothing."""
@@ -65,13 +61,14 @@ def disagreements(mine: StudyDefinition, other: StudyDefinition) -> list[str]:
 
     A result holds where training the candidate here would give the same number: same data,
     images, estimator, seed, precision and arithmetic. The seed of a training follows from the
-    study's seed and the candidate alone (``storage.drawn.training_seed``), and a candidate id
-    covers network, recipe and epochs. Sampler, pruner, budget, metric and space may differ.
+    study's seed and the candidate alone (``records.training_seed``), and a candidate id covers
+    network, recipe and epochs. Sampler, pruner, budget, metric and space may differ.
     """
-    return [*_settings(mine.settings, other.settings), *_circumstances(mine, other)]
+    return list(_disagreements(mine, other))
 
 
-def _settings(here: StudySettings, there: StudySettings) -> Iterator[str]:
+def _disagreements(mine: StudyDefinition, other: StudyDefinition) -> Iterator[str]:
+    here, there = mine.settings, other.settings
     if there.plan is not None:
         yield "it trains a list of candidates with seeds of its own"
     if "supernet" in (here.chosen_estimator.name, there.chosen_estimator.name):
@@ -80,11 +77,8 @@ def _settings(here: StudySettings, there: StudySettings) -> Iterator[str]:
         old, new = getattr(there, name), getattr(here, name)
         if old != new:
             yield f"{name}: {old} there, {new} here"
-
-
-def _circumstances(mine: StudyDefinition, other: StudyDefinition) -> Iterator[str]:
     if other.data.get("sha256") != mine.data.get("sha256"):
-        split = f"{other.settings.split} and {mine.settings.split} split"
+        split = f"{there.split} and {here.split} split"
         names = f"'{other.data.get('name')}' there, '{mine.data.get('name')}' here"
         yield f"data: other images or labels ({names}; {split})"
     if other.data.get("image") != mine.data.get("image"):
@@ -119,8 +113,6 @@ class Translator:
     """Translates trials of another study into the space and the objectives of this one.
 
     Args:
-        problem: This study.
-        other: The other study.
         same_candidate: Whether a point must mean the same candidate in both studies.
     """
 
@@ -133,7 +125,7 @@ class Translator:
         """Return the trial with this study's parameters and objectives, or count why not."""
         problem = self._problem
         values = translate(record.params, source=self._other.space, target=problem.space)
-        if values is None or not self._holds(values, record) or not problem.allows(values):
+        if values is None or not problem.allows(values) or self._is_other(values, record):
             self.left["outside this space"] += 1
             return None
         found = record if record.state == "failed" else measured(record, problem.settings)
@@ -142,8 +134,8 @@ class Translator:
             return None
         return replace(found, params=values)
 
-    def _holds(self, values: Values, record: TrialRecord) -> bool:
-        return not self._same or self._problem.identify(values) == record.candidate_id
+    def _is_other(self, values: Values, record: TrialRecord) -> bool:
+        return self._same and self._problem.identify(values) != record.candidate_id
 
     def reasons(self) -> list[str]:
         """Return why trials were left out, with counts."""
@@ -180,8 +172,7 @@ def origin_of(record: TrialRecord, study: str) -> tuple[str, TrialRecord]:
     """Return the study and the trial in which a candidate was trained.
 
     Args:
-        record: A trial, which may have taken its result from yet another study.
-        study: Name of the study that the trial is in.
+        study: Name of the study that the trial is in. Its result may be from yet another study.
     """
     if not isinstance(record.reused_from, str):
         return study, record
@@ -190,13 +181,7 @@ def origin_of(record: TrialRecord, study: str) -> tuple[str, TrialRecord]:
 
 
 def observe(record: TrialRecord, measures: Sequence[Measure], *, number: int) -> Observation:
-    """Return a finished trial as a strategy sees it: larger scores are better.
-
-    Args:
-        record: The trial.
-        measures: What is optimised.
-        number: Number of the observation for the strategy.
-    """
+    """Return a finished trial as a strategy sees it: larger scores are better."""
     outcome = record.state if record.state in ("complete", "pruned") else "failed"
     return Observation(
         number=number,

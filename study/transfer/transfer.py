@@ -13,7 +13,6 @@ flag             which results               what is done with them
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -46,10 +45,9 @@ Begin = Callable[[BaseStorage, Mapping[str, Any]], Mapping[str, Any]]
 def begin_transfer(
     settings: StudySettings, data: Mapping[str, Any], url: str, *, fork_of: str | None
 ) -> Begin:
-    """Return the function that ``create_or_load`` calls for a new study.
+    """Return a function of a new study's storage that returns what it takes from other studies.
 
-    It returns the attributes to store, and raises a ``StudyError`` where a study that is named
-    cannot be used.
+    The function raises a ``StudyError`` where a study that is named cannot be used.
     """
 
     def begin(storage: BaseStorage, environment: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -69,12 +67,7 @@ def begin_transfer(
 
 
 def finish_transfer(stored: StoredStudy, *, fork_of: str | None) -> list[str]:
-    """Copy the results of a fork, under the study's lock; return notes on what was taken.
-
-    Raises:
-        ResumeError: The study exists already, and is no fork of ``fork_of``.
-        StorageError: A study that is named is gone.
-    """
+    """Copy the results of a fork, under the study's lock; return notes on what was taken."""
     check_origin(stored, fork_of)
     copy_results(stored)
     attributes = stored.study.user_attrs
@@ -82,13 +75,13 @@ def finish_transfer(stored: StoredStudy, *, fork_of: str | None) -> list[str]:
     for key, flag in ((FORK, "fork of"), (WARM_START, "warm start from")):
         if (taken := taken_from(attributes, key)) is not None:
             notes.append(f"{flag} {taken.describe()}")
-    return [*notes, *reusable_results(stored).notes]
+    return [*notes, *reusable_results(stored)[1]]
 
 
 def known_results(stored: StoredStudy) -> Known:
     """Return the results of other studies that hold in this one."""
     copied = {r.candidate_id: origin_of(r, stored.settings.study) for r in forked(stored)}
-    return {**reusable_results(stored).known, **copied}
+    return {**reusable_results(stored)[0], **copied}
 
 
 def prior_observations(stored: StoredStudy) -> tuple[Observation, ...]:
@@ -101,27 +94,11 @@ def prior_observations(stored: StoredStudy) -> tuple[Observation, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reusable:
-    """The results of other studies that can be reused.
+def reusable_results(mine: StoredStudy) -> tuple[Known, tuple[str, ...]]:
+    """Return the results of the studies in ``--reuse`` that hold in this study, and notes.
 
-    Args:
-        known: The results.
-        notes: For each study how many results it gives, or why it gives none.
-    """
-
-    known: Known
-    notes: tuple[str, ...]
-
-
-def reusable_results(mine: StoredStudy) -> Reusable:
-    """Return the results of the studies in ``--reuse`` that hold in this study.
-
-    They are read once. Results that the other studies add later are not seen.
-
-    Raises:
-        StorageError: A study that is named is not in the storage.
-        SettingsError: The study names itself.
+    They are read once. Results that the other studies add later are not seen. The notes say for
+    each study how many results it gives, or why it gives none.
     """
     known: dict[str, tuple[str, TrialRecord]] = {}
     notes = []
@@ -130,7 +107,7 @@ def reusable_results(mine: StoredStudy) -> Reusable:
         notes.append(f"reuse of '{name}': {note}")
         for record in found:
             known.setdefault(record.candidate_id, origin_of(record, name))
-    return Reusable(known=known, notes=tuple(notes))
+    return known, tuple(notes)
 
 
 def _names(mine: StoredStudy) -> tuple[str, ...]:

@@ -8,12 +8,11 @@ are still to be tried.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from study.common.errors import SettingsError, StorageError
 from study.data.parts import OFFICIAL, POOLED
-from study.settings.study_settings import StudySettings
 from study.storage.records import TrialRecord, latest_by_index, ranges
 from study.storage.stored_study import StoredStudy, StudyDefinition, read_study
 from study.transfer.results import Taken, Translator, read_all, taken_from
@@ -28,31 +27,23 @@ _TESTED = (
 
 
 def begin_warm(mine: StudyDefinition, other: StoredStudy) -> dict[str, Any]:
-    """Return what a new study stores of the one it starts from.
-
-    Raises:
-        SettingsError: None of its results can be used.
-    """
+    """Return what a new study stores of the one it starts from."""
     name, results = other.settings.study, _results(other)
     translated = Translator(mine.problem, other, same_candidate=False)
     numbers = [record.number for record in results if translated(record) is not None]
     if not numbers:
         why = ", ".join(translated.reasons()) or "it has no finished trial"
         raise SettingsError(f"--warm-start {name}: nothing of it can be used here: {why}")
-    note = _TESTED if _knows_test_part(other.settings, mine.settings) else ""
+    there, here = other.settings, mine.settings
+    tested = (there.split, here.split) == (POOLED, OFFICIAL) and there.dataset == here.dataset
     taken = Taken(
         study=name,
         trials=ranges(numbers),
         of=len(results),
         left=translated.reasons(),
-        note=note,
+        note=_TESTED if tested else "",
     )
-    return {WARM_START: taken.stored()}
-
-
-def _knows_test_part(other: StudySettings, mine: StudySettings) -> bool:
-    """Tell whether the other study has seen images of this study's test part."""
-    return (other.split, mine.split) == (POOLED, OFFICIAL) and other.dataset == mine.dataset
+    return {WARM_START: asdict(taken)}
 
 
 def warm_results(stored: StoredStudy) -> Iterator[TrialRecord]:

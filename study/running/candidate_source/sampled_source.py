@@ -88,11 +88,7 @@ class SampledSource:
     observed: dict[int, tuple[TrialRecord, Observation]] = field(default_factory=dict, repr=False)
 
     def next(self, state: StudyState) -> DrawnCandidate | None:
-        """Return what to try next, or None where that depends on a trial still running.
-
-        Raises:
-            Exhausted: Every candidate has been tried.
-        """
+        """Return what to try next, or None where that depends on a trial still running."""
         if state.to_repeat:
             return self._repeat(state, state.latest[state.to_repeat[0]])
         promoted = None if self.promotion is None else self.promotion.next(state)

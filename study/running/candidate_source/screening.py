@@ -53,11 +53,7 @@ class Screening:
         return self.best()[rank]
 
     def best(self) -> tuple[Proposal, ...]:
-        """Return the best candidates, best first; equal scores in the order drawn.
-
-        Raises:
-            StudyError: None of the candidates has a finite score.
-        """
+        """Return the best candidates, best first; equal scores in the order drawn."""
         if self._best is None:
             draws = self.draws()
             self._best = self._ranked(draws, self._scores(draws))

@@ -83,11 +83,7 @@ class PlannedSource:
     seed: int
 
     def next(self, state: StudyState) -> DrawnCandidate | None:
-        """Return the next training; None while only the last ones are still running.
-
-        Raises:
-            Exhausted: Every training is done.
-        """
+        """Return the next training; None while only the last ones are still running."""
         if state.to_repeat:
             return self._repeat(state.latest[state.to_repeat[0]])
         done = {record.training for record in state.latest.values()}
