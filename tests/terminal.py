@@ -89,6 +89,15 @@ def terminal(*arguments: str, cwd: Path, before: str = "") -> Terminal:
     return Terminal(process=process, keys=ours)
 
 
+def children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    try:
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8")
+    except OSError:  # it has ended
+        return []
+    return [int(child) for child in listed.split()]
+
+
 def program(*arguments: str, before: str = "") -> list[str]:
     """Return the command line's arguments, after some Python statements."""
     code = f"{before}\nfrom study.cli import main\nimport sys\nsys.exit(main({list(arguments)!r}))"

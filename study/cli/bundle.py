@@ -73,7 +73,7 @@ def reproduce(
     data_root: DataRoot = None,
     device: Device = None,
 ) -> int:
-    """Train an exported network again and compare. Exit code 1 if it is not shown the same."""
+    """Train an exported network again and compare. Exit code 1 unless both agree."""
     from study.bundle.classifier import load
     from study.bundle.reproduce import describe_reproduction, reproduce_bundle
 

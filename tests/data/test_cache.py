@@ -106,12 +106,12 @@ def _report_private_memory(source: Path, sender: Connection) -> None:
     """Read every page of the array, then send how much of the map this process owns alone."""
     array = shared_array(source, DIGEST, "big", lambda: np.ones(BIG, np.uint8))
     total = int(array.sum(dtype=np.int64))
-    private = _kilobytes_of_map("big.npy", "Private_Dirty:")
+    private = kilobytes_of_map("big.npy", "Private_Dirty:")
     sender.send((total, private))
     sender.close()
 
 
-def _kilobytes_of_map(name: str, field: str) -> int:
+def kilobytes_of_map(name: str, field: str) -> int:
     inside, total = False, 0
     for line in Path("/proc/self/smaps").read_text().splitlines():
         if "-" in line.split(" ", 1)[0]:

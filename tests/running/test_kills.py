@@ -26,6 +26,7 @@ from study.storage.lifecycle import study_state
 from study.storage.records import TrialRecord
 from study.storage.stored_study import load_trials
 from tests.studies import answer, command, exactly, kill_after, outcome, settings
+from tests.terminal import children
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.running.test_kills", "torch"])
@@ -200,15 +201,6 @@ DIGITS = (
 )  # fmt: skip
 
 
-def children(pid: int) -> list[int]:
-    """Return the worker processes of a parent."""
-    try:
-        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8")
-    except OSError:
-        return []
-    return [int(child) for child in listed.split()]
-
-
 def begun(url: str) -> int:
     """Return how many trials were begun, 0 before there is a study."""
     try:
@@ -226,7 +218,7 @@ def wait_for_a_moment(url: str, rng: random.Random, process: subprocess.Popen[st
     time.sleep(1.2 * rng.random())
 
 
-def under_fire(arguments: tuple[str, ...], url: str, folder: Path, *, kills: int) -> int:
+def kill_at_random(arguments: tuple[str, ...], url: str, folder: Path, *, kills: int) -> int:
     """Kill workers and parents at random moments; return how many were killed."""
     rng, deadline, done = random.Random(4), time.monotonic() + FIRE_SECONDS, 0
     process = command(*arguments, "--storage", url, cwd=folder)
@@ -251,7 +243,7 @@ def kill(pid: int) -> None:
 
 
 def values(trials: tuple[TrialRecord, ...]) -> dict[str, tuple[object, ...]]:
-    """Return what each trained candidate came to: its value, curve and epochs."""
+    """Return value, curve and epochs of each trained candidate."""
     latest = study_state(trials, retries=100).latest.values()
     return {
         t.candidate_id: (t.objectives, tuple(sorted(t.intermediate.items())), t.epochs)
@@ -261,14 +253,16 @@ def values(trials: tuple[TrialRecord, ...]) -> dict[str, tuple[object, ...]]:
 
 
 @pytest.mark.slow
-def test_a_study_under_fire_is_the_study_at_peace(tmp_path: Path, storage_url: str) -> None:
+def test_a_study_whose_processes_are_killed_at_random_has_the_values_of_an_undisturbed_one(
+    tmp_path: Path, storage_url: str
+) -> None:
     """Workers are killed at random, so the order of results and the proposals may differ.
 
     The exact number of trials, no candidate trained twice, and the value of each candidate stay.
     """
     kills, trials = (10, 16) if storage_url.startswith("postgresql") else (25, 30)
     arguments = (*DIGITS, "--trials", str(trials), "--artifacts", str(tmp_path / "artifacts"))
-    killed = under_fire((*arguments, "--workers", "3"), storage_url, tmp_path, kills=kills)
+    killed = kill_at_random((*arguments, "--workers", "3"), storage_url, tmp_path, kills=kills)
     assert killed == kills
     code, _, err = answer(*arguments, "--workers", "3", "--storage", storage_url, cwd=tmp_path)
     assert code == 0, err
@@ -278,10 +272,10 @@ def test_a_study_under_fire_is_the_study_at_peace(tmp_path: Path, storage_url: s
     lost = [t for t in after if t.failure and t.failure.kind in ("killed", "interrupted")]
     assert len(lost) > kills // 5, "too few kills met a trial, or left its worker without a parent"
 
-    peace = f"sqlite:///{tmp_path}/peace.db"
-    code, _, err = answer(*arguments, "--workers", "2", "--storage", peace, cwd=tmp_path)
+    other = f"sqlite:///{tmp_path}/undisturbed.db"
+    code, _, err = answer(*arguments, "--workers", "2", "--storage", other, cwd=tmp_path)
     assert code == 0, err
-    undisturbed = values(load_trials("seed", peace)[1])
+    undisturbed = values(load_trials("seed", other)[1])
     found = values(after)
     assert len(found) == len(undisturbed) == trials
     shared = found.keys() & undisturbed.keys()

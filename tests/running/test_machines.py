@@ -19,7 +19,7 @@ from study.storage.records import TrialRecord
 from study.storage.stored_study import SETTINGS, load_trials, open_study
 from tests.postgres_server import Server
 from tests.studies import exactly, settings
-from tests.terminal import environment, program
+from tests.terminal import children, environment, program
 
 APART = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 QUICK = "import study.storage.rdb as r\nr.HEARTBEAT_SECONDS, r.GRACE_SECONDS = 1, 4"
@@ -117,8 +117,7 @@ def test_a_worker_suspended_elsewhere_loses_its_trial_and_no_count(
     raise_limit(url, trials=4)
     with elsewhere(url, tmp_path) as process:
         suspended = until_running(url).number
-        path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        child = int(path.read_text("utf-8").split()[0])
+        (child,) = children(process.pid)
         os.kill(child, signal.SIGSTOP)
         time.sleep(6)
         trials = finish(url, tmp_path, trials=4)

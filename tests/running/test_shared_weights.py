@@ -73,10 +73,10 @@ def test_the_shared_weights_are_trained_once_and_counted(tmp_path: Path) -> None
         {"estimator": "supernet,epochs=3,paths=uniform,trials_per_epoch=1"},
     ],
 )
-def test_weights_of_a_removed_study_of_the_same_name_are_not_taken_up(
+def test_weights_of_a_removed_study_of_the_same_name_are_not_reused(
     tmp_path: Path, first: dict[str, Any]
 ) -> None:
-    """Its policy may have drawn their paths, and they may be as far as the new ones will be."""
+    """The policy of the removed study may have drawn their paths."""
     enas = {"sampler": "reinforce", "trials": 6}
     fresh = run_study(supernet(**enas), run_context(tmp_path / "fresh"))
     run_study(supernet(**{**enas, **first}), run_context(tmp_path / "used"))
@@ -138,7 +138,7 @@ def test_what_the_weights_cannot_do_is_refused_before_anything_is_written(
     assert not (tmp_path / "study.db").exists()
 
 
-def test_of_turns_the_first_epoch_alone_has_to_fit_the_budget(tmp_path: Path) -> None:
+def test_with_turns_only_the_first_epoch_has_to_fit_the_budget(tmp_path: Path) -> None:
     enas = {"sampler": "reinforce", "estimator": "supernet", "trials": 3}
     result = run_study(supernet(**enas, epochs_budget=6), run_context(tmp_path))
     assert len(result.state.finished) == 3

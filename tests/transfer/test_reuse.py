@@ -151,15 +151,15 @@ OTHER = "name: o\nparameters:\n  kernel: {type: categorical, choices: [1, 7]}\n"
     ],
 )
 def test_a_study_that_cannot_give_results_is_refused(
-    run: Run,
-    tmp_path: Path,
-    name: str,
-    changes: dict[str, Any],
-    error: type[Exception],
-    message: str,
+    run: Run, name: str, changes: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         run(name, trials=4, **changes)
+
+
+def test_a_refused_fork_leaves_no_study(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(StorageError):
+        run("new", trials=1, fork_of="gone")
     with pytest.raises(StorageError, match="has no study 'new'"):
         open_study("new", run_context(tmp_path).url)
 
