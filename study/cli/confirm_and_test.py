@@ -90,7 +90,6 @@ def _resources(options: TrainingOptions) -> Resources:
 
 
 def _print_interrupted(command: str, study: str, trainings: StudyResult) -> int:
-    """Print how to continue the trainings of a command, and return its exit code."""
     done, wanted = len(trainings.state.finished), trainings.stored.settings.trials
     flag = storage_flag(trainings.stored.url)
     typer.echo(

@@ -39,7 +39,6 @@ CASCADE_PRUNER = "asha"
 
 
 def _choices(what: str, names: Iterable[str], page: str) -> str:
-    """Return the help text of a flag whose value is one of these names, with options."""
     return f"{what}: {', '.join(names)}. Options follow as key=value; see {page}."
 
 
@@ -200,7 +199,6 @@ def worker(study: Study, quiet: Quiet = False, *, options: ContextOptions, stop:
 
 
 def _print_result(result: StudyResult) -> int:
-    """Print the result of a run and return the exit code."""
     from study.report.leaderboard import leaderboard
     from study.report.study_summary import summarise_study
     from study.report.terminal import print_report

@@ -76,10 +76,10 @@ class RayCluster:
         """Return warnings for the user."""
         if self.address == LOCAL or isinstance(run_context.artifacts, RemotePath):
             return ()
-        where = "beside it" if run_context.artifacts is None else str(run_context.artifacts)
+        where = "artifacts" if run_context.artifacts is None else str(run_context.artifacts)
         return (
-            f"--ray {self.address}: checkpoints lie on each node ({where}); a trial lost with its"
-            " node starts from nothing. Name a shared folder or a URL with --artifacts",
+            f"--ray {self.address}: checkpoints lie on each node (folder '{where}'); a trial lost"
+            " with its node starts from nothing. Name a shared folder or a URL with --artifacts",
         )
 
     def __call__(
@@ -132,7 +132,6 @@ class RayCluster:
 
 
 def _absolute(run_context: RunContext) -> RunContext:
-    """Return the context with absolute paths."""
     path, artifacts = sqlite_path(run_context.url), run_context.artifacts
     return replace(
         run_context,

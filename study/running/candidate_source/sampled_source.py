@@ -25,7 +25,7 @@ from typing import Protocol
 
 from study.running.candidate_source.screening import Screening
 from study.running.curves import Promotion
-from study.search_space.candidate import Value, Values
+from study.search_space.candidate import Values
 from study.search_space.space import SearchSpace
 from study.search_strategy.strategy import (
     Exhausted,
@@ -144,7 +144,6 @@ class SampledSource:
         return known[1]
 
     def _repeat(self, state: StudyState, lost: TrialRecord) -> DrawnCandidate:
-        """Return a lost trial's candidate once more, as it was drawn."""
         assert lost.draw is not None
         continues = lost.draw.continues is not None
         duplicate, study = (None, None) if continues else self._result(state, lost.candidate_id)
@@ -177,23 +176,23 @@ class SampledSource:
 
     def _unvisited(self, state: StudyState) -> DrawnCandidate | None:
         """Return a random candidate that was not tried yet, or raise ``Exhausted``."""
-        values = self._sample_unvisited(state)
-        return self._draw(state, Proposal(values=values), attempt=0, source="unvisited")
-
-    def _sample_unvisited(self, state: StudyState) -> dict[str, Value]:
-        taken = self._ids(state, state.latest)
+        taken, distinct = self._ids(state, state.latest), self.points.distinct
         rng = generator(self.seed, "unvisited", state.next_index)
-        distinct = self.points.distinct
         if distinct is not None:
             left = sorted(distinct.keys() - taken)
             if not left:
                 raise Exhausted(_all_done(len(distinct)))
-            return dict(distinct[left[int(rng.integers(len(left)))]])
-        for _ in range(MAX_TRIES):
-            values = self.space.sample(rng)
-            if self.points.allows(values) and self.points.identify(values) not in taken:
-                return values
-        raise Exhausted(f"{MAX_TRIES} random draws gave no candidate that was not tried yet")
+            values = dict(distinct[left[int(rng.integers(len(left)))]])
+        else:
+            for _ in range(MAX_TRIES):
+                values = self.space.sample(rng)
+                if self.points.allows(values) and self.points.identify(values) not in taken:
+                    break
+            else:
+                raise Exhausted(
+                    f"{MAX_TRIES} random draws gave no candidate that was not tried yet"
+                )
+        return self._draw(state, Proposal(values=values), attempt=0, source="unvisited")
 
     def _ids(self, state: StudyState, indices: Iterable[int]) -> set[str]:
         """Return the candidates at these indices, and those whose result the study began with."""

@@ -10,10 +10,11 @@ from study.performance_estimation.estimator import EstimatorContext
 from study.running.candidate_source.sampled_source import SampledSource
 from study.running.candidate_source.screening import Screening
 from study.running.curves import Promotion
+from study.search_space.candidate import Values
 from study.search_strategy.strategy import Exhausted
-from study.settings.study_settings import Plan, PlannedTraining
+from study.settings.study_settings import Plan
 from study.storage.lifecycle import StudyState
-from study.storage.records import REPEAT, Draw, DrawnCandidate, TrialRecord
+from study.storage.records import REPEAT, Draw, DrawnCandidate
 from study.storage.stored_study import StoredStudy
 from study.transfer.transfer import known_results, prior_observations
 
@@ -85,30 +86,22 @@ class PlannedSource:
     def next(self, state: StudyState) -> DrawnCandidate | None:
         """Return the next training; None while only the last ones are still running."""
         if state.to_repeat:
-            return self._repeat(state.latest[state.to_repeat[0]])
+            lost = state.latest[state.to_repeat[0]]
+            assert lost.draw is not None
+            draw = replace(lost.draw, retry_of=lost.number)
+            return self._drawn(lost.params, lost.candidate_id, draw)
         done = {record.training for record in state.latest.values()}
         for training in self.plan.trainings():
             if training.key not in done:
-                return self._drawn(training, state.next_index)
+                notes = {REPEAT: training.repeat, SEED: self.plan.seed(self.seed, training.repeat)}
+                draw = Draw(sequence_index=state.next_index, source="planned", notes=notes)
+                candidate = training.candidate
+                return self._drawn(candidate.params, candidate.candidate_id, draw)
         if state.running:
             return None
         raise Exhausted(f"all {len(self.plan.trainings())} trainings of the plan are done")
 
-    def _drawn(self, training: PlannedTraining, sequence_index: int) -> DrawnCandidate:
-        seed = self.plan.seed(self.seed, training.repeat)
-        notes = {REPEAT: training.repeat, SEED: seed}
-        return DrawnCandidate(
-            values=dict(training.candidate.params),
-            draw=Draw(sequence_index=sequence_index, source="planned", notes=notes),
-            candidate_id=training.candidate.candidate_id,
-            seed=seed,
-        )
-
-    def _repeat(self, lost: TrialRecord) -> DrawnCandidate:
-        assert lost.draw is not None
-        return DrawnCandidate(
-            values=dict(lost.params),
-            draw=replace(lost.draw, retry_of=lost.number),
-            candidate_id=lost.candidate_id,
-            seed=int(lost.draw.notes[SEED]),
-        )
+    @staticmethod
+    def _drawn(values: Values, candidate_id: str, draw: Draw) -> DrawnCandidate:
+        seed = int(draw.notes[SEED])
+        return DrawnCandidate(values=dict(values), draw=draw, candidate_id=candidate_id, seed=seed)
