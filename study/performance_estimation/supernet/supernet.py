@@ -21,7 +21,7 @@ from study.common.artifact_path import ArtifactPath
 from study.common.errors import StudyError
 from study.network.blocks import reseed_dropout
 from study.network.forward import normalise
-from study.performance_estimation.estimator import Interrupted
+from study.performance_estimation.estimator import EstimateFailed, Interrupted
 from study.performance_estimation.supernet.paths import PathSource, check_space
 from study.performance_estimation.supernet.shared_weights import (
     SharedWeights,
@@ -37,10 +37,9 @@ from study.performance_estimation.training.checkpoint import (
 from study.performance_estimation.training.data import EpochPlan, TrainingData, gather, plan_epoch
 from study.performance_estimation.training.gradients import (
     DTYPES,
-    OutOfMemory,
+    failing_without_memory,
     halved,
     in_parts,
-    is_out_of_memory,
     until_it_fits,
 )
 from study.performance_estimation.training.process import derived_seed, one_thread
@@ -138,15 +137,14 @@ class Supernet:
                     raise Interrupted
                 stacks = [self._stack(values) for values in paths(epoch, step)]
                 try:
-                    self._step(stacks, plan, epoch=epoch, step=step)
-                except (OutOfMemory, RuntimeError, MemoryError) as error:
-                    if not is_out_of_memory(error):
-                        raise
+                    with failing_without_memory():
+                        self._step(stacks, plan, epoch=epoch, step=step)
+                except EstimateFailed as failure:
                     raise StudyError(
                         "supernet: out of memory; lower the batch_size that"
                         f" {self.space.name} fixes ({self.recipe.batch_size}), make its widest"
                         " networks smaller, or take paths=uniform"
-                    ) from error
+                    ) from failure
                 trained += len(stacks)
         self.epochs_trained = epoch
         self.cost = SupernetCost(

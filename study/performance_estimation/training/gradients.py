@@ -32,7 +32,6 @@ DTYPES: Mapping[str, torch.dtype] = MappingProxyType(
 _WARM_UPS = 3
 """Passes before the capture, as PyTorch's notes on CUDA graphs ask for."""
 
-
 SMALLEST_MICRO_BATCH = 4
 """Images at a time below which running out of memory is final."""
 
@@ -44,24 +43,24 @@ class OutOfMemory(EstimateFailed):
         super().__init__("out of memory", f"out of memory with {micro_batch} images at a time")
 
 
-def is_out_of_memory(error: BaseException) -> bool:
+def _is_out_of_memory(error: Exception) -> bool:
     """Return whether an error means that memory ran out, on a GPU or not.
 
-    PyTorch's CPU allocator raises a RuntimeError that only its text tells apart
+    The RuntimeError of PyTorch's CPU allocator is known by its text alone
     (``DefaultCPUAllocator``, c10/core/impl/alloc_cpu.cpp).
     """
-    if isinstance(error, OutOfMemory | MemoryError | torch.OutOfMemoryError):
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
 
 
 @contextmanager
 def failing_without_memory() -> Iterator[None]:
-    """Raise ``EstimateFailed`` where memory runs out for what cannot be done in parts."""
+    """Raise ``EstimateFailed`` where memory runs out for work that cannot be done in parts."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
+        if not _is_out_of_memory(error):
             raise
         text = str(error).partition("\n")[0] or type(error).__name__
         raise EstimateFailed("out of memory", text) from error
@@ -83,7 +82,7 @@ def until_it_fits(attempt: Callable[[], T], halve: Callable[[], None]) -> T:
         try:
             return attempt()
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+            if not _is_out_of_memory(error):
                 raise
         halve()
 

@@ -27,8 +27,8 @@ _LARGEST = 32 << 20
 def one_thread() -> Iterator[None]:
     """Compute on one thread, with denormal numbers as zero; restore both settings afterwards.
 
-    One thread adds numbers in the same order on any number of cores. Networks that die make
-    denormal numbers, which processors compute slowly.
+    One thread adds numbers in the same order on any number of cores. Networks whose activations
+    vanish make denormal numbers, which processors compute slowly.
     """
     threads, flushed = torch.get_num_threads(), _flushes_denormals(sys.float_info.min)
     torch.set_num_threads(1)
@@ -62,8 +62,8 @@ def keep_freed_memory() -> None:
     """Make glibc keep up to 256 MiB of freed memory; do nothing with another C library.
 
     Every step of a training allocates and frees the same few megabytes. By default glibc may
-    return them to the system each time and get them back page by page, zeroed. The setting is one
-    of the whole process, which may keep that much more memory when idle.
+    return them to the system each time and get them back page by page, zeroed. The setting affects
+    the whole process, which may keep that much more memory when idle.
     """
     if sys.platform != "linux":
         return
