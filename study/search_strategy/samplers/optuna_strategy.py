@@ -132,7 +132,7 @@ class InMemoryStudy(InMemoryStorage):
     def __init__(self, space: SearchSpace, *, objectives: int, failed_as_worst: bool) -> None:
         super().__init__()
         verbosity = optuna.logging.get_verbosity()
-        optuna.logging.set_verbosity(optuna.logging.CRITICAL)  # the new study is no news
+        optuna.logging.set_verbosity(optuna.logging.CRITICAL)  # not to report the new study
         self.study_id = self.create_new_study([StudyDirection.MAXIMIZE] * objectives, STUDY_NAME)
         optuna.logging.set_verbosity(verbosity)
         self.distributions = distributions(space)

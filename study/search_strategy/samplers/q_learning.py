@@ -52,7 +52,7 @@ Schedule = tuple[tuple[float, float], ...]
 """Pairs of used share of the budget and chance of a random choice, linear in between."""
 
 SHORT: Schedule = ((0.1, 1.0), (0.5, 0.1))
-"""Random for a tenth of the budget, then less random until half of it."""
+"""Random for a tenth of the budget, then linearly less until half of it is used."""
 
 
 _NETWORKS = (1500, 100, 100, 100, 150, 150, 150, 150, 150, 150)
