@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import optuna_dashboard
 
@@ -39,7 +39,7 @@ def serve(url: str, *, port: int, read_only: bool, artifacts: ArtifactPath | Non
     """
     application = dashboard_application(url, read_only=read_only, artifacts=artifacts)
     try:
-        server = make_server(HOST, port, application, server_class=_Server, handler_class=_Silent)
+        server = make_server(HOST, port, application, handler_class=_Silent)
     except OSError as error:
         raise StorageError(f"port {port}: {error.strerror}; choose another with --port") from error
     if not read_only:
@@ -102,12 +102,6 @@ def _with_wrapped_lines(application: Application) -> Application:
 def _refuse(start: Any, reason: bytes) -> list[bytes]:
     start("403 Forbidden", [("Content-Type", "application/json")])
     return [b'{"reason": "' + reason + b'"}']
-
-
-class _Server(WSGIServer):
-    """A server that can take the port again at once after a restart."""
-
-    allow_reuse_address = True
 
 
 class _Silent(WSGIRequestHandler):

@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any
 
 import plotly.graph_objects as go
 
@@ -66,12 +65,8 @@ def history(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | N
         ("Pruned, last value", pruned, LIGHT["pruned"], "x-thin-open"),
     ):
         finite = [r for r in members if r.value is not None and math.isfinite(r.value)]
-        marker = {
-            "color": color,
-            "symbol": symbol,
-            "size": 9,
-            "line": {"width": 2, "color": color},
-        }
+        line = {"width": 2, "color": color}
+        marker = {"color": color, "symbol": symbol, "size": 9, "line": line}
         add_points(plot, name, [(r.number, r.value, r) for r in finite], summary, marker=marker)
     if trained:
         plot.add_scatter(
@@ -206,7 +201,9 @@ def timeline(records: Sequence[TrialRecord], summary: StudySummary) -> Figure | 
                 text=[trial_hover(record, summary) for record in members],
                 textposition="none",
                 hovertemplate="%{text}<extra></extra>",
-                marker=_bar_marker(color, pattern),
+                marker_color=color,
+                marker_pattern={"shape": pattern, "size": 6, "solidity": 0.25},
+                marker_line_width=0,
             )
     text = _timeline_text(timed, len(workers), end)
     return Figure(name="timeline", title="Who worked when", text=text, plot=plot)
@@ -231,11 +228,6 @@ def _bar_kind(record: TrialRecord) -> str:
     if record.state == "complete":
         return "Complete" if record.reused_from is None else "Duplicate"
     return {"pruned": "Pruned", "failed": "Failed"}.get(record.state, "Running")
-
-
-def _bar_marker(color: str, pattern: str) -> dict[str, Any]:
-    shape = {"shape": pattern, "size": 6, "solidity": 0.25}
-    return {"color": color, "pattern": shape, "line": {"width": 0}}
 
 
 def _seconds(record: TrialRecord, end: dt.datetime) -> float:

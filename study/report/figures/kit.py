@@ -125,7 +125,7 @@ def add_points(
     name: str,
     points: Sequence[tuple[Any, Any, TrialRecord]],
     summary: StudySummary,
-    **look: Any,
+    **style: Any,
 ) -> None:
     """Add a point for each trial at its x and y; the legend shows their number."""
     if points:
@@ -135,7 +135,7 @@ def add_points(
             name=f"{name} ({len(points)})",
             text=[trial_hover(record, summary) for _, _, record in points],
             hovertemplate="%{text}<extra></extra>",
-            **{"mode": "markers", **look},
+            **{"mode": "markers", **style},
         )
 
 
@@ -144,7 +144,7 @@ def add_lines(
     name: str,
     lines: Sequence[tuple[Sequence[tuple[float, float]], TrialRecord]],
     summary: StudySummary,
-    **look: Any,
+    **style: Any,
 ) -> None:
     """Add the lines of trials as one trace with gaps, which is fast for a thousand lines."""
     x: list[float | None] = []
@@ -161,7 +161,7 @@ def add_lines(
             mode="lines+markers",
             name=name,
             text=text,
-            **{"hovertemplate": "%{text}<extra></extra>", **look},
+            **{"hovertemplate": "%{text}<extra></extra>", **style},
         )
 
 

@@ -76,14 +76,14 @@ def confirmation_figure(result: Confirmation | None) -> Figure | None:
     )
 
 
-def _add_marks(plot: Any, points: Sequence[tuple[float, str]], name: str, **look: Any) -> None:
+def _add_marks(plot: Any, points: Sequence[tuple[float, str]], name: str, **style: Any) -> None:
     if points:
         plot.add_scatter(
             x=[number for number, _ in points],
             y=[in_plot(label) for _, label in points],
             mode="markers",
             name=name,
-            **look,
+            **style,
         )
 
 
@@ -151,7 +151,7 @@ def confusion_figure(result: FinalTest | None) -> Figure | None:
 
 
 def class_names(result: FinalTest) -> list[str]:
-    """Return the names of the classes in label order; numbers where names are missing."""
+    """Return the names of the classes in label order; their labels where names are missing."""
     names = [each.name for each in result.classes]
     rows = len(result.first.confusion)
     return names if len(names) == rows and len(set(names)) == rows else list(map(str, range(rows)))
@@ -183,7 +183,7 @@ def _confusion_text(
 def reliability_figure(result: FinalTest | None) -> Figure | None:
     """Return accuracy over confidence; None without bins.
 
-    A well calibrated network is right in 8 of 10 cases where it states a probability of .8.
+    A well calibrated network is right in 8 of 10 cases in which it states a probability of 0.8.
     """
     if result is None or not result.reliability:
         return None
@@ -213,7 +213,7 @@ def reliability_figure(result: FinalTest | None) -> Figure | None:
             "size": [7 + 15 * (b.images / most) ** 0.5 for b in bins],
         },
         customdata=[each.images for each in bins],
-        hovertemplate="said %{x:.1%}, right %{y:.1%}, %{customdata} images<extra></extra>",
+        hovertemplate="confidence %{x:.1%}, right %{y:.1%}, %{customdata} images<extra></extra>",
     )
     widest = max(bins, key=lambda each: abs(each.confidence - each.accuracy))
     error = f"Expected calibration error {percent(result.first.measures[CALIBRATION])}. "

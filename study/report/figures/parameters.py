@@ -319,12 +319,12 @@ def _front_figure(
         "marker": {"color": LIGHT["best"], "size": 11, "symbol": "diamond"},
     }
     beaten = [record for record in trained if record.number not in on_front]
-    for label, members, look in (
+    for label, members, style in (
         ("Beaten", beaten, {"marker": {"color": LIGHT["mark"], "size": 8}}),
         ("Front", front, line),
     ):
         points = [(r.objectives[1], r.objectives[0], r) for r in members]
-        add_points(plot, label, points, replace(summary, objectives=pair), **look)
+        add_points(plot, label, points, replace(summary, objectives=pair), **style)
     return Figure(name=name, title=title, text=_front_text(trained, front, pair), plot=plot)
 
 

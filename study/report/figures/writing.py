@@ -6,7 +6,7 @@ import base64
 import importlib.util
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -36,20 +36,16 @@ def write_figures(
 
     A file gets its name when it is complete. Kaleido draws the plots with a Chrome or Chromium
     that it finds on this machine. An SVG drawing is written as it is.
-
-    Args:
-        figures: The figures.
-        directory: Where the files go; it is created if it is missing.
-        form: Format of the files.
-
-    Raises:
-        StudyError: Kaleido or Chrome is missing or fails, or a file cannot be written.
     """
     drawings = {f.name: f.svg for f in figures if f.svg and form == "svg"}
     plots = {f.name: _as_plot(f) for f in figures if f.name not in drawings}
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _write_plots(plots, directory, form=form)
+        with tempfile.TemporaryDirectory(dir=directory, prefix=".figures-") as scratch:
+            drafts = [Path(scratch) / f"{name}.{form}" for name in plots]
+            _draw(list(plots.values()), drafts, form=form)
+            for draft in drafts:
+                draft.replace(directory / draft.name)
     except OSError as error:
         raise StudyError(
             f"{directory}: {error.strerror or error}; name a folder you may write to"
@@ -57,16 +53,6 @@ def write_figures(
     for name, svg in drawings.items():
         write_text(directory / f"{name}.svg", svg)
     return [directory / f"{figure.name}.{form}" for figure in figures]
-
-
-def _write_plots(plots: Mapping[str, go.Figure], directory: Path, *, form: PictureFormat) -> None:
-    if not plots:
-        return
-    with tempfile.TemporaryDirectory(dir=directory, prefix=".figures-") as scratch:
-        drafts = [Path(scratch) / f"{name}.{form}" for name in plots]
-        _draw(list(plots.values()), drafts, form=form)
-        for draft in drafts:
-            draft.replace(directory / draft.name)
 
 
 def _as_plot(figure: Figure) -> go.Figure:
@@ -98,6 +84,8 @@ def _as_plot(figure: Figure) -> go.Figure:
 
 
 def _draw(plots: Sequence[go.Figure], drafts: Sequence[Path], *, form: PictureFormat) -> None:
+    if not plots:
+        return
     if importlib.util.find_spec("kaleido") is None:
         raise StudyError(f"{form.upper()} figures need kaleido, not installed here; {_REMEDY}")
     try:
