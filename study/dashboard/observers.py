@@ -109,7 +109,7 @@ def refresh_all_pages(url: str, artifacts: ArtifactPath | None) -> None:
 
 @contextmanager
 def never_fatal(what: str = "the dashboard's page is not up to date") -> Iterator[None]:
-    """Log an error of the block in place of raising it: no study fails because of its page."""
+    """Log an error of the block in place of raising it, so that no study fails for its page."""
     try:
         yield
     except OSError as error:

@@ -300,12 +300,7 @@ def _tests_of_strategies(comparison: StudyComparison) -> Table:
 
 
 def draws_table(study: str, records: Sequence[TrialRecord], *, metric: str) -> Table:
-    """Return the sequence of draws, each with what was known when it was made.
-
-    Args:
-        records: The drawn trials of the study, in number order.
-        metric: Metric of the objective.
-    """
+    """Return the sequence of draws in number order, each with what was known when it was made."""
     draws = [(record, record.draw) for record in records if record.draw is not None]
     return table_of(
         f"{study}: {counted(len(records), 'draw')} in the order they were made",

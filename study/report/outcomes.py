@@ -194,10 +194,7 @@ def final_test_section(
 ) -> Section:
     """Return the results of the latest test and the test-set access log.
 
-    Args:
-        result: None if nothing was tested.
-        figures: Of the confusion matrix and the calibration. Without any, the confusion matrix is
-            a table.
+    Without figures, the confusion matrix is a table.
     """
     return Section(
         anchor="test",

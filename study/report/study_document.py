@@ -59,12 +59,7 @@ def study_document(
     *,
     figures: Sequence[Figure] = (),
 ) -> Document:
-    """Return the whole report of a study.
-
-    Args:
-        records: The study's trials, in number order.
-        figures: From ``network_figure`` and ``study_figures``; none for text formats.
-    """
+    """Return the whole report of a study; text formats need no figures."""
     by_name = {figure.name: figure for figure in figures}
     of_the_search = tuple(f for f in figures if f.name not in _PLACED_FIGURES)
     sections = (

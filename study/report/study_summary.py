@@ -139,7 +139,7 @@ def summarise_study(stored: StoredStudy, records: Sequence[TrialRecord]) -> Stud
             for key in ("cpu", "machine", "system", "device", "precision")
             if key in environment
         },
-        processes=(*_processes(attributes, records), *_fixed_costs(attributes)),
+        processes=tuple(_processes(attributes, records)),
         accesses=tuple(read_accesses(stored.study)),
         confirmation=read_confirmation(attributes),
         test=read_final_test(attributes),
@@ -154,6 +154,7 @@ def space_title(settings: StudySettings) -> str:
 
 
 def _processes(attributes: dict[str, Any], records: Sequence[TrialRecord]) -> Iterator[Process]:
+    """Yield the cost of each process, then the fixed costs, which the wall clocks include."""
     for entry in read_processes(attributes):
         own = [
             r
@@ -169,10 +170,6 @@ def _processes(attributes: dict[str, Any], records: Sequence[TrialRecord]) -> It
             epochs=sum(r.epochs - r.restored for r in own),
             training_seconds=sum(r.seconds for r in own),
         )
-
-
-def _fixed_costs(attributes: dict[str, Any]) -> Iterator[Process]:
-    """Yield the costs outside the trials; the wall clocks of the processes include them."""
     for cost in read_costs(attributes):
         yield Process(
             label=cost.what, epochs=cost.epochs, training_seconds=cost.seconds, fixed=True
