@@ -24,9 +24,10 @@ def test_no_figures_need_no_browser(tmp_path: Path) -> None:
 def test_without_kaleido_the_error_names_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    figures = rendered.all_figures(seed_study(), summary())
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(StudyError, match=r"need kaleido.*pip install 'study-nas\[figures\]'"):
-        write_figures(rendered.all_figures(seed_study(), summary()), tmp_path, form="svg")
+        write_figures(figures, tmp_path, form="svg")
     assert list(tmp_path.iterdir()) == []
 
 
