@@ -11,7 +11,7 @@ from pathlib import Path
 
 __version__ = "0.1.0"
 
-NUMERIC_VERSION = 2
+NUMERIC_VERSION = 3
 """Raised when the same candidate and seed train to different weights than before."""
 
 LIBRARIES = ("torch", "optuna", "numpy", "medmnist", "scikit-learn")

@@ -33,7 +33,6 @@ from study.network.forward import class_scores, normalise
 from study.results.ranking import pareto_front
 from study.running.study_data import load_data
 from study.running.study_runner import StudyResult
-from study.search_space.candidate import ImageFormat
 from study.search_space.resolve import resolve
 from study.settings.metrics import MEASURES, Measure
 from study.settings.problem import Problem
@@ -118,8 +117,7 @@ def _plan(
     origin: StoredStudy, settings: StudySettings, resources: Resources, *, top: int, seeds: int
 ) -> Plan:
     _, described = load_data(settings, resources.run_context, interrupted=resources.stop)
-    image = ImageFormat(**described["image"])
-    problem = Problem(settings=settings, image=image)
+    problem = Problem.for_data(settings, described)
     comparable = trained_in_full(origin) and settings.epochs in (None, full_epochs(origin))
     chosen: dict[str, PlannedCandidate] = {}
     for found in _best(origin, top):

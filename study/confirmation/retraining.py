@@ -18,7 +18,7 @@ from study.performance_estimation.training.training import Training
 from study.running.study_data import estimator_context
 from study.running.study_runner import StudyResult, run_study
 from study.running.worker import StudyObserver
-from study.search_space.candidate import Candidate, Recipe
+from study.search_space.candidate import Candidate
 from study.settings.run_context import RunContext
 from study.settings.study_settings import Plan, StudySettings
 from study.storage.lifecycle import study_state
@@ -46,10 +46,10 @@ def full_epochs(origin: StoredStudy) -> int | None:
     """
     settings = origin.settings
     declared = origin.problem.declared
-    if "epochs" in declared.by_name:
-        return None
-    own = int(declared.fixed.get("epochs", Recipe().epochs))
-    return max(own, settings.epochs or own)
+    longest, asked = declared.longest_training, settings.epochs or 0
+    if declared.varying_length:
+        return asked if asked > longest else None
+    return max(longest, asked)
 
 
 def trained_in_full(origin: StoredStudy) -> bool:

@@ -28,7 +28,7 @@ from study.rank_estimators.stratified_sample import (
 from study.running.study_data import load_data
 from study.running.study_runner import StudyResult, run_study
 from study.running.worker import StudyObserver
-from study.search_space.candidate import ImageFormat, Values
+from study.search_space.candidate import Values
 from study.search_space.resolve import candidate_id
 from study.settings.problem import Problem
 from study.settings.run_context import RunContext
@@ -156,13 +156,13 @@ def rank_estimators(
     """
     stop = stop or Stop()
     _, described = load_data(plan.base, run_context, interrupted=stop)
-    image = ImageFormat(**described["image"])
-    space = Problem(settings=plan.base, image=image).space
+    base = Problem.for_data(plan.base, described)
+    image, space = base.image, base.space
     points = stratified_sample(space, image, size=plan.sample, seed=plan.base.seed)
     studies = (*plan.full(points), *plan.cheap(points))
     for settings in studies:
         seen = replace(image, size=settings.image_size or image.size)
-        validate(Problem(settings=settings, image=seen))
+        validate(Problem(settings=settings, image=seen, train_images=base.train_images))
     results: list[StudyResult] = []
     for number, settings in enumerate(studies, start=1):
         say(f"study {number} of {len(studies)}: {settings.study}")
@@ -228,7 +228,7 @@ def _description(plan: RankingPlan, stored: StoredStudy, *, trained: int) -> str
     """Return data, epochs and library versions, in sentences."""
     data, environment = stored.data, stored.environment
     images = f" ({data['train']:,} training images)" if "train" in data else ""
-    epochs = stored.problem.longest_training
+    epochs = stored.problem.space.longest_training
     versions = ", ".join(f"{name} {v}" for name, v in environment["libraries"].items())
     sentences = [
         f"Full training is {counted(epochs, 'epoch')} on {data['name']}{images}.",

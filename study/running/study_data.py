@@ -20,7 +20,7 @@ from study.data.leak_check import (
     drop_leaks,
     leaking_val_indices,
 )
-from study.data.sources import image_format
+from study.data.sources import image_counts, image_format
 from study.performance_estimation.estimator import EstimatorContext
 from study.performance_estimation.training.speed import probe_precision
 from study.search_space.candidate import ImageFormat
@@ -83,6 +83,7 @@ def load_data(
         table = settings.table
         return None, {
             "image": asdict(_resized(settings, image_format(settings.dataset, settings.size))),
+            "train_images": image_counts(settings.dataset, settings.size).train,
             "notes": [],
             "warnings": [],
             "name": settings.dataset if table is None else f"table {table.name}",
@@ -96,6 +97,7 @@ def load_data(
         seed=settings.seed,
         progress=_Download(settings.dataset, interrupted),
     )
+    train_images = len(data.train_labels)  # with fit_on and drop_leaks, too: epochs stay the same
     if fit_on is None:
         fit_on = "train" if settings.plan is None else settings.plan.fit_on
     data = _for_training(data, settings, run_context, fit_on)
@@ -103,6 +105,7 @@ def load_data(
         "name": data.name,
         "split": data.split,
         "image": asdict(_resized(settings, data.image)),
+        "train_images": train_images,
         "sha256": data.sha256,
         "classes": list(data.class_names),
         "train": len(data.train_labels),

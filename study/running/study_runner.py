@@ -15,7 +15,6 @@ from study.common.stop import Stop
 from study.running.local_workers import run_workers
 from study.running.study_data import describe_data_checks, load_data, machine_facts
 from study.running.worker import StudyObserver, WorkResult, make_worker
-from study.search_space.candidate import ImageFormat
 from study.settings.problem import Problem
 from study.settings.run_context import RunContext
 from study.settings.study_settings import StudySettings
@@ -118,7 +117,7 @@ def prepare(
     """
     quiet_optuna()
     data, described = load_data(settings, run_context, interrupted=stop)
-    problem = Problem(settings=settings, image=ImageFormat(**described["image"]))
+    problem = Problem.for_data(settings, described)
     notes = [*described["notes"], *described["warnings"], *validate(problem)]
     if data is not None:
         described["data_checks"] = describe_data_checks(settings, run_context, parts="searched")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -18,6 +18,11 @@ Values = Mapping[str, Value]
 ValuesKey = tuple[tuple[str, bool, Value], ...]
 
 MAX_STAGES = 12
+
+LENGTHS = ("epochs", "steps", "images")
+"""Fields of a recipe that say how long it trains; a space names one of them at most."""
+LONGEST_BY_RULE = 60
+"""Most epochs of a training whose length is not given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +131,36 @@ class Recipe:
         CandidateField(kind="bool", default=False, help="random left-right flips")
     )
     shift: int = _number("largest random shift, in pixels", 0, 0, 8)
+    rotate: int = _number("largest random rotation, in degrees", 0, 0, 180)
+    scale: float = _number("largest random change of the size, as a share", 0.0, 0.0, 0.5)
+    brightness: float = _number(
+        "largest random change of the brightness, as a share", 0.0, 0.0, 0.9
+    )
+    erase: float = _number("probability that a random rectangle is made grey", 0.0, 0.0, 1.0)
+    mixup: float = _number("alpha of mixup; 0 does not mix images", 0.0, 0.0, 10.0)
+    ema: float = _number(
+        "decay per step of the mean of weights that is used; 0: none", 0.0, 0.0, 0.9999
+    )
     balance: str = _choice("remedy for unequal class sizes", "none", "logit_adjust", "resample")
-    epochs: int = _number("epochs of a full training", 3, 1, 10_000)
+    epochs: int = _number(
+        "epochs of a full training; 0: by the number of training images", 0, 0, 10_000
+    )
+    steps: int = _number("steps of a full training, in place of epochs", 0, 0, 10_000_000)
+    images: int = _number("images of a full training, in place of epochs", 0, 0, 1_000_000_000)
+
+    def for_images(self, count: int) -> Recipe:
+        """Return the recipe with its length in epochs, for a training part of ``count`` images.
+
+        Without a length, the epochs fall with the cube root of the number of images: 30 for
+        2,200 images, 18 for 10,000, 8 for 97,477. The rule was chosen by hand.
+        """
+        if self.steps:
+            epochs = self.steps * self.batch_size / count
+        elif self.images:
+            epochs = self.images / count
+        else:
+            epochs = self.epochs or min(LONGEST_BY_RULE, 390 / count ** (1 / 3))
+        return replace(self, epochs=max(1, round(epochs)), steps=0, images=0)
 
 
 STAGE_FIELDS = _fields_of(Stage)

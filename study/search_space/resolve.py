@@ -238,11 +238,18 @@ def resolved_recipe(recipe: Recipe) -> dict[str, object]:
     resolved = {
         name: types.get(f.kind, str)(getattr(recipe, name)) for name, f in RECIPE_FIELDS.items()
     }
+    for name in _OPTIONAL:
+        if not resolved[name]:
+            del resolved[name]
     if recipe.optimizer != "sgd":
         del resolved["momentum"]
     if recipe.optimizer == "adamw" and not recipe.weight_decay:
         resolved["optimizer"] = "adam"
     return resolved
+
+
+_OPTIONAL = ("rotate", "scale", "brightness", "erase", "mixup", "ema", "steps", "images")
+"""Fields of a recipe that have no effect at 0."""
 
 
 def _digest(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -13,10 +14,12 @@ import numpy as np
 
 from study.search_space.candidate import (
     ARCHITECTURE_FIELDS,
+    LENGTHS,
     RECIPE_FIELDS,
     STAGE_FIELDS,
     Architecture,
     Candidate,
+    ImageCounts,
     ImageFormat,
     Recipe,
     Stage,
@@ -60,6 +63,8 @@ class SearchSpace:
         fixed: Candidate fields (and ``stage{i}.field``, ``stages.count``) with one value.
         constraints: Bounds on ``parameters`` and ``macs`` of the network.
         enqueue: Candidates to try first, complete and valid.
+        train_images: Number of training images; epochs that the space does not give follow
+            from it.
     """
 
     name: str
@@ -68,6 +73,7 @@ class SearchSpace:
     constraints: Mapping[str, Bound] = field(default_factory=dict)
     enqueue: tuple[Values, ...] = ()
     description: str = ""
+    train_images: int = ImageCounts().train
 
     @cached_property
     def by_name(self) -> Mapping[str, AnyParameter]:
@@ -168,7 +174,10 @@ class SearchSpace:
         return counts
 
     def candidate(self, values: Values) -> Candidate:
-        """Return the candidate that these values describe, with numbers rounded to 12 digits."""
+        """Return the candidate that these values describe, with numbers rounded to 12 digits.
+
+        The length of its training is in epochs.
+        """
         merged = {name: rounded(value) for name, value in {**self.fixed, **values}.items()}
         numbers = range(1, int(merged.get(STAGE_COUNT, 0)) + 1)
         stages = tuple(_stage(merged, number) for number in numbers)
@@ -176,7 +185,7 @@ class SearchSpace:
         recipe = {name: merged[name] for name in RECIPE_FIELDS if name in merged}
         return Candidate(
             architecture=Architecture(stages=stages, **architecture),  # type: ignore[arg-type]
-            recipe=Recipe(**recipe),  # type: ignore[arg-type]
+            recipe=Recipe(**recipe).for_images(self.train_images),  # type: ignore[arg-type]
         )
 
     def excess(self, values: Values, image: ImageFormat) -> float:
@@ -199,6 +208,37 @@ class SearchSpace:
     def with_fixed(self, **fields: Value) -> SearchSpace:
         """Return the space with these candidate fields fixed to other values."""
         return replace(self, fixed={**self.fixed, **fields})
+
+    def with_epochs(self, epochs: int) -> SearchSpace:
+        """Return the space with trainings of this length."""
+        others = {name: 0 for name in LENGTHS if name in self.fixed}
+        return self.with_fixed(**{**others, "epochs": epochs})
+
+    @cached_property
+    def varying_length(self) -> str | None:
+        """The parameter that makes trainings differ in epochs; None where they do not."""
+        steps = self.fixed.get("steps") or "steps" in self.by_name
+        names = (*LENGTHS, "batch_size") if steps else LENGTHS
+        return next((name for name in names if name in self.by_name), None)
+
+    @cached_property
+    def longest_training(self) -> int:
+        """Epochs of the longest training.
+
+        A candidate in which a parameter is inactive has the default of its field.
+        """
+        found: dict[str, list[Value]] = {}
+        for name in (*LENGTHS, "batch_size"):
+            if name in self.by_name:
+                values = sorted(grid_values(self.by_name[name]) or ())
+                found[name] = [values[0], values[-1]]
+                if self.by_name[name].when:
+                    found[name].append(RECIPE_FIELDS[name].default)
+        choices = itertools.product(*found.values())
+        return max(
+            self.candidate(dict(zip(found, choice, strict=True))).recipe.epochs
+            for choice in choices
+        )
 
 
 def _stage(merged: Values, number: int) -> Stage:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean
 
 import numpy as np
@@ -269,8 +269,9 @@ def summarise_space(
 
     ``images_per_second`` is a measured speed of training; None estimates it from the MACs.
     """
-    survey = survey_networks(space, image)
     counts = images or ImageCounts()
+    space = replace(space, train_images=counts.train)
+    survey = survey_networks(space, image)
     return SpaceSummary(
         space=space,
         image=image,
@@ -383,6 +384,9 @@ def _size_rows(summary: SpaceSummary) -> Iterator[tuple[str, str]]:
         yield "inside the constraints", f"{survey.allowed:,} of {survey.examined:,} {what}"
     if space.enqueue:
         yield "tried first", f"{len(space.enqueue)} candidates"
+    if "epochs" not in {*space.by_name, *space.fixed}:
+        most = "at most " if space.varying_length else ""
+        yield "epochs of a training", f"{most}{space.longest_training}"
     yield f"time of {summary.trials} trials", f"about {duration(summary.seconds)}"
     images = summary.images
     yield "", f"for {images.train:,} training and {images.validation:,} validation images"

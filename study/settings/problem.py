@@ -13,7 +13,14 @@ from study.performance_estimation.screen import ScreenSpec
 from study.performance_estimation.tabular.table import BenchmarkTable
 from study.performance_estimation.tabular.table_estimator import distinct_points
 from study.performance_estimation.tabular.table_space import OwnSpace, table_space_from_text
-from study.search_space.candidate import Candidate, ImageFormat, Value, Values
+from study.search_space.candidate import (
+    LENGTHS,
+    Candidate,
+    ImageCounts,
+    ImageFormat,
+    Value,
+    Values,
+)
 from study.search_space.describe import describe_bound
 from study.search_space.differences import space_differences
 from study.search_space.distinct import distinct_candidates, ungridded
@@ -36,12 +43,24 @@ class Problem:
     settings: StudySettings
     image: ImageFormat
     """Format of the images that enter the networks."""
+    train_images: int = ImageCounts().train
+    """Number of training images of the data set."""
+
+    @classmethod
+    def for_data(cls, settings: StudySettings, data: Mapping[str, Any]) -> Problem:
+        """Return the problem for the data that a study stores: ``image`` and ``train_images``."""
+        return cls(
+            settings=settings,
+            image=ImageFormat(**data["image"]),
+            train_images=data["train_images"],
+        )
 
     @cached_property
     def declared(self) -> SearchSpace:
         """The search space as its YAML declares it."""
         read = table_space_from_text if self.estimator.name == "table" else space_from_text
-        return read(self.settings.space_text, source=self.settings.space_name, image=self.image)
+        space = read(self.settings.space_text, source=self.settings.space_name, image=self.image)
+        return replace(space, train_images=self.train_images)
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -51,12 +70,13 @@ class Problem:
             space = replace(space, enqueue=self.settings.candidates)
         if epochs is None:
             return space
-        if "epochs" in space.by_name:
+        varying = space.varying_length
+        if varying in LENGTHS:
             raise SettingsError(
-                f"--epochs {epochs}: the space '{space.name}' lets epochs vary;"
-                " leave the flag out, or fix epochs in the space"
+                f"--epochs {epochs}: the space '{space.name}' lets {varying} vary;"
+                f" leave the flag out, or fix {varying} in the space"
             )
-        return space.with_fixed(epochs=epochs)
+        return space.with_epochs(epochs)
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -136,21 +156,9 @@ class Problem:
         return distinct_candidates(self.space, self.image)
 
     @cached_property
-    def longest_training(self) -> int:
-        """Epochs of the longest training in the space.
-
-        A candidate in which ``epochs`` is inactive trains for the default number of epochs.
-        """
-        parameter, default = self.space.by_name.get("epochs"), self.candidate({}).recipe.epochs
-        if parameter is None:
-            return default
-        longest = int(max(parameter.values() or (1,)))
-        return max(longest, default) if parameter.when else longest
-
-    @cached_property
     def epochs(self) -> int:
         """Epochs that the estimator trains a candidate for at most; 0 where it trains none."""
-        return self.estimator.candidate_epochs(self.longest_training)
+        return self.estimator.candidate_epochs(self.space.longest_training)
 
     def epochs_of(self, values: Values) -> int | None:
         """Return the epochs of a point's training; None for those of the longest training."""

@@ -22,7 +22,7 @@ from study.storage.opening import open_storage
 from study.storage.records import TrialRecord, read_trials
 from study.storage.storage_errors import storage_errors
 
-FORMAT = 2
+FORMAT = 3
 """Number of the stored form. Raised when attributes change, so that older studies are rejected."""
 FORMAT_KEY = "format"
 SETTINGS, DATA, ENVIRONMENT = "settings", "data", "environment"
@@ -53,7 +53,7 @@ class StudyDefinition:
 
     @cached_property
     def problem(self) -> Problem:
-        return Problem(settings=self.settings, image=self.image)
+        return Problem.for_data(self.settings, self.data)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,8 +189,8 @@ def _resume(
     if same_data and settings.dataset != asked.dataset:  # the file was moved
         settings = settings.with_changes(dataset=asked.dataset)
     lines = differences(
-        Problem(settings=settings, image=stored.image),
-        Problem(settings=asked, image=ImageFormat(**data["image"])),
+        Problem.for_data(settings, stored.data),
+        Problem.for_data(asked, data),
     )
     lines += data_differences
     found = tuple(direction.name.lower() for direction in stored.study.directions)

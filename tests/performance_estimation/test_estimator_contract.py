@@ -47,6 +47,7 @@ parameters:
   hidden_units: {type: int, low: 4, high: 8}
   norm: batch
   batch_size: 16
+  epochs: 3
 """,
     image=IMAGE,
 )

@@ -25,7 +25,12 @@ from study.storage.stored_study import create_or_load
 from tests.studies import outcome, run_context, settings, trials_of, worker_with
 
 ROWS = load_space("seed_rows").enqueue
-DATA = {"name": "digits", "image": {"channels": 1, "size": 28, "classes": 10}, "sha256": ""}
+DATA = {
+    "name": "digits",
+    "image": {"channels": 1, "size": 28, "classes": 10},
+    "sha256": "",
+    "train_images": 1_078,
+}
 NINE = """
 name: nine
 parameters:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from study.search_space.candidate import (
     FIELDS,
+    LENGTHS,
     MAX_STAGES,
     STAGE_FIELDS,
     Architecture,
@@ -58,6 +59,12 @@ recipes = st.builds(
     label_smoothing=st.sampled_from([0.0, 0.1]),
     flip=st.booleans(),
     shift=st.integers(0, 2),
+    rotate=st.sampled_from([0, 20]),
+    scale=st.sampled_from([0.0, 0.2]),
+    brightness=st.sampled_from([0.0, 0.2]),
+    erase=st.sampled_from([0.0, 0.5]),
+    mixup=st.sampled_from([0.0, 0.2]),
+    ema=st.sampled_from([0.0, 0.9]),
     balance=st.sampled_from(["none", "logit_adjust", "resample"]),
     epochs=st.just(1),
 )
@@ -178,7 +185,8 @@ def _reals(draw: st.DrawFn, field: CandidateField) -> Any:
 def valid_documents(draw: st.DrawFn, *, countable: bool = False) -> dict[str, Any]:
     """A sound search space with conditions and, in half of the cases, stages."""
     staged = draw(st.booleans())
-    names = [name for name in FIELDS if not (staged and name in REPLACED)]
+    lengths = {*LENGTHS} - {draw(st.sampled_from(LENGTHS))}  # a space names one at most
+    names = [n for n in FIELDS if not (staged and n in REPLACED) and n not in lengths]
     if countable:
         names = [name for name in names if FIELDS[name].kind != "float"]
     chosen = draw(st.lists(st.sampled_from(names), min_size=1, max_size=4, unique=True))

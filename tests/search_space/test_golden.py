@@ -23,11 +23,11 @@ from study.search_space.resolve import candidate_id, complexity, resolve
 
 
 def _network(*stages: Stage, **fields: Any) -> Candidate:
-    return Candidate(architecture=Architecture(stages=stages, **fields))
+    return Candidate(architecture=Architecture(stages=stages, **fields), recipe=Recipe(epochs=3))
 
 
 def _recipe(**fields: Any) -> Candidate:
-    return Candidate(recipe=Recipe(**fields))
+    return Candidate(recipe=Recipe(**{"epochs": 3, **fields}))
 
 
 SGD = {"optimizer": "sgd", "momentum": 0.95, "learning_rate": 0.05, "weight_decay": 5e-4}
@@ -50,7 +50,7 @@ COLOUR = ImageFormat(channels=3, size=64, classes=9)
 @pytest.mark.parametrize(
     ("candidate", "identity", "parameters", "macs"),
     [
-        (Candidate(), "d0074565cdc91c9d", 112_612, 1_412_736),
+        (_recipe(), "d0074565cdc91c9d", 112_612, 1_412_736),
         (
             _network(conv_layers=2, hidden_units=219, dropout=0.2),  # the first row of seed_rows
             "5c5df8fed41b01ad",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from study.common.errors import SearchSpaceError
 from study.search_space.candidate import OCTMNIST, Values
 from study.search_space.parameter import (
     MAX_BINS,
@@ -245,3 +247,72 @@ for band in ((280_000, 300_000), (290_000, 292_000), (29_000, 30_000)):
         for seed in ("1", "2")
     }
     assert len(found) == 1
+
+
+LENGTH = """\
+parameters:
+  conv_layers: {{type: int, low: 1, high: 2}}
+  batch_size: {{type: categorical, choices: [32, 64, 128]}}
+  {length}
+"""
+
+
+@pytest.mark.parametrize(
+    ("length", "images", "batch_size", "epochs"),
+    [
+        ("epochs: 7", 2_205, 64, 7),
+        ("flip: true", 2_205, 64, 30),
+        ("flip: true", 97_477, 64, 8),
+        ("flip: true", 10, 64, 60),
+        ("flip: true", 10**9, 64, 1),
+        ("images: 60000", 2_000, 64, 30),
+        ("images: 60000", 100_000, 64, 1),
+        ("steps: 1000", 3_200, 32, 10),
+        ("steps: 1000", 3_200, 128, 40),
+    ],
+)
+def test_the_length_of_a_training_is_in_epochs(
+    length: str, images: int, batch_size: int, epochs: int
+) -> None:
+    space = replace(space_from_text(LENGTH.format(length=length)), train_images=images)
+    recipe = space.candidate({"conv_layers": 1, "batch_size": batch_size}).recipe
+    assert (recipe.epochs, recipe.steps, recipe.images) == (epochs, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("length", "longest", "varying"),
+    [
+        ("epochs: 7", 7, None),
+        ("flip: true", 30, None),
+        ("steps: 1000", 58, "batch_size"),
+        ("epochs: {type: int, low: 2, high: 9}", 9, "epochs"),
+        ("images: {type: int, low: 2205, high: 9000}", 4, "images"),
+        ("epochs: {type: int, low: 2, high: 4, when: {conv_layers: 1}}", 30, "epochs"),
+    ],
+)
+def test_the_longest_training_is_known(length: str, longest: int, varying: str | None) -> None:
+    space = replace(space_from_text(LENGTH.format(length=length)), train_images=2_205)
+    assert space.longest_training == longest
+    assert space.varying_length == varying
+
+
+def test_given_epochs_replace_every_length() -> None:
+    space = space_from_text(LENGTH.format(length="steps: 1000")).with_epochs(3)
+    assert space.candidate({"conv_layers": 1, "batch_size": 32}).recipe.epochs == 3
+    assert space.longest_training == 3
+    assert space.varying_length is None
+
+
+def test_equal_lengths_are_one_candidate() -> None:
+    one, other = (
+        replace(space_from_text(LENGTH.format(length=text)), train_images=2_000)
+        for text in ("epochs: 3", "images: 6000")
+    )
+    values = {"conv_layers": 1, "batch_size": 32}
+    assert one.candidate(values) == other.candidate(values)
+
+
+def test_two_lengths_are_refused() -> None:
+    with pytest.raises(SearchSpaceError, match=r":5: steps: .*epochs") as caught:
+        space_from_text(LENGTH.format(length="epochs: 3\n  steps: 100"))
+    assert "epochs" in str(caught.value)

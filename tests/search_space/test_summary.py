@@ -24,6 +24,7 @@ parameters:
   channels: {type: categorical, choices: [8, 16]}
   optimizer: {type: categorical, choices: [adam, adamw, sgd]}
   momentum: {type: categorical, choices: [0.5, 0.9], when: {optimizer: sgd}}
+  epochs: 3
 """
 
 

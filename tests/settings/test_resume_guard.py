@@ -29,6 +29,7 @@ DATA_FOUND = {
     "name": "digits",
     "image": {"channels": 1, "size": 28, "classes": 4},
     "sha256": "a" * 64,
+    "train_images": 1_000,
 }
 MACHINE = {"device": "cpu", "cpu": "Xeon", "machine": "x86_64", "system": "Linux"}
 SPACE = """
@@ -75,8 +76,13 @@ SPACE_CHANGES = [
         "dropout: stored categorical 0 or 0.2; asked for categorical 0.2 or 0",
     ),
     ("epochs: 3", "epochs: 4", "epochs: stored 3; asked for 4"),
-    ("  epochs: 3", "", ""),  # 3 is the default
-    ("epochs: 3", "padding: same", "padding: stored valid (the default); asked for same"),
+    ("  epochs: 3", "", "epochs: stored 3; asked for 0 (the default)"),
+    ("epochs: 3", "channels: 32\n  epochs: 3", ""),  # 32 is the default
+    (
+        "epochs: 3",
+        "epochs: 3\n  padding: same",
+        "padding: stored valid (the default); asked for same",
+    ),
     (
         "  dropout: {type: categorical, choices: [0, 0.2]}",
         "",

@@ -34,7 +34,13 @@ from study.performance_estimation.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from study.performance_estimation.training.data import EpochPlan, TrainingData, gather, plan_epoch
+from study.performance_estimation.training.data import (
+    EpochPlan,
+    TrainingData,
+    batch_of,
+    plan_epoch,
+    planned_targets,
+)
 from study.performance_estimation.training.gradients import (
     DTYPES,
     failing_without_memory,
@@ -45,6 +51,7 @@ from study.performance_estimation.training.gradients import (
 from study.performance_estimation.training.process import derived_seed, one_thread
 from study.performance_estimation.training.recipe import (
     build_optimizer,
+    is_decayed,
     set_learning_rate,
     training_loss,
 )
@@ -128,7 +135,11 @@ class Supernet:
         start = time.perf_counter()
         epoch = self.epochs_trained + 1
         plan = plan_epoch(
-            self.recipe, self.data.train_labels, seed=self.settings.seed, epoch=epoch
+            self.recipe,
+            self.data.train_labels,
+            seed=self.settings.seed,
+            epoch=epoch,
+            size=self.data.train_images.shape[-1],
         )
         trained, steps = 0, self.steps_an_epoch
         with one_thread():
@@ -170,14 +181,19 @@ class Supernet:
         )
         start = (step - 1) * self.recipe.batch_size
         stop = min(start + self.recipe.batch_size, len(plan.order))
-        batch = gather(self.data.train_images, plan, start, stop)
+        batch, targets = batch_of(
+            self.data.train_images,
+            planned_targets(self.data.train_labels, plan, classes=self.image.classes),
+            plan,
+            start,
+            stop,
+        )
         images = normalise(batch, DTYPES[self.settings.precision])
-        labels = self.data.train_labels[plan.order[start:stop]]
         seeds = [
             derived_seed(self.settings.seed, "dropout", epoch, step, index)
             for index in range(len(stacks))
         ]
-        loss = self._gradients(stacks, images, labels, seeds=seeds)
+        loss = self._gradients(stacks, images, targets, seeds=seeds)
         if not loss.isfinite():
             raise StudyError(
                 f"supernet: the loss is not finite in epoch {epoch}, step {step}; lower the "
@@ -227,10 +243,11 @@ class Supernet:
         if self._optimizer is None:
             self._optimizer = build_optimizer(self.shared, self.recipe)
             return self._optimizer
-        (group,) = self._optimizer.param_groups
-        group["params"].extend(made)
-        if group.get("momentum"):  # fused SGD needs a buffer for all parameters or for none
-            for parameter in made:
+        weights, others = self._optimizer.param_groups
+        for parameter in made:
+            group = weights if is_decayed(parameter) else others
+            group["params"].append(parameter)
+            if group.get("momentum"):  # fused SGD needs a buffer for all parameters or for none
                 self._optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
         return self._optimizer
 

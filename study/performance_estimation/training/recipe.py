@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn, optim
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel
 
 from study.search_space.candidate import Recipe
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""Class scores float32 (n, classes), labels int64 (n,) → mean loss, a scalar."""
+"""Class scores float32 (n, classes), targets → mean loss, a scalar.
+
+Targets are classes, int64 (n,), or shares of the classes, float32 (n, classes).
+"""
 
 
 def training_loss(recipe: Recipe, labels: Tensor, *, classes: int) -> Loss:
@@ -37,14 +41,43 @@ def training_loss(recipe: Recipe, labels: Tensor, *, classes: int) -> Loss:
 
 
 def build_optimizer(network: nn.Module, recipe: Recipe) -> optim.Optimizer:
-    """Return the fused optimiser of a recipe over all parameters of ``network``."""
-    parameters, rate, decay = network.parameters(), recipe.learning_rate, recipe.weight_decay
+    """Return the fused optimiser of a recipe over all parameters of ``network``.
+
+    It has two groups of parameters: those with weight decay, and those without.
+    """
+    parameters, rate = list(network.parameters()), recipe.learning_rate
+    groups = [
+        {"params": [p for p in parameters if is_decayed(p)], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if not is_decayed(p)], "weight_decay": 0.0},
+    ]
     if recipe.optimizer == "sgd":
-        return optim.SGD(
-            parameters, lr=rate, momentum=recipe.momentum, weight_decay=decay, fused=True
-        )
+        return optim.SGD(groups, lr=rate, momentum=recipe.momentum, fused=True)
     adam = optim.AdamW if recipe.optimizer == "adamw" else optim.Adam
-    return adam(parameters, lr=rate, weight_decay=decay, fused=True)
+    return adam(groups, lr=rate, fused=True)
+
+
+def is_decayed(parameter: nn.Parameter) -> bool:
+    """Tell whether weight decay applies: to weights, not to biases and batch normalisation.
+
+    Parameters of one dimension are left out (He et al., arXiv 1812.01187, sec. 3.1).
+    """
+    return parameter.ndim > 1
+
+
+def averaged(network: nn.Module, decay: float) -> AveragedModel:
+    """Return a copy of ``network`` that holds the moving average of its weights and buffers.
+
+    Step n (from 1) uses the decay min(decay, n / (n + 9)), so that the first weights are forgotten
+    quickly (as in TensorFlow's ``ExponentialMovingAverage``).
+    """
+
+    def average(means: Sequence[Tensor], values: Sequence[Tensor], steps: Tensor | int) -> None:
+        n = float(steps)
+        for mean, value in zip(means, values, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - min(decay, n / (n + 9)))
+
+    return AveragedModel(network, multi_avg_fn=average, use_buffers=True)
 
 
 WARM_UP = 0.3

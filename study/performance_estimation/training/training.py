@@ -24,7 +24,12 @@ from study.network.build import build
 from study.network.forward import normalise
 from study.performance_estimation.estimator import EstimateFailed, Interrupted, Report, Step
 from study.performance_estimation.training.checkpoint import load_checkpoint, save_checkpoint
-from study.performance_estimation.training.data import TrainingData, gather, plan_epoch
+from study.performance_estimation.training.data import (
+    TrainingData,
+    batch_of,
+    plan_epoch,
+    planned_targets,
+)
 from study.performance_estimation.training.gradients import (
     DTYPES,
     EagerGradients,
@@ -41,6 +46,7 @@ from study.performance_estimation.training.process import (
     one_thread,
 )
 from study.performance_estimation.training.recipe import (
+    averaged,
     build_optimizer,
     set_learning_rate,
     training_loss,
@@ -156,7 +162,7 @@ def train(
                 run.save(checkpoint, results)
             watch.report(results[-1])
         return Training(
-            network=run.network.eval(),
+            network=run.result.eval(),
             results=tuple(results),
             seconds=time.perf_counter() - start,
             epochs_trained=settings.epochs - restored,
@@ -187,7 +193,9 @@ class Run:
         self.confusion: tuple[tuple[int, ...], ...] | None = None
         self._recipe, self._data, self._settings = recipe, data, settings
         self._interrupted = interrupted
+        self._classes = stack.head.classes
         self._optimizer = build_optimizer(self.network, recipe)
+        self._average = averaged(self.network, recipe.ema) if recipe.ema else None
         self._dtype = DTYPES[settings.precision]
         self.eager = EagerGradients(
             self.network,
@@ -199,6 +207,11 @@ class Run:
         self._validation_batch = min(VALIDATION_BATCH, len(data.val_labels))
         self._steps = math.ceil(len(data.train_labels) / recipe.batch_size)
         self._fingerprint = _fingerprint(stack, recipe, settings, origin=data.origin)
+
+    @property
+    def result(self) -> nn.Module:
+        """The network that is validated and kept: the mean of its weights with ``ema``."""
+        return self.network if self._average is None else self._average.module
 
     def one_epoch(self, epoch: int) -> Step:
         """Train and validate one epoch."""
@@ -212,14 +225,20 @@ class Run:
         """Train one epoch and return its mean loss."""
         self.network.train()
         data, size, seed = self._data, self._recipe.batch_size, self._settings.seed
-        plan = plan_epoch(self._recipe, data.train_labels, seed=seed, epoch=epoch)
-        labels = data.train_labels[plan.order]
+        plan = plan_epoch(
+            self._recipe,
+            data.train_labels,
+            seed=seed,
+            epoch=epoch,
+            size=data.train_images.shape[-1],
+        )
+        wanted = planned_targets(data.train_labels, plan, classes=self._classes)
         losses = []
         for step in range(self._steps):
             if self._interrupted():
                 raise Interrupted
-            start, stop = step * size, min((step + 1) * size, len(labels))
-            images, targets = gather(data.train_images, plan, start, stop), labels[start:stop]
+            start, stop = step * size, min((step + 1) * size, len(wanted))
+            images, targets = batch_of(data.train_images, wanted, plan, start, stop)
             loss = self._step(images, targets, epoch=epoch, step=step)
             losses.append(loss)
             if loss.device.type == "cpu" and not math.isfinite(loss):  # a GPU would have to wait
@@ -238,6 +257,8 @@ class Run:
             steps=self._settings.epochs * self._steps,
         )
         self._optimizer.step()
+        if self._average is not None:
+            self._average.update_parameters(self.network)
         return loss
 
     def _mean_loss(self, losses: Tensor, epoch: int) -> float:
@@ -262,7 +283,7 @@ class Run:
         Where memory is short the images are scored in smaller batches, which changes a score by
         rounding only.
         """
-        self.network.eval()
+        self.result.eval()
 
         def halve() -> None:
             self._validation_batch = halved(self._validation_batch)
@@ -279,13 +300,14 @@ class Run:
         for images in torch.split(self._data.val_images, self._validation_batch):
             if self._interrupted():
                 raise Interrupted
-            logits.append(self.network(normalise(images, self._dtype)).float())
+            logits.append(self.result(normalise(images, self._dtype)).float())
         return torch.cat(logits)
 
     def save(self, checkpoint: ArtifactPath, results: list[Step]) -> None:
         state = {
             "network": self.network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
+            "average": None if self._average is None else self._average.state_dict(),
             "results": [
                 {"number": r.number, "train_loss": r.train_loss, "metrics": dict(r.metrics)}
                 for r in results
@@ -300,6 +322,8 @@ class Run:
             return []
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
+        if self._average is not None:
+            self._average.load_state_dict(state["average"])
         return [Step(**result) for result in state["results"]]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from study.search_space.candidate import (
     FIELDS,
+    LENGTHS,
     MAX_STAGES,
     STAGE_FIELDS,
     CandidateField,
@@ -94,10 +95,16 @@ def _declarations(
     known = (*fields, STAGES) if staged else tuple(fields)
     for name in _names(document, ("parameters",), known):
         path = ("parameters", name)
+        if staged and name in LENGTHS and (others := _named_lengths(document) - {name}):
+            document.report(path, f"is given besides {min(others)}; keep one of the two")
         if staged and name == STAGES:
             yield from _stage_declarations(document, path)
         else:
             yield _declaration(document, name, fields[name], path)
+
+
+def _named_lengths(document: YamlDocument) -> set[str]:
+    return {name for name in LENGTHS if document.at(("parameters", name)) is not None}
 
 
 def _names(document: YamlDocument, path: KeyPath, known: Sequence[str]) -> list[str]:

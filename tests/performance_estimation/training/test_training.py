@@ -25,11 +25,13 @@ from benchmarks.plain_loop import plain_network
 from study.data.dataset import load_search_data
 from study.network import relu_pool
 from study.network.build import build
+from study.network.forward import normalise
 from study.performance_estimation.estimator import Interrupted, Step
 from study.performance_estimation.training.checkpoint import load_checkpoint, save_checkpoint
 from study.performance_estimation.training.data import TrainingData, plan_epoch
-from study.performance_estimation.training.metrics import METRICS
+from study.performance_estimation.training.metrics import METRICS, metrics
 from study.performance_estimation.training.process import derived_generator
+from study.performance_estimation.training.recipe import averaged, build_optimizer
 from study.performance_estimation.training.training import (
     NonFiniteLoss,
     Run,
@@ -57,6 +59,12 @@ EVERYTHING = Recipe(
     label_smoothing=0.1,
     flip=True,
     shift=2,
+    rotate=10,
+    scale=0.1,
+    brightness=0.2,
+    erase=0.5,
+    mixup=0.4,
+    ema=0.9,
     balance="resample",
 )
 DATA = small_data(image=IMAGE)
@@ -117,6 +125,51 @@ def test_a_training_learns_and_reports_every_epoch() -> None:
     assert last < first
     assert set(training.metrics) == {f"val_{name}" for name in METRICS}
     assert not training.network.training
+
+
+def test_the_average_of_constant_weights_is_the_weights() -> None:
+    network = build(STACK, generator=torch.Generator().manual_seed(1))
+    average = averaged(network, 0.99)
+    for _ in range(3):
+        average.update_parameters(network)
+    for mean, value in zip(average.module.parameters(), network.parameters(), strict=True):
+        torch.testing.assert_close(mean, value)
+
+
+def test_the_average_follows_the_weights_quickly_at_first_and_slowly_later() -> None:
+    network = nn.Linear(1, 1, bias=False)
+    average = averaged(network, 0.8)
+    expected = 0.0
+    for step in range(20):
+        nn.init.constant_(network.weight, step)
+        average.update_parameters(network)
+        decay = min(0.8, step / (step + 9))
+        expected = decay * expected + (1 - decay) * step
+        (mean,) = average.module.parameters()
+        assert mean.item() == pytest.approx(expected)
+
+
+def test_validation_and_the_result_use_the_average() -> None:
+    plain = trained(recipe=replace(RECIPE, learning_rate=0.03))
+    average = trained(recipe=replace(RECIPE, learning_rate=0.03, ema=0.9))
+    losses = [[step.train_loss for step in t.results] for t in (plain, average)]
+    assert losses[0] == losses[1]  # the same steps
+    assert plain.metrics["val_loss"] != average.metrics["val_loss"]
+    with torch.inference_mode():
+        scores = average.network(normalise(DATA.val_images))
+    found = metrics(scores, DATA.val_labels)["loss"]
+    assert found == pytest.approx(average.metrics["val_loss"])
+
+
+def test_only_weights_decay() -> None:
+    network = build(STACK, generator=torch.Generator().manual_seed(1))
+    optimizer = build_optimizer(network, Recipe(optimizer="adamw", weight_decay=0.1))
+    decayed, others = (group["params"] for group in optimizer.param_groups)
+    norms = {p for m in network.modules() if isinstance(m, nn.BatchNorm2d) for p in m.parameters()}
+    assert norms <= set(others)
+    assert all(p.ndim > 1 for p in decayed)
+    assert len(decayed) + len(others) == len(list(network.parameters()))
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0]
 
 
 def test_another_process_with_other_threads_gives_the_same_bytes() -> None:
