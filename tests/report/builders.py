@@ -146,7 +146,7 @@ def _stages_trial(number: int, rng: random.Random) -> TrialRecord:
     architecture = Architecture(stages=stages, padding="same", norm="batch", head=params["head"])
     counts = complexity(resolve(architecture, OCTMNIST))
     value = 0.7 + 0.03 * math.log10(counts.macs + 1) / 2 + rng.gauss(0, 0.02)
-    recipe = Recipe(optimizer=params["optimizer"], learning_rate=params["learning_rate"])
+    recipe = Recipe(optimizer=params["optimizer"], learning_rate=params["learning_rate"], epochs=3)
     return TrialRecord(
         number=number,
         state="complete",
