@@ -1,13 +1,4 @@
-"""Errors whose cause the user can fix.
-
-StudyError                  one clear message, no traceback, exit code 1
-├── SearchSpaceError        a search space that cannot be used, with every problem found
-├── SettingsError           flags that contradict each other (exit code 2)
-├── DataError               a data set that is missing, damaged or of the wrong form
-├── StorageError            the study's database cannot be read or written
-├── ResumeError             a stored study that does not match the request
-└── EvaluationError         a confirmation, test, export or prediction that cannot be made
-"""
+"""Errors whose cause the user can fix: one clear message, no traceback."""
 
 from __future__ import annotations
 
@@ -15,17 +6,13 @@ from collections.abc import Sequence
 
 
 class StudyError(Exception):
-    """A failure. Its message says where, what was found and what to do."""
+    """A failure. Its message says where it was, what was found and what to do."""
 
     exit_code = 1
 
 
 class SearchSpaceError(StudyError):
-    """A search space that cannot be used.
-
-    Args:
-        problems: One line for each problem, in the order of the file.
-    """
+    """A search space that cannot be used. There is one line for each problem."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)

@@ -1,4 +1,4 @@
-"""Numbers and names as text: one form for each, used everywhere."""
+"""Numbers, names and user text as text: one form for each, used everywhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 import html
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 ABSENT = "–"
 """Text for an absent value."""
@@ -26,14 +26,6 @@ _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _STAGE = re.compile(r"^stage(\d+)\.(.+)$")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~])")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-Form = Callable[[float], str]
-"""Returns a number as text."""
-
-DECIMALS = 3
-"""Decimals of percentage points."""
-SMALLEST = 0.1
-"""Regrets below this limit need more than three decimals."""
 
 
 def headline(name: str) -> str:
@@ -151,7 +143,7 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(when: dt.datetime | None) -> str:
-    """Return a point of time to the minute; times without a zone are UTC."""
+    """Return a time to the minute; a time without a zone is UTC."""
     if when is None:
         return ABSENT
     aware = when if when.tzinfo else when.replace(tzinfo=dt.UTC)
@@ -190,23 +182,6 @@ def decimals(size: float, digits: int) -> int:
 def rounded(number: float, digits: int) -> float:
     """Return a number rounded to this many decimals, or to significant digits if it is small."""
     return round(number, decimals(number, digits))
-
-
-def form_of(largest: float, *, in_points: bool) -> Form:
-    """Return the format of regrets: points with three decimals, others with four digits.
-
-    Args:
-        largest: The largest of them.
-        in_points: Whether they are percentage points.
-    """
-    if in_points and largest >= SMALLEST:
-        return lambda number: f"{number:.{DECIMALS}f}"
-    return lambda number: f"{number:.4g}"
-
-
-def signed(form: Form, number: float) -> str:
-    """Return a difference as text, its sign always written."""
-    return form(number) if number < 0 else f"+{form(abs(number))}"
 
 
 def in_markdown(text: str) -> str:

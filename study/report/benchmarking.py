@@ -16,18 +16,14 @@ from study.benchmarking.study_comparison import StudyComparison, StudyCurve
 from study.benchmarking.table_comparison import SamplerResult, TableComparison
 from study.common.formats import (
     ABSENT,
-    SMALLEST,
-    Form,
     amount,
     counted,
     decimals,
     describe_metric,
-    form_of,
     headline,
     in_plot,
     listed,
     measure,
-    signed,
     value,
 )
 from study.report.document import (
@@ -52,6 +48,11 @@ from study.statistics.ranks import MeanCurve
 from study.statistics.significance import Pair
 from study.storage.records import Draw, TrialRecord
 
+Form = Callable[[float], str]
+"""Returns a number as text."""
+
+SMALLEST = 0.1
+"""Regrets below this limit need more than three decimals."""
 SIGNIFICANT = 0.05
 """A corrected p-value below it names the better of two."""
 _SMALLEST_POINTS = 0.01
@@ -102,7 +103,14 @@ def _regrets(comparison: TableComparison) -> Table:
 
 
 def _form(comparison: TableComparison) -> Form:
-    return form_of(comparison.largest, in_points=comparison.in_points)
+    """Return the format of regrets: points with three decimals, others with four digits."""
+    if comparison.in_points and comparison.largest >= SMALLEST:
+        return "{:.3f}".format
+    return "{:.4g}".format
+
+
+def _signed(form: Form, number: float) -> str:
+    return form(number) if number < 0 else f"+{form(abs(number))}"
 
 
 def _range(curve: MeanCurve, form: Form) -> str:
@@ -122,11 +130,11 @@ def _tests_of_samplers(comparison: TableComparison) -> Table:
         (text_column("Second"), lambda pairs: pairs[0].second),
         (
             number_column(f"At {comparison.trials}"),
-            lambda pairs: signed(form, pairs[0].difference),
+            lambda pairs: _signed(form, pairs[0].difference),
         ),
         (number_column("p"), lambda pairs: _p_value(pairs[0])),
         (text_column("Better"), lambda pairs: _better(pairs[0])),
-        (number_column("Area", 1), lambda pairs: signed(form, pairs[1].difference)),
+        (number_column("Area", 1), lambda pairs: _signed(form, pairs[1].difference)),
         (number_column("p", 1), lambda pairs: _p_value(pairs[1])),
         (text_column("Better", 1), lambda pairs: _better(pairs[1])),
     )

@@ -31,7 +31,7 @@ from study.settings.budget import Budget, Spent, has_room, too_little_left, used
 from study.settings.run_context import RunContext
 from study.storage import records
 from study.storage.checkpoints import needed_checkpoints, prune_checkpoints
-from study.storage.costs import ProcessLog, read_costs, read_processes, spent
+from study.storage.costs import ProcessLog, spent
 from study.storage.lifecycle import StudyState, same_failures, study_state
 from study.storage.locks import LockLost, StudyLock, holding, study_lock
 from study.storage.opening import stop_waiting_for_server
@@ -134,13 +134,9 @@ class Worker:
                 if reap_dead_trials(study, trials, me=self.context.worker):
                     trials = self.trials.read()
                 state = study_state(trials, retries=self.stored.settings.retries)
-                self._prune_checkpoints(state)
-                used = spent(
-                    trials,
-                    len(state.finished),
-                    read_processes(study.user_attrs),
-                    read_costs(study.user_attrs),
-                )
+                kept = needed_checkpoints(state, self.context.problem)
+                prune_checkpoints(self.checkpoints, kept)
+                used = spent(trials, len(state.finished), study.user_attrs)
                 if (ending := self._ending(used, state)) is not None:
                     self.log.write()
                     return ending
@@ -158,16 +154,6 @@ class Worker:
             return INTERRUPTED
         self.stop.wait(WAIT_SECONDS)
         return None
-
-    def _prune_checkpoints(self, state: StudyState) -> None:
-        settings = self.stored.settings
-        kept = needed_checkpoints(
-            state,
-            keep=settings.keep,
-            measures=settings.measures,
-            may_go_on=self.context.problem.pruner.stops,
-        )
-        prune_checkpoints(self.checkpoints, kept)
 
     def _limits(self, state: StudyState) -> Budget:
         """Return the limits. They do not stop a candidate that was drawn from being trained."""

@@ -166,11 +166,6 @@ class Problem:
             return None
         return self.estimator.candidate_epochs(self.candidate(values).recipe.epochs)
 
-    @cached_property
-    def epochs_at_first(self) -> int:
-        """Epochs that the estimator trains before the first trial."""
-        return self.estimator.epochs_before_first_trial(learns_policy=self.sampler.learns_policy)
-
     @property
     def estimator(self) -> EstimatorOptions:
         """The estimator with its options."""

@@ -77,7 +77,8 @@ def _check_screen(problem: Problem) -> None:
 
 def _check_supernet(problem: Problem) -> None:
     """Check that the budget outlasts the shared weights, and that paths can be learned."""
-    settings, needed = problem.settings, problem.epochs_at_first
+    settings, learns_policy = problem.settings, problem.sampler.learns_policy
+    needed = problem.estimator.epochs_before_first_trial(learns_policy=learns_policy)
     if settings.epochs_budget is not None and needed > settings.epochs_budget:
         raise SettingsError(
             f"--epochs-budget {settings.epochs_budget:g}: --estimator {settings.estimator} trains"

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from sqlalchemy.engine import make_url
 
 from study.common.artifact_path import ArtifactPath
 from study.common.errors import StorageError
-from study.settings.metrics import Measure
+from study.settings.problem import Problem
 from study.storage.lifecycle import StudyState
 from study.storage.records import ranked
 from study.storage.url import sqlite_path, with_driver
@@ -78,23 +76,13 @@ def local_study_folder(artifacts: ArtifactPath | None, url: str, name: str) -> P
     return folder
 
 
-def needed_checkpoints(
-    state: StudyState,
-    *,
-    keep: Literal["best", "all", "none"],
-    measures: Sequence[Measure],
-    may_go_on: bool,
-) -> set[str] | None:
-    """Return the ids of the candidates whose checkpoint is needed; None for all of them.
-
-    Args:
-        keep: Finished trials whose checkpoint is kept.
-        may_go_on: Whether a pruned candidate may be promoted.
-    """
+def needed_checkpoints(state: StudyState, problem: Problem) -> set[str] | None:
+    """Return the ids of the candidates whose checkpoint is needed; None for all of them."""
+    keep, measures = problem.settings.keep, problem.settings.measures
     if keep == "all":
         return None
     kept = {*state.running, *state.to_repeat}
-    if may_go_on:
+    if problem.pruner.stops:  # a pruned candidate may be promoted
         kept |= {index for index in state.finished if state.latest[index].state == "pruned"}
     ids = {state.latest[index].candidate_id for index in kept}
     if keep == "best" and len(measures) == 1:

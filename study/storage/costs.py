@@ -116,18 +116,14 @@ def wall_seconds(entries: Sequence[ProcessEntry]) -> float:
     return total
 
 
-def spent(
-    records: Sequence[TrialRecord],
-    finished: int,
-    entries: Sequence[ProcessEntry],
-    costs: Sequence[FixedCost] = (),
-) -> Spent:
+def spent(records: Sequence[TrialRecord], finished: int, attributes: Mapping[str, Any]) -> Spent:
     """Return the costs of a study, including lost trials and fixed costs."""
+    costs = read_costs(attributes)
     return Spent(
         trials=finished,
         epochs=sum(r.epochs - r.restored for r in records) + sum(c.epochs for c in costs),
         training_seconds=sum(r.seconds for r in records) + sum(c.seconds for c in costs),
-        wall_seconds=wall_seconds(entries),
+        wall_seconds=wall_seconds(read_processes(attributes)),
     )
 
 

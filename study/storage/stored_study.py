@@ -101,16 +101,16 @@ def _read(study: optuna.Study, url: str) -> StoredStudy:
     where = f"study '{study.study_name}' in '{redacted_url(url)}'"
     if (found := attributes.get(FORMAT_KEY, "unknown")) != FORMAT:
         raise StorageError(
-            f"{where} was not made by this program, or by another version: its stored form is"
-            f" {found}, and this version reads {FORMAT}; take another name with --study, or use"
-            " the version that made it"
+            f"{where} was made by another program, or by another version of this one: its stored"
+            f" form is {found}, and this version reads {FORMAT}; take another name with --study,"
+            " or use the version that made it"
         )
     try:
         settings = StudySettings.model_validate_json(attributes[SETTINGS])
     except (KeyError, TypeError, ValueError) as error:  # pydantic's are ValueErrors
         raise StorageError(
-            f"{where} was not made by this program, or by a newer version: its settings cannot be"
-            " read; take another name with --study, or update this program"
+            f"{where} was made by a newer version of this program: its settings cannot be read;"
+            " take another name with --study, or update this program"
         ) from error
     return StoredStudy(
         study=study,

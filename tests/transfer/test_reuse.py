@@ -93,7 +93,7 @@ def test_reuse_of_all_says_of_every_study_what_it_gives(run: Run, tmp_path: Path
     optuna.create_study(study_name="foreign", storage=f"sqlite:///{tmp_path}/study.db")
     found = run("new", trials=2, reuse=("all",)).notes
     notes = [note for note in found if note.startswith("reuse")]
-    assert "was not made by this program" in notes[0]
+    assert "was made by another program" in notes[0]
     assert notes[1:] == [
         "reuse of 'grid': 9 of 9 results hold here",
         "reuse of 'noisy': none (estimator: synthetic,noise=0.1 there, synthetic here)",
