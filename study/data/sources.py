@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -100,6 +101,7 @@ class DigitsSource:
         return build()
 
 
+@cache
 def _load_digits() -> tuple[Images, Labels]:
     from sklearn.datasets import load_digits  # takes a second, and most data sets do without it
 

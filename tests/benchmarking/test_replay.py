@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.studies import invoke, settings
 
 SMALL = """\
 parameters:
+  epochs: 3
   conv_layers: {type: int, low: 1, high: 4}
   channels: {type: categorical, choices: [4, 8]}
   head: {type: categorical, choices: [flatten, global_average]}
@@ -32,6 +34,7 @@ ENQUEUED = (
 )
 TINY = """\
 parameters:
+  epochs: 3
   conv_layers: {type: int, low: 1, high: 4}
   channels: {type: int, low: 3, high: 5}
 """
@@ -50,6 +53,14 @@ def _run(folder: Path, *, workers: int = 1, **changes: Any) -> tuple[TrialRecord
 
 def _stored(folder: Path, name: str = "test") -> tuple[StoredStudy, tuple[TrialRecord, ...]]:
     return load_trials(name, _run_context(folder).url)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a study that is changed in copies only."""
+    folder = tmp_path_factory.mktemp("sound")
+    _run(folder, sampler="reinforce")
+    return folder
 
 
 def _assert_same(folder: Path, name: str = "test") -> ReplayResult:
@@ -181,8 +192,9 @@ def test_a_changed_study_is_detected(
     number: int,
     change: Callable[[sqlite3.Connection, int], None],
     first: range,
+    sound: Path,
 ) -> None:
-    _run(tmp_path, sampler="reinforce")
+    shutil.copytree(sound, tmp_path, dirs_exist_ok=True)
     _tamper(tmp_path, number, change)
 
     different = replay_study(*_stored(tmp_path)).different

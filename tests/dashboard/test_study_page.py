@@ -58,6 +58,7 @@ def test_every_trial_has_a_note_and_a_drawing_and_a_duplicate_no_drawing(
     text = """
 name: depths that are one network, and one that is not
 parameters:
+  epochs: 3
   conv_layers: {type: int, low: 2, high: 5}
   hidden_units: 64
 """

@@ -42,6 +42,7 @@ ALL = "all 9 distinct candidates of the space have been tried"
 TINY = """
 name: tiny
 parameters:
+  epochs: 3
   conv_layers: {type: int, low: 1, high: 5}
   hidden_units: 16
   dropout: {type: categorical, choices: [0, 0.2, 0.4, 0.6]}

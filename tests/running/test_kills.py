@@ -34,6 +34,7 @@ FORKS.set_forkserver_preload(["tests.running.test_kills", "torch"])
 PLAIN = """
 name: plain
 parameters:
+  epochs: 3
   conv_layers: {type: int, low: 1, high: 3}
   hidden_units: {type: int, low: 16, high: 512}
   dropout: {type: float, low: 0.0, high: 0.8}

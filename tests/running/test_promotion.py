@@ -21,6 +21,7 @@ from tests.studies import answer, kill_after, outcome, run_context, settings
 SPACE = """
 name: quick
 parameters:
+  epochs: 3
   conv_layers: {type: int, low: 1, high: 2}
   channels: {type: categorical, choices: [2, 3, 4]}
   learning_rate: {type: float, low: 0.0001, high: 0.1, log: true}

@@ -16,6 +16,7 @@ from study.storage.records import TrialRecord
 SPACE = """
 name: planted
 parameters:
+  epochs: 3
   conv_layers: {type: int, low: 1, high: 3}
   hidden_units: {type: int, low: 16, high: 256, step: 16}
 """

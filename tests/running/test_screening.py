@@ -48,6 +48,7 @@ def test_a_screened_study_in_parts_is_the_study_in_one_piece_and_scores_once(
 RECIPES = """
 name: recipes
 parameters:
+  epochs: 3
   conv_layers: {type: int, low: 1, high: 2}
   learning_rate: {type: categorical, choices: [0.001, 0.003, 0.01, 0.03]}
 """
@@ -95,6 +96,7 @@ def test_a_space_smaller_than_the_screen_is_screened_whole(tmp_path: Path) -> No
 RATES = """
 name: rates
 parameters:
+  epochs: 3
   learning_rate: {type: float, low: 0.001, high: 0.1, log: true}
   batch_size: {type: categorical, choices: [32, 64]}
 """

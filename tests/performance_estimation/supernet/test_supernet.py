@@ -57,6 +57,7 @@ def seed_like(more: str) -> SearchSpace:
     text = """\
 name: seed-like
 parameters:
+  epochs: 3
   conv_layers: {type: int, low: 1, high: 4}
   hidden_units: {type: int, low: 2, high: 16}
   dropout: {type: categorical, choices: [0.2, 0.5]}
@@ -71,6 +72,7 @@ STAGED = space_from_text(
     """\
 name: staged
 parameters:
+  epochs: 3
   padding: same
   batch_size: 16
   norm: {type: categorical, choices: [none, batch]}

@@ -19,6 +19,7 @@ CPU = torch.device("cpu")
 SMALL = ImageFormat(channels=1, size=8, classes=3)
 WIDTHS = """\
 parameters:
+  epochs: 3
   conv_layers: 1
   channels: {type: int, low: 1, high: 64}
   head: global_average
