@@ -128,6 +128,7 @@ def test_fixed_costs_count(ranking: EstimatorRanking) -> None:
     assert row_of(ranking, "macs").speed_up is None
 
 
+@pytest.mark.slow
 def test_choosing_the_top_quarter_does_not_bias_its_correlation() -> None:
     rng = np.random.default_rng(0)
     taus = []

@@ -108,6 +108,7 @@ def _simulated(rng: np.random.Generator, n: int) -> tuple[NDArray[np.float64], N
     return scores, labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", ["accuracy", "balanced", "auc"])
 def test_the_bootstrap_covers_the_true_value_about_as_often_as_stated(measure: str) -> None:
     rng = np.random.default_rng(11)
