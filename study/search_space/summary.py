@@ -5,7 +5,6 @@ The networks of a space are examined: all of them if they are few, else a sample
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import mean
@@ -228,7 +227,7 @@ class _Choices:
         space = architecture_space(self.space)
         single = CategoricalParameter(name=parameter.name, when=parameter.when, choices=(value,))
         parameters = tuple(single if p.name == parameter.name else p for p in space.parameters)
-        return dataclasses.replace(space, parameters=parameters)
+        return replace(space, parameters=parameters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +240,6 @@ class SpaceSummary:
         candidates: Distinct candidates inside the constraints; None if not counted.
         idle: A line for every parameter with choices that have no effect of their own.
         trials: Number of trainings for the estimate of time.
-        measured: Whether the speed was measured on this machine.
         seconds: Estimated time of the trainings, one after the other on one core.
     """
 
