@@ -235,7 +235,6 @@ class SpaceSummary:
     """What a search space contains.
 
     Args:
-        image: Format of the images that all counts are for.
         points: Combinations of values without regard to constraints; None if uncountable.
         candidates: Distinct candidates inside the constraints; None if not counted.
         idle: A line for every parameter with choices that have no effect of their own.
