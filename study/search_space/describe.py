@@ -15,7 +15,7 @@ STAGE_PREFIX = re.compile(r"stage\d+\.")
 
 
 def describe_number(number: float) -> str:
-    """Return a number that YAML 1.1 reads as a number: ``1.0e-4``, because ``1e-4`` is text."""
+    """Return a number in a form that every YAML reader takes for one: ``1.0e-4``."""
     if number == int(number) and abs(number) <= 1e15:
         return str(int(number))
     if abs(number) >= 1e-3:

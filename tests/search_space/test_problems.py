@@ -69,7 +69,7 @@ conv_layers: [1, 2]
 conv_layers: 2.0
 ! conv_layers: expected a whole number, found 2.0; write 2
 hidden_units: "64"
-! hidden_units: … found the text '64'; write 64 … as text
+! hidden_units: … found the text '64'; write 64 … is text
 hidden_units:
 ! hidden_units: … whole number … found nothing
 hidden_units: true
@@ -82,8 +82,8 @@ batch_size: 1:30
 ! batch_size: … '1:30' … base-60
 hidden_units: !!int yes
 ! hidden_units: … 'yes' … octal
-learning_rate: 1e-4
-! learning_rate: expected a number, found the text '1e-4'; write 1.0e-4 … reads 1e-4
+learning_rate: "1e-4"
+! learning_rate: expected a number, found the text '1e-4'; write 1.0e-4 … is text
 learning_rate: .inf
 ! learning_rate: … '.inf' … not finite
 learning_rate: 2020-01-01
@@ -220,7 +220,7 @@ parameters:
 ! conv_layers.high: … above
   dropout: {type: categorical, choises: [0]}
 ! dropout: unknown key 'choises'
-  learning_rate: 1e-3
+  learning_rate: '1e-3'
 ! learning_rate: … write 0.001
   conv_layers: 2
 ! conv_layers: … first in line 3
@@ -330,7 +330,7 @@ constraints:
 
 parameters: {conv_layers: {type: int, low: 1, high: 3}}
 constraints:
-  macs: 3e5
+  macs: '3e5'
 ! constraints.macs: … the text '3e5'; write 300000
   parameters: {low: }
 ! constraints.parameters.low: expected a number, found nothing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from study.search_space.candidate import Stage
 from study.search_space.parameter import (
@@ -50,6 +51,12 @@ def test_omitted_keys_have_their_defaults() -> None:
     space = space_from_text(DEPTH, source="folder/mine.yaml")
     assert (space.name, space.description, space.enqueue) == ("mine", "", ())
     assert space.constraints == {}
+
+
+@pytest.mark.parametrize("text", ["1e-4", "1.0e-4", "1E-4", "1.e-04", "0.0001", "+1e-4"])
+def test_a_number_with_an_exponent_is_a_number(text: str) -> None:
+    space = space_from_text(f"{DEPTH[:-2]}, learning_rate: {text}}}\n")
+    assert space.fixed["learning_rate"] == 1e-4
 
 
 def test_every_kind_of_parameter_is_read() -> None:

@@ -113,8 +113,8 @@ def _describe_number_type(kind: str, value: object, found: str) -> str:
         return f"expected {wanted}, found {found}; write {wanted}"
     if isinstance(value, float):
         return f"expected {wanted}, found {found}; write {round(number)}"
-    why = f" (YAML 1.1 reads {str(value).strip()} as text)"
-    return f"expected {wanted}, found {found}; write {describe_number(number)}{why}"
+    plain = describe_number(number)
+    return f"expected {wanted}, found {found}; write {plain} (a number in quotes is text)"
 
 
 def _as_number(value: object) -> float | None:

@@ -229,6 +229,11 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+_Loader.add_implicit_resolver(  # YAML 1.1 takes 1e-4 for text, YAML 1.2 for a number
+    _TAG + "float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
 def _compose(text: str, document: YamlDocument) -> yaml.Node | None:
     try:
         loader = _Loader(text)
