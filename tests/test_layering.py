@@ -62,6 +62,7 @@ def test_a_light_module_loads_no_heavy_library(module: str) -> None:
     assert not LIGHT[module] & set(loaded()[module])
 
 
+@cache
 def _trees() -> Mapping[str, ast.Module]:
     paths = PACKAGE.rglob("*.py")
     return {str(p.relative_to(ROOT)): ast.parse(p.read_text(encoding="utf-8")) for p in paths}

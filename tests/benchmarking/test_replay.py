@@ -38,7 +38,7 @@ parameters:
   conv_layers: {type: int, low: 1, high: 4}
   channels: {type: int, low: 3, high: 5}
 """
-SLOW = frozenset({"tpe", "gp", "cmaes", "nsga2", "auto", "surrogate", "q_learning:metaqnn"})
+IN_EVERY_RUN = ("random", "evolution", "reinforce")
 
 
 def _run_context(folder: Path) -> RunContext:
@@ -71,7 +71,7 @@ def _assert_same(folder: Path, name: str = "test") -> ReplayResult:
 
 def _able(objectives: int) -> list[Any]:
     return [
-        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else [])
+        pytest.param(name, marks=[] if name in IN_EVERY_RUN else [pytest.mark.slow])
         for name, spec in SAMPLERS.items()
         if objectives == 1 or spec.multi_objective
     ]

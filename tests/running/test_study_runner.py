@@ -27,7 +27,10 @@ def test_a_study_has_exactly_the_trials_asked_for_and_a_finished_one_gets_no_mor
     assert [t.number for t in again.trials] == [t.number for t in first.trials]
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "grid", "qmc"])
+@pytest.mark.parametrize(
+    "sampler",
+    ["tpe", "grid", *(pytest.param(name, marks=pytest.mark.slow) for name in ("random", "qmc"))],
+)
 def test_a_study_in_parts_is_the_study_in_one_piece(tmp_path: Path, sampler: str) -> None:
     whole = run_study(settings(trials=14, sampler=sampler), run_context(tmp_path / "a"))
     for trials in (3, 4, 11, 14):
