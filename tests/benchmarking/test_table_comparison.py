@@ -38,7 +38,7 @@ def _lines(comparison: TableComparison) -> list[tuple[float, ...]]:
     return [tuple(trace.y) for trace in regret_figure(comparison).plot.data]
 
 
-@pytest.mark.parametrize("scale", [1e-7, 1e5])
+@pytest.mark.parametrize("scale", [1e-7, pytest.param(1e5, marks=pytest.mark.slow)])
 def test_values_of_any_size_have_four_digits_and_the_same_drawing(
     tmp_path: Path, scale: float
 ) -> None:

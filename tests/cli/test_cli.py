@@ -72,7 +72,6 @@ def test_a_database_that_fails_in_the_midst_of_a_command_is_one_message() -> Non
     ("dataset", "counts"),
     [
         ("octmnist", "97,477 training and 10,832 validation"),
-        ("pathmnist", "89,996 training and 10,004 validation"),
         ("digits", "1,078 training and 360 validation"),
         ("mine.npz", "40 training and 12 validation"),
     ],

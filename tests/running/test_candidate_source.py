@@ -180,7 +180,7 @@ def test_a_duplicate_that_was_killed_while_its_result_was_copied_stays_one(tmp_p
     assert (again.epochs, again.reused_from) == (0, undisturbed.reused_from)
 
 
-@pytest.mark.parametrize("pruner", ["hyperband", "asha"])
+@pytest.mark.parametrize("pruner", [pytest.param("hyperband", marks=pytest.mark.slow), "asha"])
 def test_a_candidate_that_was_pruned_and_then_completed_is_trained_no_more(
     tmp_path: Path, pruner: str
 ) -> None:

@@ -70,7 +70,10 @@ def test_the_shared_weights_are_trained_once_and_counted(tmp_path: Path) -> None
     [
         {},
         pytest.param({"estimator": "supernet,epochs=3,paths=sandwich"}, marks=pytest.mark.slow),
-        {"estimator": "supernet,epochs=3,paths=uniform,trials_per_epoch=1"},
+        pytest.param(
+            {"estimator": "supernet,epochs=3,paths=uniform,trials_per_epoch=1"},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_weights_of_a_removed_study_of_the_same_name_are_not_reused(

@@ -36,13 +36,16 @@ def true_scores(name: str, seed: int) -> list[float]:
     return [separable(o.values, Silent()) for o in observations]  # type: ignore[arg-type]
 
 
+SLOW = ("auto", "tpe")
+
+
 @pytest.fixture(scope="module")
 def random_bests() -> list[float]:
     return [max(true_scores("random", seed)) for seed in range(40)]
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n == "auto" else n for n in LEARNERS]
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in LEARNERS]
 )
 def test_learners_beat_random_search_and_their_last_quarter_the_first(
     name: str, random_bests: list[float]
