@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ import torch
 from study.data.dataset import load_search_data
 from study.performance_estimation.training.data import TrainingData
 from study.performance_estimation.training.training import TrainingSettings, train
-from study.search_space.candidate import Architecture, Recipe, Stage, Value
+from study.search_space.candidate import Architecture, Recipe, Stage
 from study.search_space.resolve import resolve
 
 NETWORK = Architecture(
@@ -29,8 +30,8 @@ NETWORK = Architecture(
     dropout=0.2,
     stages=tuple(
         Stage(operation="conv", channels=channels, pool=pool)
-        for channels, pool in (
-            *((24, "none"), (24, "max"), (40, "none"), (40, "max"), (64, "none"), (64, "none")),
+        for channels, pool in zip(
+            (24, 24, 40, 40, 64, 64), ("none", "max", "none", "max", "none", "none"), strict=True
         )
     ),
 )
@@ -44,7 +45,7 @@ RECIPE = Recipe(
     flip=True,
     shift=2,
 )
-FIELDS: tuple[Mapping[str, Value], ...] = (
+FIELDS: tuple[Mapping[str, Any], ...] = (
     {},
     {"ema": 0.99},
     {"ema": 0.999},
@@ -74,7 +75,7 @@ def main() -> None:
     stack = resolve(NETWORK, found.image)
     print(f"torch {torch.__version__}, float32, one thread, {arguments.epochs} epochs")
     for fields in FIELDS:
-        recipe = replace(RECIPE, **fields)  # type: ignore[arg-type]
+        recipe = replace(RECIPE, **fields)
         rows = []
         for seed in arguments.seeds:
             settings = TrainingSettings(seed=seed, epochs=arguments.epochs)

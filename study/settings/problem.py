@@ -58,8 +58,10 @@ class Problem:
     @cached_property
     def declared(self) -> SearchSpace:
         """The search space as its YAML declares it."""
-        read = table_space_from_text if self.estimator.name == "table" else space_from_text
-        space = read(self.settings.space_text, source=self.settings.space_name, image=self.image)
+        text, source = self.settings.space_text, self.settings.space_name
+        if self.estimator.name == "table":  # its rows do not depend on the data set
+            return table_space_from_text(text, source=source, image=self.image)
+        space = space_from_text(text, source=source, image=self.image)
         return replace(space, train_images=self.train_images)
 
     @cached_property

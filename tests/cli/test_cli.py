@@ -72,6 +72,9 @@ def test_a_database_that_fails_in_the_midst_of_a_command_is_one_message() -> Non
     ("dataset", "counts"),
     [
         ("octmnist", "97,477 training and 10,832 validation"),
+        pytest.param(
+            *("pathmnist", "89,996 training and 10,004 validation"), marks=pytest.mark.slow
+        ),
         ("digits", "1,078 training and 360 validation"),
         ("mine.npz", "40 training and 12 validation"),
     ],

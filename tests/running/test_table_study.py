@@ -21,7 +21,6 @@ from tests.studies import settings
 
 NETWORKS = """\
 parameters:
-  epochs: 3
   conv_layers: {type: int, low: 1, high: 3}
   channels: {type: categorical, choices: [4, 8, 16]}
   dropout: {type: float, low: 0, high: 0.2, step: 0.1}

@@ -141,6 +141,7 @@ class Supernet:
             epoch=epoch,
             size=self.data.train_images.shape[-1],
         )
+        targets = planned_targets(self.data.train_labels, plan, classes=self.image.classes)
         trained, steps = 0, self.steps_an_epoch
         with one_thread():
             for step in range(1, steps + 1):
@@ -149,7 +150,7 @@ class Supernet:
                 stacks = [self._stack(values) for values in paths(epoch, step)]
                 try:
                     with failing_without_memory():
-                        self._step(stacks, plan, epoch=epoch, step=step)
+                        self._step(stacks, plan, targets, epoch=epoch, step=step)
                 except EstimateFailed as failure:
                     raise StudyError(
                         "supernet: out of memory; lower the batch_size that"
@@ -171,7 +172,9 @@ class Supernet:
     def _stack(self, values: Values) -> Stack:
         return resolve(self.space.candidate(values).architecture, self.image)
 
-    def _step(self, stacks: list[Stack], plan: EpochPlan, *, epoch: int, step: int) -> None:
+    def _step(
+        self, stacks: list[Stack], plan: EpochPlan, targets: Tensor, *, epoch: int, step: int
+    ) -> None:
         optimizer = self._optimizer_for(stacks)
         set_learning_rate(
             optimizer,
@@ -181,19 +184,13 @@ class Supernet:
         )
         start = (step - 1) * self.recipe.batch_size
         stop = min(start + self.recipe.batch_size, len(plan.order))
-        batch, targets = batch_of(
-            self.data.train_images,
-            planned_targets(self.data.train_labels, plan, classes=self.image.classes),
-            plan,
-            start,
-            stop,
-        )
+        batch, wanted = batch_of(self.data.train_images, targets, plan, start, stop)
         images = normalise(batch, DTYPES[self.settings.precision])
         seeds = [
             derived_seed(self.settings.seed, "dropout", epoch, step, index)
             for index in range(len(stacks))
         ]
-        loss = self._gradients(stacks, images, targets, seeds=seeds)
+        loss = self._gradients(stacks, images, wanted, seeds=seeds)
         if not loss.isfinite():
             raise StudyError(
                 f"supernet: the loss is not finite in epoch {epoch}, step {step}; lower the "
