@@ -97,7 +97,10 @@ def test_an_epochs_budget_counts_the_steps_of_the_curves(tmp_path: Path) -> None
     assert len(_trained(_run(path, trials=None, epochs_budget=13.0))) == 4
 
 
-def test_a_table_of_networks_takes_any_space_whose_candidates_it_has(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dataset", ["octmnist", "digits"])
+def test_a_table_of_networks_takes_any_space_whose_candidates_it_has(
+    tmp_path: Path, dataset: str
+) -> None:
     count = 3 * 3 * 3 * 2 * 3
     values = arrays()["values"][[i % 81 for i in range(count)]]
     path = write_table(
@@ -105,7 +108,7 @@ def test_a_table_of_networks_takes_any_space_whose_candidates_it_has(tmp_path: P
     )
     path.with_suffix(".yaml").write_text(NETWORKS, encoding="utf-8")
     part = NETWORKS.replace("low: 1, high: 3", "low: 2, high: 3").replace("[4, 8, 16]", "[16, 4]")
-    trials = _run(path, space_text=part, space_name="part.yaml")
+    trials = _run(path, space_text=part, space_name="part.yaml", dataset=dataset)
 
     assert all(trial.architecture["blocks"] for trial in trials)
     table = load_table(path)
